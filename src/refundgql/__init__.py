@@ -1,0 +1,13 @@
+"""refundgql: the refund desk of a marketplace as a GraphQL backend.
+
+The layers, outside in; each may import only what stands below it:
+cli        parses a command line, boots, calls one command or query, prints
+bootstrap  turns settings into a wired application
+transport  turns bytes into a viewer and an operation, and answers into bytes
+api        speaks GraphQL: types, resolvers, mutations, subscriptions
+commands   one function is one use case is one transaction (queries: reads for a viewer)
+storage    the only package that knows the database (messaging: the doorbell after commit)
+domain     pure rules: machines, policy, eligibility, ledger, money, calendar
+"""
+
+__version__ = "0.1.0"
