@@ -1,0 +1,201 @@
+"""What the rules may look at: immutable facts, loaded by storage once per decision or once per list.
+
+It must not compute or decide: rules read these shapes, machines change a case by replacing it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from refundgql.domain.money import Money
+from refundgql.domain.vocabulary import (
+    ContractKind,
+    ContractStatus,
+    InvoiceStatus,
+    MilestoneStatus,
+    PaymentKind,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+    RefundReason,
+    RefundReasonDetail,
+    RefundRoute,
+    SettlementStatus,
+    WhoseMove,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One refund case as it stands; amounts are minor units of `currency`, ids are uuid texts."""
+
+    id: str
+    number: int
+    kind: RefundCaseKind
+    state: RefundCaseState
+    route: RefundRoute
+    opened_by: RefundActionName  # REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE
+    payment_id: str
+    lead_id: str | None = None
+    contract_id: str | None = None
+    invoice_id: str | None = None
+    milestone_id: str | None = None
+    billing_week_id: str | None = None
+    requester_id: str
+    counterparty_id: str | None = None
+    filed_by_id: str
+    goodwill: bool = False
+    reason: RefundReason | None = None
+    reason_detail: RefundReasonDetail | None = None
+    explanation: str | None = None
+    on_behalf_reason: str | None = None
+    send_to_payment_method: bool = False
+    currency: str
+    requested_minor: int | None = None
+    approved_minor: int | None = None
+    consented_minor: int | None = None
+    credited_minor: int | None = None
+    settlement: SettlementStatus = SettlementStatus.NOT_DUE
+    opened_at: datetime
+    updated_at: datetime
+    decided_at: datetime | None = None
+    decided_by_id: str | None = None
+    first_decided_by_id: str | None = None  # a lead's first decider, who may not take the second look (D6)
+    approved_at: datetime | None = None  # starts the 14 days of D13
+    declined_at: datetime | None = None
+    escalated_at: datetime | None = None
+    credited_at: datetime | None = None
+    reversed_at: datetime | None = None
+    respond_by: datetime | None = None  # D8, announced from the start
+    deadline_at: datetime | None = None  # the next deadline the queue sorts by
+    overdue: bool = False
+    whose_move: WhoseMove = WhoseMove.NOBODY
+    final_decision: bool = (
+        False  # declined for good: by support, by issue(NONE), or by a later request (D12, D14)
+    )
+    support_decided: bool = False  # the standing decision is support's (D13)
+    second_look_used: bool = False
+    assignee_id: str | None = None
+    withdrawal_id: str | None = None
+    version: int = 0  # the last event's sequence number
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts:
+    """One payment (D14) and the money of it that is spoken for; minor units of `currency`."""
+
+    id: str
+    kind: PaymentKind
+    currency: str
+    paid_minor: int = 0
+    refunded_minor: int = 0  # credits of all kinds less reversals
+    reserved_minor: int = 0  # approved, not yet credited (D9)
+    open_case_id: str | None = None
+    open_case_number: int | None = None
+    open_case_kind: RefundCaseKind | None = None
+    requests_made: int = 0  # cases opened by REQUEST; issued ones count for nothing (D14)
+    latest_case_id: str | None = None  # the most recently opened case that was not cancelled, of any kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadFacts:
+    """A charged lead."""
+
+    id: str
+    title: str
+    pro_id: str
+    customer_id: str
+    charged_at: datetime
+    price: Money
+    case_id: str | None = None  # the lead's case that was not cancelled (D6)
+    message_ids: frozenset[str] = frozenset()  # of its chat; filled for REQUEST and evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFacts:
+    """A contract and its totals over all payments, in minor units of `currency`."""
+
+    id: str
+    kind: ContractKind
+    status: ContractStatus
+    client_id: str
+    expert_id: str
+    currency: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    paid_minor: int = 0
+    refunded_minor: int = 0
+    reserved_minor: int = 0
+    reviews_hidden: bool = False
+    review_posted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekFacts:
+    """One billing week, Monday 00:00 to next Monday 00:00 UTC."""
+
+    id: str
+    starts_at: datetime
+    ends_at: datetime
+    hours: Decimal
+    rate: Money
+    amount: Money
+    released: bool = False  # its held money has been released to the expert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneFacts:
+    """A milestone and its escrow."""
+
+    id: str
+    status: MilestoneStatus
+    amount: Money
+    funded_at: datetime | None = None
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFacts:
+    """An invoice."""
+
+    id: str
+    status: InvoiceStatus
+    amount: Money
+    issued_at: datetime
+    paid_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsFacts:
+    """Balances a decision draws on, in minor units of the payment's currency."""
+
+    held_minor: int = 0  # held(milestone or week) of this payment
+    expert_available_minor: int = 0  # balance(expert, CONTRACTS)
+    requester_available_minor: int = 0  # the balance a credit went to (reversal takes it from there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything one decision about one payment looks at.
+
+    LEAD: payment and lead. Others: payment and contract, with the invoice, week and milestone that belong to the
+    payment, as far as they exist. `case` is absent while none is acted on (requests, issues, disputes of a week).
+    """
+
+    payment: PaymentFacts
+    lead: LeadFacts | None = None
+    contract: ContractFacts | None = None
+    invoice: InvoiceFacts | None = None
+    week: WeekFacts | None = None
+    milestone: MilestoneFacts | None = None
+    case: Case | None = None
+    open_case: Case | None = (
+        None  # the payment's open case when it is not `case` (to be superseded, or to refuse)
+    )
+    previous_declined: Case | None = (
+        None  # the payment's latest DECLINED, not final, INVOICE or ESCROW case (D14)
+    )
+    funds: FundsFacts = FundsFacts()

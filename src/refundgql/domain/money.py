@@ -1,0 +1,105 @@
+"""Money as integer minor units of an ISO 4217 currency (D2).
+
+It must not use floats or know balances: amounts move in ledger.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from functools import lru_cache
+
+from iso4217 import Currency
+
+MAXIMUM_MINOR = 2**53
+"""Amounts stay exact in every client, JavaScript's numbers included (D2)."""
+
+
+class MoneyError(ValueError):
+    """An amount or a currency that cannot be money; the message says what to do."""
+
+
+@lru_cache(maxsize=512)
+def exponent(currency: str) -> int:
+    """Return the number of decimals of an ISO 4217 currency (JPY 0, USD 2, KWD 3).
+
+    Refuses: MoneyError for a code that is not a currency, or that has no minor unit (gold, test codes).
+    """
+    try:
+        found = Currency(currency).exponent
+    except ValueError:
+        found = None
+    if found is None:
+        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.")
+    return int(found)
+
+
+@lru_cache(maxsize=512)
+def _scale(currency: str) -> int:
+    return 10 ** exponent(currency)
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount in integer minor units (`minor`) of `currency`; may be negative, as a balance can be."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def parse(cls, amount: Decimal, currency: str) -> Money:
+        """Return the exact money for a decimal amount of major units (D2).
+
+        Refuses: MoneyError for an unknown currency, more decimals than it has, or more than 2^53 minor units.
+        """
+        decimals = exponent(currency)
+        if not amount.is_finite() or amount.adjusted() > 20:
+            raise MoneyError("The amount is not a number that money can have.")
+        with localcontext() as context:
+            context.prec = 60
+            scaled = amount.scaleb(decimals)
+            try:
+                minor = int(scaled)
+            except (InvalidOperation, OverflowError, ValueError) as error:
+                raise MoneyError("The amount is not a number that money can have.") from error
+            if Decimal(minor) != scaled:
+                raise MoneyError(
+                    f"{currency} has {decimals} decimals: give the amount with no more than that."
+                )
+        if abs(minor) > MAXIMUM_MINOR:
+            raise MoneyError("The amount is larger than this service can hold exactly.")
+        return cls(minor, currency)
+
+    @classmethod
+    def rounded(cls, amount: Decimal, currency: str) -> Money:
+        """Return the money nearest to a decimal amount, half to even (D18)."""
+        with localcontext() as context:
+            context.prec = 60
+            minor = int(amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+        if abs(minor) > MAXIMUM_MINOR:
+            raise MoneyError("The amount is larger than this service can hold exactly.")
+        return cls(minor, currency)
+
+    @property
+    def amount(self) -> str:
+        """Return the amount in major units with exactly the currency's decimals, as "12.50"."""
+        return format_minor(self.minor, self.currency)
+
+    @property
+    def currency_code(self) -> str:
+        """Return the ISO 4217 code, under the name clients see."""
+        return self.currency
+
+    def __str__(self) -> str:
+        """Show the amount for sentences, as "12.50 USD"."""
+        return f"{self.amount} {self.currency}"
+
+
+def format_minor(minor: int, currency: str) -> str:
+    """Return minor units as a decimal text of major units with exactly the currency's decimals."""
+    scale = _scale(currency)
+    if scale == 1:
+        return str(minor)
+    sign = "-" if minor < 0 else ""
+    whole, rest = divmod(abs(minor), scale)
+    return f"{sign}{whole}.{rest:0{exponent(currency)}d}"

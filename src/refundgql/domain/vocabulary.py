@@ -1,0 +1,263 @@
+"""The closed vocabularies of the refund desk; each value is spelt exactly as clients see it.
+
+It must not hold behaviour: a rule that depends on one of these values lives with the rule.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account may be; one account may hold several roles."""
+
+    PRO = "PRO"
+    CUSTOMER = "CUSTOMER"
+    CLIENT = "CLIENT"
+    EXPERT = "EXPERT"
+    SUPPORT = "SUPPORT"
+    ADMIN = "ADMIN"
+    SERVICE = "SERVICE"
+
+
+SYSTEM_ROLE = "SYSTEM"
+"""The actor role of timers and settlement; nobody signs in as it."""
+
+
+class RefundCaseKind(StrEnum):
+    """What the money of a case was paid for."""
+
+    LEAD = "LEAD"
+    INVOICE = "INVOICE"
+    ESCROW = "ESCROW"
+    TIMESHEET = "TIMESHEET"
+
+
+class RefundCaseState(StrEnum):
+    """The states of every case machine."""
+
+    REQUESTED = "REQUESTED"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    ESCALATED = "ESCALATED"
+    DISPUTED = "DISPUTED"
+    CREDITED = "CREDITED"
+    CANCELLED = "CANCELLED"
+
+
+OPEN_STATES = frozenset(
+    {
+        RefundCaseState.REQUESTED,
+        RefundCaseState.APPROVED,
+        RefundCaseState.ESCALATED,
+        RefundCaseState.DISPUTED,
+    }
+)
+"""States in which a case occupies its payment (D14)."""
+
+
+class RefundRoute(StrEnum):
+    """Who decides: the counterparty directly, or support; fixed at opening (D7)."""
+
+    DIRECT = "DIRECT"
+    SUPPORT = "SUPPORT"
+
+
+class RefundReason(StrEnum):
+    """Why money is asked back (D17)."""
+
+    JOB_CHANGED = "JOB_CHANGED"
+    TERMS_VIOLATION = "TERMS_VIOLATION"
+    NOT_HIRED = "NOT_HIRED"
+    WORK_NOT_DELIVERED = "WORK_NOT_DELIVERED"
+    QUALITY = "QUALITY"
+    HOURS_INCORRECT = "HOURS_INCORRECT"
+    CHARGED_IN_ERROR = "CHARGED_IN_ERROR"
+    OTHER = "OTHER"
+
+
+class RefundReasonDetail(StrEnum):
+    """The detail of JOB_CHANGED (L09) and TERMS_VIOLATION (L10)."""
+
+    DIFFERENT_LOCATION = "DIFFERENT_LOCATION"
+    SERVICE_NOT_OFFERED = "SERVICE_NOT_OFFERED"
+    OTHER_CHANGE = "OTHER_CHANGE"
+    RECRUITING_EMPLOYEES = "RECRUITING_EMPLOYEES"
+    MINOR = "MINOR"
+    OTHER_VIOLATION = "OTHER_VIOLATION"
+
+
+class RefundActionName(StrEnum):
+    """Every act on a case, by a person or by the system."""
+
+    REQUEST = "REQUEST"
+    APPROVE = "APPROVE"
+    DECLINE = "DECLINE"
+    ESCALATE = "ESCALATE"
+    HAND_OVER = "HAND_OVER"
+    SUPERSEDE = "SUPERSEDE"
+    DISPUTE = "DISPUTE"
+    CONSENT = "CONSENT"
+    CANCEL = "CANCEL"
+    CREDIT = "CREDIT"
+    REVERSE = "REVERSE"
+    ADD_EVIDENCE = "ADD_EVIDENCE"
+    SEND_MESSAGE = "SEND_MESSAGE"
+    ASSIGN = "ASSIGN"
+    OPEN_TIMESHEET_DISPUTE = "OPEN_TIMESHEET_DISPUTE"
+    ISSUE = "ISSUE"
+
+
+TARGET_MISSED = "TARGET_MISSED"
+WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
+"""Names of events that no client can act: recorded by timers and by settlement."""
+
+
+class IssueDecision(StrEnum):
+    """What an expert issues without being asked (C12, C13)."""
+
+    FULL = "FULL"
+    PARTIAL = "PARTIAL"
+    NONE = "NONE"
+
+
+class BalancePurpose(StrEnum):
+    """What the money on a balance may be used for (L17)."""
+
+    LEADS = "LEADS"
+    CONTRACTS = "CONTRACTS"
+
+
+class TransactionStatus(StrEnum):
+    """Where a line of the transaction history stands (C20)."""
+
+    PENDING = "PENDING"
+    POSTED = "POSTED"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    REVERSED = "REVERSED"
+
+
+class WhoseMove(StrEnum):
+    """Who has to act next."""
+
+    REQUESTER = "REQUESTER"
+    COUNTERPARTY = "COUNTERPARTY"
+    SUPPORT = "SUPPORT"
+    SYSTEM = "SYSTEM"
+    NOBODY = "NOBODY"
+
+
+class SettlementStatus(StrEnum):
+    """Where the money of a case stands (D13, D16)."""
+
+    NOT_DUE = "NOT_DUE"
+    AWAITING_FUNDS = "AWAITING_FUNDS"
+    SETTLED = "SETTLED"
+    REVERSED = "REVERSED"
+
+
+class ContractKind(StrEnum):
+    """How a contract is billed."""
+
+    HOURLY = "HOURLY"
+    FIXED_PRICE = "FIXED_PRICE"
+
+
+class ContractStatus(StrEnum):
+    """The contract machine's states."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class MilestoneStatus(StrEnum):
+    """The milestone machine's states, with UNFUNDED before its start."""
+
+    UNFUNDED = "UNFUNDED"
+    FUNDED = "FUNDED"
+    RELEASED = "RELEASED"
+    RETURNED = "RETURNED"
+
+
+class InvoiceStatus(StrEnum):
+    """The invoice machine's states."""
+
+    ISSUED = "ISSUED"
+    PAID = "PAID"
+
+
+class WithdrawalStatus(StrEnum):
+    """The withdrawal machine's states."""
+
+    REQUESTED = "REQUESTED"
+    SENT = "SENT"
+    PAID = "PAID"
+    FAILED = "FAILED"
+
+
+class Audience(StrEnum):
+    """Who may read a case message."""
+
+    EVERYONE = "EVERYONE"
+    REQUESTER_AND_SUPPORT = "REQUESTER_AND_SUPPORT"
+    COUNTERPARTY_AND_SUPPORT = "COUNTERPARTY_AND_SUPPORT"
+    INTERNAL = "INTERNAL"
+
+
+class PaymentKind(StrEnum):
+    """What one payment is (D14): the unit that cases draw on and that is locked."""
+
+    LEAD = "LEAD"
+    WEEK = "WEEK"
+    MILESTONE = "MILESTONE"
+    INVOICE = "INVOICE"
+
+
+class ClockName(StrEnum):
+    """The deadlines that run on a case."""
+
+    DIRECT_WINDOW = "DIRECT_WINDOW"
+    SUPPORT_WINDOW = "SUPPORT_WINDOW"
+    RESPOND_BY = "RESPOND_BY"
+    SLA_DECISION = "SLA_DECISION"
+    TIMESHEET_DISPUTE = "TIMESHEET_DISPUTE"
+    DISPUTE_RESOLUTION = "DISPUTE_RESOLUTION"
+    SECOND_LOOK = "SECOND_LOOK"
+    REVIEW = "REVIEW"
+    WITHDRAWAL_ESTIMATE = "WITHDRAWAL_ESTIMATE"
+    FUNDS_ESCALATION = "FUNDS_ESCALATION"
+    WEEK_RELEASE = "WEEK_RELEASE"
+
+
+class RefusalCode(StrEnum):
+    """Every way of saying no."""
+
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    INVALID_INPUT = "INVALID_INPUT"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    TRANSITION_NOT_ALLOWED = "TRANSITION_NOT_ALLOWED"
+    WINDOW_CLOSED = "WINDOW_CLOSED"
+    NOT_YET_AVAILABLE = "NOT_YET_AVAILABLE"
+    REASON_NOT_REFUNDABLE = "REASON_NOT_REFUNDABLE"
+    AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    INVOICE_NOT_PAID = "INVOICE_NOT_PAID"
+    UNBILLED_PERIOD = "UNBILLED_PERIOD"
+    MILESTONE_NOT_FUNDED = "MILESTONE_NOT_FUNDED"
+    MILESTONE_RELEASED = "MILESTONE_RELEASED"
+    CASE_ALREADY_OPEN = "CASE_ALREADY_OPEN"
+    TOO_MANY_REQUESTS_FOR_PAYMENT = "TOO_MANY_REQUESTS_FOR_PAYMENT"
+    ESCALATION_NOT_AVAILABLE = "ESCALATION_NOT_AVAILABLE"
+    DISPUTE_NOT_AVAILABLE = "DISPUTE_NOT_AVAILABLE"
+    SECOND_LOOK_USED = "SECOND_LOOK_USED"
+    OWN_CASE = "OWN_CASE"
+    SAME_DECIDER = "SAME_DECIDER"
+    FUNDS_INSUFFICIENT = "FUNDS_INSUFFICIENT"
+    REVIEW_WINDOW_CLOSED = "REVIEW_WINDOW_CLOSED"
+    REVIEW_EDIT_NOT_ALLOWED = "REVIEW_EDIT_NOT_ALLOWED"
+    REVIEW_ALREADY_POSTED = "REVIEW_ALREADY_POSTED"
+    EVIDENCE_REJECTED = "EVIDENCE_REJECTED"
+    BALANCE_INSUFFICIENT = "BALANCE_INSUFFICIENT"

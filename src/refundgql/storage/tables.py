@@ -1,0 +1,437 @@
+"""The tables, declared once for both databases; migrations and statements follow them.
+
+Instants are integer microseconds since the epoch in UTC, money is integer minor units beside a currency code, ids are
+time-ordered uuids. It must not hold queries or behaviour.
+"""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class Account(Model):
+    """A person or the marketplace itself; `roles` is a sorted, comma-separated list."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    name = fields.CharField(max_length=200)
+    roles = fields.CharField(max_length=100)
+    opening_minor = fields.BigIntField(null=True)
+    opening_currency = fields.CharField(max_length=3, null=True)
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "account"
+
+
+class Payment(Model):
+    """What money was paid once (a lead, a week, a milestone or another invoice): the unit that cases draw on and lock."""
+
+    id = fields.UUIDField(primary_key=True)
+    kind = fields.CharField(max_length=10)
+    contract_id = fields.UUIDField(null=True)
+    currency = fields.CharField(max_length=3)
+    paid_minor = fields.BigIntField(default=0)
+    refunded_minor = fields.BigIntField(default=0)
+    reserved_minor = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "payment"
+        indexes = (Index(fields=("contract_id",), name="payment_contract"),)
+
+
+class Lead(Model):
+    """A lead that a professional bought, with its chat's last instant."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    payment_id = fields.UUIDField(unique=True)
+    pro_id = fields.UUIDField()
+    customer_id = fields.UUIDField()
+    customer_name = fields.CharField(max_length=200)
+    title = fields.CharField(max_length=500)
+    category = fields.CharField(max_length=200)
+    location = fields.CharField(max_length=500)
+    price_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    charged_at = fields.BigIntField()
+    last_message_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "lead"
+        indexes = (
+            Index(fields=("pro_id", "charged_at", "id"), name="lead_pro"),
+            Index(fields=("charged_at", "id"), name="lead_newest"),
+            Index(fields=("customer_id",), name="lead_customer"),
+        )
+
+
+class Message(Model):
+    """One chat message between a professional and a customer; deleted ones keep their row."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    lead_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    body = fields.TextField()
+    sent_at = fields.BigIntField()
+    deleted_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "message"
+        indexes = (Index(fields=("lead_id", "sent_at", "id"), name="message_lead"),)
+
+
+class Contract(Model):
+    """An hourly or fixed-price contract between a client and an expert."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    kind = fields.CharField(max_length=12)
+    client_id = fields.UUIDField()
+    expert_id = fields.UUIDField()
+    title = fields.CharField(max_length=500)
+    status = fields.CharField(max_length=10)
+    currency = fields.CharField(max_length=3)
+    started_at = fields.BigIntField()
+    ended_at = fields.BigIntField(null=True)
+    reviews_hidden = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "contract"
+        indexes = (
+            Index(fields=("client_id", "started_at", "id"), name="contract_client"),
+            Index(fields=("expert_id", "started_at", "id"), name="contract_expert"),
+            Index(fields=("started_at", "id"), name="contract_newest"),
+        )
+
+
+class BillingWeek(Model):
+    """The hours of one week, Monday 00:00 to Monday 00:00 UTC; `hours` is a decimal text."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    contract_id = fields.UUIDField()
+    payment_id = fields.UUIDField(unique=True)
+    starts_at = fields.BigIntField()
+    ends_at = fields.BigIntField()
+    hours = fields.CharField(max_length=20)
+    rate_minor = fields.BigIntField()
+    amount_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    released_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "billing_week"
+        unique_together = (("contract_id", "starts_at"),)
+
+
+class Milestone(Model):
+    """A fixed-price step whose money waits in escrow while it is FUNDED."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    contract_id = fields.UUIDField()
+    payment_id = fields.UUIDField(unique=True)
+    title = fields.CharField(max_length=500)
+    amount_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    status = fields.CharField(max_length=10)
+    funded_at = fields.BigIntField(null=True)
+    released_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "milestone"
+        indexes = (Index(fields=("contract_id", "id"), name="milestone_contract"),)
+
+
+class Invoice(Model):
+    """An invoice; one of a week or a milestone shares that one's payment."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    number = fields.CharField(max_length=100)
+    contract_id = fields.UUIDField()
+    payment_id = fields.UUIDField(unique=True)
+    billing_week_id = fields.UUIDField(null=True, unique=True)
+    milestone_id = fields.UUIDField(null=True, unique=True)
+    amount_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    status = fields.CharField(max_length=10)
+    issued_at = fields.BigIntField()
+    paid_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "invoice"
+        indexes = (Index(fields=("contract_id", "issued_at", "id"), name="invoice_contract"),)
+
+
+class Review(Model):
+    """One party's review of the other for a contract."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, null=True, unique=True)
+    contract_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    subject_id = fields.UUIDField()
+    rating = fields.IntField()
+    body = fields.TextField()
+    posted_at = fields.BigIntField()
+    edited_at = fields.BigIntField(null=True)
+    edit_allowed = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "review"
+        unique_together = (("contract_id", "author_id"),)
+
+
+class RefundCase(Model):
+    """A refund case as it stands; its history is in refund_event."""
+
+    number = fields.BigIntField(primary_key=True, generated=True)
+    id = fields.UUIDField(unique=True)
+    kind = fields.CharField(max_length=10)
+    state = fields.CharField(max_length=10)
+    route = fields.CharField(max_length=10)
+    opened_by = fields.CharField(max_length=30)
+    payment_id = fields.UUIDField()
+    lead_id = fields.UUIDField(null=True)
+    contract_id = fields.UUIDField(null=True)
+    invoice_id = fields.UUIDField(null=True)
+    milestone_id = fields.UUIDField(null=True)
+    billing_week_id = fields.UUIDField(null=True)
+    requester_id = fields.UUIDField()
+    counterparty_id = fields.UUIDField(null=True)
+    filed_by_id = fields.UUIDField()
+    goodwill = fields.BooleanField(default=False)
+    reason = fields.CharField(max_length=20, null=True)
+    reason_detail = fields.CharField(max_length=30, null=True)
+    explanation = fields.TextField(null=True)
+    on_behalf_reason = fields.TextField(null=True)
+    send_to_payment_method = fields.BooleanField(default=False)
+    currency = fields.CharField(max_length=3)
+    requested_minor = fields.BigIntField(null=True)
+    approved_minor = fields.BigIntField(null=True)
+    consented_minor = fields.BigIntField(null=True)
+    credited_minor = fields.BigIntField(null=True)
+    settlement = fields.CharField(max_length=20)
+    opened_at = fields.BigIntField()
+    updated_at = fields.BigIntField()
+    decided_at = fields.BigIntField(null=True)
+    decided_by_id = fields.UUIDField(null=True)
+    first_decided_by_id = fields.UUIDField(null=True)
+    approved_at = fields.BigIntField(null=True)
+    declined_at = fields.BigIntField(null=True)
+    escalated_at = fields.BigIntField(null=True)
+    credited_at = fields.BigIntField(null=True)
+    reversed_at = fields.BigIntField(null=True)
+    respond_by = fields.BigIntField(null=True)
+    deadline_at = fields.BigIntField(null=True)
+    overdue = fields.BooleanField(default=False)
+    whose_move = fields.CharField(max_length=20)
+    final_decision = fields.BooleanField(default=False)
+    support_decided = fields.BooleanField(default=False)
+    second_look_used = fields.BooleanField(default=False)
+    assignee_id = fields.UUIDField(null=True)
+    withdrawal_id = fields.UUIDField(null=True)
+    version = fields.IntField(default=0)
+    policy_version = fields.CharField(max_length=40)
+
+    class Meta:
+        table = "refund_case"
+        indexes = (
+            Index(fields=("opened_at", "id"), name="case_newest"),
+            Index(fields=("state", "opened_at", "id"), name="case_state"),
+            Index(fields=("updated_at", "id"), name="case_changed"),
+            Index(fields=("requester_id", "opened_at", "id"), name="case_requester"),
+            Index(fields=("counterparty_id", "opened_at", "id"), name="case_counterparty"),
+            Index(fields=("payment_id", "opened_at"), name="case_payment"),
+            Index(fields=("contract_id",), name="case_contract"),
+            Index(fields=("whose_move", "overdue", "deadline_at", "opened_at"), name="case_queue"),
+            Index(fields=("assignee_id",), name="case_assignee"),
+        )
+
+
+class RefundEvent(Model):
+    """One line of a case's history; append-only. `snapshot` holds what filters look at, as the case stood after it.
+
+    `commit_order` and `position` order the stream across cases; see storage/events.py.
+    """
+
+    position = fields.BigIntField(primary_key=True, generated=True)
+    commit_order = fields.BigIntField(default=0)
+    id = fields.UUIDField(unique=True)
+    case_id = fields.UUIDField()
+    sequence = fields.IntField()
+    name = fields.CharField(max_length=30)
+    at = fields.BigIntField()
+    actor_id = fields.UUIDField(null=True)
+    actor_role = fields.CharField(max_length=10)
+    from_state = fields.CharField(max_length=10, null=True)
+    to_state = fields.CharField(max_length=10)
+    amount_minor = fields.BigIntField(null=True)
+    currency = fields.CharField(max_length=3)
+    note = fields.TextField(null=True)
+    internal_note = fields.TextField(null=True)
+    rule = fields.CharField(max_length=10, null=True)
+    facts = fields.TextField()
+    snapshot = fields.TextField()
+
+    class Meta:
+        table = "refund_event"
+        unique_together = (("case_id", "sequence"),)
+        indexes = (Index(fields=("commit_order", "position"), name="event_stream"),)
+
+
+class Evidence(Model):
+    """A statement, frozen chat messages (`content` is their JSON) or a file, with the hash of what it says."""
+
+    id = fields.UUIDField(primary_key=True)
+    case_id = fields.UUIDField()
+    kind = fields.CharField(max_length=20)
+    added_at = fields.BigIntField()
+    added_by_id = fields.UUIDField()
+    sha256 = fields.CharField(max_length=64)
+    content = fields.TextField(null=True)
+    file_name = fields.CharField(max_length=300, null=True)
+    content_type = fields.CharField(max_length=100, null=True)
+    size_bytes = fields.BigIntField(null=True)
+    storage_key = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "evidence"
+        indexes = (Index(fields=("case_id", "id"), name="evidence_case"),)
+
+
+class CaseMessage(Model):
+    """What somebody said on a case, and to whom."""
+
+    id = fields.UUIDField(primary_key=True)
+    case_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    audience = fields.CharField(max_length=30)
+    body = fields.TextField()
+    sent_at = fields.BigIntField()
+
+    class Meta:
+        table = "case_message"
+        indexes = (Index(fields=("case_id", "sent_at", "id"), name="case_message_case"),)
+
+
+class CustomerReport(Model):
+    """A report on a customer, filed with a case about the terms (L10)."""
+
+    id = fields.UUIDField(primary_key=True)
+    customer_id = fields.UUIDField()
+    case_id = fields.UUIDField(unique=True)
+    detail = fields.CharField(max_length=30, null=True)
+    at = fields.BigIntField()
+
+    class Meta:
+        table = "customer_report"
+        indexes = (Index(fields=("customer_id",), name="customer_report_customer"),)
+
+
+class Clock(Model):
+    """A timer; the sweeper acts on it once, at or after `due_at`."""
+
+    id = fields.UUIDField(primary_key=True)
+    case_id = fields.UUIDField(null=True)
+    billing_week_id = fields.UUIDField(null=True)
+    name = fields.CharField(max_length=30)
+    due_at = fields.BigIntField()
+
+    class Meta:
+        table = "clock"
+        indexes = (
+            Index(fields=("due_at", "id"), name="clock_due"),
+            Index(fields=("case_id",), name="clock_case"),
+            Index(fields=("billing_week_id",), name="clock_week"),
+        )
+
+
+class LedgerAccount(Model):
+    """The running balance of one ledger account; the world outside and the platform keep none, their rows would be hot."""
+
+    key = fields.CharField(max_length=120, primary_key=True)
+    kind = fields.CharField(max_length=20)
+    owner_id = fields.UUIDField(null=True)
+    purpose = fields.CharField(max_length=10, null=True)
+    currency = fields.CharField(max_length=3)
+    balance_minor = fields.BigIntField(default=0)
+    may_be_negative = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "ledger_account"
+        indexes = (Index(fields=("owner_id",), name="ledger_account_owner"),)
+
+
+class Posting(Model):
+    """One movement of money; append-only. The balances after it are kept for people's histories."""
+
+    position = fields.BigIntField(primary_key=True, generated=True)
+    id = fields.UUIDField(unique=True)
+    at = fields.BigIntField()
+    fact = fields.CharField(max_length=20)
+    from_key = fields.CharField(max_length=120)
+    to_key = fields.CharField(max_length=120)
+    amount_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    description = fields.CharField(max_length=300)
+    case_id = fields.UUIDField(null=True)
+    payment_id = fields.UUIDField(null=True)
+    withdrawal_id = fields.UUIDField(null=True)
+    reverses_id = fields.UUIDField(null=True, unique=True)
+    from_balance_after_minor = fields.BigIntField(null=True)
+    to_balance_after_minor = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "posting"
+        indexes = (
+            Index(fields=("from_key", "position"), name="posting_from"),
+            Index(fields=("to_key", "position"), name="posting_to"),
+            Index(fields=("case_id",), name="posting_case"),
+            Index(fields=("payment_id",), name="posting_payment"),
+        )
+
+
+class Withdrawal(Model):
+    """Money on its way from a balance to a payment method; estimate days are ISO dates."""
+
+    id = fields.UUIDField(primary_key=True)
+    account_id = fields.UUIDField()
+    refund_case_id = fields.UUIDField(null=True)
+    currency = fields.CharField(max_length=3)
+    amount_minor = fields.BigIntField()
+    status = fields.CharField(max_length=10)
+    requested_at = fields.BigIntField()
+    updated_at = fields.BigIntField()
+    estimated_from = fields.CharField(max_length=10)
+    estimated_until = fields.CharField(max_length=10)
+    failure_reason = fields.CharField(max_length=500, null=True)
+
+    class Meta:
+        table = "withdrawal"
+        indexes = (
+            Index(fields=("account_id", "requested_at", "id"), name="withdrawal_account"),
+            Index(fields=("status", "requested_at", "id"), name="withdrawal_status"),
+        )
+
+
+class IdempotentResult(Model):
+    """What an idempotency key did: the input's hash and the ids of what it made, per account."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    account_id = fields.UUIDField()
+    key = fields.CharField(max_length=200)
+    operation = fields.CharField(max_length=40)
+    input_sha256 = fields.CharField(max_length=64)
+    result = fields.TextField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "idempotent_result"
+        unique_together = (("account_id", "key"),)
+        indexes = (Index(fields=("created_at",), name="idempotent_result_age"),)
