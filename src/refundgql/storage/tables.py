@@ -27,7 +27,7 @@ class Account(Model):
 
 
 class Payment(Model):
-    """What money was paid once (a lead, a week, a milestone or another invoice): the unit that cases draw on and lock."""
+    """What was paid once (a lead, a week, a milestone, another invoice): the unit that cases draw on and lock."""
 
     id = fields.UUIDField(primary_key=True)
     kind = fields.CharField(max_length=10)
@@ -353,7 +353,7 @@ class Clock(Model):
 
 
 class LedgerAccount(Model):
-    """The running balance of one ledger account; the world outside and the platform keep none, their rows would be hot."""
+    """The running balance of one ledger account; outside world and platform keep none, their rows would be hot."""
 
     key = fields.CharField(max_length=120, primary_key=True)
     kind = fields.CharField(max_length=20)
