@@ -26,12 +26,9 @@ def exponent(currency: str) -> int:
     Refuses: MoneyError for a code that is not a currency, or that has no minor unit (gold, test codes).
     """
     try:
-        found: int | None = Currency(currency).exponent
-    except ValueError:
-        found = None
-    if found is None:
-        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.")
-    return found
+        return int(Currency(currency).exponent)
+    except (ValueError, TypeError):  # unknown, or known without a minor unit
+        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.") from None
 
 
 @lru_cache(maxsize=512)

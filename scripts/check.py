@@ -1,0 +1,50 @@
+"""Run every check of the project: format, lint, types, import contracts, tests; the same by hand and in CI.
+
+`python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sysconfig.get_path("scripts"))
+
+
+def steps(quick: bool) -> list[tuple[str, list[str]]]:
+    """Return each step's name and command, in the order they run."""
+    tests = [sys.executable, "-m", "pytest", "-q"]
+    if quick:
+        tests += ["-m", "not slow"]
+    return [
+        ("format", [str(BIN / "ruff"), "format", "--check", "."]),
+        ("lint", [str(BIN / "ruff"), "check", "."]),
+        ("types", [str(BIN / "mypy")]),
+        ("import contracts", [str(BIN / "lint-imports")]),
+        ("tests", tests),
+    ]
+
+
+def main() -> int:
+    """Run the steps one after another and stop at the first that fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out the slow tests")
+    given = parser.parse_args()
+    for name, command in steps(given.quick):
+        started = time.monotonic()
+        print(f"== {name}", flush=True)
+        done = subprocess.run(command, cwd=ROOT, check=False)
+        if done.returncode != 0:
+            print(f"== {name} failed", flush=True)
+            return done.returncode
+        print(f"== {name} ok, {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Every setting of the server, read from REFUNDGQL_* environment variables once and frozen.
+
+It must not open, connect or decide anything: bootstrap turns these values into a wired application.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """The environment asks for something the server cannot do; the message is one sentence a setting."""
+
+
+class Settings(BaseSettings):
+    """The settings with their defaults; the README's table is printed from these fields."""
+
+    model_config = SettingsConfigDict(env_prefix="REFUNDGQL_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = Field(
+        "sqlite:///refundgql.sqlite3", description="`sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`."
+    )
+    database_pool_size: int = Field(10, ge=1, le=200, description="PostgreSQL connections a process may hold.")
+    bus: str = Field(
+        "",
+        description="`memory`, `postgres` or `nats://HOST:PORT`; empty: `memory` with SQLite, `postgres` with PostgreSQL.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes on the port; more than one needs PostgreSQL.")
+    public_url: str = Field("", description="Address clients reach the server under, for links in answers.")
+
+    key_file: Path | None = Field(None, description="Private key file for locally signed tokens, mode 0600.")
+    jwks_url: str = Field("", description="Key set of the token issuer; set it instead of a key file.")
+    token_issuer: str = Field("refundgql", description="`iss` that every token must carry.")
+    token_audience: str = Field("refundgql", description="`aud` that every token must carry.")
+
+    policy: dict[str, Any] = Field(
+        default_factory=dict, description='Policy overrides as a JSON object, for example `{"lead_window_days": 45}`.'
+    )
+    holiday_calendar: str = Field(
+        "ECB", description="Financial calendar whose holidays are no business days for withdrawals."
+    )
+
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Other sites whose pages may call the API, comma-separated; the own origin always may."
+    )
+    introspection: bool = Field(True, description="Whether the schema may be introspected.")
+    graphiql: bool = Field(True, description="Whether browsers get GraphiQL at /graphql.")
+    trusted_documents: Path | None = Field(
+        None, description="File of allowed operations; when set, every other document is refused."
+    )
+
+    max_body_bytes: int = Field(131_072, ge=1_024, description="Largest HTTP body of an operation.")
+    body_timeout_seconds: float = Field(10, gt=0, description="Time an HTTP body may take to arrive.")
+    max_message_bytes: int = Field(65_536, ge=1_024, description="Largest WebSocket message.")
+    max_tokens: int = Field(1_500, ge=100, description="Most tokens in a document.")
+    max_depth: int = Field(12, ge=1, description="Deepest nesting of a document (introspection may have 4 more).")
+    max_fields: int = Field(
+        400, ge=1, description="Most fields of a document, fragments counted where they are spread."
+    )
+    max_aliases: int = Field(30, ge=0, description="Most aliases of a document.")
+    max_operations: int = Field(10, ge=1, description="Most operations in a document.")
+    max_cost: int = Field(5_000, ge=1, description="Highest cost of an operation; connections multiply.")
+    max_errors: int = Field(5, ge=1, description="Most errors in an answer.")
+    operation_timeout_seconds: float = Field(5, gt=0, description="Time an operation may take.")
+    max_operations_per_socket: int = Field(100, ge=1, description="Operations running on one WebSocket.")
+    max_sockets_per_account: int = Field(20, ge=1, description="WebSockets and event streams of one account.")
+    requests_per_minute: int = Field(600, ge=1, description="Operations an account may send in a minute.")
+    connection_init_timeout_seconds: float = Field(5, gt=0, description="Time a WebSocket has to introduce itself.")
+
+    evidence_store: str = Field(
+        "file://evidence", description="Where evidence files are kept: `file://PATH` or `s3://BUCKET`."
+    )
+    evidence_max_bytes: int = Field(20_971_520, ge=1, description="Largest evidence file.")
+
+    test_clock: Path | None = Field(
+        None, description="File holding the instant domain time is read from; only with `serve --allow-test-clock`."
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector for traces; empty: none.")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "sqlite://:memory:", "postgres://", "postgresql://")):
+            raise ValueError("give sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
+        return value
+
+    @field_validator("bus")
+    @classmethod
+    def _known_bus(cls, value: str) -> str:
+        if value not in {"", "memory", "postgres"} and not value.startswith(("nats://", "tls://")):
+            raise ValueError("give memory, postgres or nats://HOST:PORT")
+        return value
+
+    @property
+    def on_postgres(self) -> bool:
+        """Tell whether the database is PostgreSQL."""
+        return self.database_url.startswith("postgres")
+
+    @property
+    def bus_url(self) -> str:
+        """Return the bus to use, with the default that fits the database."""
+        return self.bus or ("postgres" if self.on_postgres else "memory")
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment once.
+
+    Refuses: SettingsError naming every bad variable and what to give instead; values are never repeated.
+    """
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"REFUNDGQL_{'_'.join(str(part) for part in issue['loc'][:1]).upper()}: {issue['msg']}."
+            for issue in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(" ".join(lines)) from None
+    if settings.workers > 1 and not settings.on_postgres:
+        raise SettingsError("REFUNDGQL_WORKERS: several workers need PostgreSQL; set REFUNDGQL_DATABASE_URL to one.")
+    if settings.bus_url == "postgres" and not settings.on_postgres:
+        raise SettingsError("REFUNDGQL_BUS: the postgres bus needs REFUNDGQL_DATABASE_URL to be PostgreSQL.")
+    return settings
