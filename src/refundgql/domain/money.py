@@ -26,14 +26,17 @@ def exponent(currency: str) -> int:
     Refuses: MoneyError for a code that is not a currency, or that has no minor unit (gold, test codes).
     """
     try:
-        return int(Currency(currency).exponent)
-    except (ValueError, TypeError):  # unknown, or known without a minor unit
-        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.") from None
+        decimals = Currency(currency).exponent
+    except ValueError:
+        decimals = None
+    if decimals is None:
+        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.")
+    return decimals
 
 
 @lru_cache(maxsize=512)
 def _scale(currency: str) -> int:
-    return 10 ** exponent(currency)
+    return int(10 ** exponent(currency))
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -60,9 +63,7 @@ class Money:
             except (InvalidOperation, OverflowError, ValueError) as error:
                 raise MoneyError("The amount is not a number that money can have.") from error
             if Decimal(minor) != scaled:
-                raise MoneyError(
-                    f"{currency} has {decimals} decimals: give the amount with no more than that."
-                )
+                raise MoneyError(f"{currency} has {decimals} decimals: give the amount with no more than that.")
         if abs(minor) > MAXIMUM_MINOR:
             raise MoneyError("The amount is larger than this service can hold exactly.")
         return cls(minor, currency)
