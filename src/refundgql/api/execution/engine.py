@@ -1,0 +1,183 @@
+"""What transport calls: prepare a document, execute it, subscribe to it.
+
+It must not know HTTP or WebSocket, and it decides nothing about who may see what.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from graphql.execution.values import VariableValues, get_variable_values
+
+from refundgql.api.execution import reference
+from refundgql.api.execution.adapter import adapt
+from refundgql.api.execution.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
+from refundgql.api.execution.errors import ErrorCode
+from refundgql.api.execution.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
+
+Response = dict[str, Any]
+
+NO_VARIABLES = VariableValues({}, {})
+
+
+class GraphQLEngine:
+    """Executes operations against one schema; one engine for a process.
+
+    check_source, check_document: the limits, see `documents`; max_tokens goes to the parser.
+    translate: turns an exception of a lower layer into an `ApiError`, or None to mask it.
+    on_fault: is told every masked exception with the id the client got.
+    max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        check_source: CheckSource | None = None,
+        check_document: CheckDocument | None = None,
+        max_tokens: int | None = None,
+        translate: Translate | None = None,
+        on_fault: OnFault = log_fault,
+        max_errors: int = 5,
+        deadline_s: float = 5.0,
+        max_documents: int = 1_000,
+        max_source_chars: int = 1_000_000,
+        introspection: bool = True,
+        suggestions: bool = False,
+    ) -> None:
+        adapt(schema)
+        self.schema = schema
+        self._core = schema._schema
+        self._deadline_s = deadline_s
+        self._max_errors = max_errors
+        self._hide_suggestions = not suggestions
+        self._format = ErrorFormat(translate, on_fault, max_errors)
+        self.documents = Documents(
+            schema,
+            check_source=check_source,
+            check_document=check_document,
+            max_tokens=max_tokens,
+            max_documents=max_documents,
+            max_source_chars=max_source_chars,
+            max_errors=max_errors,
+            introspection=introspection,
+            suggestions=suggestions,
+        )
+
+    def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
+        """Parse, check and validate a document, or remember it, and pick its operation."""
+        return self.documents.prepare(query, operation_name)
+
+    async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, context: Any) -> Response:
+        """Run a query or mutation to the end; the answer is ready for a JSON encoder.
+
+        Refuses: a subscription (OPERATION_RESOLUTION_FAILURE), variables that do not fit (BAD_USER_INPUT,
+        no `data`). What takes longer than the deadline is cancelled and answered by an error.
+        """
+        if prepared.operation_type == "subscription":
+            return self._refused(
+                [GraphQLError("A subscription needs a stream.")], ErrorCode.OPERATION_RESOLUTION_FAILURE
+            )
+        coerced = self._coerce(prepared, variables)
+        if isinstance(coerced, list):
+            return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
+        return await self._answer(prepared, coerced, context, None)
+
+    async def subscribe(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any
+    ) -> AsyncIterator[Response] | Response:
+        """Open a subscription: answers one by one, or `{"errors": ...}` when refused before it began.
+
+        An answer without `data` is the last one: the source of events itself failed.
+        """
+        rows = await self.open(prepared, variables, context)
+        if isinstance(rows, dict):
+            return rows
+        return self._answers(prepared, variables, context, rows)
+
+    async def open(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any
+    ) -> AsyncIterator[Any] | Response:
+        """Call the root resolver of a subscription and give its raw events, for `encode_event`."""
+        if prepared.operation_type != "subscription":
+            return self._refused(
+                [GraphQLError("Only a subscription is a stream.")], ErrorCode.OPERATION_RESOLUTION_FAILURE
+            )
+        coerced = self._coerce(prepared, variables)
+        if isinstance(coerced, list):
+            return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
+        executor = self._executor(prepared, coerced, context, None)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                stream = await reference.open_stream(executor)
+        except TimeoutError:
+            return {"errors": [self._late(prepared)]}
+        if isinstance(stream, list):
+            return {"errors": self._format.describe(stream, None)}
+        return aiter(stream)
+
+    async def encode_event(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any, row: Any
+    ) -> Response:
+        """Execute a subscription's selection for one event; the answer may be sent to many subscribers.
+
+        Two subscribers may share it when document, variables, event and what they may see are the same.
+        """
+        coerced = self._coerce(prepared, variables)
+        if isinstance(coerced, list):
+            return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
+        return await self._answer(prepared, coerced, context, row)
+
+    async def _answers(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any, rows: AsyncIterator[Any]
+    ) -> AsyncIterator[Response]:
+        try:
+            async for row in rows:
+                yield await self.encode_event(prepared, variables, context, row)
+        except Exception as error:
+            yield {"errors": [self._format.describe_one(GraphQLError(str(error), original_error=error))]}
+        finally:
+            close = getattr(rows, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _answer(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Response:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                data, errors = await self._run(prepared, variables, context, root)
+        except TimeoutError:
+            return {"data": None, "errors": [self._late(prepared)]}
+        response: Response = {"data": data}
+        if errors:
+            response["errors"] = self._format.describe(errors, data)
+        if prepared.extensions:
+            response["extensions"] = dict(prepared.extensions)
+        return response
+
+    async def _run(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> reference.Outcome:
+        return await reference.run(self._executor(prepared, variables, context, root))
+
+    def _executor(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Any:
+        return reference.executor_for(self._core, prepared, variables, context, root, self._hide_suggestions)
+
+    def _coerce(self, prepared: Prepared, variables: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        definitions = prepared.operation.variable_definitions
+        if not definitions:
+            return NO_VARIABLES
+        return get_variable_values(
+            self._core,
+            definitions,
+            variables or {},
+            max_errors=self._max_errors,
+            hide_suggestions=self._hide_suggestions,
+        )
+
+    def _refused(self, errors: list[GraphQLError], code: ErrorCode) -> Response:
+        return {"errors": request_errors(errors[: self._max_errors], code)}
+
+    def _late(self, prepared: Prepared) -> dict[str, Any]:
+        message = f"The {prepared.operation_type} took longer than {self._deadline_s:g} seconds."
+        (entry,) = request_errors([GraphQLError(message)], ErrorCode.LIMIT_EXCEEDED)
+        return entry
