@@ -1,0 +1,28 @@
+"""The invoice machine: issued, then paid.
+
+It must not move money or know what an invoice is for.
+"""
+
+from __future__ import annotations
+
+from statemachine import State
+
+from refundgql.domain.advancing import StrictMachine, advance
+from refundgql.domain.vocabulary import InvoiceStatus
+
+
+class InvoiceMachine(StrictMachine):
+    """ISSUED to PAID; an invoice never becomes unpaid, a refund is a case of its own."""
+
+    issued = State(initial=True, value=InvoiceStatus.ISSUED)
+    paid = State(value=InvoiceStatus.PAID, final=True)
+
+    pay = issued.to(paid)
+
+
+def advance_invoice(current: InvoiceStatus, target: InvoiceStatus) -> None:
+    """Check that an invoice may take this step.
+
+    Refuses: TRANSITION_NOT_ALLOWED.
+    """
+    advance(InvoiceMachine, "invoice", current, target)

@@ -1,0 +1,124 @@
+"""Reviews of a contract: until when one can be posted (C22) and how one may be edited (C23).
+
+It must not decide about hiding: that follows the money (C21), with each payment, credit and reversal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from refundgql.domain.calendar import day_number, window_end_at
+from refundgql.domain.facts import ContractFacts
+from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, WindowRefusal
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefusalCode
+
+LOWEST_RATING = 1
+HIGHEST_RATING = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One party's review of the other for a contract."""
+
+    id: str
+    contract_id: str
+    author_id: str
+    subject_id: str
+    rating: int
+    body: str
+    posted_at: datetime
+    edited_at: datetime | None = None
+    edit_allowed: bool = False
+
+
+def rating_refusals(rating: int) -> tuple[Refusal, ...]:
+    """Return the refusal of a rating that is not one to five."""
+    if LOWEST_RATING <= rating <= HIGHEST_RATING:
+        return ()
+    message = f"A rating is a whole number from {LOWEST_RATING} to {HIGHEST_RATING}."
+    return (BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("rating",)),)
+
+
+def refuse_stranger(viewer: Viewer, contract: ContractFacts) -> None:
+    """Let nobody but the two parties review a contract.
+
+    Refuses: FORBIDDEN.
+    """
+    if viewer.account_id not in (contract.client_id, contract.expert_id):
+        raise _forbidden("Only the client and the expert of a contract review each other.", "C22")
+
+
+def check_post(contract: ContractFacts, *, already_posted: bool, at: datetime, window_days: int) -> None:
+    """Check that a party may post its review now: until day `window_days` from the contract's end (C22).
+
+    Refuses: REVIEW_ALREADY_POSTED, REVIEW_WINDOW_CLOSED.
+    """
+    found: list[Refusal] = []
+    if already_posted:
+        message = "You have reviewed this contract already; the expert may allow the client one edit."
+        found.append(BasicRefusal(code=RefusalCode.REVIEW_ALREADY_POSTED, message=message, rule="C23"))
+    if contract.ended_at is not None and day_number(contract.ended_at, at) > window_days:
+        elapsed = day_number(contract.ended_at, at)
+        found.append(
+            WindowRefusal(
+                code=RefusalCode.REVIEW_WINDOW_CLOSED,
+                message=(
+                    f"Reviews close {window_days} days after a contract's end, and a refund request does not "
+                    f"shift that; today is day {elapsed}."
+                ),
+                rule="C22",
+                available_until=window_end_at(contract.ended_at, window_days),
+                elapsed_days=elapsed,
+                limit_days=window_days,
+            )
+        )
+    if found:
+        raise Refused(*found)
+
+
+def refuse_foreign_edit(viewer: Viewer, review: Review) -> None:
+    """Let nobody but its author edit a review.
+
+    Refuses: FORBIDDEN.
+    """
+    if viewer.account_id != review.author_id:
+        raise _forbidden("Only its author edits a review.", "C23")
+
+
+def edit_review(review: Review, *, rating: int, body: str, at: datetime) -> Review:
+    """Return the review with its one allowed edit used (C23).
+
+    Refuses: REVIEW_EDIT_NOT_ALLOWED.
+    """
+    if not review.edit_allowed:
+        raise _no_edit("The expert has not allowed an edit of this review: ask for it.")
+    return replace(review, rating=rating, body=body, edited_at=at, edit_allowed=False)
+
+
+def refuse_foreign_permission(viewer: Viewer, review: Review, contract: ContractFacts) -> None:
+    """Let the contract's expert alone allow an edit, and of the client's review alone (C23).
+
+    Refuses: FORBIDDEN.
+    """
+    if viewer.account_id != contract.expert_id or review.author_id != contract.client_id:
+        raise _forbidden("Only the expert of the contract allows the client to edit a review.", "C23")
+
+
+def allow_edit(review: Review) -> Review:
+    """Return the review open for its one edit, at any time (C23).
+
+    Refuses: REVIEW_EDIT_NOT_ALLOWED when that edit was made already.
+    """
+    if review.edited_at is not None:
+        raise _no_edit("This review has been edited once already, and once is all.")
+    return replace(review, edit_allowed=True)
+
+
+def _forbidden(message: str, rule: str) -> Refused:
+    return Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule=rule))
+
+
+def _no_edit(message: str) -> Refused:
+    return Refused(BasicRefusal(code=RefusalCode.REVIEW_EDIT_NOT_ALLOWED, message=message, rule="C23"))

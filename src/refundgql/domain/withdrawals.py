@@ -1,0 +1,147 @@
+"""Withdrawals (D10): when contract money may leave a balance, the machine of its way out, and its postings.
+
+It must not let lead credit out (L17), and must not store anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from statemachine import State
+
+from refundgql.domain.advancing import StrictMachine, advance
+from refundgql.domain.decisions import Posting
+from refundgql.domain.ledger import balance, external, in_transit
+from refundgql.domain.money import Money
+from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
+from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
+
+
+class WithdrawalMachine(StrictMachine):
+    """REQUESTED to SENT to PAID; FAILED puts the money back, also when it never left."""
+
+    requested = State(initial=True, value=WithdrawalStatus.REQUESTED)
+    sent = State(value=WithdrawalStatus.SENT)
+    paid = State(value=WithdrawalStatus.PAID, final=True)
+    failed = State(value=WithdrawalStatus.FAILED, final=True)
+
+    send_out = requested.to(sent)
+    arrive = sent.to(paid)
+    fail = requested.to(failed) | sent.to(failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """One withdrawal as it stands."""
+
+    id: str
+    account_id: str
+    refund_case_id: str | None = None  # the case whose credit it sends on
+    amount: Money
+    status: WithdrawalStatus
+    requested_at: datetime
+    updated_at: datetime
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalFunds:
+    """What a request to withdraw looks at, in minor units of the currency asked for."""
+
+    contracts_minor: int = 0  # available for CONTRACTS
+    leads_minor: int = 0  # lead credit, which stays (L17)
+    awaiting_case_number: int | None = None  # an approved case of this expert that waits for funds (D13)
+
+
+def withdrawal_refusals(amount: Money, funds: WithdrawalFunds) -> tuple[Refusal, ...]:
+    """Return everything that stands against withdrawing this amount now (D10, D13, L17)."""
+    found: list[Refusal] = []
+    if funds.awaiting_case_number is not None:
+        found.append(
+            BasicRefusal(
+                code=RefusalCode.FUNDS_INSUFFICIENT,
+                message=(
+                    f"You approved the refund RC-{funds.awaiting_case_number:06d} and your balance does not cover it "
+                    "yet: withdrawals open again once it is credited."
+                ),
+                rule="D13",
+            )
+        )
+    if amount.minor > funds.contracts_minor:
+        maximum = Money(max(funds.contracts_minor, 0), amount.currency)
+        if funds.contracts_minor < 0:
+            rule, why = "D13", "Your balance is negative: it has to be covered before anything can be withdrawn."
+        elif funds.leads_minor > 0:
+            rule, why = "L17", f"Lead credit buys leads and cannot be withdrawn: at most {maximum} can leave."
+        else:
+            rule, why = "D10", f"At most {maximum} of your balance can be withdrawn."
+        found.append(
+            AmountRefusal(
+                code=RefusalCode.BALANCE_INSUFFICIENT,
+                message=why,
+                rule=rule,
+                field=("amount",),
+                maximum=maximum,
+                requested=amount,
+            )
+        )
+    return tuple(found)
+
+
+def take_out(withdrawal: Withdrawal) -> Posting:
+    """Return the posting that takes a withdrawal's money off the balance."""
+    currency = withdrawal.amount.currency
+    return Posting(
+        fact="WITHDRAWAL",
+        from_key=balance(withdrawal.account_id, BalancePurpose.CONTRACTS, currency),
+        to_key=in_transit(withdrawal.id, currency),
+        amount=withdrawal.amount,
+        description="Withdrawal to your payment method",
+        case_id=withdrawal.refund_case_id,
+        withdrawal_id=withdrawal.id,
+    )
+
+
+def change_status(
+    withdrawal: Withdrawal, target: WithdrawalStatus, at: datetime, failure_reason: str | None = None
+) -> tuple[Withdrawal, tuple[Posting, ...]]:
+    """Return the withdrawal one step further, and where its money goes with that step.
+
+    Refuses: TRANSITION_NOT_ALLOWED; INVALID_INPUT for a failure without a reason.
+    """
+    if target is WithdrawalStatus.FAILED and failure_reason is None:
+        raise Refused(
+            BasicRefusal(
+                code=RefusalCode.INVALID_INPUT,
+                message="Say why the withdrawal failed: its owner reads it.",
+                field=("failureReason",),
+            )
+        )
+    advance(WithdrawalMachine, "withdrawal", withdrawal.status, target)
+    reason = failure_reason if target is WithdrawalStatus.FAILED else None
+    changed = replace(withdrawal, status=target, updated_at=at, failure_reason=reason)
+    return changed, _money_of(changed)
+
+
+def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:
+    currency = withdrawal.amount.currency
+    if withdrawal.status is WithdrawalStatus.PAID:
+        fact, to_key, text = "PAYOUT", external(currency), "Withdrawal arrived at your payment method"
+    elif withdrawal.status is WithdrawalStatus.FAILED:
+        to_key = balance(withdrawal.account_id, BalancePurpose.CONTRACTS, currency)
+        fact, text = "WITHDRAWAL_FAILED", "Withdrawal failed: the money is back on your balance"
+    else:
+        return ()
+    return (
+        Posting(
+            fact=fact,
+            from_key=in_transit(withdrawal.id, currency),
+            to_key=to_key,
+            amount=withdrawal.amount,
+            description=text,
+            case_id=withdrawal.refund_case_id,
+            withdrawal_id=withdrawal.id,
+            reverses_fact="WITHDRAWAL" if withdrawal.status is WithdrawalStatus.FAILED else None,
+        ),
+    )
