@@ -20,7 +20,8 @@ _REFUSALS = """refusals { code message rule field alternatives
   ... on ConflictRefusal { currentState currentVersion } }"""
 _CASE = f"""refundCase {{ id number kind state isFinal version route goodwill reason reasonDetail explanation
   requestedAmount {_MONEY} approvedAmount {_MONEY} consentedAmount {_MONEY} creditedAmount {_MONEY}
-  openedAt updatedAt decidedAt creditedAt reversedAt settlement {{ status shortfall {_MONEY} }} whoseMove respondBy overdue
+  openedAt updatedAt decidedAt creditedAt reversedAt settlement {{ status shortfall {_MONEY} }}
+  whoseMove respondBy overdue
   requester {{ externalRef }} counterparty {{ externalRef }} filedBy {{ externalRef }} assignee {{ externalRef }} }}
   event {{ name sequence at actorRole fromState toState amount {_MONEY} note rule }}"""
 _REVIEW = "review { id rating body postedAt editAllowed hidden hiddenBecause author { externalRef } }"
@@ -35,9 +36,14 @@ _SELECTIONS = {
     "requestWithdrawal": f"{_WITHDRAWAL} replayed",
     "sendCaseMessage": f"{_MESSAGE} replayed",
 }
-_REFERENCES = """{ leads(first: 100) { edges { node { id externalRef conversation { messages(first: 100) { edges { node { id } } } } } } }
-  contracts(first: 100) { edges { node { id externalRef milestones { id externalRef } reviews { id author { externalRef } }
-    invoices(first: 50) { edges { node { id externalRef } } } billingWeeks(first: 50) { edges { node { id externalRef } } } } } } }"""
+_REFERENCES = """{
+  leads(first: 20) { edges { node { id externalRef
+    conversation { messages(first: 20) { edges { node { id } } } } } } }
+  contracts(first: 15) { edges { node { id externalRef
+    milestones { id externalRef } reviews { id author { externalRef } }
+    invoices(first: 15) { edges { node { id externalRef } } }
+    billingWeeks(first: 15) { edges { node { id externalRef } } } } } }
+}"""
 READER = "story-reader"
 SERVICE = "story-service"
 
@@ -113,7 +119,7 @@ def read_story(path: Path) -> Story:
 
 
 async def tell(story: Story, desk: Desk) -> list[Difference]:
-    """Run the story against a fresh desk and return what differs, step by step; stops at the first step that differs."""
+    """Run the story against a fresh desk and return what differs; stops after the first step that does."""
     telling = _Telling(desk)
     desk.set_time(story.at)
     await desk.seed(

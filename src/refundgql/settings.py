@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, ge=1, le=200, description="PostgreSQL connections a process may hold.")
     bus: str = Field(
         "",
-        description="`memory`, `postgres` or `nats://HOST:PORT`; empty: `memory` with SQLite, `postgres` with PostgreSQL.",
+        description="`memory`, `postgres` or `nats://HOST:PORT`; empty: as the database, `memory` beside SQLite.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
