@@ -1,0 +1,6 @@
+declare module 'monaco-editor/esm/vs/*';
+declare module '*.graphql?raw' {
+  const text: string;
+  export default text;
+}
+declare var MonacoEnvironment: { getWorker(id: string, label: string): Worker };
