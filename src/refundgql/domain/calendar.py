@@ -5,10 +5,45 @@ It must not read a clock or know a local time: every instant comes in, aware and
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?[Zz]", re.ASCII).fullmatch
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+
+
+class CalendarError(ValueError):
+    """A text that is not an instant or a date; the message says what to give."""
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the aware UTC instant of an RFC 3339 text with Z, to the microsecond (D1).
+
+    Refuses: CalendarError for any other form, another offset, a day or a second (:60) that does not exist.
+    """
+    if _INSTANT(text) is None:
+        raise CalendarError("Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z.")
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise CalendarError(
+            "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59."
+        ) from error
+
+
+def parse_date(text: str) -> date:
+    """Return the date of an ISO 8601 text, as 2026-03-02.
+
+    Refuses: CalendarError for any other form, or a day that does not exist.
+    """
+    if _DATE(text) is None:
+        raise CalendarError("Give a date such as 2026-03-02.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CalendarError("There is no such day in the calendar.") from error
 
 
 def to_micros(at: datetime) -> int:

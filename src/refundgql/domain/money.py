@@ -5,6 +5,7 @@ It must not use floats or know balances: amounts move in ledger.py.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from functools import lru_cache
@@ -15,8 +16,21 @@ MAXIMUM_MINOR = 2**53
 """Amounts stay exact in every client, JavaScript's numbers included (D2)."""
 
 
+_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII).fullmatch
+
+
 class MoneyError(ValueError):
     """An amount or a currency that cannot be money; the message says what to do."""
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the exact number of a plain decimal text, as "12.50": no exponent, spaces or separators.
+
+    Refuses: MoneyError for any other form.
+    """
+    if _DECIMAL(text) is None:
+        raise MoneyError('Give a plain decimal number as text, such as "12.50".')
+    return Decimal(text)
 
 
 @lru_cache(maxsize=512)
