@@ -1,0 +1,186 @@
+"""The records the marketplace feeds in, as typed values: what one may look like, on its own.
+
+It must not look at other records or rows: whether a record fits what is known already is decided when it is applied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from refundgql.domain.money import Money, exponent
+from refundgql.domain.vocabulary import (
+    ContractKind,
+    ContractStatus,
+    MilestoneStatus,
+    RefusalCode,
+    Role,
+    WithdrawalStatus,
+)
+
+
+class RecordError(Exception):
+    """A record that cannot be taken; `path` leads from its kind to the field, the message says what to do."""
+
+    def __init__(
+        self, message: str, *path: str, code: RefusalCode = RefusalCode.INVALID_INPUT, rule: str | None = None
+    ) -> None:
+        """Keep the sentence, the path within the record, and what the refusal will say."""
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.code = code
+        self.rule = rule
+
+    def under(self, kind: str) -> RecordError:
+        """Return the same error with the record's kind in front of its path."""
+        return RecordError(self.message, kind, *self.path, code=self.code, rule=self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """A person, or the marketplace itself."""
+
+    kind: ClassVar[str] = "account"
+    ref: str
+    name: str
+    roles: tuple[Role, ...]
+    opening_balance: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRecord:
+    """A lead that was sold; `price` was charged at `charged_at`."""
+
+    kind: ClassVar[str] = "lead"
+    ref: str
+    pro: str
+    customer: str
+    title: str
+    category: str
+    location: str
+    price: Money
+    charged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """A chat message about a lead."""
+
+    kind: ClassVar[str] = "message"
+    ref: str
+    lead: str
+    author: str
+    body: str
+    sent_at: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRecord:
+    """A contract between a client and an expert."""
+
+    kind: ClassVar[str] = "contract"
+    ref: str
+    contract_kind: ContractKind
+    client: str
+    expert: str
+    title: str
+    status: ContractStatus
+    currency: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneRecord:
+    """A milestone of a fixed-price contract."""
+
+    kind: ClassVar[str] = "milestone"
+    ref: str
+    contract: str
+    title: str
+    amount: Money
+    status: MilestoneStatus
+    funded_at: datetime | None
+    released_at: datetime | None
+    from_balance: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class BillingWeekRecord:
+    """The hours of one week of an hourly contract; the week starts on Monday `starts_on`."""
+
+    kind: ClassVar[str] = "billingWeek"
+    ref: str
+    contract: str
+    starts_on: date
+    hours: Decimal
+    rate: Money
+
+    @property
+    def amount(self) -> Money:
+        """Return hours × rate, rounded half to even (D18)."""
+        return hours_amount(self.hours, self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """An invoice, of a week, of a milestone or of its own; paid when `paid_at` is given."""
+
+    kind: ClassVar[str] = "invoice"
+    ref: str
+    contract: str
+    number: str
+    amount: Money
+    issued_at: datetime
+    paid_at: datetime | None
+    billing_week: str | None
+    milestone: str | None
+    from_balance: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRecord:
+    """What one party of a contract wrote about the other."""
+
+    kind: ClassVar[str] = "review"
+    ref: str
+    contract: str
+    author: str
+    rating: int
+    body: str
+    posted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRecord:
+    """How a withdrawal is getting on; `ref` is its id (a uuid text), as this service made it."""
+
+    kind: ClassVar[str] = "withdrawal"
+    ref: str
+    status: WithdrawalStatus
+    failure_reason: str | None
+
+
+Record = (
+    AccountRecord
+    | LeadRecord
+    | MessageRecord
+    | ContractRecord
+    | MilestoneRecord
+    | BillingWeekRecord
+    | InvoiceRecord
+    | ReviewRecord
+    | WithdrawalRecord
+)
+
+
+def hours_amount(hours: Decimal, rate: Money) -> Money:
+    """Return hours × rate, rounded half to even to the currency's exponent (D18).
+
+    Refuses: MoneyError for more than 2^53 minor units (D2).
+    """
+    return Money.rounded((hours * rate.minor).scaleb(-exponent(rate.currency)), rate.currency)
