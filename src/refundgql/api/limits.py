@@ -1,0 +1,345 @@
+"""Put a bound on everything a client can send, and measure documents before they are validated.
+
+It must not validate or execute; what it lets through may still be wrong, but it cannot be expensive.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+    parse,
+)
+
+from refundgql.api.execution.errors import ApiError, ErrorCode
+
+# Sums stop growing here: beyond every limit, and far from where integers become slow.
+_SATURATED: Final = 1_000_000_000
+# The parser's own wording when it stops; a test holds it in place.
+_PARSER_STOPPED: Final = "Parsing aborted"
+_INTROSPECTION_ROOTS: Final = frozenset(("__schema", "__type"))
+# The wrappers of a page are free: the objects in it are what has to be found.
+_PAGE_WRAPPERS: Final = frozenset(("edges", "pageInfo"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every bound of a request, a document, a socket and an account, with the defaults of a public server."""
+
+    # Bytes on the wire; a syncRecords batch of 200 records is about 60 KiB.
+    max_body_bytes: int = 128 * 1024
+    body_seconds: float = 10.0
+    max_message_bytes: int = 64 * 1024
+    # Shape of a document; the standard introspection query has 15 levels.
+    max_tokens: int = 1_500
+    max_depth: int = 12
+    max_introspection_depth: int = 16
+    max_fields: int = 400
+    max_aliases: int = 30
+    max_operations: int = 10
+    max_cost: int = 5_000
+    # Work and answers.
+    max_errors: int = 5
+    max_page: int = 100
+    default_page: int = 20
+    operation_seconds: float = 5.0
+    # Sockets and accounts.
+    init_seconds: float = 5.0
+    max_operations_per_socket: int = 100
+    max_sockets_per_account: int = 20
+    requests_per_minute: int | None = 600
+    introspection: bool = True
+
+
+class LimitExceeded(ApiError):
+    """The document asks for more than this server allows; the message names the limit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, ErrorCode.LIMIT_EXCEEDED)
+
+
+def parse_document(source: str, limits: Limits) -> DocumentNode:
+    """Return the parsed document. Refuses: `LimitExceeded` beyond the token limit, GraphQLError for bad syntax."""
+    if len(source) > limits.max_body_bytes:
+        raise LimitExceeded(f"The document is longer than {limits.max_body_bytes} characters.")
+    try:
+        return parse(
+            source,
+            max_lexical_tokens=limits.max_tokens,
+            max_comments=limits.max_tokens,
+            allow_empty_selection_sets=False,
+        )
+    except GraphQLSyntaxError as error:
+        if _PARSER_STOPPED in error.message:
+            raise LimitExceeded(f"The document has more than {limits.max_tokens} tokens.") from None
+        raise
+    except RecursionError:
+        raise _too_nested() from None
+
+
+class _Cost:
+    """What a selection costs: a number, and terms that depend on variables, each a factor times another cost."""
+
+    __slots__ = ("constant", "terms")
+
+    def __init__(self) -> None:
+        self.constant = 0
+        self.terms: list[tuple[_Factor, _Cost]] = []
+
+    def add(self, factor: "_Factor", cost: "_Cost") -> None:
+        """Add another cost so many times, folded into the number where nothing depends on variables."""
+        if factor.variable is None and not cost.terms:
+            self.constant = min(_SATURATED, self.constant + factor.count * cost.constant)
+        else:
+            self.terms.append((factor, cost))
+
+    def evaluate(self, variables: Mapping[str, Any], known: dict[int, int]) -> int:
+        """Return the number for these variables; shared parts are evaluated once."""
+        if not self.terms:
+            return self.constant
+        total = known.get(id(self))
+        if total is None:
+            total = self.constant
+            for factor, cost in self.terms:
+                total += factor.resolve(variables) * cost.evaluate(variables, known)
+            total = known[id(self)] = min(_SATURATED, total)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    """How many objects a field may answer with: a number, or what a variable says when it is given."""
+
+    count: int
+    variable: str | None = None
+    most: int = 0
+
+    def resolve(self, variables: Mapping[str, Any]) -> int:
+        """Return the number for these variables."""
+        if self.variable is None or self.variable not in variables:
+            return self.count
+        return _bounded_count(variables[self.variable], self.count, self.most)
+
+
+_ONCE: Final = _Factor(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    depth: int
+    fields: int
+    aliases: int
+    cost: _Cost
+
+
+_NOTHING: Final = _Tally(0, 0, 0, _Cost())
+
+
+class OperationMeasure:
+    """What one operation asks for: levels, fields and aliases after fragments are expanded, and its cost."""
+
+    __slots__ = ("_cost", "aliases", "depth", "fields", "max_cost")
+
+    def __init__(self, tally: _Tally, limits: Limits) -> None:
+        self.depth = tally.depth
+        self.fields = tally.fields
+        self.aliases = tally.aliases
+        self.max_cost = limits.max_cost
+        self._cost = tally.cost
+
+    def cost(self, variables: Mapping[str, Any] | None) -> int:
+        """Return the number of objects the operation may have to find, with these variables."""
+        return self._cost.evaluate(variables or {}, {})
+
+    def check_cost(self, variables: Mapping[str, Any] | None) -> int:
+        """Return the cost. Refuses: `LimitExceeded` when it is over the limit."""
+        cost = self.cost(variables)
+        if cost > self.max_cost:
+            raise LimitExceeded(f"The operation costs {cost}; at most {self.max_cost} is allowed.")
+        return cost
+
+
+def measure_document(
+    document: DocumentNode, schema: GraphQLSchema, limits: Limits
+) -> dict[str | None, OperationMeasure]:
+    """Return the measure of each operation by its name, each fragment being read once.
+
+    Refuses: `LimitExceeded` for too many operations, levels, fields or aliases; `ApiError` for a fragment that
+    spreads itself and for introspection where it is switched off.
+    """
+    reader = _Reader(document, schema, limits)
+    try:
+        return reader.measure()
+    except RecursionError:
+        raise _too_nested() from None
+
+
+class _Reader:
+    """One pass over a document; what a fragment asks for is remembered, so chains of them stay cheap."""
+
+    def __init__(self, document: DocumentNode, schema: GraphQLSchema, limits: Limits) -> None:
+        definitions = document.definitions
+        self._operations = [d for d in definitions if isinstance(d, OperationDefinitionNode)]
+        self._fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
+        self._schema = schema
+        self._limits = limits
+        self._tallies: dict[str, _Tally | None] = {}
+        self._defaults: dict[str, Any] = {}
+        self._introspects = False
+
+    def measure(self) -> dict[str | None, OperationMeasure]:
+        limits = self._limits
+        if len(self._operations) > limits.max_operations:
+            raise LimitExceeded(f"The document has more than {limits.max_operations} operations.")
+        measures: dict[str | None, OperationMeasure] = {}
+        for operation in self._operations:
+            # Defaults belong to an operation, so what fragments cost under another one's is forgotten.
+            self._defaults = _defaults_of(operation)
+            self._tallies.clear()
+            root = self._schema.get_root_type(operation.operation)
+            tally = self._selection_set(operation.selection_set, root)
+            self._check(tally, introspection=_only_introspects(operation))
+            name = operation.name.value if operation.name else None
+            measures[name] = OperationMeasure(tally, limits)
+        # Fragments nobody spreads are validated all the same.
+        for name in self._fragments:
+            self._check(self._fragment(name), introspection=True)
+        if self._introspects and not limits.introspection:
+            raise ApiError("Introspection is switched off.", ErrorCode.GRAPHQL_VALIDATION_FAILED)
+        return measures
+
+    def _check(self, tally: _Tally, *, introspection: bool) -> None:
+        limits = self._limits
+        max_depth = limits.max_introspection_depth if introspection else limits.max_depth
+        if tally.depth > max_depth:
+            raise LimitExceeded(f"The operation is nested deeper than {max_depth} levels.")
+        if tally.fields > limits.max_fields:
+            raise LimitExceeded(f"The operation asks for more than {limits.max_fields} fields.")
+        if tally.aliases > limits.max_aliases:
+            raise LimitExceeded(f"The operation has more than {limits.max_aliases} aliases.")
+
+    def _selection_set(self, selection_set: SelectionSetNode, parent: GraphQLNamedType | None) -> _Tally:
+        depth = fields = aliases = 0
+        cost = _Cost()
+        for selection in selection_set.selections:
+            tally = self._selection(selection, parent)
+            depth = max(depth, tally.depth)
+            fields = min(_SATURATED, fields + tally.fields)
+            aliases = min(_SATURATED, aliases + tally.aliases)
+            cost.add(_ONCE, tally.cost)
+        return _Tally(depth, fields, aliases, cost)
+
+    def _selection(self, selection: SelectionNode, parent: GraphQLNamedType | None) -> _Tally:
+        if isinstance(selection, FieldNode):
+            return self._field(selection, parent)
+        if isinstance(selection, FragmentSpreadNode):
+            return self._fragment(selection.name.value)
+        if isinstance(selection, InlineFragmentNode):
+            condition = selection.type_condition
+            inner = self._schema.get_type(condition.name.value) if condition else parent
+            return self._selection_set(selection.selection_set, inner)
+        return _NOTHING
+
+    def _fragment(self, name: str) -> _Tally:
+        if name in self._tallies:
+            tally = self._tallies[name]
+            if tally is None:
+                raise ApiError(f"The fragment {name} spreads itself.", ErrorCode.GRAPHQL_VALIDATION_FAILED)
+            return tally
+        fragment = self._fragments.get(name)
+        if fragment is None:
+            # Validation says so, and better.
+            return _NOTHING
+        self._tallies[name] = None
+        parent = self._schema.get_type(fragment.type_condition.name.value)
+        tally = self._tallies[name] = self._selection_set(fragment.selection_set, parent)
+        return tally
+
+    def _field(self, field: FieldNode, parent: GraphQLNamedType | None) -> _Tally:
+        name = field.name.value
+        aliased = int(field.alias is not None and field.alias.value != name)
+        introspects = name in _INTROSPECTION_ROOTS
+        self._introspects = self._introspects or introspects
+        definition = _definition_of(parent, name)
+        named = get_named_type(definition.type) if definition else None
+        selection_set = field.selection_set
+        below = self._selection_set(selection_set, named) if selection_set else _NOTHING
+        cost = _Cost()
+        if not introspects and definition is not None and is_composite_type(named):
+            cost.constant = 0 if name in _PAGE_WRAPPERS else 1
+            cost.add(self._factor(field, definition), below.cost)
+        return _Tally(below.depth + 1, below.fields + 1, below.aliases + aliased, cost)
+
+    def _factor(self, field: FieldNode, definition: GraphQLField) -> _Factor:
+        given = {a.name.value: a.value for a in field.arguments or ()}
+        most = self._limits.max_page
+        for name in ("first", "last", "ids"):
+            if name not in definition.args or name not in given:
+                continue
+            value = given[name]
+            if isinstance(value, IntValueNode):
+                return _Factor(_bounded_count(int(value.value[:12]), self._limits.default_page, most))
+            if isinstance(value, ListValueNode):
+                return _Factor(min(most, len(value.values)))
+            if isinstance(value, VariableNode):
+                default = self._defaults.get(value.name.value)
+                count = _bounded_count(default, self._limits.default_page, most)
+                return _Factor(count, value.name.value, most)
+        return _Factor(self._limits.default_page) if "first" in definition.args else _ONCE
+
+
+def _definition_of(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+        definition: GraphQLField | None = parent.fields.get(name)
+        return definition
+    return None
+
+
+def _defaults_of(operation: OperationDefinitionNode) -> dict[str, Any]:
+    defaults: dict[str, Any] = {}
+    for definition in operation.variable_definitions or ():
+        value = definition.default_value
+        if isinstance(value, IntValueNode):
+            defaults[definition.variable.name.value] = int(value.value[:12])
+        elif isinstance(value, ListValueNode):
+            defaults[definition.variable.name.value] = value.values
+    return defaults
+
+
+def _bounded_count(value: Any, otherwise: int, most: int) -> int:
+    # A page over the limit is refused where it is read, with its own code; here it counts as a full one.
+    if isinstance(value, list | tuple):
+        return min(most, len(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return min(most, otherwise)
+    return int(max(0, min(most, value)))
+
+
+def _only_introspects(operation: OperationDefinitionNode) -> bool:
+    return all(
+        isinstance(selection, FieldNode) and selection.name.value.startswith("__")
+        for selection in operation.selection_set.selections
+    )
+
+
+def _too_nested() -> LimitExceeded:
+    return LimitExceeded("The document is nested too deeply to be read.")

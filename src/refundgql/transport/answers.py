@@ -1,0 +1,58 @@
+"""Write JSON answers, and refuse a request in the one form every refusal has.
+
+It must not decide what is refused; whoever raises `RequestRefused` does.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+from starlette.types import Send
+
+JSON: Final = b"application/json; charset=utf-8"
+GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
+
+Header = tuple[bytes, bytes]
+
+
+class RequestRefused(Exception):
+    """The request cannot be served as it is; status, code and one clear sentence for whoever sent it."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Iterable[Header] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = list(headers)
+
+
+def error_entry(code: str, message: str, **extensions: Any) -> dict[str, Any]:
+    """Return one entry of a response's `errors`."""
+    return {"message": message, "extensions": {"code": code, **extensions}}
+
+
+def errors_body(code: str, message: str, **extensions: Any) -> bytes:
+    """Return a response without `data` that says one thing."""
+    return orjson.dumps({"errors": [error_entry(code, message, **extensions)]})
+
+
+async def send_bytes(send: Send, status: int, media_type: bytes, body: bytes, headers: Iterable[Header] = ()) -> None:
+    """Send a whole answer of known length."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", media_type),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_refusal(send: Send, refused: RequestRefused) -> None:
+    """Send a refusal as JSON, in the form of a GraphQL response without `data`."""
+    body = errors_body(refused.code, refused.message)
+    await send_bytes(send, refused.status, JSON, body, refused.headers)

@@ -1,0 +1,145 @@
+"""Put the transport together: one Starlette app from explicit parts.
+
+It must not read settings or create parts that hold state of their own; bootstrap hands them in.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from refundgql.api.limits import Limits
+from refundgql.api.trusted_documents import TrustedDocuments
+from refundgql.transport import graphiql, health
+from refundgql.transport.authentication import Authentication, LoadViewer
+from refundgql.transport.front import FrontDoor, answer_router
+from refundgql.transport.graphiql import DemoPeople
+from refundgql.transport.http import OperationsEndpoint
+from refundgql.transport.negotiation import Answer, negotiate
+from refundgql.transport.observability import Metrics
+from refundgql.transport.operations import Engine, MakeContext, Operations
+from refundgql.transport.rate import RequestRate
+from refundgql.transport.sse import EventStreams
+from refundgql.transport.tokens import TokenVerifier
+
+_BROWSER_HEADERS = ("authorization", "content-type", "last-event-id", "x-request-id")
+_PREFLIGHT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """Everything the app is made of; what has a default may be left out."""
+
+    engine: Engine
+    make_context: MakeContext
+    verifier: TokenVerifier
+    load_viewer: LoadViewer
+    limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
+    trusted_documents: TrustedDocuments | None = None
+    allowed_origins: tuple[str, ...] = ()
+    graphiql: bool = False
+    demo_people: DemoPeople | None = None
+    readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
+    extra_routes: tuple[BaseRoute, ...] = ()
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+
+
+def build_app(transport: Transport) -> Starlette:
+    """Return the ASGI app: `/graphql`, `/graphql/stream`, health, metrics and, when asked for, GraphiQL."""
+    limits = transport.limits
+    operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
+    authentication = Authentication(transport.verifier, transport.load_viewer)
+    rate = RequestRate(limits.requests_per_minute)
+    streams = EventStreams()
+
+    def endpoint(*, always_stream: bool) -> OperationsEndpoint:
+        return OperationsEndpoint(
+            operations,
+            authentication,
+            rate,
+            streams,
+            max_body_bytes=limits.max_body_bytes,
+            body_seconds=limits.body_seconds,
+            always_stream=always_stream,
+        )
+
+    root: ASGIApp = endpoint(always_stream=False)
+    if transport.graphiql:
+        root = _PageForBrowsers(root)
+    direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
+    middleware = [Middleware(FrontDoor, direct=direct, metrics=transport.metrics)]
+    if transport.allowed_origins:
+        # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=transport.allowed_origins,
+            allow_methods=("POST", "GET"),
+            allow_headers=_BROWSER_HEADERS,
+            expose_headers=("x-request-id", "retry-after"),
+            max_age=_PREFLIGHT_SECONDS,
+        )
+        middleware.insert(0, cors)
+    return Starlette(
+        routes=_routes(transport),
+        middleware=middleware,
+        exception_handlers={HTTPException: answer_router},
+        lifespan=_lifespan(transport),
+    )
+
+
+def _routes(transport: Transport) -> list[BaseRoute]:
+    async def metrics(_: Request) -> Response:
+        body = transport.metrics.exposition()
+        return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    routes: list[BaseRoute] = [
+        Route("/healthz", health.alive, methods=["GET"]),
+        Route("/readyz", health.readiness(transport.readiness_checks), methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        *transport.extra_routes,
+    ]
+    if transport.graphiql:
+        if transport.demo_people is not None:
+            people = graphiql.people_endpoint(transport.demo_people)
+            routes.append(Route("/graphiql/people.json", people, methods=["GET"]))
+        routes.append(Mount("/graphiql", graphiql.assets()))
+    return routes
+
+
+class _PageForBrowsers:
+    """Give GraphiQL to a browser that asks for a page, and hand everything else on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD") and _asks_for_html(scope):
+            await graphiql.page()(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _asks_for_html(scope: Scope) -> bool:
+    accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    return b"text/html" in accept and negotiate(accept, (Answer.JSON, Answer.HTML)) is Answer.HTML
+
+
+def _lifespan(transport: Transport) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if transport.lifespan is None:
+            yield
+            return
+        async with transport.lifespan():
+            yield
+
+    return lifespan

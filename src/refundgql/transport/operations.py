@@ -1,0 +1,140 @@
+"""Run one operation for one caller, the same way for every road it came by.
+
+It must not know HTTP or sockets; their modules turn its results and refusals into bytes.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+from refundgql.api.limits import Limits
+from refundgql.api.trusted_documents import TrustedDocuments
+from refundgql.domain.viewers import Viewer
+from refundgql.transport.answers import error_entry
+from refundgql.transport.bodies import GraphQLRequest
+
+log = logging.getLogger("refundgql.operations")
+
+Result = dict[str, Any]
+
+
+class Prepared(Protocol):
+    """One operation of a document that parsed, validated and kept the limits."""
+
+    @property
+    def operation_type(self) -> str: ...
+    @property
+    def operation_name(self) -> str | None: ...
+
+
+class Engine(Protocol):
+    """What executes operations; a document that is refused comes back as an object with `errors`."""
+
+    def prepare(self, query: str, operation_name: str | None) -> Any: ...
+    async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
+    async def subscribe(
+        self, prepared: Any, variables: dict[str, Any] | None, context: Any
+    ) -> AsyncIterator[Result] | Result: ...
+
+
+class MakeContext(Protocol):
+    """Return the context of one operation; a stream resumes after the cursor when one is given."""
+
+    def __call__(self, viewer: Viewer | None, *, resume_after: str | None = None) -> Any: ...
+
+
+class OperationRefused(Exception):
+    """The operation was not begun; `errors` is what the client is told."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors[0]["message"] if errors else "refused")
+        self.errors = errors
+
+    @property
+    def code(self) -> str:
+        """The code of the first error."""
+        return str(self.errors[0].get("extensions", {}).get("code", "")) if self.errors else ""
+
+
+class Operations:
+    """Prepare, execute and subscribe, with the limits of an operation kept and faults masked."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        make_context: MakeContext,
+        limits: Limits,
+        trusted_documents: TrustedDocuments | None = None,
+        new_error_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._engine = engine
+        self._make_context = make_context
+        self._limits = limits
+        self._trusted = trusted_documents
+        self._new_error_id = new_error_id
+
+    def prepare(self, request: GraphQLRequest) -> Any:
+        """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
+        query = request.query
+        if self._trusted is not None:
+            query = self._trusted.find(query, request.document_id, request.extensions)
+            if query is None:
+                raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
+        elif query is None:
+            raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
+        try:
+            prepared = self._engine.prepare(query, request.operation_name)
+        except Exception as fault:
+            raise OperationRefused([self.masked(fault)]) from fault
+        errors = getattr(prepared, "errors", None)
+        if errors:
+            raise OperationRefused(self._bounded(errors))
+        return prepared
+
+    async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
+        """Return the result of a query or mutation; a fault or an operation that takes too long is an error in it."""
+        seconds = self._limits.operation_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                result = await self._engine.execute(prepared, variables, self._make_context(viewer))
+        except TimeoutError:
+            message = f"The operation took longer than {seconds:g} s and was stopped."
+            return {"data": None, "errors": [error_entry("LIMIT_EXCEEDED", message)]}
+        except Exception as fault:
+            return {"data": None, "errors": [self.masked(fault)]}
+        errors = result.get("errors")
+        if errors and len(errors) > self._limits.max_errors:
+            result["errors"] = self._bounded(errors)
+        return result
+
+    async def subscribe(
+        self,
+        prepared: Any,
+        variables: dict[str, Any] | None,
+        viewer: Viewer | None,
+        resume_after: str | None = None,
+    ) -> AsyncIterator[Result]:
+        """Return the stream of results. Refuses: `OperationRefused` when the subscription does not begin."""
+        context = self._make_context(viewer, resume_after=resume_after)
+        try:
+            async with asyncio.timeout(self._limits.operation_seconds):
+                stream = await self._engine.subscribe(prepared, variables, context)
+        except TimeoutError:
+            message = "The subscription could not be started in time."
+            raise OperationRefused([error_entry("LIMIT_EXCEEDED", message)]) from None
+        except Exception as fault:
+            raise OperationRefused([self.masked(fault)]) from fault
+        if isinstance(stream, dict):
+            raise OperationRefused(self._bounded(stream.get("errors", [])))
+        return stream
+
+    def masked(self, fault: BaseException) -> dict[str, Any]:
+        """Log a fault under a new id and return the error that tells the client that id and nothing else."""
+        error_id = self._new_error_id()
+        log.error("fault %s", error_id, exc_info=fault)
+        return error_entry("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", id=error_id)
+
+    def _bounded(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return errors[: self._limits.max_errors]
