@@ -100,6 +100,13 @@ class _Telling:
     keys: int = 0
 
 
+def find_stories(path: Path) -> list[Path]:
+    """Return the story itself, or every story below a folder by name, without the lists that stories include."""
+    if not path.is_dir():
+        return [path]
+    return [found for found in sorted(path.rglob("*.yaml")) if "\nstory:" in "\n" + found.read_text(encoding="utf-8")]
+
+
 def read_story(path: Path) -> Story:
     """Read one story file (YAML).
 

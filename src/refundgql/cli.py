@@ -1,0 +1,242 @@
+"""The command line: parse, boot, call one command or query, print.
+
+It must not decide anything about refunds. Exit codes: 0 done; 1 refused or something differs (bad import lines, a
+broken ledger, a story that differs, migrations missing); 2 the command or the settings cannot be used; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from refundgql import __version__, bootstrap
+from refundgql.settings import Settings, SettingsError, read_settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="refundgql",
+    help="The refund desk of a marketplace as a GraphQL backend.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+ledger_app = typer.Typer(help="Look after the ledger.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(ledger_app, name="ledger")
+
+EXIT_DIFFERS = 1
+EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+
+
+class WorkflowFormat(StrEnum):
+    """How the machines are printed."""
+
+    TABLE = "table"
+    MERMAID = "mermaid"
+
+
+class ExportFormat(StrEnum):
+    """How rows are exported."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one sentence on standard error and an exit code."""
+    try:
+        app()
+    except (SettingsError, bootstrap.CannotRun) as error:
+        print(f"refundgql: {error}", file=sys.stderr)
+        sys.exit(EXIT_UNUSABLE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody left to tell
+        sys.exit(0)
+
+
+def _version(given: bool) -> None:
+    if given:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port on localhost; 0 takes a free one.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the database here instead of in a temporary folder.")
+    ] = None,
+) -> None:
+    """Serve a fresh demo on localhost: people, stories, tokens and GraphiQL; nothing to configure."""
+    from refundgql import demo as demonstration
+
+    demonstration.run(port=port, folder=folder)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes; more than one needs PostgreSQL.")] = None,
+    allow_test_clock: Annotated[
+        bool, typer.Option(help="Let REFUNDGQL_TEST_CLOCK set domain time; for tests and demos only.")
+    ] = False,
+) -> None:
+    """Serve for real, with the settings of the environment."""
+    given = {"host": host, "port": port, "workers": workers}
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    if settings.test_clock is not None and not allow_test_clock:
+        raise SettingsError("REFUNDGQL_TEST_CLOCK is set: pass --allow-test-clock, or unset it in production.")
+    bootstrap.serve(settings)
+
+
+@app.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when migrations are missing.")] = False,
+) -> None:
+    """Bring the database's schema up to date, forward only."""
+    settings = read_settings()
+    pending = _run(bootstrap.migrate(settings, check=check))
+    if check and pending:
+        print(f"{len(pending)} migrations are missing: {', '.join(pending)}. Run refundgql migrate.")
+        raise typer.Exit(EXIT_DIFFERS)
+    print(f"Applied {len(pending)} migrations." if pending else "The schema is up to date.")
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[str], typer.Argument(help="JSON Lines files, one record a line; - for standard input.")],
+    as_json: Json = False,
+) -> None:
+    """Check every line, then write all of them in batches; a rerun after an interruption continues."""
+    from refundgql import importing
+
+    settings = read_settings()
+    raise typer.Exit(_run(importing.run(settings, files, as_json=as_json)))
+
+
+@app.command()
+def export(
+    output_format: Annotated[ExportFormat, typer.Option("--format", help="jsonl or csv.")] = ExportFormat.JSONL,
+    what: Annotated[str, typer.Option(help="cases, events, postings, or all (jsonl only).")] = "all",
+) -> None:
+    """Write every case, event and posting to standard output, streaming."""
+    if what not in {"cases", "events", "postings", "all"} or (what == "all" and output_format is ExportFormat.CSV):
+        raise SettingsError("--what is one of cases, events, postings; all goes with --format jsonl.")
+    settings = read_settings()
+    _run(bootstrap.export(settings, what=what, output_format=output_format.value, out=sys.stdout))
+
+
+@app.command()
+def token(
+    as_ref: Annotated[str, typer.Option("--as", help="externalRef of the account the token speaks for.")],
+    lifetime_seconds: Annotated[int, typer.Option(help="How long it is valid.", min=1)] = 3_600,
+) -> None:
+    """Print a signed token for local use."""
+    print(_run(bootstrap.issue_token(read_settings(), as_ref, lifetime_seconds)))
+
+
+@app.command()
+def sweep(as_json: Json = False) -> None:
+    """Act on every due clock once; the server also does it by itself."""
+    acted = _run(bootstrap.sweep(read_settings()))
+    print(json.dumps({"acted": acted}) if as_json else f"Acted on {acted} due clocks.")
+
+
+@app.command()
+def replay(
+    stories: Annotated[list[Path], typer.Argument(help="Story files, or folders of them.")],
+    as_json: Json = False,
+) -> None:
+    """Tell given/when/then stories to a fresh desk and say what differs."""
+    from refundgql import scenarios
+
+    paths = [path for given in stories for path in scenarios.find_stories(given)]
+    if not paths:
+        raise SettingsError("No story was found there; give .yaml files or a folder that holds some.")
+    told: list[dict[str, Any]] = []
+
+    def report(story: scenarios.Story, differences: list[scenarios.Difference]) -> None:
+        told.append({"story": str(story.path), "differences": [f"{one.step}: {one.what}" for one in differences]})
+        if not as_json:
+            print(f"{'differs' if differences else 'ok     '}  {story.name}")
+            for one in differences:
+                print(f"         {story.path}, {one.step}: {one.what}")
+
+    try:
+        failed = _run(bootstrap.replay(paths, report))
+    except scenarios.StoryError as error:
+        raise SettingsError(str(error)) from error
+    print(
+        json.dumps({"told": told, "differ": failed}) if as_json else f"{len(paths) - failed} as told, {failed} differ."
+    )
+    raise typer.Exit(EXIT_DIFFERS if failed else 0)
+
+
+@ledger_app.command("verify")
+def ledger_verify(as_json: Json = False) -> None:
+    """Check every invariant of the ledger from its raw postings."""
+    offending = _run(bootstrap.verify_ledger(read_settings()))
+    if as_json:
+        print(json.dumps({"ok": not offending, "offending": offending}))
+    elif offending:
+        for line in offending:
+            print(f"{line['invariant']}: {line['detail']}")
+        print(f"The ledger is broken in {len(offending)} places.")
+    else:
+        print("The ledger is sound: every invariant holds.")
+    raise typer.Exit(EXIT_DIFFERS if offending else 0)
+
+
+@app.command()
+def workflow(
+    kind: Annotated[str | None, typer.Option(help="LEAD, INVOICE, ESCROW or TIMESHEET; all by default.")] = None,
+    output_format: Annotated[WorkflowFormat, typer.Option("--format", help="table or mermaid.")] = WorkflowFormat.TABLE,
+) -> None:
+    """Print the state machines."""
+    print(bootstrap.workflow_text(kind, output_format.value))
+
+
+@app.command()
+def schema() -> None:
+    """Print schema.graphql."""
+    print(bootstrap.schema_text(), end="")
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting with its default, as the README's table."""
+    print(settings_table())
+
+
+def settings_table() -> str:
+    """Return the settings as a Markdown table, printed from the fields themselves."""
+    lines = ["| variable | default | what it is |", "|---|---|---|"]
+    for name, found in Settings.model_fields.items():
+        default = found.get_default(call_default_factory=True)
+        shown = "" if default in (None, "", (), {}) else f"`{default}`"
+        lines.append(f"| `REFUNDGQL_{name.upper()}` | {shown} | {found.description} |")
+    return "\n".join(lines)
