@@ -62,22 +62,56 @@ subscribeSession(() => {
   }
 });
 
-/** Run one subscription; ends when the server completes it, the person stops it, or the session ends. */
-export async function* stream(payload: SubscribePayload): AsyncGenerator<ExecutionResult, void, void> {
+/**
+ * Run one subscription; ends when the server completes it, the person stops it, or the session ends.
+ *
+ * Not a generator: `return()` on one waits for the update it is waiting for, and Stop must stop at once.
+ */
+export function stream(request: SubscribePayload): AsyncIterableIterator<ExecutionResult> {
+  const variables: Record<string, unknown> = { ...request.variables };
+  const payload = { ...request, variables };
+  const resumable = /\$after\b/.test(request.query);
   const updates = currentClient().iterate(payload);
+  let ended = false;
   running += 1;
   setStatus({ state: status.state === 'idle' ? 'connecting' : status.state, updates: 0 });
-  try {
-    for await (const update of updates) {
-      setStatus({ state: 'live', updates: status.updates + 1 });
-      yield update as ExecutionResult;
-    }
-  } catch (error) {
-    throw explain(error);
-  } finally {
+  const end = () => {
+    if (ended) return;
+    ended = true;
     running -= 1;
     if (running === 0) setStatus({ state: 'idle' });
-  }
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const item = await updates.next();
+        if (item.done) {
+          end();
+          return { done: true, value: undefined };
+        }
+        setStatus({ state: 'live', updates: status.updates + 1 });
+        // Should the connection break, the client sends this very payload again: from the last update seen.
+        if (resumable) variables.after = lastCursor(item.value as ExecutionResult) ?? variables.after;
+        return { done: false, value: item.value as ExecutionResult };
+      } catch (error) {
+        end();
+        throw explain(error);
+      }
+    },
+    async return() {
+      end();
+      await updates.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function lastCursor(update: ExecutionResult): string | undefined {
+  const cursors = Object.values(update.data ?? {}).map((value) => (value as { cursor?: unknown } | null)?.cursor);
+  return cursors.findLast((cursor): cursor is string => typeof cursor === 'string');
 }
 
 function explain(error: unknown): unknown {

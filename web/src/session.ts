@@ -100,10 +100,11 @@ async function askWho(token: string): Promise<Person> {
   const answer = await post({ query: 'query WhoAmI { viewer { name roles externalRef } }' }, { authorization: `Bearer ${token}` });
   const viewer = (answer.data as { viewer?: Person | null } | null | undefined)?.viewer;
   if (viewer) return viewer;
-  if (answer.errors?.length && !answer.errors.some((error) => error.extensions?.code === 'UNAUTHENTICATED')) {
-    throw new Error(`The server could not say who you are: ${answer.errors[0]!.message}`);
+  const fault = answer.errors?.[0];
+  if (fault && fault.extensions?.code !== 'UNAUTHENTICATED') {
+    throw new Error(`The server could not say who you are: ${fault.message}`);
   }
-  throw new TokenRefused('The server does not accept this token.');
+  throw new TokenRefused(`The server does not accept this token. ${fault?.message ?? ''}`.trim());
 }
 
 export function clockTime(instant: number): string {
