@@ -2,6 +2,7 @@
 
 Instants are integer microseconds since the epoch in UTC, money is integer minor units beside a currency code, ids are
 time-ordered uuids. It must not hold queries or behaviour.
+The models' docstrings become comments in the database: no semicolons in them, at which Tortoise splits statements.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tortoise.models import Model
 
 
 class Account(Model):
-    """A person or the marketplace itself; `roles` is a sorted, comma-separated list."""
+    """A person or the marketplace itself, `roles` is a sorted, comma-separated list."""
 
     id = fields.UUIDField(primary_key=True)
     external_ref = fields.CharField(max_length=200, unique=True)
@@ -69,7 +70,7 @@ class Lead(Model):
 
 
 class Message(Model):
-    """One chat message between a professional and a customer; deleted ones keep their row."""
+    """One chat message between a professional and a customer, deleted ones keep their row."""
 
     id = fields.UUIDField(primary_key=True)
     external_ref = fields.CharField(max_length=200, unique=True)
@@ -109,7 +110,7 @@ class Contract(Model):
 
 
 class BillingWeek(Model):
-    """The hours of one week, Monday 00:00 to Monday 00:00 UTC; `hours` is a decimal text."""
+    """The hours of one week, Monday 00:00 to Monday 00:00 UTC, `hours` is a decimal text."""
 
     id = fields.UUIDField(primary_key=True)
     external_ref = fields.CharField(max_length=200, unique=True)
@@ -148,7 +149,7 @@ class Milestone(Model):
 
 
 class Invoice(Model):
-    """An invoice; one of a week or a milestone shares that one's payment."""
+    """An invoice, one of a week or a milestone shares that one's payment."""
 
     id = fields.UUIDField(primary_key=True)
     external_ref = fields.CharField(max_length=200, unique=True)
@@ -188,7 +189,7 @@ class Review(Model):
 
 
 class RefundCase(Model):
-    """A refund case as it stands; its history is in refund_event."""
+    """A refund case as it stands, its history is in refund_event."""
 
     number = fields.BigIntField(primary_key=True, generated=True)
     id = fields.UUIDField(unique=True)
@@ -255,9 +256,9 @@ class RefundCase(Model):
 
 
 class RefundEvent(Model):
-    """One line of a case's history; append-only. `snapshot` holds what filters look at, as the case stood after it.
+    """One line of a case's history, append-only. `snapshot` holds what filters look at, as the case stood after it.
 
-    `commit_order` and `position` order the stream across cases; see storage/events.py.
+    `commit_order` and `position` order the stream across cases, see storage/events.py.
     """
 
     position = fields.BigIntField(primary_key=True, generated=True)
@@ -335,7 +336,7 @@ class CustomerReport(Model):
 
 
 class Clock(Model):
-    """A timer; the sweeper acts on it once, at or after `due_at`."""
+    """A timer, the sweeper acts on it once, at or after `due_at`."""
 
     id = fields.UUIDField(primary_key=True)
     case_id = fields.UUIDField(null=True)
@@ -353,7 +354,7 @@ class Clock(Model):
 
 
 class LedgerAccount(Model):
-    """The running balance of one ledger account; outside world and platform keep none, their rows would be hot."""
+    """The running balance of one ledger account, outside world and platform keep none, their rows would be hot."""
 
     key = fields.CharField(max_length=120, primary_key=True)
     kind = fields.CharField(max_length=20)
@@ -369,7 +370,7 @@ class LedgerAccount(Model):
 
 
 class Posting(Model):
-    """One movement of money; append-only. The balances after it are kept for people's histories."""
+    """One movement of money, append-only. The balances after it are kept for people's histories."""
 
     position = fields.BigIntField(primary_key=True, generated=True)
     id = fields.UUIDField(unique=True)
@@ -398,7 +399,7 @@ class Posting(Model):
 
 
 class Withdrawal(Model):
-    """Money on its way from a balance to a payment method; estimate days are ISO dates."""
+    """Money on its way from a balance to a payment method, estimate days are ISO dates."""
 
     id = fields.UUIDField(primary_key=True)
     account_id = fields.UUIDField()
@@ -435,3 +436,13 @@ class IdempotentResult(Model):
         table = "idempotent_result"
         unique_together = (("account_id", "key"),)
         indexes = (Index(fields=("created_at",), name="idempotent_result_age"),)
+
+
+class StreamEpoch(Model):
+    """One row: what is added to a transaction id so that commit orders only ever grow, see storage/events.py."""
+
+    id = fields.IntField(primary_key=True)
+    added = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "stream_epoch"

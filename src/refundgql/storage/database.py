@@ -1,0 +1,153 @@
+"""One way to speak to either database: rows by name, `?` placeholders, transactions, typed faults.
+
+It must not know tables or the domain. Writers go through Tortoise's connections and transactions; readers have
+connections of their own, so that a slow list never delays a decision.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
+
+
+class Dialect(StrEnum):
+    """The databases that are spoken."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+
+
+class Row(Protocol):
+    """One row; its values are found by column name or by position."""
+
+    def __getitem__(self, key: str | int) -> Any:
+        """Return one value."""
+
+    def keys(self) -> Any:
+        """Return the column names."""
+
+
+class Source(Protocol):
+    """Anything that statements can be read from: the database itself, or a transaction on it."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Tell which database answers."""
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a statement."""
+
+    async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """Return the first row of a statement, or nothing."""
+
+    async def fetch_value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first column of the first row of a statement, or None."""
+
+
+class Transaction(abc.ABC):
+    """One open transaction: it commits when its block ends well and is undone whole when it does not."""
+
+    dialect: Dialect
+
+    @abc.abstractmethod
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a statement, which may write and return."""
+
+    @abc.abstractmethod
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return the number of rows it changed."""
+
+    @abc.abstractmethod
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row of parameters, in order."""
+
+    async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """Return the first row of a statement, or nothing."""
+        rows = await self.fetch(sql, parameters)
+        return rows[0] if rows else None
+
+    async def fetch_value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first column of the first row of a statement, or None."""
+        rows = await self.fetch(sql, parameters)
+        return rows[0][0] if rows else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the database may use; each bound is there so that one user cannot take all of it."""
+
+    read_connections: int = 8
+    write_connections: int = 8
+    statement_timeout_ms: int = 5_000
+    """No statement of a request outlives the request's own time limit."""
+    acquire_timeout_ms: int = 5_000
+    """Waiting for a connection ends when the request would."""
+    busy_timeout_ms: int = 5_000
+    """How long a SQLite writer waits for another process's transaction."""
+
+
+class Database(abc.ABC):
+    """An open database."""
+
+    dialect: Dialect
+    url: str
+    client: BaseDBAsyncClient
+    """Tortoise's connection for writing."""
+
+    @staticmethod
+    async def open(url: str, limits: Limits | None = None) -> Database:
+        """Open the database at a URL: `sqlite:///path`, `sqlite://:memory:` (one connection) or `postgres://…`.
+
+        Refuses: ValueError for any other scheme.
+        """
+        limits = limits or Limits()
+        scheme = url.partition(":")[0]
+        if scheme == "sqlite":
+            from refundgql.storage.sqlite_client import SqliteDatabase
+
+            return await SqliteDatabase.connect(url, limits)
+        if scheme in {"postgres", "postgresql"}:
+            from refundgql.storage.postgres_client import PostgresDatabase
+
+            return await PostgresDatabase.connect(url, limits)
+        raise ValueError(f"{scheme}: is not a database: give a URL that starts with sqlite:/// or postgres://.")
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Close every connection."""
+
+    @abc.abstractmethod
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a reading statement, on a connection that cannot write."""
+
+    @abc.abstractmethod
+    def stream(self, sql: str, parameters: Sequence[Any] = (), *, batch: int = 1_000) -> AsyncIterator[Row]:
+        """Yield the rows of a reading statement from one snapshot, in bounded memory and without a time limit."""
+
+    @abc.abstractmethod
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction for writing.
+
+        Refuses: TransientFault, CommitUnknown, ConstraintViolated, StatementTimeout.
+        """
+
+    def transaction_client(self) -> TransactionContext:
+        """Open a transaction of Tortoise's own, for migrations and models; its errors are the driver's."""
+        return self.client._in_transaction()
+
+    async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """Return the first row of a reading statement, or nothing."""
+        rows = await self.fetch(sql, parameters)
+        return rows[0] if rows else None
+
+    async def fetch_value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first column of the first row of a reading statement, or None."""
+        rows = await self.fetch(sql, parameters)
+        return rows[0][0] if rows else None

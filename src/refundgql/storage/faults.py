@@ -1,0 +1,58 @@
+"""What can go wrong in the database, as a handful of typed errors; no driver's exception leaves the storage layer.
+
+It must not retry: the unit of work repeats a whole transaction on a TransientFault, decision included.
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The database could not do what it was asked."""
+
+
+class TransientFault(StorageError):
+    """The transaction lost a race, a lock or its connection and changed nothing: run the whole of it again."""
+
+
+class CommitUnknown(TransientFault):
+    """The connection was lost while committing: it may have happened, so only a repeat that can tell is safe."""
+
+
+class StatementTimeout(StorageError):
+    """One statement took longer than it may."""
+
+
+class ConstraintViolated(StorageError):
+    """A constraint of the database refused a row; `name` is the constraint's, the same on both databases."""
+
+    def __init__(self, name: str) -> None:
+        """Keep the constraint's name."""
+        super().__init__(f"The database refuses a row: {name}.")
+        self.name = name
+
+
+class UnknownSchema(StorageError):
+    """The database holds a schema that this version does not know; the message says what to do."""
+
+
+ONE_OPEN_CASE = "one_open_case_per_payment"
+"""A payment already has an open case (D14)."""
+
+ONE_LIVE_CASE_PER_LEAD = "one_live_case_per_lead"
+"""A lead already has a case that was not cancelled (D6)."""
+
+ONE_CREDIT_PER_CASE = "one_credit_per_case"
+"""A case was already credited from that account."""
+
+UNIQUE_NAMES = {
+    "refund_case(payment_id)": ONE_OPEN_CASE,
+    "refund_case(lead_id)": ONE_LIVE_CASE_PER_LEAD,
+    "posting(case_id,from_key)": ONE_CREDIT_PER_CASE,
+}
+"""Unique indexes with a meaning of their own; any other is named by its table and columns, as `table(column,…)`."""
+
+
+def unique_violation(table: str, columns: str) -> ConstraintViolated:
+    """Return the violation of a unique index over comma-separated columns, named the same on both databases."""
+    name = f"{table}({columns.replace(' ', '')})"
+    return ConstraintViolated(UNIQUE_NAMES.get(name, name))

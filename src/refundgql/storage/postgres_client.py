@@ -1,0 +1,304 @@
+"""PostgreSQL: writing through Tortoise's asyncpg client, reading on a pool that can only read.
+
+It must not be imported by anything but database.py. Connections keep their session between uses: nothing here sets
+session state, so the round trip that would reset it is saved. uuids travel as text, as the domain keeps them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+
+from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction
+from refundgql.storage.faults import (
+    CommitUnknown,
+    ConstraintViolated,
+    StatementTimeout,
+    StorageError,
+    TransientFault,
+    unique_violation,
+)
+from refundgql.storage.statements import for_postgres, note
+
+_RETRIED_SQLSTATES = frozenset(
+    {
+        "40001",  # serialization failure
+        "40P01",  # deadlock
+        "55P03",  # lock not available
+        "57P01",  # the server is shutting down
+        "57P02",
+        "57P03",  # or starting
+        "53300",  # too many connections
+    }
+)
+
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+_DETAIL_COLUMNS = re.compile(r"^Key \(([^)]*)\)=")
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.ConnectionDoesNotExistError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether the error means that the connection is gone."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error) or "connect" in str(error)
+    return isinstance(error, _LOST) or getattr(error, "sqlstate", "") in {"57P01", "57P02"}
+
+
+def translated(error: Exception) -> StorageError:
+    """Return the typed fault for a driver's error."""
+    if is_lost(error):
+        return TransientFault(f"The connection to the database was lost: {error}")
+    if isinstance(error, asyncpg.PostgresError):
+        sqlstate = error.sqlstate or ""
+        if sqlstate in _RETRIED_SQLSTATES:
+            return TransientFault(str(error))
+        if isinstance(error, asyncpg.QueryCanceledError):
+            return StatementTimeout("A statement took longer than it may.")
+        if isinstance(error, asyncpg.UniqueViolationError):
+            columns = _DETAIL_COLUMNS.match(error.detail or "")
+            if columns:
+                return unique_violation(error.table_name or "", columns[1].replace('"', ""))
+        if isinstance(error, asyncpg.ForeignKeyViolationError):
+            return ConstraintViolated("foreign_key")
+        if isinstance(error, asyncpg.NotNullViolationError):
+            return ConstraintViolated(f"{error.table_name}.{error.column_name}")
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            return ConstraintViolated(error.constraint_name or str(error))
+    return StorageError(str(error))
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Leave a released connection as it is; asyncpg has already ended a transaction that was left open."""
+
+
+async def _prepare_session(connection: asyncpg.Connection) -> None:
+    """Let uuids travel as text on a new connection."""
+    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+
+
+def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> dict[str, Any]:
+    settings = {
+        "application_name": "refundgql",
+        "statement_timeout": str(limits.statement_timeout_ms),
+        "idle_in_transaction_session_timeout": str(limits.statement_timeout_ms * 2),
+        "jit": "off",  # compiling costs more than any statement here takes
+        "timezone": "UTC",
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    if not read_only:
+        settings["synchronous_commit"] = "on"  # an acknowledged commit is on disk
+    return {
+        "dsn": url,
+        "min_size": 1,
+        "max_size": size,
+        "init": _prepare_session,
+        "reset": _keep_session,
+        "statement_cache_size": 1_000,
+        "max_cached_statement_lifetime": 0,
+        "max_inactive_connection_lifetime": 300.0,
+        "timeout": limits.acquire_timeout_ms / 1_000,
+        "server_settings": settings,
+    }
+
+
+class WriterContext(TransactionContextPooled):
+    """A transaction whose connection goes back to the pool whatever happens."""
+
+    client: PostgresWriterTransaction
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        """Take a connection and begin."""
+        await self.ensure_connection()
+        self.client._connection = await self.client._parent.acquire()
+        try:
+            await self.client.begin()
+        except BaseException:
+            await self.client._parent.release(self.client._connection)
+            raise
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        """Commit, or roll back when the block fails."""
+        try:
+            if exc_type is None:
+                await self.client.commit()
+            elif not self.client._connection.is_closed():
+                await self.client.rollback()
+        finally:
+            await self.client._parent.release(self.client._connection)
+
+
+class PostgresWriterTransaction(TransactionWrapper):
+    """One transaction on a connection of the writing pool."""
+
+    _parent: PostgresWriter
+
+
+class PostgresWriter(AsyncpgDBClient):
+    """Tortoise's asyncpg client over a pool that is opened from the whole URL and never resets a session."""
+
+    def __init__(self, url: str, limits: Limits) -> None:
+        """Prepare; nothing is opened yet."""
+        super().__init__(connection_name="default")
+        self._acquire_timeout_seconds = limits.acquire_timeout_ms / 1_000
+        self._options = _pool_options(url, limits, size=limits.write_connections, read_only=False)
+
+    async def acquire(self) -> asyncpg.Connection:
+        """Take a connection from the pool."""
+        if self._pool is None:
+            raise StorageError("The database is closed.")
+        return await self._pool.acquire(timeout=self._acquire_timeout_seconds)
+
+    async def release(self, connection: asyncpg.Connection) -> None:
+        """Give a connection back; a closed pool has no use for it."""
+        if self._pool is not None:
+            await self._pool.release(connection)
+
+    async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
+        """Open the pool."""
+        return await asyncpg.create_pool(**self._options)
+
+    def _in_transaction(self) -> TransactionContext:
+        return WriterContext(PostgresWriterTransaction(self), self._pool_init_lock)
+
+
+class PostgresTransaction(Transaction):
+    """A transaction's statements."""
+
+    dialect = Dialect.POSTGRES
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        """Run statements on one connection."""
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a statement."""
+        note(sql)
+        try:
+            rows: Sequence[Row] = await self._connection.fetch(for_postgres(sql), *parameters)
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+        return rows
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return the number of rows it changed."""
+        note(sql)
+        try:
+            status = await self._connection.execute(for_postgres(sql), *parameters)
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row of parameters, in order."""
+        note(sql)
+        try:
+            await self._connection.executemany(for_postgres(sql), rows)
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL database."""
+
+    dialect = Dialect.POSTGRES
+    client: PostgresWriter
+
+    def __init__(self, url: str, limits: Limits) -> None:
+        """Prepare; nothing is opened yet."""
+        self.url = url
+        self.client = PostgresWriter(url, limits)
+        self._reading = _pool_options(url, limits, size=limits.read_connections, read_only=True)
+        self._acquire_timeout_seconds = limits.acquire_timeout_ms / 1_000
+        self._readers: asyncpg.Pool
+
+    @classmethod
+    async def connect(cls, url: str, limits: Limits) -> PostgresDatabase:
+        """Open both pools.
+
+        Refuses: StorageError when the server does not let us in.
+        """
+        database = cls(url, limits)
+        try:
+            database._readers = await asyncpg.create_pool(**database._reading)
+            await database.client.create_connection(with_db=True)
+        except _DRIVER_ERRORS as error:
+            raise StorageError(f"The PostgreSQL database cannot be reached: {error}") from error
+        return database
+
+    async def close(self) -> None:
+        """Close every connection; those that hang are cut off."""
+        try:
+            await asyncio.wait_for(self._readers.close(), 10)
+        except TimeoutError:
+            self._readers.terminate()
+        await self.client.close()
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a reading statement; a connection found dead is replaced once."""
+        note(sql)
+        statement = for_postgres(sql)
+        for last in (False, True):
+            try:
+                connection = await self._readers.acquire(timeout=self._acquire_timeout_seconds)
+                try:
+                    rows: Sequence[Row] = await connection.fetch(statement, *parameters)
+                finally:
+                    await self._readers.release(connection)
+                return rows
+            except TimeoutError as error:
+                raise TransientFault("No connection to the database became free in time.") from error
+            except _DRIVER_ERRORS as error:
+                if last or not is_lost(error):
+                    raise translated(error) from error
+        raise AssertionError("unreachable")
+
+    async def stream(self, sql: str, parameters: Sequence[Any] = (), *, batch: int = 1_000) -> AsyncIterator[Row]:
+        """Yield the rows of a reading statement from one snapshot, in bounded memory and without a time limit."""
+        note(sql)
+        try:
+            async with self._readers.acquire() as connection, connection.transaction(readonly=True):
+                await connection.execute("SET LOCAL statement_timeout = 0")
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                async for row in connection.cursor(for_postgres(sql), *parameters, prefetch=batch):
+                    yield row
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction for writing."""
+        context = self.client._in_transaction()
+        try:
+            wrapper = await context.__aenter__()
+        except TimeoutError as error:
+            raise TransientFault("No connection to the database became free in time.") from error
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+        try:
+            yield PostgresTransaction(wrapper._connection)
+        except BaseException as error:
+            with contextlib.suppress(*_DRIVER_ERRORS):  # a lost connection has rolled back by itself
+                await context.__aexit__(type(error), error, None)
+            raise
+        try:
+            await context.__aexit__(None, None, None)
+        except _DRIVER_ERRORS as error:
+            if is_lost(error):
+                raise CommitUnknown(f"The connection was lost while committing: {error}") from error
+            raise translated(error) from error

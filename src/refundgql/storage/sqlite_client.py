@@ -1,0 +1,271 @@
+"""SQLite: one writer in WAL mode through Tortoise's client, and readers beside it.
+
+It must not be imported by anything but database.py. What is added to Tortoise's client: a transaction begins IMMEDIATE,
+a begin or a commit that fails leaves neither a lock nor an open transaction behind, and a commit is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import aiosqlite
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+
+from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction
+from refundgql.storage.faults import (
+    ConstraintViolated,
+    StatementTimeout,
+    StorageError,
+    TransientFault,
+    unique_violation,
+)
+from refundgql.storage.statements import for_sqlite, note, sqlite_parameters
+
+_MEMORY = ":memory:"
+
+_READER_PRAGMAS = (
+    "PRAGMA query_only = ON",
+    # Pages that the operating system has cached are read without a copy.
+    "PRAGMA mmap_size = 268435456",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def translated(error: sqlite3.Error) -> StorageError:
+    """Return the typed fault for a driver's error."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    text = str(error)
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TransientFault(text)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return StatementTimeout("A statement was interrupted.")
+    if code & 0xFF == sqlite3.SQLITE_CONSTRAINT:
+        named = text.partition("constraint failed: ")[2]
+        if code in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) and "." in named:
+            table = named.partition(".")[0]
+            return unique_violation(table, named.replace(f"{table}.", ""))
+        if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+            return ConstraintViolated("foreign_key")
+        return ConstraintViolated(named or text)
+    return StorageError(text)
+
+
+class WriterContext(SqliteTransactionContext):
+    """The writer's transaction: the lock is given back whatever happens."""
+
+    connection: SqliteWriterTransaction
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        """Wait for the writer and begin."""
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            await self.connection.begin()
+        except BaseException:
+            self._trxlock.release()
+            raise
+        return self.connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        """Commit, or roll back when the block or the commit fails."""
+        try:
+            if exc_type is None:
+                await self.connection.commit()
+            else:
+                await self.connection.rollback()
+        finally:
+            self._trxlock.release()
+
+
+class SqliteWriterTransaction(SqliteTransactionWrapper):
+    """One transaction on the writer."""
+
+    async def begin(self) -> None:
+        """Begin with the write lock, so that a decision never finds out at its end that another was first."""
+        if self._connection.in_transaction:  # an interrupted commit or rollback of the one before
+            await self._connection.rollback()
+        await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+
+    async def commit(self) -> None:
+        """Commit; a commit that fails is rolled back, or the next transaction would commit it."""
+        try:
+            await self._connection.commit()
+        except sqlite3.Error:
+            await self._connection.rollback()
+            raise
+        self._finalized = True
+
+
+class SqliteWriter(SqliteClient):
+    """Tortoise's SQLite client with transactions that hold under faults."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return WriterContext(SqliteWriterTransaction(self), self._lock)
+
+
+class SqliteTransaction(Transaction):
+    """A transaction's statements."""
+
+    dialect = Dialect.SQLITE
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        """Run statements on the writer's connection."""
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a statement."""
+        return await fetch_on(self._connection, sql, parameters)
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return the number of rows it changed."""
+        before = self._connection.total_changes
+        await fetch_on(self._connection, sql, parameters)
+        return self._connection.total_changes - before
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row of parameters, in order."""
+        note(sql)
+        statement = for_sqlite(sql)
+        try:
+            cursor = await self._connection.executemany(
+                statement.sql, (sqlite_parameters(statement, row) for row in rows)
+            )
+            await cursor.close()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+
+async def fetch_on(connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    """Run one statement on a connection; a cancelled one stops running."""
+    note(sql)
+    statement = for_sqlite(sql)
+    try:
+        rows: Any = await connection.execute_fetchall(statement.sql, sqlite_parameters(statement, parameters))
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    except asyncio.CancelledError:
+        # Nothing else is queued on this connection, so only the abandoned statement can be hit.
+        with contextlib.suppress(ValueError):
+            await connection.interrupt()
+        raise
+    return rows  # type: ignore[no-any-return]  # sqlite3.Row has what Row asks for
+
+
+class SqliteDatabase(Database):
+    """A SQLite file, or one in memory on a single connection."""
+
+    dialect = Dialect.SQLITE
+    client: SqliteWriter
+
+    def __init__(self, url: str, path: str, limits: Limits) -> None:
+        """Prepare; nothing is opened yet."""
+        self.url = url
+        self.path = path
+        self.client = SqliteWriter(
+            path,
+            connection_name="default",
+            synchronous="FULL",  # WAL survives a power cut only so
+            busy_timeout=limits.busy_timeout_ms,
+        )
+        self._idle: list[aiosqlite.Connection] = []
+        self._opened: list[aiosqlite.Connection] = []
+        self._slots = asyncio.Semaphore(limits.read_connections)
+        self._busy_timeout_ms = limits.busy_timeout_ms
+        self._writing_task: asyncio.Task[Any] | None = None
+
+    @classmethod
+    async def connect(cls, url: str, limits: Limits) -> SqliteDatabase:
+        """Open the file, creating it when there is none.
+
+        Refuses: StorageError when it cannot be opened.
+        """
+        path = unquote(url.removeprefix("sqlite://").partition("?")[0])
+        if path != _MEMORY:
+            path = "/" + path.lstrip("/") if path.startswith("/") else path
+        database = cls(url, path, limits)
+        try:
+            await database.client.create_connection(with_db=True)
+        except sqlite3.Error as error:
+            raise StorageError(f"The SQLite file {path} cannot be opened: {error}.") from error
+        return database
+
+    async def close(self) -> None:
+        """Close every connection."""
+        readers, self._opened, self._idle = self._opened, [], []
+        for reader in readers:
+            await reader.close()
+        await self.client.close()
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a reading statement."""
+        if self.path == _MEMORY:
+            if self._writing_task is asyncio.current_task():
+                raise RuntimeError("Read through the transaction while one is open.")
+            async with self.client.acquire_connection() as writer:
+                return await fetch_on(writer, sql, parameters)
+        async with self._slots:
+            reader = self._idle.pop() if self._idle else await self._open_reader()
+            try:
+                return await fetch_on(reader, sql, parameters)
+            finally:
+                self._idle.append(reader)
+
+    async def stream(self, sql: str, parameters: Sequence[Any] = (), *, batch: int = 1_000) -> AsyncIterator[Row]:
+        """Yield the rows of a reading statement from one snapshot, in bounded memory."""
+        if self.path == _MEMORY:
+            for row in await self.fetch(sql, parameters):
+                yield row
+            return
+        note(sql)
+        statement = for_sqlite(sql)
+        reader = await self._connect_reader()
+        try:
+            async with reader.execute(statement.sql, sqlite_parameters(statement, parameters)) as cursor:
+                while rows := await cursor.fetchmany(batch):
+                    for row in rows:
+                        yield row
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        finally:
+            await reader.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open the one writing transaction, waiting for the one before."""
+        context = self.client._in_transaction()
+        try:
+            wrapper = await context.__aenter__()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self._writing_task = asyncio.current_task()
+        try:
+            yield SqliteTransaction(wrapper._connection)
+        except BaseException as error:
+            self._writing_task = None
+            with contextlib.suppress(sqlite3.Error):  # what is left open is undone before the next begins
+                await context.__aexit__(type(error), error, None)
+            raise
+        self._writing_task = None
+        try:
+            await context.__aexit__(None, None, None)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    async def _open_reader(self) -> aiosqlite.Connection:
+        reader = await self._connect_reader()
+        self._opened.append(reader)
+        return reader
+
+    async def _connect_reader(self) -> aiosqlite.Connection:
+        reader = await aiosqlite.connect(self.path, isolation_level=None)
+        reader.row_factory = sqlite3.Row
+        await reader.execute_fetchall(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
+        for pragma in _READER_PRAGMAS:
+            await reader.execute_fetchall(pragma)
+        return reader

