@@ -54,7 +54,7 @@ How operations run:
 It must not import anything of the refund domain: the API declares, this package executes.
 """
 
-from refundgql.api.execution.documents import Checked, Prepared, RequestErrors
+from refundgql.api.execution.documents import Checked, Measure, Prepared, RequestErrors
 from refundgql.api.execution.engine import GraphQLEngine
 from refundgql.api.execution.errors import ApiError, ErrorCode
 from refundgql.api.execution.fields import Level, LevelInfo, leaf, level, passes
@@ -67,6 +67,7 @@ __all__ = [
     "GraphQLEngine",
     "Level",
     "LevelInfo",
+    "Measure",
     "Prepared",
     "RequestErrors",
     "Selection",

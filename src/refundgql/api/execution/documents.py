@@ -6,7 +6,7 @@ It must not execute anything, and it never guesses an operation.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import strawberry
 from graphql import (
@@ -34,16 +34,31 @@ CheckSource = Callable[[str], Sequence[GraphQLError]]
 CheckDocument = Callable[[DocumentNode], "Sequence[GraphQLError] | Checked"]
 """Looks at the parsed document before it is validated; the errors it gives refuse the document."""
 
+PARSER_STOPPED = "Parsing aborted"
+"""How graphql-core's parser words that a document has too many tokens."""
+
 MAX_VALIDATION_ERRORS = 20
 """Validation stops here; an answer shows fewer, and a hostile document costs no more."""
 
 
+class Measure(Protocol):
+    """What one operation costs, once its variables are known."""
+
+    def check_cost(self, variables: Mapping[str, Any] | None) -> int:
+        """Give the cost. Refuses: an `ApiError` when it is over the limit."""
+        ...
+
+
 @dataclass(slots=True, frozen=True)
 class Checked:
-    """What a limits hook found: errors that refuse the document, and `extensions` for its answers."""
+    """What a limits hook found: errors that refuse the document, and what to know when it is executed.
+
+    extensions: joins every answer. measures: by operation name; the engine asks one before each execution.
+    """
 
     errors: Sequence[GraphQLError] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    measures: Mapping[str | None, Measure] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,8 +82,8 @@ class Prepared:
     extensions: Mapping[str, Any]
     flags: tuple[str, ...]
     """The variables whose values decide which fields are asked for."""
-    uses: int = 0
-    """How often it was executed; the second time is worth compiling it."""
+    measure: Measure | None = None
+    """What the limits hook measured of this operation."""
 
     @property
     def operation_type(self) -> str:
@@ -88,7 +103,7 @@ class _Valid:
     document: DocumentNode
     operations: list[OperationDefinitionNode]
     fragments: dict[str, FragmentDefinitionNode]
-    extensions: Mapping[str, Any]
+    checked: Checked
     flags: tuple[str, ...]
     prepared: dict[str | None, Prepared]
 
@@ -156,17 +171,21 @@ class Documents:
         if self._check_source is not None and (errors := self._check_source(query)):
             return self._refused(errors, ErrorCode.LIMIT_EXCEEDED)
         try:
-            document = parse(query, max_tokens=self._max_tokens)
+            document = parse(
+                query,
+                max_lexical_tokens=self._max_tokens,
+                max_comments=self._max_tokens,
+                allow_empty_selection_sets=False,
+            )
         except GraphQLError as error:
-            too_long = self._max_tokens is not None and "Document contains more" in error.message
+            too_long = self._max_tokens is not None and PARSER_STOPPED in error.message
             return self._refused([error], ErrorCode.LIMIT_EXCEEDED if too_long else ErrorCode.GRAPHQL_PARSE_FAILED)
-        extensions: Mapping[str, Any] = {}
+        checked = Checked()
         if self._check_document is not None:
             found = self._check_document(document)
-            if isinstance(found, Checked):
-                extensions, found = found.extensions, found.errors
-            if found:
-                return self._refused(found, ErrorCode.LIMIT_EXCEEDED)
+            checked = found if isinstance(found, Checked) else Checked(errors=found)
+            if checked.errors:
+                return self._refused(checked.errors, ErrorCode.LIMIT_EXCEEDED)
         invalid = validate(
             self._schema,
             document,
@@ -181,7 +200,7 @@ class Documents:
             document,
             [d for d in definitions if isinstance(d, OperationDefinitionNode)],
             {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)},
-            extensions,
+            checked,
             flag_names(document),
             {},
         )
@@ -209,7 +228,9 @@ class Documents:
             else:
                 message = "The document has no operation."
             return self._refused([GraphQLError(message)], ErrorCode.OPERATION_RESOLUTION_FAILURE)
-        prepared = Prepared(valid.document, named[0], valid.fragments, valid.extensions, valid.flags)
+        checked, operation = valid.checked, named[0]
+        measure = checked.measures.get(operation.name.value if operation.name else None)
+        prepared = Prepared(valid.document, operation, valid.fragments, checked.extensions, valid.flags, measure)
         if operation_name is None or len(valid.prepared) < len(valid.operations) + 1:
             valid.prepared[operation_name] = prepared
         return prepared

@@ -14,7 +14,9 @@ from graphql.execution.values import VariableValues, get_variable_values
 from refundgql.api.execution import reference
 from refundgql.api.execution.adapter import adapt
 from refundgql.api.execution.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
-from refundgql.api.execution.errors import ErrorCode
+from refundgql.api.execution.errors import ApiError, ErrorCode
+from refundgql.api.execution.plan import Run
+from refundgql.api.execution.plans import Plans
 from refundgql.api.execution.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
 
 Response = dict[str, Any]
@@ -29,6 +31,8 @@ class GraphQLEngine:
     translate: turns an exception of a lower layer into an `ApiError`, or None to mask it.
     on_fault: is told every masked exception with the id the client got.
     max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
+    concurrent: whether fields of one level that wait do so at the same time, each with a connection of its own.
+    compile_after: executions before an operation is compiled; max_plans: compiled operations kept.
     """
 
     def __init__(
@@ -44,6 +48,9 @@ class GraphQLEngine:
         deadline_s: float = 5.0,
         max_documents: int = 1_000,
         max_source_chars: int = 1_000_000,
+        max_plans: int = 300,
+        compile_after: int = 1,
+        concurrent: bool = False,
         introspection: bool = True,
         suggestions: bool = False,
     ) -> None:
@@ -65,6 +72,8 @@ class GraphQLEngine:
             introspection=introspection,
             suggestions=suggestions,
         )
+
+        self.plans = Plans(schema, max_plans=max_plans, compile_after=compile_after, concurrent=concurrent)
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
         """Parse, check and validate a document, or remember it, and pick its operation."""
@@ -157,12 +166,22 @@ class GraphQLEngine:
         return response
 
     async def _run(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> reference.Outcome:
-        return await reference.run(self._executor(prepared, variables, context, root))
+        plan = self.plans.find(prepared, variables)
+        if plan is None:
+            return await reference.run(self._executor(prepared, variables, context, root))
+        run = Run(context, variables, lambda: self._executor(prepared, variables, context, root))
+        data = await plan.run(run, root)
+        return data, run.errors
 
     def _executor(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Any:
         return reference.executor_for(self._core, prepared, variables, context, root, self._hide_suggestions)
 
     def _coerce(self, prepared: Prepared, variables: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        if prepared.measure is not None:
+            try:
+                prepared.measure.check_cost(variables)
+            except ApiError as refused:
+                return [GraphQLError(refused.message, extensions=refused.extensions)]
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES

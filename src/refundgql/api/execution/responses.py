@@ -41,8 +41,8 @@ class ErrorFormat:
 
     def describe(self, errors: Sequence[GraphQLError], data: Any) -> list[dict[str, Any]]:
         """Describe an execution's errors in the order of the response, the first `max_errors` of them."""
-        ordered = in_response_order(errors, data)
-        return [self.describe_one(error) for error in ordered[: self._max_errors]]
+        shown = one_for_each_null(in_response_order(errors, data), data)
+        return [self.describe_one(error) for error in shown[: self._max_errors]]
 
     def describe_one(self, error: GraphQLError) -> dict[str, Any]:
         """Describe one error: an `ApiError` and a bad argument as they are, anything else masked."""
@@ -102,3 +102,20 @@ def in_response_order(errors: Sequence[GraphQLError], data: Any) -> list[GraphQL
         return tuple(found)
 
     return sorted(errors, key=key)
+
+
+def one_for_each_null(errors: Sequence[GraphQLError], data: Any) -> list[GraphQLError]:
+    """Keep one error for each null they explain: where an object was nulled, the first one found in it."""
+    seen: set[tuple[str | int, ...]] = set()
+    kept: list[GraphQLError] = []
+    for error in errors:
+        at, nulled = data, []
+        for step in error.path or ():
+            if at is None:
+                break
+            nulled.append(step)
+            at = at[step]
+        if tuple(nulled) not in seen:
+            seen.add(tuple(nulled))
+            kept.append(error)
+    return kept
