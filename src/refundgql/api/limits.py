@@ -12,12 +12,12 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLSyntaxError,
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
@@ -27,15 +27,13 @@ from graphql import (
     VariableNode,
     get_named_type,
     is_composite_type,
-    parse,
 )
 
+from refundgql.api.execution.documents import Checked
 from refundgql.api.execution.errors import ApiError, ErrorCode
 
 # Sums stop growing here: beyond every limit, and far from where integers become slow.
 _SATURATED: Final = 1_000_000_000
-# The parser's own wording when it stops; a test holds it in place.
-_PARSER_STOPPED: Final = "Parsing aborted"
 _INTROSPECTION_ROOTS: Final = frozenset(("__schema", "__type"))
 # The wrappers of a page are free: the objects in it are what has to be found.
 _PAGE_WRAPPERS: Final = frozenset(("edges", "pageInfo"))
@@ -67,33 +65,13 @@ class Limits:
     max_operations_per_socket: int = 100
     max_sockets_per_account: int = 20
     requests_per_minute: int | None = 600
-    introspection: bool = True
 
 
 class LimitExceeded(ApiError):
-    """The document asks for more than this server allows; the message names the limit."""
+    """The operation asks for more than this server allows; the message names the limit."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, ErrorCode.LIMIT_EXCEEDED)
-
-
-def parse_document(source: str, limits: Limits) -> DocumentNode:
-    """Return the parsed document. Refuses: `LimitExceeded` beyond the token limit, GraphQLError for bad syntax."""
-    if len(source) > limits.max_body_bytes:
-        raise LimitExceeded(f"The document is longer than {limits.max_body_bytes} characters.")
-    try:
-        return parse(
-            source,
-            max_lexical_tokens=limits.max_tokens,
-            max_comments=limits.max_tokens,
-            allow_empty_selection_sets=False,
-        )
-    except GraphQLSyntaxError as error:
-        if _PARSER_STOPPED in error.message:
-            raise LimitExceeded(f"The document has more than {limits.max_tokens} tokens.") from None
-        raise
-    except RecursionError:
-        raise _too_nested() from None
 
 
 class _Cost:
@@ -178,19 +156,38 @@ class OperationMeasure:
         return cost
 
 
+class DocumentLimits:
+    """The two hooks of the engine: one looks at a document's text, the other at what was parsed from it."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._limits = limits
+
+    def check_source(self, source: str) -> list[GraphQLError]:
+        """Return why the text is refused before it is parsed, or nothing."""
+        if len(source) <= self._limits.max_body_bytes:
+            return []
+        return [GraphQLError(f"The document is longer than {self._limits.max_body_bytes} characters.")]
+
+    def check_document(self, document: DocumentNode) -> Checked:
+        """Return the measure of each operation, or the first limit that the document breaks."""
+        try:
+            return Checked(measures=measure_document(document, self._schema, self._limits))
+        except LimitExceeded as exceeded:
+            return Checked(errors=[GraphQLError(exceeded.message)])
+
+
 def measure_document(
     document: DocumentNode, schema: GraphQLSchema, limits: Limits
 ) -> dict[str | None, OperationMeasure]:
     """Return the measure of each operation by its name, each fragment being read once.
 
-    Refuses: `LimitExceeded` for too many operations, levels, fields or aliases; `ApiError` for a fragment that
-    spreads itself and for introspection where it is switched off.
+    Refuses: `LimitExceeded` for too many operations, levels, fields or aliases.
     """
-    reader = _Reader(document, schema, limits)
     try:
-        return reader.measure()
+        return _Reader(document, schema, limits).measure()
     except RecursionError:
-        raise _too_nested() from None
+        raise LimitExceeded("The document is nested too deeply to be read.") from None
 
 
 class _Reader:
@@ -204,7 +201,6 @@ class _Reader:
         self._limits = limits
         self._tallies: dict[str, _Tally | None] = {}
         self._defaults: dict[str, Any] = {}
-        self._introspects = False
 
     def measure(self) -> dict[str | None, OperationMeasure]:
         limits = self._limits
@@ -223,8 +219,6 @@ class _Reader:
         # Fragments nobody spreads are validated all the same.
         for name in self._fragments:
             self._check(self._fragment(name), introspection=True)
-        if self._introspects and not limits.introspection:
-            raise ApiError("Introspection is switched off.", ErrorCode.GRAPHQL_VALIDATION_FAILED)
         return measures
 
     def _check(self, tally: _Tally, *, introspection: bool) -> None:
@@ -261,13 +255,10 @@ class _Reader:
 
     def _fragment(self, name: str) -> _Tally:
         if name in self._tallies:
-            tally = self._tallies[name]
-            if tally is None:
-                raise ApiError(f"The fragment {name} spreads itself.", ErrorCode.GRAPHQL_VALIDATION_FAILED)
-            return tally
+            # None while it is being read: a fragment that spreads itself, which validation refuses.
+            return self._tallies[name] or _NOTHING
         fragment = self._fragments.get(name)
         if fragment is None:
-            # Validation says so, and better.
             return _NOTHING
         self._tallies[name] = None
         parent = self._schema.get_type(fragment.type_condition.name.value)
@@ -278,7 +269,6 @@ class _Reader:
         name = field.name.value
         aliased = int(field.alias is not None and field.alias.value != name)
         introspects = name in _INTROSPECTION_ROOTS
-        self._introspects = self._introspects or introspects
         definition = _definition_of(parent, name)
         named = get_named_type(definition.type) if definition else None
         selection_set = field.selection_set
@@ -339,7 +329,3 @@ def _only_introspects(operation: OperationDefinitionNode) -> bool:
         isinstance(selection, FieldNode) and selection.name.value.startswith("__")
         for selection in operation.selection_set.selections
     )
-
-
-def _too_nested() -> LimitExceeded:
-    return LimitExceeded("The document is nested too deeply to be read.")

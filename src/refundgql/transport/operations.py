@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from refundgql.api.limits import Limits
+from refundgql.api.limits import LimitExceeded, Limits
 from refundgql.api.trusted_documents import TrustedDocuments
 from refundgql.domain.viewers import Viewer
 from refundgql.transport.answers import error_entry
@@ -94,7 +94,11 @@ class Operations:
         return prepared
 
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
-        """Return the result of a query or mutation; a fault or an operation that takes too long is an error in it."""
+        """Return the result of a query or mutation; a fault or an operation that takes too long is an error in it.
+
+        Refuses: `OperationRefused` for one that costs too much with these variables.
+        """
+        cost = self._cost_of(prepared, variables)
         seconds = self._limits.operation_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -107,6 +111,8 @@ class Operations:
         errors = result.get("errors")
         if errors and len(errors) > self._limits.max_errors:
             result["errors"] = self._bounded(errors)
+        if cost is not None and "data" in result:
+            result["extensions"] = {**result.get("extensions", {}), "cost": cost}
         return result
 
     async def subscribe(
@@ -117,6 +123,7 @@ class Operations:
         resume_after: str | None = None,
     ) -> AsyncIterator[Result]:
         """Return the stream of results. Refuses: `OperationRefused` when the subscription does not begin."""
+        self._cost_of(prepared, variables)
         context = self._make_context(viewer, resume_after=resume_after)
         try:
             async with asyncio.timeout(self._limits.operation_seconds):
@@ -129,6 +136,17 @@ class Operations:
         if isinstance(stream, dict):
             raise OperationRefused(self._bounded(stream.get("errors", [])))
         return stream
+
+    @staticmethod
+    def _cost_of(prepared: Any, variables: dict[str, Any] | None) -> int | None:
+        measure = getattr(prepared, "measure", None)
+        if measure is None:
+            return None
+        try:
+            cost: int = measure.check_cost(variables)
+        except LimitExceeded as exceeded:
+            raise OperationRefused([error_entry(exceeded.code, exceeded.message)]) from None
+        return cost
 
     def masked(self, fault: BaseException) -> dict[str, Any]:
         """Log a fault under a new id and return the error that tells the client that id and nothing else."""
