@@ -1,0 +1,41 @@
+"""Approved cases that wait for their expert's money (D13): in which order, and which could be credited now.
+
+It must not credit any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refundgql.storage.database import Source, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An expert's balance that approved cases wait for."""
+
+    account_id: str
+    currency: str
+
+
+async def list_awaiting_cases(tx: Transaction, account_id: str, currency: str, *, limit: int) -> list[str]:
+    """Return the cases that wait for an expert's balance of one currency, the one approved first at the front."""
+    rows = await tx.fetch(
+        "SELECT rc.id FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND c.expert_id = ? AND rc.currency = ?"
+        " ORDER BY rc.approved_at, rc.number LIMIT ?",
+        (account_id, currency, limit),
+    )
+    return [str(row["id"]) for row in rows]
+
+
+async def list_coverable(source: Source | Transaction, *, limit: int) -> list[Waiting]:
+    """Return the balances that cover at least one of the cases waiting for them; none unless an act was cut short."""
+    rows = await source.fetch(
+        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " JOIN ledger_account b ON b.owner_id = c.expert_id AND b.purpose = 'CONTRACTS' AND b.currency = rc.currency"
+        " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND b.balance_minor >= rc.approved_minor"
+        " LIMIT ?",
+        (limit,),
+    )
+    return [Waiting(str(row["expert_id"]), row["currency"]) for row in rows]

@@ -1,0 +1,87 @@
+"""Withdrawals: rows to domain objects and back, and the funds a new one looks at.
+
+It must not decide whether money may leave.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.ledger import balance
+from refundgql.domain.money import Money
+from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState, WithdrawalStatus
+from refundgql.domain.withdrawals import Withdrawal, WithdrawalFunds
+from refundgql.storage.database import Dialect, Transaction
+
+
+async def load_withdrawal_funds(tx: Transaction, account_id: str, currency: str) -> WithdrawalFunds:
+    """Return what an account's request to withdraw looks at, its balance rows locked."""
+    contracts = balance(account_id, BalancePurpose.CONTRACTS, currency)
+    leads = balance(account_id, BalancePurpose.LEADS, currency)
+    lock = " FOR UPDATE" if tx.dialect is Dialect.POSTGRES else ""
+    rows = await tx.fetch(
+        f"SELECT key, balance_minor FROM ledger_account WHERE key IN (?, ?) ORDER BY key{lock}", (contracts, leads)
+    )
+    balances = {row["key"]: row["balance_minor"] for row in rows}
+    return WithdrawalFunds(
+        contracts_minor=balances.get(contracts, 0),
+        leads_minor=balances.get(leads, 0),
+        awaiting_case_number=await tx.fetch_value(
+            "SELECT min(rc.number) FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+            " WHERE c.expert_id = ? AND rc.settlement = 'AWAITING_FUNDS' AND rc.state = ?",
+            (account_id, RefundCaseState.APPROVED.value),
+        ),
+    )
+
+
+async def insert_withdrawal(tx: Transaction, withdrawal: Withdrawal, estimate: tuple[date, date]) -> None:
+    """Keep a new withdrawal with the first and last date it is expected to arrive."""
+    await tx.execute(
+        "INSERT INTO withdrawal (id, account_id, refund_case_id, currency, amount_minor, status, requested_at,"
+        " updated_at, estimated_from, estimated_until, failure_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            withdrawal.id,
+            withdrawal.account_id,
+            withdrawal.refund_case_id,
+            withdrawal.amount.currency,
+            withdrawal.amount.minor,
+            withdrawal.status.value,
+            to_micros(withdrawal.requested_at),
+            to_micros(withdrawal.updated_at),
+            estimate[0].isoformat(),
+            estimate[1].isoformat(),
+            withdrawal.failure_reason,
+        ),
+    )
+
+
+async def lock_withdrawal(tx: Transaction, withdrawal_id: str) -> Withdrawal | None:
+    """Return a withdrawal, locked until the transaction ends."""
+    lock = " FOR UPDATE" if tx.dialect is Dialect.POSTGRES else ""
+    row = await tx.fetch_row(f"SELECT * FROM withdrawal WHERE id = ?{lock}", (withdrawal_id,))
+    if row is None:
+        return None
+    return Withdrawal(
+        id=str(row["id"]),
+        account_id=str(row["account_id"]),
+        refund_case_id=None if row["refund_case_id"] is None else str(row["refund_case_id"]),
+        amount=Money(row["amount_minor"], row["currency"]),
+        status=WithdrawalStatus(row["status"]),
+        requested_at=from_micros(row["requested_at"]),
+        updated_at=from_micros(row["updated_at"]),
+        failure_reason=row["failure_reason"],
+    )
+
+
+async def update_withdrawal(tx: Transaction, withdrawal: Withdrawal) -> None:
+    """Keep a withdrawal's new status."""
+    await tx.execute(
+        "UPDATE withdrawal SET status = ?, updated_at = ?, failure_reason = ? WHERE id = ?",
+        (withdrawal.status.value, to_micros(withdrawal.updated_at), withdrawal.failure_reason, withdrawal.id),
+    )
+
+
+async def set_case_withdrawal(tx: Transaction, case_id: str, withdrawal_id: str) -> None:
+    """Point a case at the withdrawal that sends its credit on."""
+    await tx.execute("UPDATE refund_case SET withdrawal_id = ? WHERE id = ?", (withdrawal_id, case_id))
