@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import holidays
 
+from refundgql.domain.policy import Policy
+
 _SATURDAY = 5
 
 
@@ -40,24 +42,28 @@ def holiday_calendar(name: str) -> Container[date]:
         raise UnknownHolidayCalendar(name) from error
 
 
-def is_business_day(day: date, off: Container[date]) -> bool:
+def is_business_day(day: date, *off: Container[date]) -> bool:
     """Tell whether banks work on this UTC date."""
-    return day.weekday() < _SATURDAY and day not in off
+    return day.weekday() < _SATURDAY and not any(day in days for days in off)
 
 
-def business_day_after(start: date, count: int, off: Container[date]) -> date:
+def business_day_after(start: date, count: int, *off: Container[date]) -> date:
     """Return the count-th business day after a date, the date itself never counted (D18)."""
     day = start
     while count:
         day += timedelta(days=1)
-        count -= is_business_day(day, off)
+        count -= is_business_day(day, *off)
     return day
 
 
-def withdrawal_estimate(
-    requested_at: datetime, earliest_days: int, latest_days: int, calendar: str = ""
-) -> tuple[date, date]:
-    """Return the first and last UTC date on which a withdrawal is expected to arrive (D10)."""
-    off = holiday_calendar(calendar)
+def withdrawal_estimate(requested_at: datetime, policy: Policy, calendar: str = "") -> tuple[date, date]:
+    """Return the first and last UTC date on which a withdrawal is expected to arrive (D10).
+
+    Days off are the policy's own and those of a holiday calendar by name.
+    """
+    off = (policy.holidays, holiday_calendar(calendar))
     start = requested_at.astimezone(UTC).date()
-    return business_day_after(start, earliest_days, off), business_day_after(start, latest_days, off)
+    return (
+        business_day_after(start, policy.withdrawal_days_from, *off),
+        business_day_after(start, policy.withdrawal_days_until, *off),
+    )

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from refundgql.domain.calendar import day_number, window_end_at
+from refundgql.domain.calendar import day_number
 from refundgql.domain.facts import ContractFacts
+from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, WindowRefusal
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -50,8 +51,8 @@ def refuse_stranger(viewer: Viewer, contract: ContractFacts) -> None:
         raise _forbidden("Only the client and the expert of a contract review each other.", "C22")
 
 
-def check_post(contract: ContractFacts, *, already_posted: bool, at: datetime, window_days: int) -> None:
-    """Check that a party may post its review now: until day `window_days` from the contract's end (C22).
+def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool, at: datetime) -> None:
+    """Check that a party may post its review now: as long as the contract runs and some days from its end (C22).
 
     Refuses: REVIEW_ALREADY_POSTED, REVIEW_WINDOW_CLOSED.
     """
@@ -59,8 +60,9 @@ def check_post(contract: ContractFacts, *, already_posted: bool, at: datetime, w
     if already_posted:
         message = "You have reviewed this contract already; the expert may allow the client one edit."
         found.append(BasicRefusal(code=RefusalCode.REVIEW_ALREADY_POSTED, message=message, rule="C23"))
-    if contract.ended_at is not None and day_number(contract.ended_at, at) > window_days:
-        elapsed = day_number(contract.ended_at, at)
+    window_days = policy.review_window_days
+    elapsed = 0 if contract.ended_at is None else day_number(contract.ended_at, at)
+    if contract.ended_at is not None and elapsed > window_days:
         found.append(
             WindowRefusal(
                 code=RefusalCode.REVIEW_WINDOW_CLOSED,
@@ -69,7 +71,7 @@ def check_post(contract: ContractFacts, *, already_posted: bool, at: datetime, w
                     f"shift that; today is day {elapsed}."
                 ),
                 rule="C22",
-                available_until=window_end_at(contract.ended_at, window_days),
+                available_until=policy.review_until(contract.ended_at),
                 elapsed_days=elapsed,
                 limit_days=window_days,
             )
@@ -106,13 +108,13 @@ def refuse_foreign_permission(viewer: Viewer, review: Review, contract: Contract
         raise _forbidden("Only the expert of the contract allows the client to edit a review.", "C23")
 
 
-def allow_edit(review: Review) -> Review:
+def allow_edit(review: Review, policy: Policy) -> Review:
     """Return the review open for its one edit, at any time (C23).
 
-    Refuses: REVIEW_EDIT_NOT_ALLOWED when that edit was made already.
+    Refuses: REVIEW_EDIT_NOT_ALLOWED when that edit was made already, or edits are switched off.
     """
-    if review.edited_at is not None:
-        raise _no_edit("This review has been edited once already, and once is all.")
+    if policy.review_edits <= (review.edited_at is not None):
+        raise _no_edit("This review has had its one edit, and cannot be opened for another.")
     return replace(review, edit_allowed=True)
 
 

@@ -19,7 +19,7 @@ class Subject(StrEnum):
     BILLING_WEEK = "billing_week"
 
 
-_STATEMENTS = {subject: f"SELECT payment_id FROM {subject.value} WHERE id = ?" for subject in Subject}  # noqa: S608 - tables named above
+_STATEMENTS = {subject: f"SELECT payment_id FROM {subject.value} WHERE id = ?" for subject in Subject}
 
 
 async def payment_of(source: Source | Transaction, subject: Subject, subject_id: str) -> str | None:
