@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from transport_stub import Context, StubEngine, viewer
 
 from refundgql.api.limits import Limits
@@ -19,6 +18,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.transport.app import Transport, build_app
 from refundgql.transport.keys import LocalKey
+from refundgql.transport.server import DrainingServer, Serving, make_config
 from refundgql.transport.tokens import TokenIssuer, TokenRules, TokenVerifier
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
@@ -77,17 +77,11 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
 def serving(desk: Desk) -> Iterator[Desk]:
     """Serve the app from a thread of this process until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        build_app(desk.transport),
-        log_level="error",
-        ws="websockets-sansio",
-        ws_max_size=desk.transport.limits.max_message_bytes,
-        ws_per_message_deflate=False,
-        server_header=False,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
+    app = build_app(desk.transport)
+    limits = desk.transport.limits
+    serving = Serving(max_message_bytes=limits.max_message_bytes, shutdown_seconds=2)
+    config = make_config(app, serving)
+    server = DrainingServer(config, app, lambda: None)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

@@ -4,7 +4,7 @@ It must not read settings or create parts that hold state of their own; bootstra
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refundgql.api.limits import Limits
@@ -26,9 +26,12 @@ from refundgql.transport.http import OperationsEndpoint
 from refundgql.transport.negotiation import Answer, negotiate
 from refundgql.transport.observability import Metrics
 from refundgql.transport.operations import Engine, MakeContext, Operations
+from refundgql.transport.outbox import STALL_SECONDS
+from refundgql.transport.presence import LoadViewers, Presence, one_by_one
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.sse import EventStreams
 from refundgql.transport.tokens import TokenVerifier
+from refundgql.transport.ws import SocketEndpoint
 
 _BROWSER_HEADERS = ("authorization", "content-type", "last-event-id", "x-request-id")
 _PREFLIGHT_SECONDS = 600
@@ -47,7 +50,10 @@ class Transport:
     trusted_documents: TrustedDocuments | None = None
     allowed_origins: tuple[str, ...] = ()
     graphiql: bool = False
+    load_viewers: LoadViewers | None = None
     demo_people: DemoPeople | None = None
+    # How long a subscriber may take nothing before it is cut off.
+    socket_stall_seconds: float = STALL_SECONDS
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
     extra_routes: tuple[BaseRoute, ...] = ()
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
@@ -59,6 +65,10 @@ def build_app(transport: Transport) -> Starlette:
     operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
     authentication = Authentication(transport.verifier, transport.load_viewer)
     rate = RequestRate(limits.requests_per_minute)
+    presence = Presence(
+        transport.load_viewers or one_by_one(transport.load_viewer),
+        max_per_account=limits.max_sockets_per_account,
+    )
     streams = EventStreams()
 
     def endpoint(*, always_stream: bool) -> OperationsEndpoint:
@@ -88,12 +98,25 @@ def build_app(transport: Transport) -> Starlette:
             max_age=_PREFLIGHT_SECONDS,
         )
         middleware.insert(0, cors)
-    return Starlette(
-        routes=_routes(transport),
+    sockets = SocketEndpoint(
+        operations,
+        authentication,
+        rate,
+        presence,
+        transport.metrics,
+        limits,
+        allowed_origins=transport.allowed_origins,
+        stall_seconds=transport.socket_stall_seconds,
+    )
+    app = Starlette(
+        routes=[WebSocketRoute("/graphql", sockets), *_routes(transport)],
         middleware=middleware,
         exception_handlers={HTTPException: answer_router},
-        lifespan=_lifespan(transport),
+        lifespan=_lifespan(transport, presence),
     )
+    # The server calls this when it is told to stop, before it waits for connections to end.
+    app.state.drain = presence.drain
+    return app
 
 
 def _routes(transport: Transport) -> list[BaseRoute]:
@@ -133,13 +156,13 @@ def _asks_for_html(scope: Scope) -> bool:
     return b"text/html" in accept and negotiate(accept, (Answer.JSON, Answer.HTML)) is Answer.HTML
 
 
-def _lifespan(transport: Transport) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(transport: Transport, presence: Presence) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        if transport.lifespan is None:
-            yield
-            return
-        async with transport.lifespan():
+        async with AsyncExitStack() as stack:
+            if transport.lifespan is not None:
+                await stack.enter_async_context(transport.lifespan())
+            await stack.enter_async_context(presence.watched())
             yield
 
     return lifespan

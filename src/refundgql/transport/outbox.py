@@ -1,0 +1,116 @@
+"""Hand messages to one socket in order, and give up on a reader that does not take them.
+
+It must not grow without bound: beyond its bounds the reader is cut off, and can come back and resume.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import Message, Send
+
+from refundgql.transport import eager
+
+# A reader this far behind is not reading; what it missed is in the event log.
+MAX_WAITING_MESSAGES: Final = 256
+MAX_WAITING_BYTES: Final = 512 * 1024
+# How long the first waiting message may wait while nothing at all moves.
+STALL_SECONDS: Final = 10.0
+
+
+class Outbox:
+    """The messages one socket has still to take; `cut_off` is called once when the bounds are passed."""
+
+    __slots__ = (
+        "_cut_off",
+        "_moved",
+        "_open",
+        "_pump",
+        "_send",
+        "_stall",
+        "_stall_seconds",
+        "_waiting",
+        "_waiting_bytes",
+    )
+
+    def __init__(self, send: Send, cut_off: Callable[[], None], stall_seconds: float = STALL_SECONDS) -> None:
+        self._send = send
+        self._cut_off = cut_off
+        self._stall_seconds = stall_seconds
+        self._waiting: deque[tuple[Message, int]] = deque()
+        self._waiting_bytes = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._moved: asyncio.Event | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._open = True
+
+    def put(self, message: Message, size: int) -> None:
+        """Send a message now, or after those that wait; cut the reader off when too many do."""
+        if not self._open:
+            return
+        self._waiting.append((message, size))
+        self._waiting_bytes += size
+        if self._pump is None:
+            self._pump = eager.start(self._send_waiting())
+            if self._pump is not None:
+                self._pump.add_done_callback(self._pumped)
+                self._watch_for_stall()
+        elif len(self._waiting) > MAX_WAITING_MESSAGES or self._waiting_bytes > MAX_WAITING_BYTES:
+            self._overflowed()
+
+    async def put_and_wait(self, message: Message, size: int) -> None:
+        """Send a message and wait until the socket has taken all that waited: its reader sets the pace."""
+        self.put(message, size)
+        while self._pump is not None and self._open:
+            if self._moved is None:
+                self._moved = asyncio.Event()
+            await self._moved.wait()
+
+    def close(self) -> None:
+        """Drop what waits; nothing more is sent."""
+        self._open = False
+        self._waiting.clear()
+        if self._stall is not None:
+            self._stall.cancel()
+        if self._pump is not None:
+            self._pump.cancel()
+        self._wake()
+
+    async def _send_waiting(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            message, size = waiting.popleft()
+            self._waiting_bytes -= size
+            try:
+                await self._send(message)
+            except (OSError, RuntimeError):
+                # The peer has gone, or the socket was closed in the meantime; the receiving side ends the rest.
+                self._open = False
+                waiting.clear()
+                return
+            if self._stall is not None:
+                self._watch_for_stall()
+
+    def _pumped(self, _: asyncio.Task[None]) -> None:
+        self._pump = None
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
+
+    def _watch_for_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+        loop = asyncio.get_running_loop()
+        self._stall = loop.call_later(self._stall_seconds, self._overflowed)
+
+    def _overflowed(self) -> None:
+        if self._open:
+            self.close()
+            self._cut_off()

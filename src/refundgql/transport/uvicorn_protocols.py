@@ -1,0 +1,78 @@
+"""What uvicorn leaves open on its connections: deadlines for headers and for closing, and refusals as JSON.
+
+It must not know GraphQL, and it changes nothing of how requests and messages are served.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from refundgql.transport.answers import errors_body
+
+# A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
+HEADER_SECONDS: Final = 10.0
+# What a reader has not taken by then is thrown away with the connection, or it would be held for ever.
+LINGER_SECONDS: Final = 10.0
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP connections whose headers must arrive in time and which do not outlive a reader that has stopped."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for the first request."""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def on_message_begin(self) -> None:
+        """Start waiting for the headers of a request whose first bytes are there."""
+        super().on_message_begin()
+        self._expect_headers()
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting; the body has a deadline of its own."""
+        self._stop_expecting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._stop_expecting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, as JSON like every refusal."""
+        body = errors_body("BAD_REQUEST", msg)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json; charset=utf-8\r\n"
+            f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _expect_headers(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _stop_expecting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """WebSockets whose close frame is always sent, behind whatever the reader has not taken yet."""
+
+    async def send(self, message: Any) -> None:
+        """Send a message; a close does not wait until a reader that has stopped takes what is before it."""
+        if message["type"] == "websocket.close" and not self.disconnected:
+            self.writable.set()
+        await super().send(message)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Give the reader a last chance to take what is left, then drop the connection."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
