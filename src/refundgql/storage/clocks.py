@@ -1,65 +1,42 @@
-"""Timers as rows: which are due, in order, and whose turn it is to act on them.
+"""Timers as rows, kept with the decision that sets them.
 
-It must not act on any: the sweeper does, in the transaction that takes the row away.
+It must not act on one: whoever takes a clock away does, in the same transaction; see sweeping.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from refundgql.domain.vocabulary import ClockName
-from refundgql.storage.database import Dialect, Row, Source, Transaction
-
-_SWEEP_TURN = 7_310_244_872
-"""The advisory lock that lets one sweeper act at a time on PostgreSQL, so that clocks are acted on in due order."""
+from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.decisions import DueClock
+from refundgql.storage.database import Source, Transaction
+from refundgql.storage.ids import new_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DueRow:
-    """One timer; `due_at` in microseconds."""
+class ClaimedClock(DueClock):
+    """A due clock as it stands in its table."""
 
     id: str
-    name: ClockName
-    due_at: int
-    case_id: str | None
-    billing_week_id: str | None
 
 
-async def take_turn(tx: Transaction) -> bool:
-    """Tell whether this transaction is the one that sweeps now; on SQLite its write lock has decided that already."""
-    if tx.dialect is not Dialect.POSTGRES:
-        return True
-    return bool(await tx.fetch_value("SELECT pg_try_advisory_xact_lock(?)", (_SWEEP_TURN,)))
+async def replace_clocks(tx: Transaction, case_ids: Sequence[str], clocks: Collection[DueClock]) -> None:
+    """Set the clocks of cases, dropping theirs that are not named again; a week's own of the same name is replaced."""
+    if case_ids:
+        await tx.execute("DELETE FROM clock WHERE case_id = ANY(?)", (list(case_ids),))
+    weekly = [(clock.billing_week_id, clock.name) for clock in clocks if clock.case_id is None]
+    if weekly:
+        await tx.execute_many("DELETE FROM clock WHERE billing_week_id = ? AND case_id IS NULL AND name = ?", weekly)
+    if clocks:
+        await tx.execute_many(
+            "INSERT INTO clock (id, case_id, billing_week_id, name, due_at) VALUES (?, ?, ?, ?, ?)",
+            [(new_id(), it.case_id, it.billing_week_id, it.name, to_micros(it.due_at)) for it in clocks],
+        )
 
 
-async def find_next_due(source: Source | Transaction, now: int, *, but: Collection[str] = ()) -> DueRow | None:
-    """Return the timer that has been due longest at an instant in microseconds, leaving out some by id."""
-    left_out = f" AND id NOT IN ({', '.join('?' * len(but))})" if but else ""
-    row = await source.fetch_row(
-        "SELECT id, name, due_at, case_id, billing_week_id FROM clock"
-        f" WHERE due_at <= ?{left_out} ORDER BY due_at, id LIMIT 1",
-        (now, *but),
-    )
-    return None if row is None else _due(row)
-
-
-async def take_clock(tx: Transaction, clock_id: str) -> bool:
-    """Take a timer away and tell whether it was still there: whoever takes it acts, everybody else does not."""
-    return await tx.execute("DELETE FROM clock WHERE id = ?", (clock_id,)) == 1
-
-
-async def next_due_at(source: Source) -> int | None:
-    """Return when the next timer is due, in microseconds."""
-    found = await source.fetch_value("SELECT min(due_at) FROM clock")
-    return None if found is None else int(found)
-
-
-def _due(row: Row) -> DueRow:
-    return DueRow(
-        id=str(row["id"]),
-        name=ClockName(row["name"]),
-        due_at=row["due_at"],
-        case_id=None if row["case_id"] is None else str(row["case_id"]),
-        billing_week_id=None if row["billing_week_id"] is None else str(row["billing_week_id"]),
-    )
+async def next_due_at(source: Source) -> datetime | None:
+    """Return when the next clock is due, or nothing."""
+    micros = await source.fetch_value("SELECT min(due_at) FROM clock")
+    return None if micros is None else from_micros(micros)

@@ -34,9 +34,9 @@ class Payment(Model):
     kind = fields.CharField(max_length=10)
     contract_id = fields.UUIDField(null=True)
     currency = fields.CharField(max_length=3)
-    paid_minor = fields.BigIntField(default=0)
-    refunded_minor = fields.BigIntField(default=0)
-    reserved_minor = fields.BigIntField(default=0)
+    paid_minor = fields.BigIntField(db_default=0)
+    refunded_minor = fields.BigIntField(db_default=0)
+    reserved_minor = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "payment"
@@ -98,7 +98,7 @@ class Contract(Model):
     currency = fields.CharField(max_length=3)
     started_at = fields.BigIntField()
     ended_at = fields.BigIntField(null=True)
-    reviews_hidden = fields.BooleanField(default=False)
+    reviews_hidden = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "contract"
@@ -181,7 +181,7 @@ class Review(Model):
     body = fields.TextField()
     posted_at = fields.BigIntField()
     edited_at = fields.BigIntField(null=True)
-    edit_allowed = fields.BooleanField(default=False)
+    edit_allowed = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "review"
@@ -206,12 +206,12 @@ class RefundCase(Model):
     requester_id = fields.UUIDField()
     counterparty_id = fields.UUIDField(null=True)
     filed_by_id = fields.UUIDField()
-    goodwill = fields.BooleanField(default=False)
+    goodwill = fields.BooleanField(db_default=False)
     reason = fields.CharField(max_length=20, null=True)
     reason_detail = fields.CharField(max_length=30, null=True)
     explanation = fields.TextField(null=True)
     on_behalf_reason = fields.TextField(null=True)
-    send_to_payment_method = fields.BooleanField(default=False)
+    send_to_payment_method = fields.BooleanField(db_default=False)
     currency = fields.CharField(max_length=3)
     requested_minor = fields.BigIntField(null=True)
     approved_minor = fields.BigIntField(null=True)
@@ -230,14 +230,14 @@ class RefundCase(Model):
     reversed_at = fields.BigIntField(null=True)
     respond_by = fields.BigIntField(null=True)
     deadline_at = fields.BigIntField(null=True)
-    overdue = fields.BooleanField(default=False)
+    overdue = fields.BooleanField(db_default=False)
     whose_move = fields.CharField(max_length=20)
-    final_decision = fields.BooleanField(default=False)
-    support_decided = fields.BooleanField(default=False)
-    second_look_used = fields.BooleanField(default=False)
+    final_decision = fields.BooleanField(db_default=False)
+    support_decided = fields.BooleanField(db_default=False)
+    second_look_used = fields.BooleanField(db_default=False)
     assignee_id = fields.UUIDField(null=True)
     withdrawal_id = fields.UUIDField(null=True)
-    version = fields.IntField(default=0)
+    version = fields.IntField(db_default=0)
     policy_version = fields.CharField(max_length=40)
 
     class Meta:
@@ -262,7 +262,7 @@ class RefundEvent(Model):
     """
 
     position = fields.BigIntField(primary_key=True, generated=True)
-    commit_order = fields.BigIntField(default=0)
+    commit_order = fields.BigIntField(db_default=0)
     id = fields.UUIDField(unique=True)
     case_id = fields.UUIDField()
     sequence = fields.IntField()
@@ -361,8 +361,8 @@ class LedgerAccount(Model):
     owner_id = fields.UUIDField(null=True)
     purpose = fields.CharField(max_length=10, null=True)
     currency = fields.CharField(max_length=3)
-    balance_minor = fields.BigIntField(default=0)
-    may_be_negative = fields.BooleanField(default=False)
+    balance_minor = fields.BigIntField(db_default=0)
+    may_be_negative = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "ledger_account"
@@ -442,7 +442,7 @@ class StreamEpoch(Model):
     """One row: what is added to a transaction id so that commit orders only ever grow, see storage/events.py."""
 
     id = fields.IntField(primary_key=True)
-    added = fields.BigIntField(default=0)
+    added = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "stream_epoch"

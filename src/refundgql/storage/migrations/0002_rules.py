@@ -121,6 +121,7 @@ _PARTIAL_INDEXES = (
     " WHERE state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED')",
     "CREATE UNIQUE INDEX one_live_case_per_lead ON refund_case (lead_id) WHERE kind = 'LEAD' AND state <> 'CANCELLED'",
     "CREATE UNIQUE INDEX one_credit_per_case ON posting (case_id, from_key) WHERE fact = 'CREDIT'",
+    "CREATE INDEX case_awaiting_funds ON refund_case (approved_at) WHERE settlement = 'AWAITING_FUNDS'",
 )
 
 _SQLITE_TRIGGERS = (

@@ -1,0 +1,38 @@
+"""Who somebody is: accounts and their present roles, read anew each time so that a role taken away is gone at once.
+
+It must not cache anything.
+"""
+
+from __future__ import annotations
+
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import Role
+from refundgql.storage.database import Row, Source
+
+_SELECT = "SELECT id, external_ref, name, roles FROM account WHERE"
+
+
+async def find_viewer(source: Source, account_id: str) -> Viewer | None:
+    """Return the account of an id as the viewer it is now, or nothing."""
+    row = await source.fetch_row(f"{_SELECT} id = ?", (account_id,))
+    return None if row is None else _viewer(row)
+
+
+async def find_viewer_by_ref(source: Source, external_ref: str) -> Viewer | None:
+    """Return the account of an external reference as the viewer it is now, or nothing."""
+    row = await source.fetch_row(f"{_SELECT} external_ref = ?", (external_ref,))
+    return None if row is None else _viewer(row)
+
+
+def roles_from(text: str) -> frozenset[Role]:
+    """Return the roles of an account's column."""
+    return frozenset(Role(name) for name in text.split(",") if name)
+
+
+def roles_text(roles: frozenset[Role]) -> str:
+    """Return the column for roles: sorted, comma-separated."""
+    return ",".join(sorted(roles))
+
+
+def _viewer(row: Row) -> Viewer:
+    return Viewer(row["id"], row["external_ref"], row["name"], roles_from(row["roles"]))

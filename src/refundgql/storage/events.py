@@ -1,0 +1,236 @@
+"""The event log: appending to it, and reading it as one stream across cases that skips nothing.
+
+It must not fan out: tail.py does.
+
+**Order.** Positions are given when rows are written, not when they are committed, so on PostgreSQL a row may appear
+behind one that a reader has passed. Each event therefore carries a commit order: its transaction's id, or the case's
+last commit order when that is greater (a transaction may have got its id, then waited for the case), plus the epoch.
+Rows are delivered by (commit_order, position), and only those whose commit order is below every transaction still
+running: nothing can appear below that horizon any more. Within one case that order is the order of sequence numbers. A
+transaction left open therefore holds the stream back and never makes it wrong. SQLite writes one transaction at a
+time, so commit orders are 0 there and positions are the order.
+
+**Epoch.** Transaction ids start anew when a dump is restored into another cluster. `stream_epoch.added` is added to
+every transaction id; when the stored orders are ahead of the cluster's ids, `align_stream` raises it, so that orders
+only ever grow and clients' cursors stay good. It runs whenever a PostgreSQL database is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.decisions import Event
+from refundgql.domain.facts import Case
+from refundgql.storage.database import Database, Dialect, Source, Transaction
+from refundgql.storage.ids import new_id
+
+
+class Cursor(NamedTuple):
+    """A place in the stream: everything up to and including it has been seen."""
+
+    commit_order: int
+    position: int
+
+    def __str__(self) -> str:
+        """Return the form that clients keep."""
+        return f"{self.commit_order}.{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Return the cursor of a text.
+
+        Refuses: ValueError for a text that is none.
+        """
+        order, dot, position = text.partition(".")
+        if not dot or not (order.isascii() and order.isdigit() and position.isascii() and position.isdigit()):
+            raise ValueError("This is not a cursor of this stream: give one that a former update carried.")
+        found = cls(int(order), int(position))
+        if max(found) > _LARGEST:
+            raise ValueError("This is not a cursor of this stream: give one that a former update carried.")
+        return found
+
+
+_LARGEST = 2**63 - 1
+START = Cursor(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event as the stream carries it: enough to tell whom it concerns and which filters it touches."""
+
+    cursor: Cursor
+    id: str
+    case_id: str
+    sequence: int
+    name: str
+    requester_id: str
+    counterparty_id: str | None
+    snapshot: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+    """The snapshot of the case's event before this one."""
+
+
+class Page(NamedTuple):
+    """Events in order, and whether there may be more right now."""
+
+    events: list[StreamEvent]
+    more: bool
+    held_back: bool
+    """Rows exist that may not be delivered yet: look again in a moment."""
+
+
+def snapshot_of(case: Case) -> dict[str, Any]:
+    """Return what RefundCaseFilter looks at, apart from texts, as the case stands."""
+    return {
+        "number": case.number,
+        "kind": case.kind.value,
+        "state": case.state.value,
+        "route": case.route.value,
+        "reason": None if case.reason is None else case.reason.value,
+        "opened_at": to_micros(case.opened_at),
+        "deadline_at": None if case.deadline_at is None else to_micros(case.deadline_at),
+        "overdue": case.overdue,
+        "whose_move": case.whose_move.value,
+        "assignee_id": case.assignee_id,
+        "currency": case.currency,
+        "requested_minor": case.requested_minor,
+        "approved_minor": case.approved_minor,
+        "consented_minor": case.consented_minor,
+        "credited_minor": case.credited_minor,
+        "updated_at": to_micros(case.updated_at),
+    }
+
+
+_INSERT = (
+    "INSERT INTO refund_event (id, case_id, sequence, name, at, actor_id, actor_role, from_state, to_state,"
+    " amount_minor, currency, note, internal_note, rule, facts, snapshot)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+async def append_events(tx: Transaction, events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
+    """Append events in their order and return their new ids; `numbers` holds the numbers of new cases by id.
+
+    Refuses: ConstraintViolated("event_sequence_without_gap") when somebody else has written the next one.
+    """
+    rows = []
+    for event in events:
+        case = event.case_after
+        snapshot = snapshot_of(case)
+        snapshot["number"] = numbers.get(case.id, case.number)
+        rows.append(
+            (
+                new_id(),
+                case.id,
+                event.sequence,
+                event.name,
+                to_micros(event.at),
+                event.actor_id,
+                event.actor_role,
+                event.from_state,
+                event.to_state,
+                None if event.amount is None else event.amount.minor,
+                case.currency,
+                event.note,
+                event.internal_note,
+                event.rule,
+                orjson.dumps(event.facts).decode(),
+                orjson.dumps(snapshot).decode(),
+            )
+        )
+    if rows:
+        await tx.execute_many(_INSERT, rows)
+    return [row[0] for row in rows]
+
+
+_COLUMNS = (
+    "e.commit_order, e.position, e.id, e.case_id, e.sequence, e.name, e.snapshot,"
+    " (SELECT b.snapshot FROM refund_event b WHERE b.case_id = e.case_id AND b.sequence = e.sequence - 1) AS before,"
+    " c.requester_id, c.counterparty_id"
+)
+
+_HORIZON = "(SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint + added FROM stream_epoch WHERE id = 1)"
+
+
+async def read_stream(
+    source: Source,
+    after: Cursor,
+    *,
+    limit: int = 500,
+    case_id: str | None = None,
+    viewer_condition: tuple[str, Sequence[Any]] | None = None,
+) -> Page:
+    """Return up to `limit` events after a cursor, in order, as far as the horizon allows.
+
+    `case_id` narrows to one case, `viewer_condition` to cases (`c`) that somebody sees, as visibility.py gives it.
+    """
+    conditions, parameters = ["(e.commit_order, e.position) > (?, ?)"], [*after]
+    if case_id is not None:
+        conditions.append("e.case_id = ?")
+        parameters.append(case_id)  # type: ignore[arg-type]
+    if viewer_condition is not None:
+        conditions.append(viewer_condition[0])
+        parameters.extend(viewer_condition[1])
+    safe = f", e.commit_order < {_HORIZON} AS safe" if source.dialect is Dialect.POSTGRES else ", 1 AS safe"
+    rows = await source.fetch(
+        f"SELECT {_COLUMNS}{safe} FROM refund_event e JOIN refund_case c ON c.id = e.case_id"
+        f" WHERE {' AND '.join(conditions)} ORDER BY e.commit_order, e.position LIMIT ?",
+        (*parameters, limit),
+    )
+    events = [_stream_event(row) for row in rows if row["safe"]]
+    held_back = len(events) < len(rows)
+    return Page(events, more=len(rows) == limit and not held_back, held_back=held_back)
+
+
+def _stream_event(row: Any) -> StreamEvent:
+    return StreamEvent(
+        Cursor(row["commit_order"], row["position"]),
+        row["id"],
+        row["case_id"],
+        row["sequence"],
+        row["name"],
+        row["requester_id"],
+        row["counterparty_id"],
+        orjson.loads(row["snapshot"]),
+        None if row["before"] is None else orjson.loads(row["before"]),
+    )
+
+
+def head_expression(dialect: Dialect) -> str:
+    """Return the SQL expression of the present head of the stream as a text, for use beside a page's own columns.
+
+    Everything that a statement with it has not seen lies after this cursor; what it has seen may lie after it too.
+    """
+    if dialect is Dialect.POSTGRES:
+        return f"(SELECT {_HORIZON} || '.0')"
+    return "(SELECT '0.' || coalesce(max(position), 0) FROM refund_event)"
+
+
+async def stream_head(source: Source) -> Cursor:
+    """Return the cursor after which everything lies that is not yet visible."""
+    return Cursor.parse(await source.fetch_value(f"SELECT {head_expression(source.dialect)}"))
+
+
+async def align_stream(database: Database) -> None:
+    """Raise the epoch when stored commit orders are ahead of this cluster's transaction ids (after a restore)."""
+    if database.dialect is not Dialect.POSTGRES:
+        return
+    if await database.fetch_value("SELECT to_regclass('stream_epoch')") is None:
+        return
+    ahead = (
+        "SELECT max(commit_order) + 1 - (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint FROM refund_event"
+        f" HAVING max(commit_order) >= {_HORIZON.replace('xmin', 'xmax')}"
+    )
+    if await database.fetch_value(ahead) is None:
+        return
+    async with database.transaction() as tx:
+        # Nobody may write an event under the old epoch while the new one is chosen.
+        await tx.execute("LOCK TABLE refund_event IN SHARE ROW EXCLUSIVE MODE")
+        added = await tx.fetch_value(ahead)
+        if added is not None:
+            await tx.execute("UPDATE stream_epoch SET added = ? WHERE id = 1", (added,))

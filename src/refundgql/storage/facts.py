@@ -1,0 +1,275 @@
+"""Loads what the rules look at, for any number of cases or payments in a constant number of statements.
+
+It must not decide anything. Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by
+id; balances come last, when postings move them. On SQLite the transaction itself is the lock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from refundgql.domain.calendar import from_micros
+from refundgql.domain.facts import (
+    Case,
+    ContractFacts,
+    Facts,
+    FundsFacts,
+    InvoiceFacts,
+    LeadFacts,
+    MilestoneFacts,
+    PaymentFacts,
+    WeekFacts,
+)
+from refundgql.domain.money import Money
+from refundgql.domain.vocabulary import (
+    OPEN_STATES,
+    ContractKind,
+    ContractStatus,
+    InvoiceStatus,
+    MilestoneStatus,
+    PaymentKind,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+)
+from refundgql.storage.case_rows import COLUMNS, case_from
+from refundgql.storage.database import Dialect, Row, Source
+
+_PAYMENTS_OF_CASES = "(SELECT payment_id FROM refund_case WHERE id = ANY(?))"
+
+_WIDE = """
+SELECT p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
+  l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
+  k.id AS contract_id, k.kind AS contract_kind, k.status AS contract_status, k.client_id, k.expert_id,
+  k.currency AS contract_currency, k.started_at, k.ended_at, k.reviews_hidden,
+  EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id) AS review_posted,
+  i.id AS invoice_id, i.status AS invoice_status, i.amount_minor AS invoice_minor, i.issued_at, i.paid_at,
+  w.id AS week_id, w.starts_at, w.ends_at, w.hours, w.rate_minor, w.amount_minor AS week_minor,
+  w.released_at AS week_released_at,
+  m.id AS milestone_id, m.status AS milestone_status, m.amount_minor AS milestone_minor, m.funded_at,
+  m.released_at AS milestone_released_at,
+  h.balance_minor AS held_minor, e.balance_minor AS expert_minor, r.balance_minor AS requester_minor
+FROM payment p
+LEFT JOIN lead l ON l.payment_id = p.id
+LEFT JOIN contract k ON k.id = p.contract_id
+LEFT JOIN invoice i ON i.payment_id = p.id
+LEFT JOIN billing_week w ON w.payment_id = p.id
+LEFT JOIN milestone m ON m.payment_id = p.id
+LEFT JOIN ledger_account h ON h.key = 'held:' || CAST(p.id AS TEXT) || ':' || p.currency
+LEFT JOIN ledger_account e ON e.key = 'balance:' || CAST(k.expert_id AS TEXT) || ':CONTRACTS:' || p.currency
+LEFT JOIN ledger_account r ON r.key = CASE WHEN l.id IS NULL
+  THEN 'balance:' || CAST(k.client_id AS TEXT) || ':CONTRACTS:' || p.currency
+  ELSE 'balance:' || CAST(l.pro_id AS TEXT) || ':LEADS:' || p.currency END
+WHERE p.id"""
+
+_TOTALS = """
+SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded,
+  CAST(SUM(reserved_minor) AS BIGINT) AS reserved
+FROM payment WHERE contract_id IN (SELECT contract_id FROM payment WHERE id"""
+
+_CASES = f"SELECT {', '.join(COLUMNS)} FROM refund_case WHERE payment_id"
+
+# Each step waits for the one before it: its count is asked for before the first row is.
+_LOCK = """
+WITH contracts AS MATERIALIZED (
+  SELECT id FROM contract WHERE id IN (SELECT contract_id FROM {of} AS named) ORDER BY id FOR NO KEY UPDATE
+), payments AS MATERIALIZED (
+  SELECT id FROM payment WHERE id IN (SELECT payment_id FROM {of} AS named)
+    AND (SELECT count(*) FROM contracts) >= 0 ORDER BY id FOR NO KEY UPDATE
+), cases AS MATERIALIZED (
+  SELECT id FROM refund_case WHERE {which}
+    AND (SELECT count(*) FROM payments) >= 0 ORDER BY id FOR NO KEY UPDATE
+)
+SELECT count(*) FROM cases"""
+
+_LOCK_CASES = _LOCK.format(
+    of="(SELECT payment_id, contract_id FROM refund_case WHERE id = ANY(?))", which="id = ANY(?)"
+)
+_LOCK_PAYMENTS = _LOCK.format(
+    of="(SELECT id AS payment_id, contract_id FROM payment WHERE id = ANY(?))", which="payment_id = ANY(?)"
+)
+
+
+async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
+    """Return the facts of each case that exists, by case id; with `lock`, nobody else changes them meanwhile."""
+    ids = list(case_ids)
+    if not ids:
+        return {}
+    if lock and source.dialect is Dialect.POSTGRES:
+        await source.fetch(_LOCK_CASES, (ids, ids, ids))
+    loaded, cases = await _load(source, f"IN {_PAYMENTS_OF_CASES}", ids)
+    found: dict[str, Facts] = {}
+    wanted = set(ids)
+    for payment_id, payment_cases in cases.items():
+        for case in payment_cases:
+            if case.id in wanted:
+                found[case.id] = _with_cases(loaded[payment_id], payment_cases, case)
+    return found
+
+
+async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
+    """Return the facts of each payment that exists, by payment id and without a case; `lock` as for cases."""
+    ids = list(payment_ids)
+    if not ids:
+        return {}
+    if lock and source.dialect is Dialect.POSTGRES:
+        await source.fetch(_LOCK_PAYMENTS, (ids, ids, ids))
+    loaded, cases = await _load(source, "= ANY(?)", ids)
+    return {payment_id: _with_cases(facts, cases.get(payment_id, []), None) for payment_id, facts in loaded.items()}
+
+
+async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return the ids of the messages of each lead's chat that were not deleted, by lead id."""
+    rows = await source.fetch(
+        "SELECT id, lead_id FROM message WHERE lead_id = ANY(?) AND deleted_at IS NULL", (list(lead_ids),)
+    )
+    found: dict[str, set[str]] = {lead_id: set() for lead_id in lead_ids}
+    for row in rows:
+        found[row["lead_id"]].add(row["id"])
+    return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
+
+
+async def _load(source: Source, which: str, ids: Sequence[str]) -> tuple[dict[str, Facts], dict[str, list[Case]]]:
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for row in await source.fetch(f"{_CASES} {which} ORDER BY opened_at, number", (ids,)):
+        case = case_from(row)
+        cases[case.payment_id].append(case)
+    wide = await source.fetch(f"{_WIDE} {which}", (ids,))
+    totals: Mapping[str, Row] = {}
+    if any(row["contract_id"] is not None for row in wide):
+        rows = await source.fetch(f"{_TOTALS} {which}) GROUP BY contract_id", (ids,))
+        totals = {row["contract_id"]: row for row in rows}
+    return {row["id"]: _facts(row, totals) for row in wide}, cases
+
+
+def _facts(row: Row, totals: Mapping[str, Row]) -> Facts:
+    currency = row["currency"]
+    return Facts(
+        payment=PaymentFacts(
+            id=row["id"],
+            kind=PaymentKind(row["kind"]),
+            currency=currency,
+            paid_minor=row["paid_minor"],
+            refunded_minor=row["refunded_minor"],
+            reserved_minor=row["reserved_minor"],
+        ),
+        lead=None if row["lead_id"] is None else _lead(row),
+        contract=None if row["contract_id"] is None else _contract(row, totals[row["contract_id"]]),
+        invoice=None if row["invoice_id"] is None else _invoice(row),
+        week=None if row["week_id"] is None else _week(row),
+        milestone=None if row["milestone_id"] is None else _milestone(row),
+        funds=FundsFacts(
+            held_minor=row["held_minor"] or 0,
+            expert_available_minor=row["expert_minor"] or 0,
+            requester_available_minor=row["requester_minor"] or 0,
+        ),
+    )
+
+
+def _lead(row: Row) -> LeadFacts:
+    return LeadFacts(
+        id=row["lead_id"],
+        title=row["lead_title"],
+        pro_id=row["pro_id"],
+        customer_id=row["customer_id"],
+        charged_at=from_micros(row["charged_at"]),
+        price=Money(row["price_minor"], row["currency"]),
+    )
+
+
+def _contract(row: Row, totals: Row) -> ContractFacts:
+    return ContractFacts(
+        id=row["contract_id"],
+        kind=ContractKind(row["contract_kind"]),
+        status=ContractStatus(row["contract_status"]),
+        client_id=row["client_id"],
+        expert_id=row["expert_id"],
+        currency=row["contract_currency"],
+        started_at=from_micros(row["started_at"]),
+        ended_at=_instant(row["ended_at"]),
+        paid_minor=totals["paid"],
+        refunded_minor=totals["refunded"],
+        reserved_minor=totals["reserved"],
+        reviews_hidden=bool(row["reviews_hidden"]),
+        review_posted=bool(row["review_posted"]),
+    )
+
+
+def _invoice(row: Row) -> InvoiceFacts:
+    return InvoiceFacts(
+        id=row["invoice_id"],
+        status=InvoiceStatus(row["invoice_status"]),
+        amount=Money(row["invoice_minor"], row["currency"]),
+        issued_at=from_micros(row["issued_at"]),
+        paid_at=_instant(row["paid_at"]),
+    )
+
+
+def _week(row: Row) -> WeekFacts:
+    return WeekFacts(
+        id=row["week_id"],
+        starts_at=from_micros(row["starts_at"]),
+        ends_at=from_micros(row["ends_at"]),
+        hours=Decimal(row["hours"]),
+        rate=Money(row["rate_minor"], row["currency"]),
+        amount=Money(row["week_minor"], row["currency"]),
+        released=row["week_released_at"] is not None,
+    )
+
+
+def _milestone(row: Row) -> MilestoneFacts:
+    return MilestoneFacts(
+        id=row["milestone_id"],
+        status=MilestoneStatus(row["milestone_status"]),
+        amount=Money(row["milestone_minor"], row["currency"]),
+        funded_at=_instant(row["funded_at"]),
+        released_at=_instant(row["milestone_released_at"]),
+    )
+
+
+def _instant(micros: int | None) -> Any:
+    return None if micros is None else from_micros(micros)
+
+
+def _with_cases(facts: Facts, cases: Iterable[Case], acted_on: Case | None) -> Facts:
+    """Return the facts with what the payment's cases, oldest first, add to them (D6, D14)."""
+    requests = 0
+    opened: Case | None = None
+    latest: Case | None = None
+    declined: Case | None = None
+    for case in cases:
+        requests += case.opened_by is RefundActionName.REQUEST
+        if case.state in OPEN_STATES:
+            opened = case
+        if case.state is not RefundCaseState.CANCELLED:
+            latest = case
+        if (
+            case.state is RefundCaseState.DECLINED
+            and not case.final_decision
+            and case.kind in (RefundCaseKind.INVOICE, RefundCaseKind.ESCROW)
+            and (acted_on is None or case.id != acted_on.id)
+        ):
+            declined = case
+    payment = replace(
+        facts.payment,
+        open_case_id=None if opened is None else opened.id,
+        open_case_number=None if opened is None else opened.number,
+        open_case_kind=None if opened is None else opened.kind,
+        requests_made=requests,
+        latest_case_id=None if latest is None else latest.id,
+    )
+    lead = facts.lead
+    if lead is not None and latest is not None:
+        lead = replace(lead, case_id=latest.id)
+    return replace(
+        facts,
+        payment=payment,
+        lead=lead,
+        case=acted_on,
+        open_case=None if opened is None or (acted_on is not None and opened.id == acted_on.id) else opened,
+        previous_declined=declined,
+    )

@@ -1,0 +1,78 @@
+"""What idempotency keys did, per account, kept in the transaction that did it.
+
+It must not judge whether an input is the same: commands compare the hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from refundgql.domain.calendar import DAY_MICROS
+from refundgql.storage.database import Database, Source, Transaction
+from refundgql.storage.faults import ConstraintViolated, TransientFault
+
+KEPT_DAYS = 30
+"""Clients may repeat a request this long and longer: keys are purged after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """What a key did."""
+
+    operation: str
+    input_sha256: str
+    result: Mapping[str, str]
+
+
+async def find_result(source: Source, account_id: str, key: str) -> StoredResult | None:
+    """Return what an account's key did, or nothing."""
+    row = await source.fetch_row(
+        "SELECT operation, input_sha256, result FROM idempotent_result WHERE account_id = ? AND key = ?",
+        (account_id, key),
+    )
+    return None if row is None else StoredResult(row["operation"], row["input_sha256"], orjson.loads(row["result"]))
+
+
+async def store_result(
+    tx: Transaction,
+    *,
+    account_id: str,
+    key: str,
+    operation: str,
+    input_sha256: str,
+    result: Mapping[str, str],
+    at: int,
+) -> None:
+    """Keep what a key did; `at` is in microseconds since the epoch.
+
+    Refuses: TransientFault when another transaction has used the key meanwhile: the repeat finds what it did.
+    """
+    try:
+        await tx.execute(
+            "INSERT INTO idempotent_result (account_id, key, operation, input_sha256, result, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (account_id, key, operation, input_sha256, orjson.dumps(dict(result)).decode(), at),
+        )
+    except ConstraintViolated as violated:
+        if violated.name == "idempotent_result(account_id,key)":
+            raise TransientFault("The idempotency key was used at the same time.") from violated
+        raise
+
+
+async def purge_results(database: Database, now_micros: int, *, batch: int = 10_000) -> int:
+    """Delete the keys that are older than they need be, a batch in each transaction, and return how many there were."""
+    oldest = now_micros - KEPT_DAYS * DAY_MICROS
+    purged = 0
+    while True:
+        async with database.transaction() as tx:
+            deleted = await tx.execute(
+                "DELETE FROM idempotent_result WHERE id IN"
+                " (SELECT id FROM idempotent_result WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+                (oldest, batch),
+            )
+        purged += deleted
+        if deleted < batch:
+            return purged

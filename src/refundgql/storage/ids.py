@@ -1,0 +1,13 @@
+"""New ids: time-ordered uuids as text (D3).
+
+It must not be used for what somebody else names.
+"""
+
+from __future__ import annotations
+
+from uuid_utils.compat import uuid7
+
+
+def new_id() -> str:
+    """Return a new time-ordered uuid as lower-case text."""
+    return str(uuid7())

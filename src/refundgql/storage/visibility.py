@@ -1,0 +1,214 @@
+"""Who sees which rows: the one place that turns a viewer into a condition, as SQL for statements and as a predicate.
+
+It must not be worked around: every statement that shows rows to somebody carries one of these conditions. Conditions
+name columns of a table's alias, given by the caller; a viewer's roles count as they are now, so a role that was taken
+away takes its rows with it. What is not visible does not exist for its viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from refundgql.domain.facts import Case, ContractFacts, Facts, LeadFacts
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, Role
+
+Condition = tuple[str, Sequence[Any]]
+"""An SQL condition and its parameters."""
+
+EVERYTHING: Condition = ("TRUE", ())
+NOTHING: Condition = ("FALSE", ())
+
+
+def leads(viewer: Viewer, alias: str = "l") -> Condition:
+    """Return which leads, with their chats, a viewer sees: a PRO their own, staff all, customers none (L02)."""
+    if viewer.is_staff:
+        return EVERYTHING
+    if Role.PRO in viewer.roles:
+        return f"{alias}.pro_id = ?", (viewer.account_id,)
+    return NOTHING
+
+
+def messages(viewer: Viewer, alias: str = "m") -> Condition:
+    """Return which chat messages a viewer sees: those of the leads they see."""
+    return _through("lead_id", "lead", leads(viewer, "lead"), alias)
+
+
+def contracts(viewer: Viewer, alias: str = "k") -> Condition:
+    """Return which contracts a viewer sees: as their client with CLIENT, as their expert with EXPERT, staff all."""
+    if viewer.is_staff:
+        return EVERYTHING
+    sides = [
+        f"{alias}.{column} = ?"
+        for role, column in ((Role.CLIENT, "client_id"), (Role.EXPERT, "expert_id"))
+        if role in viewer.roles
+    ]
+    return _any_of(sides, viewer)
+
+
+def of_contracts(viewer: Viewer, alias: str) -> Condition:
+    """Return which rows of a table with a `contract_id` a viewer sees: those of the contracts they see."""
+    return _through("contract_id", "contract", contracts(viewer, "contract"), alias)
+
+
+def invoices(viewer: Viewer, alias: str = "i") -> Condition:
+    """Return which invoices a viewer sees."""
+    return of_contracts(viewer, alias)
+
+
+def milestones(viewer: Viewer, alias: str = "m") -> Condition:
+    """Return which milestones a viewer sees."""
+    return of_contracts(viewer, alias)
+
+
+def billing_weeks(viewer: Viewer, alias: str = "w") -> Condition:
+    """Return which billing weeks a viewer sees."""
+    return of_contracts(viewer, alias)
+
+
+def reviews(viewer: Viewer, alias: str = "v") -> Condition:
+    """Return which reviews a viewer sees: the contract's two parties read them, hidden or not (C21)."""
+    return of_contracts(viewer, alias)
+
+
+def cases(viewer: Viewer, alias: str = "c") -> Condition:
+    """Return which refund cases a viewer sees: their own in the role that makes them theirs, staff all."""
+    if viewer.is_staff:
+        return EVERYTHING
+    sides = []
+    if Role.PRO in viewer.roles:
+        sides.append(f"({alias}.kind = 'LEAD' AND {alias}.requester_id = ?)")
+    # The client asks and the expert answers, except where the expert issued a refund by himself.
+    if Role.CLIENT in viewer.roles:
+        sides.append(f"({alias}.kind <> 'LEAD' AND {alias}.opened_by <> 'ISSUE' AND {alias}.requester_id = ?)")
+        sides.append(f"({alias}.opened_by = 'ISSUE' AND {alias}.counterparty_id = ?)")
+    if Role.EXPERT in viewer.roles:
+        sides.append(f"({alias}.kind <> 'LEAD' AND {alias}.opened_by <> 'ISSUE' AND {alias}.counterparty_id = ?)")
+        sides.append(f"({alias}.opened_by = 'ISSUE' AND {alias}.requester_id = ?)")
+    return _any_of(sides, viewer)
+
+
+def of_cases(viewer: Viewer, alias: str) -> Condition:
+    """Return which rows of a table with a `case_id` (events, evidence) a viewer sees: those of the cases they see."""
+    return _through("case_id", "refund_case", cases(viewer, "refund_case"), alias)
+
+
+def events(viewer: Viewer, alias: str = "e") -> Condition:
+    """Return which events a viewer sees: every one of a case they see."""
+    return of_cases(viewer, alias)
+
+
+def evidence(viewer: Viewer, alias: str = "e") -> Condition:
+    """Return which evidence a viewer sees: all of a case they see."""
+    return of_cases(viewer, alias)
+
+
+def case_messages(viewer: Viewer, alias: str = "m") -> Condition:
+    """Return which case messages a viewer sees: by audience, and what they wrote."""
+    if viewer.is_staff:
+        return EVERYTHING
+    condition, parameters = cases(viewer, "refund_case")
+    audience = (
+        f"{alias}.audience = 'EVERYONE' OR {alias}.author_id = ?"
+        f" OR ({alias}.audience = 'REQUESTER_AND_SUPPORT' AND refund_case.requester_id = ?)"
+        f" OR ({alias}.audience = 'COUNTERPARTY_AND_SUPPORT' AND refund_case.counterparty_id = ?)"
+    )
+    return (
+        f"EXISTS (SELECT 1 FROM refund_case WHERE refund_case.id = {alias}.case_id AND {condition} AND ({audience}))",
+        (*parameters, *[viewer.account_id] * 3),
+    )
+
+
+def accounts(viewer: Viewer, alias: str = "a") -> Condition:
+    """Return which accounts a viewer may come across: their own, and the people of what they see; staff all.
+
+    Of another person's account a viewer who is not staff sees the name and the reference only.
+    """
+    if viewer.is_staff:
+        return EVERYTHING
+    contract, contract_parameters = contracts(viewer, "k")
+    case, case_parameters = cases(viewer, "c")
+    return (
+        f"({alias}.id = ?"
+        f" OR EXISTS (SELECT 1 FROM contract k WHERE {alias}.id IN (k.client_id, k.expert_id) AND {contract})"
+        f" OR EXISTS (SELECT 1 FROM refund_case c"
+        f" WHERE {alias}.id IN (c.requester_id, c.counterparty_id, c.filed_by_id) AND {case})"
+        f" OR EXISTS (SELECT 1 FROM refund_event e JOIN refund_case c ON c.id = e.case_id"
+        f" WHERE e.actor_id = {alias}.id AND {case}))",
+        (viewer.account_id, *contract_parameters, *case_parameters, *case_parameters),
+    )
+
+
+def owned(viewer: Viewer, column: str) -> Condition:
+    """Return whose balances and lists a viewer sees: their own, staff everybody's; `column` holds the account's id."""
+    if viewer.is_staff:
+        return EVERYTHING
+    return f"{column} = ?", (viewer.account_id,)
+
+
+def transactions(viewer: Viewer, alias: str = "p") -> Condition:
+    """Return which postings a viewer sees: those that touch their balances, staff all."""
+    if viewer.is_staff:
+        return EVERYTHING
+    return (
+        f"EXISTS (SELECT 1 FROM ledger_account o WHERE o.key IN ({alias}.from_key, {alias}.to_key) AND o.owner_id = ?)",
+        (viewer.account_id,),
+    )
+
+
+def withdrawals(viewer: Viewer, alias: str = "w") -> Condition:
+    """Return which withdrawals a viewer sees: their own; staff and the marketplace that sends the money, all."""
+    if viewer.is_service:
+        return EVERYTHING
+    return owned(viewer, f"{alias}.account_id")
+
+
+def sees_lead(viewer: Viewer, lead: LeadFacts) -> bool:
+    """Tell whether a viewer sees a lead."""
+    return viewer.is_staff or (Role.PRO in viewer.roles and lead.pro_id == viewer.account_id)
+
+
+def sees_contract(viewer: Viewer, contract: ContractFacts) -> bool:
+    """Tell whether a viewer sees a contract, with its invoices, milestones, weeks and reviews."""
+    return (
+        viewer.is_staff
+        or (Role.CLIENT in viewer.roles and contract.client_id == viewer.account_id)
+        or (Role.EXPERT in viewer.roles and contract.expert_id == viewer.account_id)
+    )
+
+
+def sees_payment(viewer: Viewer, facts: Facts) -> bool:
+    """Tell whether a viewer sees what was paid: the lead, or the things of the contract."""
+    if facts.lead is not None:
+        return sees_lead(viewer, facts.lead)
+    return facts.contract is not None and sees_contract(viewer, facts.contract)
+
+
+def sees_case(viewer: Viewer, case: Case) -> bool:
+    """Tell whether a viewer sees a refund case."""
+    if viewer.is_staff:
+        return True
+    me = viewer.account_id
+    if case.kind is RefundCaseKind.LEAD:
+        return Role.PRO in viewer.roles and case.requester_id == me
+    client, expert = case.requester_id, case.counterparty_id
+    if case.opened_by is RefundActionName.ISSUE:
+        client, expert = expert or "", client
+    return (Role.CLIENT in viewer.roles and client == me) or (Role.EXPERT in viewer.roles and expert == me)
+
+
+def _any_of(sides: Sequence[str], viewer: Viewer) -> Condition:
+    """Join conditions of one parameter each, the viewer's id."""
+    if not sides:
+        return NOTHING
+    joined = " OR ".join(sides)
+    return (f"({joined})" if len(sides) > 1 else joined), (viewer.account_id,) * len(sides)
+
+
+def _through(column: str, table: str, condition: Condition, alias: str) -> Condition:
+    """Return the condition on rows that belong to a row of another table, which carries the condition itself."""
+    if condition in (EVERYTHING, NOTHING):
+        return condition
+    sql, parameters = condition
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {table}.id = {alias}.{column} AND {sql})", parameters
