@@ -236,24 +236,21 @@ def _instant(micros: int | None) -> Any:
 
 
 def _with_cases(facts: Facts, cases: Iterable[Case], acted_on: Case | None) -> Facts:
-    """Return the facts with what the payment's cases, oldest first, add to them (D6, D14)."""
+    """Return the facts with what the payment's cases, oldest first, add to them (D6, D12, D14)."""
     requests = 0
-    opened: Case | None = None
-    latest: Case | None = None
-    declined: Case | None = None
+    opened = latest = declined = None
+    support_declined: set[RefundCaseKind] = set()
     for case in cases:
         requests += case.opened_by is RefundActionName.REQUEST
         if case.state in OPEN_STATES:
             opened = case
         if case.state is not RefundCaseState.CANCELLED:
             latest = case
-        if (
-            case.state is RefundCaseState.DECLINED
-            and not case.final_decision
-            and case.kind in (RefundCaseKind.INVOICE, RefundCaseKind.ESCROW)
-            and (acted_on is None or case.id != acted_on.id)
-        ):
-            declined = case
+        if case.state is RefundCaseState.DECLINED:
+            if not case.final_decision and (acted_on is None or case.id != acted_on.id):
+                declined = case
+            if case.final_decision and case.support_decided:
+                support_declined.add(case.kind)
     payment = replace(
         facts.payment,
         open_case_id=None if opened is None else opened.id,
@@ -261,6 +258,7 @@ def _with_cases(facts: Facts, cases: Iterable[Case], acted_on: Case | None) -> F
         open_case_kind=None if opened is None else opened.kind,
         requests_made=requests,
         latest_case_id=None if latest is None else latest.id,
+        support_declined_kinds=frozenset(support_declined),
     )
     lead = facts.lead
     if lead is not None and latest is not None:
