@@ -1,0 +1,68 @@
+"""What the tests of the page know of their demo, and the notes they take of what a page does.
+
+It must not start or stop anything; conftest does.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from playwright.async_api import ConsoleMessage, Page, Request, Response, WebSocket
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo: where it is and who may be signed in."""
+
+    address: str
+    people: dict[str, dict[str, str]]
+
+    def token(self, role: str) -> str:
+        """Return a token of the demo person with this role."""
+        return self.people[role]["token"]
+
+    async def run(self, role: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run an operation beside the browser, as the demo person with this role."""
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(
+                f"{self.address}/graphql",
+                json={"query": query, "variables": variables or {}},
+                headers={"authorization": f"Bearer {self.token(role)}", "accept": "application/json"},
+            )
+        body: dict[str, Any] = answer.json()
+        assert "errors" not in body, body
+        data: dict[str, Any] = body["data"]
+        return data
+
+
+@dataclass  # no slots: Playwright hangs its own marks on the owner of a handler
+class Watched:
+    """What a page did behind its face: complaints in the console, and every address it asked for."""
+
+    complaints: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    statuses: dict[str, int] = field(default_factory=dict)
+    frames_sent: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        """Take notes of a page from now on."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+        page.on("response", self._response)
+        page.on("websocket", self._websocket)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A refused operation may be a 4xx, which Chromium logs by itself; everything else is ours.
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        self.addresses.append(request.url)
+
+    def _response(self, response: Response) -> None:
+        self.statuses[response.url] = response.status
+
+    def _websocket(self, socket_: WebSocket) -> None:
+        self.addresses.append(socket_.url)
+        socket_.on("framesent", lambda frame: self.frames_sent.append(str(frame)))

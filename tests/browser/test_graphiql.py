@@ -1,0 +1,348 @@
+"""GraphiQL in a real browser, against a real demo server.
+
+It must not reach into the page where a person could not; only the response is read from the editor's model,
+because the editor draws no more lines than are in view.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import graphiql_page as pages
+import pytest
+from browser_notes import Demo, Watched
+from playwright.async_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+SCREENSHOT = Path(__file__).parents[2] / "docs" / "graphiql.png"
+READY_TABS = (
+    "Queue",
+    "CaseByNumber",
+    "ApproveRefund",
+    "DeclineRefund",
+    "EscalationsDue",
+    "Metrics",
+    "WatchCase",
+    "WatchQueue",
+)
+CASES_TO_DECIDE = """
+query ToDecide {
+  supportQueue(first: 50) { edges { node { id number state version actions { name enabled } } } }
+}
+"""
+APPROVE = """
+mutation Approve($input: ApproveRefundInput!) {
+  approveRefund(input: $input) { refundCase { state } refusals { code message } }
+}
+"""
+HOUR_MS = 3_600_000
+
+
+async def _sign_in_as_support(page: Page, demo: Demo) -> None:
+    await pages.sign_in_as(page, demo.people["SUPPORT"]["name"], "SUPPORT")
+
+
+async def _case_to_approve(demo: Demo) -> dict[str, Any]:
+    found = await demo.run("SUPPORT", CASES_TO_DECIDE)
+    for edge in found["supportQueue"]["edges"]:
+        if any(action["name"] == "APPROVE" and action["enabled"] for action in edge["node"]["actions"]):
+            node: dict[str, Any] = edge["node"]
+            return node
+    raise AssertionError("The demo holds no case that support may approve.")
+
+
+async def test_picks_a_demo_person_and_runs_the_queue(page: Page, demo: Demo) -> None:
+    """A demo person signs in with one click, is named with the role, and the first tab answers with the queue."""
+    await _sign_in_as_support(page, demo)
+    await expect(page.get_by_test_id("person-name")).to_have_text(demo.people["SUPPORT"]["name"])
+    await expect(page.get_by_test_id("person-role")).to_contain_text(["SUPPORT"])
+
+    await pages.run(page)
+
+    shown = await pages.response(page, "totalCount")
+    assert "errors" not in shown
+    assert shown["data"]["supportQueue"]["edges"]
+
+
+async def test_a_pasted_token_signs_in(page: Page, demo: Demo) -> None:
+    """A token pasted as a whole header line signs its owner in, and the server's answer names the person."""
+    await pages.sign_in_with(page, f"Authorization: Bearer {demo.token('SUPPORT')}\n")
+
+    await expect(page.get_by_test_id("person-name")).to_have_text(demo.people["SUPPORT"]["name"])
+    await expect(pages.sign_in_dialog(page)).to_be_hidden()
+
+
+async def test_refuses_tokens_that_are_none(page: Page, demo: Demo) -> None:
+    """Garbage and a forged signature are refused with one sentence, and nothing of them is kept."""
+    alert = pages.sign_in_dialog(page).get_by_role("alert")
+
+    await pages.sign_in_with(page, "open sesame")
+    await expect(alert).to_contain_text("This is not a token")
+
+    head, body, signature = demo.token("SUPPORT").split(".")
+    await pages.sign_in_with(page, ".".join((head, body, signature[::-1])))
+    await expect(alert).to_contain_text("The server does not accept this token")
+
+    await expect(page.get_by_test_id("signed-out")).to_have_text("Not signed in")
+    assert body not in await pages.stored(page)
+
+
+async def test_without_a_token_the_policy_answers_and_the_queue_does_not(page: Page) -> None:
+    """Signed out, the page says so; the queue answers UNAUTHENTICATED and the docs still load."""
+    await pages.look_around(page)
+    await expect(page.get_by_test_id("signed-out")).to_have_text("Not signed in")
+
+    await pages.run(page)
+
+    shown = await pages.response(page, "errors")
+    assert shown["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await expect(page.get_by_role("link", name="Subscription")).to_be_visible()
+
+
+async def test_shows_a_refusal_as_data(page: Page, demo: Demo) -> None:
+    """A refused approval stands in the response with its code and message, and is no error."""
+    await _sign_in_as_support(page, demo)
+    await pages.open_tab(page, "ApproveRefund")
+    await pages.type_variables(
+        page,
+        {
+            "input": {
+                "refundCaseId": "RefundCase_00000000-0000-7000-8000-000000000000",
+                "idempotencyKey": "no-such-case",
+            }
+        },
+    )
+
+    await pages.run(page)
+
+    shown = await pages.response(page, "refusals")
+    assert "errors" not in shown
+    assert [refusal["code"] for refusal in shown["data"]["approveRefund"]["refusals"]] == ["NOT_FOUND"]
+
+
+async def test_watches_a_case_change_live(page: Page, demo: Demo, watched: Watched) -> None:
+    """A watched case shows its state at once and a decision made elsewhere without a reload; Stop ends the stream.
+
+    With REFUNDGQL_SCREENSHOT=1 it renews the README's picture.
+    """
+    case = await _case_to_approve(demo)
+    await _sign_in_as_support(page, demo)
+    await pages.open_tab(page, "WatchCase")
+    await pages.type_variables(page, {"refundCaseId": case["id"]})
+    await pages.run(page)
+    live = page.get_by_role("status", name="Live updates")
+    before = await pages.response(page, case["number"])
+    assert before["data"]["refundCaseUpdates"]["refundCase"]["state"] == case["state"]
+    await expect(live).to_contain_text("1 update")
+
+    key = f"seen-in-the-browser-{case['version']}"
+    done = await demo.run("SUPPORT", APPROVE, {"input": {"refundCaseId": case["id"], "idempotencyKey": key}})
+    assert done["approveRefund"]["refusals"] == []
+
+    after = await pages.response(page, f'"fromState": "{case["state"]}"')
+    update = after["data"]["refundCaseUpdates"]
+    assert update["refundCase"]["version"] > case["version"]
+    assert update["event"]["actorRole"] == "SUPPORT"
+    await expect(live).to_contain_text("Live")
+    await _picture(page)
+
+    await pages.stop(page)
+    await expect(live).to_have_text("")
+    assert any('"complete"' in frame for frame in watched.frames_sent)
+
+
+async def _picture(page: Page) -> None:
+    picture = await page.screenshot()
+    assert picture.startswith(b"\x89PNG")
+    if os.environ.get("REFUNDGQL_SCREENSHOT"):
+        SCREENSHOT.write_bytes(picture)
+
+
+async def test_a_reload_keeps_the_token_and_another_tab_does_not_have_it(page: Page, demo: Demo) -> None:
+    """The token outlives a reload, is unknown to another browser tab, and is gone after signing out."""
+    await _sign_in_as_support(page, demo)
+    await page.reload()
+    await expect(page.get_by_test_id("person-name")).to_have_text(demo.people["SUPPORT"]["name"])
+    await expect(page.get_by_test_id("person-role")).to_contain_text(["SUPPORT"])
+
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await expect(other.get_by_test_id("signed-out")).to_have_text("Not signed in")
+    await other.close()
+
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_test_id("signed-out")).to_have_text("Not signed in")
+    assert demo.token("SUPPORT").split(".")[1] not in await pages.stored(page)
+    await page.reload()
+    await expect(page.get_by_test_id("signed-out")).to_have_text("Not signed in")
+
+
+async def test_signing_out_clears_what_the_person_saw(page: Page, demo: Demo) -> None:
+    """Answers of the person who left are gone from the open tab and from the tabs behind it."""
+    await _sign_in_as_support(page, demo)
+    await pages.run(page)
+    await pages.response(page, "totalCount")
+    await pages.open_tab(page, "Metrics")
+    await pages.run(page)
+    await pages.response(page, "overdueNow")
+
+    await page.get_by_role("button", name="Sign out").click()
+
+    await expect(page.get_by_test_id("signed-out")).to_be_visible()
+    assert await pages.response_text(page) == ""
+    await pages.open_tab(page, "Queue")
+    assert await pages.response_text(page) == ""
+
+
+async def test_an_expiring_token_signs_out_with_one_sentence(page: Page, demo: Demo) -> None:
+    """When the token's time is over the page forgets it, ends the stream and says so; a reload finds nothing."""
+    await page.clock.install()
+    await page.goto(f"{demo.address}/graphql")
+    await _sign_in_as_support(page, demo)
+    await pages.open_tab(page, "WatchQueue")
+    await pages.run(page)
+    live = page.get_by_role("status", name="Live updates")
+    await expect(live).to_contain_text("Live")
+
+    await page.clock.fast_forward(48 * HOUR_MS)
+
+    await expect(page.get_by_test_id("signed-out")).to_be_visible()
+    await expect(page.get_by_role("status").filter(has_text="Your token expired at")).to_be_visible()
+    await expect(live).to_have_text("")
+    assert demo.token("SUPPORT").split(".")[1] not in await pages.stored(page)
+
+
+async def test_a_kept_token_past_its_time_is_forgotten_on_reload(page: Page, demo: Demo) -> None:
+    """A tab that slept past the expiry comes back signed out and says why."""
+    await _sign_in_as_support(page, demo)
+    await page.evaluate(
+        """() => {
+            const [head, body, signature] = sessionStorage.getItem('refundgql.token').split('.');
+            const claims = JSON.parse(atob(body.replaceAll('-', '+').replaceAll('_', '/')));
+            const over = btoa(JSON.stringify({ ...claims, exp: Math.floor(Date.now() / 1000) - 1 }));
+            sessionStorage.setItem('refundgql.token', [head, over.replaceAll('=', ''), signature].join('.'));
+        }"""
+    )
+    await page.reload()
+
+    await expect(page.get_by_role("status").filter(has_text="Your token expired at")).to_be_visible()
+    assert "refundgql.token" not in await pages.stored(page)
+
+
+async def test_headers_are_sent_and_not_kept(page: Page, demo: Demo) -> None:
+    """A token typed under Headers is used for that operation, and is in no storage."""
+    await pages.look_around(page)
+    await pages.type_headers(page, {"Authorization": f"Bearer {demo.token('SUPPORT')}"})
+    await pages.type_operation(page, "query Me { viewer { name } }")
+
+    await pages.run(page)
+
+    shown = await pages.response(page, "viewer")
+    assert shown["data"]["viewer"]["name"] == demo.people["SUPPORT"]["name"]
+    await page.wait_for_timeout(1_000)  # GraphiQL writes its tabs half a second after the last change
+    assert demo.token("SUPPORT").split(".")[1] not in await pages.stored(page)
+
+
+async def test_every_ready_made_tab_runs(page: Page, demo: Demo) -> None:
+    """Support's daily operations are all there by name, and each reading one answers without an error."""
+    case = await _case_to_approve(demo)
+    await _sign_in_as_support(page, demo)
+    assert await page.get_by_role("tab").all_inner_texts() == list(READY_TABS)
+    for name, answer in (("EscalationsDue", "supportQueue"), ("Metrics", "supportMetrics")):
+        await pages.open_tab(page, name)
+        await pages.run(page)
+        assert "errors" not in await pages.response(page, answer)
+
+    await pages.open_tab(page, "CaseByNumber")
+    await pages.type_variables(page, {"number": case["number"]})
+    await pages.run(page)
+    shown = await pages.response(page, "refundCaseByNumber")
+    assert shown["data"]["refundCaseByNumber"]["id"] == case["id"]
+
+
+async def test_the_key_button_renews_the_idempotency_key(page: Page, demo: Demo) -> None:
+    """One press puts another idempotency key into the variables and leaves the rest."""
+    await _sign_in_as_support(page, demo)
+    await pages.open_tab(page, "ApproveRefund")
+    variables = page.get_by_role("region", name="Variables").locator(".view-lines:visible")
+    await expect(variables).to_contain_text("idempotencyKey")
+    before = await variables.inner_text()
+
+    await page.get_by_role("button", name="New idempotency key in the variables").click()
+
+    await expect(variables).not_to_have_text(before)
+    await expect(variables).to_contain_text("expectedVersion")
+
+
+async def test_prettify_lays_out_the_variables(page: Page) -> None:
+    """Variables typed on one line come out one entry a line, nested ones further in."""
+    await pages.look_around(page)
+    variables = page.get_by_role("region", name="Variables")
+    await pages.type_variables(page, {"first": 5, "filter": {"overdue": True}}, indent=None)
+    assert await variables.locator(".view-line:visible").count() == 1
+
+    await pages.prettify(page)
+
+    await expect(variables.locator(".view-line:visible")).to_have_count(6)
+
+
+async def test_light_and_dark(chromium: Browser, demo: Demo) -> None:
+    """The page follows the system's theme until somebody chooses, and keeps the choice over a reload."""
+    context = await chromium.new_context(color_scheme="dark")
+    page = await context.new_page()
+    await page.goto(f"{demo.address}/graphql")
+    await pages.look_around(page)
+    await expect(page.locator("body.graphiql-dark")).to_be_visible()
+
+    await page.get_by_role("button", name="Switch to the light theme").click()
+    await expect(page.locator("body.graphiql-light")).to_be_visible()
+    await page.reload()
+    await expect(page.locator("body.graphiql-light")).to_be_visible()
+    await context.close()
+
+
+async def test_docs_and_explorer_come_from_the_schema(page: Page, demo: Demo) -> None:
+    """The docs describe the fields, and a tick in the explorer writes a field into the operation."""
+    await _sign_in_as_support(page, demo)
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await page.get_by_role("link", name="Query", exact=True).click()
+    await expect(page.get_by_role("link", name="supportQueue", exact=True)).to_be_visible()
+
+    await pages.open_tab(page, "Metrics")
+    await page.get_by_role("button", name="Show GraphiQL Explorer").click()
+    editor = page.get_by_role("region", name="Operation Editor")
+    await expect(editor).to_contain_text("overdueNow")
+    await page.locator(".graphiql-explorer-field-view", has_text="overdueNow").last.click()
+    await expect(editor).not_to_contain_text("overdueNow")
+
+
+async def test_the_page_is_locked_down(page: Page, demo: Demo, watched: Watched) -> None:
+    """The policy lets nothing but the server's own files and API in, and every file the page asks for is there."""
+    answer = await page.request.get(f"{demo.address}/graphql", headers={"accept": "text/html"})
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["worker-src"] == "'self'"
+    assert policy["connect-src"] == "'self'"
+    assert {policy[name] for name in ("base-uri", "form-action", "frame-ancestors")} == {"'none'"}
+
+    await _sign_in_as_support(page, demo)
+    await pages.run(page)
+    await pages.response(page, "totalCount")
+    assert [address for address, status in watched.statuses.items() if status >= 400] == []
+
+
+async def test_everything_has_a_name(page: Page, demo: Demo) -> None:
+    """Each button, field and link can be told apart by somebody who hears the page instead of seeing it."""
+    await expect(pages.sign_in_dialog(page)).to_be_visible()
+    await _sign_in_as_support(page, demo)
+    nameless = await page.evaluate(
+        """() => [...document.querySelectorAll('button, a[href], input, textarea, select, dialog, [role=tab]')]
+            .filter((element) => element.checkVisibility())
+            .filter((element) => !(element.getAttribute('aria-label') || element.getAttribute('aria-labelledby')
+                || element.labels?.length || element.title || element.textContent.trim()))
+            .map((element) => element.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []

@@ -1,0 +1,94 @@
+"""The page's sources and built files, read without a browser.
+
+It must not build anything; `cd web && npm ci && npm run build` does.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "src" / "refundgql" / "transport" / "static" / "graphiql"
+TABS = sorted((ROOT / "web" / "src" / "tabs").glob("*.graphql"))
+SCRIPTS = sorted((BUILT / "assets").glob("*.js"))
+MAX_MEGABYTES = 7
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """Return the schema as it is published."""
+    return build_schema((ROOT / "schema.graphql").read_text())
+
+
+@pytest.mark.parametrize("path", TABS, ids=lambda path: path.stem)
+def test_a_ready_made_tab_is_one_valid_operation_of_its_name(path: Path, schema: GraphQLSchema) -> None:
+    """Each tab holds exactly one operation, named like its file, that the schema accepts."""
+    document = parse(path.read_text())
+
+    assert validate(schema, document) == []
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    assert [one.name and one.name.value for one in operations] == [path.stem]
+
+
+@pytest.mark.parametrize("path", TABS, ids=lambda path: path.stem)
+def test_a_ready_made_tab_is_in_the_built_page(path: Path) -> None:
+    """The committed build carries each tab as its source stands now; it goes red when nobody rebuilt."""
+    text = path.read_text()
+    built = "".join(script.read_text() for script in SCRIPTS if script.name.startswith("index-"))
+
+    assert text in built or text.replace("\n", "\\n") in built
+
+
+def test_the_page_asks_for_its_own_files_only() -> None:
+    """Every file that index.html names lies under /graphiql/ and is there, and no script stands in the page itself."""
+    page = (BUILT / "index.html").read_text()
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert named
+    assert [name for name in named if not name.startswith("/graphiql/")] == []
+    assert [name for name in named if not (BUILT / name.removeprefix("/graphiql/")).is_file()] == []
+    assert re.findall(r"<script[^>]*>[^<]", page) == []
+    assert re.findall(r"\son\w+=", page) == []
+
+
+def test_the_scripts_need_no_eval_and_bring_no_source_maps() -> None:
+    """No script evaluates text as code or names a source map, and no map file is shipped."""
+    assert SCRIPTS
+    for script in SCRIPTS:
+        text = script.read_text()
+        assert not re.search(r"(?<![\w$.])eval\(|new Function\(", text), script.name
+        assert "sourceMappingURL=" not in text, script.name
+    assert list(BUILT.rglob("*.map")) == []
+
+
+def test_styles_load_nothing_from_elsewhere() -> None:
+    """Stylesheets import nothing, and point at our own files or at data within themselves."""
+    for sheet in (BUILT / "assets").glob("*.css"):
+        text = sheet.read_text()
+        assert "@import" not in text, sheet.name
+        targets = re.findall(r"""url\(\s*["']?([^"')]+)""", text)
+        assert [one for one in targets if not one.startswith(("/graphiql/", "data:image/", "#"))] == [], sheet.name
+
+
+def test_the_build_stays_small_and_brings_its_licences() -> None:
+    """The files stay within a few megabytes, and the licences of what is in them lie beside them."""
+    size = sum(path.stat().st_size for path in BUILT.rglob("*") if path.is_file())
+    assert size < MAX_MEGABYTES * 1_000_000
+
+    licences = (BUILT / "licenses.md").read_text()
+    for package in ("graphiql", "monaco-editor", "react", "graphql-ws"):
+        assert f"## {package} - " in licences
+    assert "SIL Open Font License" in (BUILT / "font-licenses.txt").read_text()
+
+
+def test_the_lock_pins_every_package_and_names_no_address() -> None:
+    """Each locked package has a checksum and no address to fetch it from; the registry is the reader's own."""
+    lock = json.loads((ROOT / "web" / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+
+    assert packages
+    assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+    assert "http" not in json.dumps([list(entry.values()) for entry in packages.values()])
