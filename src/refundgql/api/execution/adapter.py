@@ -56,6 +56,7 @@ class LevelBatches:
         self._open: dict[Any, list[tuple[Any, asyncio.Future[Any]]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._documents: dict[int, Document] = {}
+        self._over = False
 
     def load(
         self, function: LevelFunction, convert: Arguments, row: Any, info: GraphQLResolveInfo[Any], given: Any
@@ -69,6 +70,9 @@ class LevelBatches:
             path = path.prev  # type: ignore[assignment]  # the first step has no previous one
         key = tuple(names)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._over:
+            future.cancel()
+            return future
         if key not in self._open:
             self._open[key] = []
             task = asyncio.ensure_future(self._resolve(key, function, convert, info, given))
@@ -78,7 +82,14 @@ class LevelBatches:
         return future
 
     def cancel(self) -> None:
-        """Give up levels still running, when their operation ended without them."""
+        """Give up levels still running or asked for later, when their operation ended without them.
+
+        graphql-core leaves the siblings of a lost non-null field running; nobody waits for them any more.
+        """
+        self._over = True
+        for waiting in self._open.values():
+            for _, future in waiting:
+                future.cancel()
         for task in self._running:
             task.cancel()
 
@@ -91,23 +102,27 @@ class LevelBatches:
         given: dict[str, Any],
     ) -> None:
         waiting = self._open[key]
-        seen, quiet = 0, 0
-        while quiet < QUIET_TURNS:
-            seen, quiet = (seen, quiet + 1) if len(waiting) == seen else (len(waiting), 0)
-            await asyncio.sleep(0)
-        del self._open[key]
-        rows = [row for row, _ in waiting]
         try:
-            level_info = LevelInfo(info.context, self._selection(info))
-            values = function(rows, level_info, **convert(given))
-            if inspect.isawaitable(values):
-                values = await values
-            values = same_length(values, rows, function)
-        except Exception as error:
-            values = [error] * len(rows)
-        for (_, future), value in zip(waiting, values, strict=True):
-            if not future.done():
-                future.set_result(value)
+            seen, quiet = 0, 0
+            while quiet < QUIET_TURNS:
+                seen, quiet = (seen, quiet + 1) if len(waiting) == seen else (len(waiting), 0)
+                await asyncio.sleep(0)
+            del self._open[key]
+            rows = [row for row, _ in waiting]
+            try:
+                level_info = LevelInfo(info.context, self._selection(info))
+                values = function(rows, level_info, **convert(given))
+                if inspect.iscoroutinefunction(function):
+                    values = await values
+                values = same_length(values, rows, function)
+            except Exception as error:
+                values = [error] * len(rows)
+            for (_, future), value in zip(waiting, values, strict=True):
+                if not future.done():
+                    future.set_result(value)
+        finally:
+            for _, future in waiting:  # nothing may wait for a level that was given up
+                future.cancel()
 
     def _selection(self, info: GraphQLResolveInfo[Any]) -> Selection:
         document = self._documents.get(id(info.operation))

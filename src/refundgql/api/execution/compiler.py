@@ -14,10 +14,20 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import VariableValues
 
 from refundgql.api.execution import runtime
-from refundgql.api.execution.completion import Odd, kill, odd, read_all, redo, resolve_rows, slowly, slowly_awaiting
+from refundgql.api.execution.completion import (
+    Odd,
+    event_values,
+    kill,
+    odd,
+    read_all,
+    redo,
+    resolve_rows,
+    slowly,
+    slowly_awaiting,
+)
 from refundgql.api.execution.documents import Prepared
 from refundgql.api.execution.fields import LevelInfo
-from refundgql.api.execution.leaves import leaf_expression
+from refundgql.api.execution.leaves import leaf_expression, unknown_object
 from refundgql.api.execution.plan import (
     Field,
     NotCompiled,
@@ -39,6 +49,7 @@ HELPERS: dict[str, Any] = {
     "Odd": Odd,
     "harmless": runtime.harmless,
     "by_type": runtime.by_type,
+    "event_values": event_values,
     "group": runtime.group,
     "by_type_awaiting": runtime.by_type_awaiting,
     "kill": kill,
@@ -138,10 +149,11 @@ class _Writer:
         if awaits:
             self._awaiting.add(name)
         again = f"{self.bind('R', selected)}, s, X, P(len(outs))"
+        display = self._display(selected, "s")  # before the first line: it may write functions of its own
         write = self._lines.append
         write(f"{'async ' if awaits else ''}def {name}(rows, X, P):")
         write(" outs = []; add = outs.append; odd_row = False")
-        write(f" for s in rows:\n  try: add({self._display(selected, 's')})")
+        write(f" for s in rows:\n  try: add({display})")
         write(f"  except Exception: odd_row = True; add(redo({again}))")
         if composed:
             self._calls(composed, serial)
@@ -193,12 +205,14 @@ class _Writer:
         if is_leaf_type(bare):
             return leaf_expression(self.bind, bare, non_null, read)
         name = read if read.isidentifier() else self._fresh("w")
-        test = name if name is read else f"({name} := {read})"
+        first = name if name is read else f"{name} := {read}"
         if is_list_type(bare):
             done = f"{self._list(field, bare.of_type)}({name})"
-        else:
-            done = self._display(field.subs[bare.name], name)
-        return f"({done} if {test} is not None else {'odd()' if non_null else None})"
+            return f"({done} if ({first}) is not None else {'odd()' if non_null else None})"
+        known: set[type] = set()
+        unknown = f"{self.bind('U', unknown_object(known, non_null))}({name})"
+        done = self._display(field.subs[bare.name], name)
+        return f"({done} if type({first}) in {self.bind('K', known)} else {unknown})"
 
     def _list(self, field: Field, item_type: Any) -> str:
         """Write the function that completes a list of leaves, or of objects read from their rows."""
@@ -221,13 +235,13 @@ class _Writer:
         if awaits:
             self._awaiting.add(name)
         me = self.bind("f", field)
+        item = self._value(field, field.type, "y") if is_leaf_type(field.named) else ""
         write = self._lines.append
         write(f"{'async ' if awaits else ''}def {name}(rows, outs, X, P):")
         self._values(field, me)
         slow = f"await slowly_awaiting({me}, vals, outs, X, P)" if below else f"slowly({me}, vals, outs, X, P)"
         bare = nullable(field.type)
         if is_leaf_type(field.named):
-            item = self._value(field, field.type, "y")
             write(f" try:\n  for d, y in zip(outs, vals): d[{field.key!r}] = {item}\n  return None")
             write(f" except Exception: return {slow}")
             return name
@@ -243,7 +257,8 @@ class _Writer:
         """Write how the values of all rows are got; `vals` holds an exception where there is none."""
         write = self._lines.append
         if field.source is Source.EVENT:
-            write(" vals = rows")
+            checked = "" if field.args.constant else f"event_values({me}, rows, X)"
+            write(f" vals = {checked or 'rows'}")
         elif field.source is Source.RESOLVER:
             write(f" vals = await resolve_rows({me}, rows, X, P)")
         elif field.source is Source.LEVEL:

@@ -233,6 +233,15 @@ def read_all(field: Field, rows: Sequence[Any]) -> list[Any]:
     return values
 
 
+def event_values(field: Field, rows: list[Any], run: Run) -> list[Any]:
+    """Give a subscription's event as its root field's value, unless the field's arguments are wrong."""
+    try:
+        field.args.coerced(run.variables)
+    except Exception as error:
+        return [error] * len(rows)
+    return rows
+
+
 async def resolve_rows(field: Field, rows: Sequence[Any], run: Run, path_of: PathOf) -> list[Any]:
     """Call an ordinary resolver for each row, and wait for all of them at once."""
     try:

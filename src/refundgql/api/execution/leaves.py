@@ -53,7 +53,12 @@ def leaf_expression(bind: Bind, type_: Any, non_null: bool, read: str) -> str:
     known: set[type] = set()
     careful = bind("L", careful_leaf(type_, non_null, known))
     call = f"{bind('O', type_.coerce_output_value)}({value})"
-    return f"(w if type({first}) in {bind('K', known)} and (w := {call}) is not None else {careful}({value}))"
+    done = f"w if type({first}) in {bind('K', known)} and (w := {call}) is not None"
+    return (
+        f"({done} else {careful}({value}))"
+        if non_null
+        else f"({done} else None if {value} is None else {careful}({value}))"
+    )
 
 
 def enum_names(type_: GraphQLEnumType, non_null: bool) -> dict[Any, str | None]:
@@ -79,5 +84,18 @@ def careful_leaf(type_: Any, non_null: bool, known: set[type] | None = None) -> 
         if known is not None and len(known) < MAX_CLASSES:
             known.add(type(value))
         return coerced
+
+    return complete
+
+
+def unknown_object(known: set[type], non_null: bool) -> Callable[[Any], None]:
+    """Give the function for objects of a class not met before; it notes classes that are harmless."""
+
+    def complete(value: Any) -> None:
+        if value is None and not non_null:
+            return
+        if value is not None and not isinstance(value, Exception) and len(known) < MAX_CLASSES:
+            known.add(type(value))
+        raise Odd
 
     return complete

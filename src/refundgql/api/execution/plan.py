@@ -110,7 +110,7 @@ class Field:
         self.function: Any = None
         self.inline = False
         self.source = self._source(planner)
-        if self.source in (Source.LEVEL, Source.RESOLVER):
+        if self.source in (Source.LEVEL, Source.RESOLVER, Source.EVENT):
             self.args = FieldArguments(core, self.nodes[0])
         if self.source is Source.LEVEL:
             self.keywords = LevelArguments(planner.schema, core.extensions[BACKREF], self.args)
@@ -218,7 +218,7 @@ class Planner:
             self._below(field)
             if not field.inline:
                 selected.composed.append(field)
-        selected.inline = not selected.composed and any(f.source is Source.ATTRIBUTE for f in selected.fields)
+        selected.inline = not selected.composed
         return selected
 
     def _below(self, field: Field) -> None:

@@ -1,0 +1,419 @@
+"""A schema with a field of every shape, and worlds of rows in which anything may be null, wrong or an exception.
+
+It must give the same value for the same row and field every time, so that two executors can be compared.
+"""
+
+import asyncio
+import enum
+import hashlib
+import struct
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+
+from refundgql.api.execution import ApiError, Level, LevelInfo, leaf, level, passes
+
+Stamp = NewType("Stamp", int)
+Code = NewType("Code", str)
+
+
+def serialize_stamp(value: Any) -> str:
+    """Show an instant; negative ones are refused, zero has no text."""
+    if not isinstance(value, int) or value < 0:
+        raise GraphQLError(f"Stamp cannot represent {value!r}")
+    return f"t{value}" if value else None  # type: ignore[return-value]  # a serializer that breaks its promise
+
+
+@passes(str)
+def serialize_code(value: Any) -> str:
+    """Pass text on, refuse the rest."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"no code: {value!r}")
+
+
+@strawberry.enum
+class Color(enum.StrEnum):
+    RED = "RED"
+    GREEN = "GREEN"
+    BLUE = "BLUE"
+
+
+@strawberry.input
+class Window:
+    size: int = 2
+    color: Color | None = None
+
+
+class World:
+    """All rows of one seed; `odds` is the share of values that are not as they should be."""
+
+    def __init__(self, seed: int, odds: float) -> None:
+        self.seed = seed
+        self.odds = odds
+        self.calls: Counter[str] = Counter()
+        self.bad = 0
+
+    def number(self, ident: str, name: str, salt: str = "") -> int:
+        """Give the number that decides about a value."""
+        digest = hashlib.blake2b(f"{self.seed}/{ident}/{name}/{salt}".encode(), digest_size=8).digest()
+        return int(struct.unpack(">Q", digest)[0])
+
+    def value(self, ident: str, name: str, shape: str) -> Any:
+        """Give the value of a row's field, or raise instead."""
+        number = self.number(ident, name)
+        if (number >> 8) % 100_000 < self.odds * 100_000:
+            self.bad += 1
+            return self.odd(ident, name, shape, number)
+        return self.good(ident, name, shape, number)
+
+    def odd(self, ident: str, name: str, shape: str, number: int) -> Any:
+        """Give something that does not belong there."""
+        kind = number % 11
+        where = f"{ident}.{name}"
+        if kind == 0:
+            raise ValueError(f"raised {where}")
+        if kind == 1:
+            return ApiError(f"returned {where}", "FORBIDDEN")
+        if kind == 2:
+            return GraphQLError(f"graphql {where}")
+        if kind == 3:
+            return 2**40
+        if kind == 4:
+            return [] if shape[0] != "[" else "text"
+        if kind == 5:
+            return tuple(self.items(ident, name, shape, number)) if shape[0] == "[" else -7
+        if kind == 6:
+            return {"a": 1}
+        return None
+
+    def items(self, ident: str, name: str, shape: str, number: int) -> list[Any]:
+        """Give the items of a list, each of them with its own odds."""
+        return [self.value(f"{ident}{i}", name, shape[1:]) for i in range((number >> 40) % 4)]
+
+    def good(self, ident: str, name: str, shape: str, number: int) -> Any:
+        """Give a value of a shape: one letter for a kind, `[` before it for each list."""
+        kind = shape[0]
+        if kind == "[":
+            return self.items(ident, name, shape, number)
+        if kind == "s":
+            return f"{name}:{ident}"
+        if kind == "i":
+            return number % 1000 - 500
+        if kind == "f":
+            return (number % 1000) / 8
+        if kind == "b":
+            return bool(number % 2)
+        if kind == "c":
+            color = list(Color)[number % 3]
+            return color if number % 5 == 0 else color.value
+        if kind == "t":
+            return number % 100
+        child = f"{ident}-{number % 97}"
+        type_name = {"T": "Thing", "V": "Vase", "M": "Coin"}.get(kind) or ["Thing", "Vase", "Coin"][
+            number % (2 if kind == "N" else 3)
+        ]
+        return (OtherRow if number % 3 == 0 else Row)(self, child, type_name)
+
+
+class Row:
+    """A row whose every attribute exists; its class variable would be TYPENAME in real read models."""
+
+    __slots__ = ("TYPENAME", "ident", "world")
+
+    def __init__(self, world: World, ident: str, typename: str) -> None:
+        self.world = world
+        self.ident = ident
+        self.TYPENAME: Any = typename
+        if ident and world.number(ident, "TYPENAME") % 100_000 < world.odds * 20_000:
+            self.TYPENAME = ["Nowhere", "Query", "Named", None, 7][world.number(ident, "TYPE") % 5]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SHAPES:
+            raise AttributeError(name)
+        return self.world.value(self.ident, name, SHAPES[name])
+
+    def __repr__(self) -> str:
+        return f"<{self.ident}>"
+
+
+class OtherRow(Row):
+    """The same under another class: one level may hold rows of several."""
+
+    __slots__ = ()
+
+
+SHAPES = {
+    "name": "s", "text": "s", "text_or_null": "s", "count": "i", "count_or_null": "i", "share": "f", "flag": "b",
+    "flag_or_null": "b", "color": "c", "color_or_null": "c", "stamp": "t", "stamp_or_null": "t", "code": "s",
+    "texts": "[s", "texts_or_null": "[s", "grid": "[[i", "colors": "[c", "stamps": "[t", "coin": "M",
+    "coin_or_null": "M", "coins": "[M", "coins_or_null": "[M", "coin_grid": "[[M", "amount": "i", "unit": "c",
+    "inner": "M", "near": "T", "near_or_null": "T", "nears": "[T", "named": "N", "named_or_null": "N",
+    "nameds": "[N", "anything": "U", "anythings": "[U", "any_grid": "[[U", "size": "i",
+    "far": "T", "far_or_null": "T", "fars": "[T", "fars_strict": "[T", "far_grid": "[[T", "far_named": "N",
+    "far_nameds": "[N", "far_any": "U", "far_anys": "[U", "far_count": "i", "far_texts": "[s", "far_color": "c",
+    "quick": "T", "quick_flag": "b", "plain": "i", "slow": "T", "slows": "[T", "vase": "V",
+}  # fmt: skip
+"""What each attribute holds when nothing is odd."""
+
+
+async def fetch(rows: list[Any], name: str, limit: int | None = None) -> list[Any]:
+    """Read one field of all rows as a statement would: at once, after a while, errors in their places."""
+    world: World = rows[0].world
+    world.calls[name] += 1
+    for _ in range(world.number("", name) % 4):
+        await asyncio.sleep(0)
+    if world.number("", name, "level") % 100_000 < world.odds * 10_000:
+        raise ApiError(f"level {name}", "FORBIDDEN")
+    return read(rows, name, limit)
+
+
+def read(rows: list[Any], name: str, limit: int | None = None) -> list[Any]:
+    """Read one field of all rows, exceptions in their places."""
+    values: list[Any] = []
+    for row in rows:
+        try:
+            value = getattr(row, name)
+            values.append(value[:limit] if isinstance(value, list) and limit is not None else value)
+        except Exception as error:
+            values.append(error)
+    return values
+
+
+@strawberry.type
+class Coin:
+    amount: int
+    unit: Color | None
+    name: str | None
+    code: Code | None
+    inner: "Coin | None"
+    upper: str = leaf(lambda row: row.name.upper())
+    same: "Coin | None" = leaf(lambda row: row)
+
+
+@strawberry.interface
+class Named:
+    name: str
+    code: Code | None
+    stamp: Stamp
+
+
+@strawberry.type
+class Vase(Named):
+    size: int | None
+    color: Color
+    near: "Thing | None"
+
+    @level
+    @staticmethod
+    async def far(rows: list[Row], info: LevelInfo) -> Level["Thing"]:
+        return await fetch(rows, "far")
+
+
+@strawberry.type
+class Thing(Named):
+    id: strawberry.ID = leaf(lambda row: f"{row.TYPENAME}_{row.ident}")
+    text: str
+    text_or_null: str | None
+    count: int
+    count_or_null: int | None
+    share: float
+    flag: bool
+    flag_or_null: bool | None
+    color: Color
+    color_or_null: Color | None
+    stamp_or_null: Stamp | None
+    texts: list[str]
+    texts_or_null: list[str | None] | None
+    grid: list[list[int] | None] | None
+    colors: list[Color]
+    stamps: list[Stamp | None]
+    coin: Coin
+    coin_or_null: Coin | None
+    coins: list[Coin]
+    coins_or_null: list[Coin | None] | None
+    coin_grid: list[list[Coin]] | None
+    near: "Thing"
+    near_or_null: "Thing | None"
+    nears: list["Thing"] | None
+    named: Named
+    named_or_null: Named | None
+    nameds: list[Named | None]
+    anything: "Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None"
+    anythings: "list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')]] | None"
+    any_grid: "list[list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None]] | None"
+    doubled: int | None = leaf(lambda row: row.count * 2)
+
+    @level
+    @staticmethod
+    async def far(rows: list[Row], info: LevelInfo, n: int = 3, label: str | None = None) -> Level["Thing"]:
+        return await fetch(rows, "far")
+
+    @level
+    @staticmethod
+    async def far_or_null(rows: list[Row], info: LevelInfo) -> Level["Thing | None"]:
+        return await fetch(rows, "far_or_null")
+
+    @level
+    @staticmethod
+    async def fars(rows: list[Row], info: LevelInfo, first: int | None = None) -> Level[list["Thing | None"] | None]:
+        return await fetch(rows, "fars", first)
+
+    @level
+    @staticmethod
+    async def fars_strict(rows: list[Row], info: LevelInfo, window: Window | None = None) -> Level[list["Thing"]]:
+        return await fetch(rows, "fars_strict", window.size if window else None)
+
+    @level
+    @staticmethod
+    async def far_grid(rows: list[Row], info: LevelInfo) -> Level[list[list["Thing"] | None]]:
+        return await fetch(rows, "far_grid")
+
+    @level
+    @staticmethod
+    async def far_named(rows: list[Row], info: LevelInfo) -> Level[Named | None]:
+        return await fetch(rows, "far_named")
+
+    @level
+    @staticmethod
+    async def far_nameds(rows: list[Row], info: LevelInfo) -> Level[list[Named]]:
+        return await fetch(rows, "far_nameds")
+
+    @level(graphql_type="Annotated[Thing | Vase | Coin, strawberry.union('Anything')]")
+    @staticmethod
+    async def far_any(rows: list[Row], info: LevelInfo) -> Level[Any]:
+        return await fetch(rows, "far_any")
+
+    @level(graphql_type="list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None] | None")
+    @staticmethod
+    async def far_anys(rows: list[Row], info: LevelInfo) -> Level[Any]:
+        return await fetch(rows, "far_anys")
+
+    @level
+    @staticmethod
+    async def far_count(rows: list[Row], info: LevelInfo) -> Level[int]:
+        return await fetch(rows, "far_count")
+
+    @level
+    @staticmethod
+    async def far_texts(rows: list[Row], info: LevelInfo) -> Level[list[str] | None]:
+        return await fetch(rows, "far_texts")
+
+    @level
+    @staticmethod
+    async def far_color(rows: list[Row], info: LevelInfo, like: Color = Color.RED) -> Level[Color | None]:
+        return await fetch(rows, "far_color")
+
+    @level
+    @staticmethod
+    def quick(rows: list[Row], info: LevelInfo) -> Level["Thing | None"]:
+        return read(rows, "quick")
+
+    @level
+    @staticmethod
+    def quick_flag(rows: list[Row], info: LevelInfo) -> Level[bool]:
+        return read(rows, "quick_flag")
+
+    @strawberry.field
+    def plain(self, info: strawberry.Info, add: int = 1) -> int | None:
+        return self.world.value(self.ident, "plain", "i") + add  # type: ignore[attr-defined]  # self is a row
+
+    @strawberry.field
+    async def slow(self, info: strawberry.Info) -> "Thing":
+        await asyncio.sleep(0)
+        return self.world.value(self.ident, "slow", "T")  # type: ignore[attr-defined,no-any-return]  # self is a row
+
+    @strawberry.field
+    def path_text(self, info: strawberry.Info) -> str:
+        return "/".join(map(str, info._raw_info.path.as_list()))
+
+    @strawberry.field
+    def slows(self) -> list["Vase"] | None:
+        return self.world.value(self.ident, "slows", "[V")  # type: ignore[attr-defined,no-any-return]  # self is a row
+
+
+def _thing(info: LevelInfo, ident: str) -> Row:
+    return Row(info.context, ident, "Thing")  # type: ignore[arg-type]  # the context is the world
+
+
+@strawberry.type
+class Query:
+    @level
+    @staticmethod
+    async def thing(rows: list[None], info: LevelInfo, ident: str = "q") -> Level[Thing | None]:
+        return [_thing(info, ident)]
+
+    @level
+    @staticmethod
+    async def things(rows: list[None], info: LevelInfo, n: int = 4) -> Level[list[Thing | None] | None]:
+        return [[_thing(info, f"r{i}") for i in range(n)]]
+
+    @level
+    @staticmethod
+    async def strict(rows: list[None], info: LevelInfo) -> Level[list[Thing]]:
+        return [[_thing(info, f"s{i}") for i in range(3)]]
+
+    @level
+    @staticmethod
+    async def named(rows: list[None], info: LevelInfo) -> Level[list[Named | None]]:
+        return [_thing(info, "root").world.items("root", "named", "[N", 3 << 40)]
+
+    @strawberry.field
+    def direct(self, info: strawberry.Info) -> Thing | None:
+        return Row(info.context, "d", "Thing")  # type: ignore[return-value]  # rows travel
+
+    @level
+    @staticmethod
+    def answer(rows: list[None], info: LevelInfo) -> Level[int | None]:
+        return [42]
+
+
+@strawberry.type
+class Mutation:
+    @level
+    @staticmethod
+    async def make(rows: list[None], info: LevelInfo, ident: str) -> Level[Thing]:
+        info.context.calls[f"make {ident}"] += 1  # type: ignore[attr-defined]  # the context is the world
+        return await _one(info, ident, "far")
+
+    @level
+    @staticmethod
+    async def try_it(rows: list[None], info: LevelInfo, ident: str) -> Level[Thing | None]:
+        info.context.calls[f"try {ident}"] += 1  # type: ignore[attr-defined]  # the context is the world
+        return await _one(info, ident, "far_or_null")
+
+
+async def _one(info: LevelInfo, ident: str, name: str) -> list[Any]:
+    await asyncio.sleep(0)
+    return read([_thing(info, ident)], name)
+
+
+async def ticks(info: strawberry.Info, n: int = 2) -> AsyncGenerator[Thing, None]:
+    """Yield some rows."""
+    for i in range(n):
+        yield Row(info.context, f"tick{i}", "Thing")  # type: ignore[misc]  # rows travel
+
+
+@strawberry.type
+class Subscription:
+    ticks: Thing = strawberry.subscription(resolver=ticks)
+
+
+def build_schema() -> strawberry.Schema:
+    """Build the schema; Strawberry's types are declared once."""
+    return strawberry.Schema(
+        Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Thing, Vase, Coin],
+        config=StrawberryConfig(
+            scalar_map={
+                Stamp: strawberry.scalar(name="Stamp", serialize=serialize_stamp),
+                Code: strawberry.scalar(name="Code", serialize=serialize_code),
+            }
+        ),
+    )

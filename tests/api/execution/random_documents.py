@@ -1,0 +1,167 @@
+"""Random documents for a schema: fragments, aliases, merging, directives, variables, arguments.
+
+It must only need a seed; what it makes is mostly, not always, valid.
+"""
+
+import random
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+    is_abstract_type,
+    is_composite_type,
+    is_leaf_type,
+    is_required_argument,
+)
+
+FLAGS = ("on", "off", "maybe")
+
+
+class DocumentMaker:
+    """Makes one document and the values of its variables."""
+
+    def __init__(self, schema: GraphQLSchema, seed: int) -> None:
+        self.schema = schema
+        self.random = random.Random(seed)
+        self.fragments: list[str] = []
+        self.spreadable: list[tuple[str, str]] = []
+        self.variables: dict[str, tuple[str, Any]] = {}
+        self.budget = self.random.choice([5, 8, 14, 30])
+
+    def document(self, operation: str = "query") -> tuple[str, dict[str, Any]]:
+        """Make a document with one operation, and its variables."""
+        root: Any = self.schema.query_type if operation == "query" else self.schema.mutation_type
+        if operation == "subscription":
+            root = self.schema.subscription_type
+        single = operation == "subscription"
+        body = self.selection(root, self.random.choice([2, 3, 4]), root=True, single=single)
+        values: dict[str, Any] = {}
+        declared = []
+        for name, (type_, value) in self.variables.items():
+            default = self.random.choice(["", " = true"]) if type_ == "Boolean!" else ""
+            declared.append(f"${name}: {type_}{default}")
+            if not default or self.random.random() < 0.7:
+                if value is not Ellipsis:
+                    values[name] = value
+        head = f"({', '.join(declared)})" if declared else ""
+        return f"{operation} Q{head} {body}\n" + "\n".join(self.fragments), values
+
+    def selection(self, type_: Any, depth: int, *, root: bool = False, single: bool = False) -> str:
+        """Make a selection set on a type."""
+        parts: list[str] = []
+        count = 1 if single else self.random.choice([1, 2, 3, 4, 5])
+        for _ in range(count):
+            self.budget -= 1
+            roll = self.random.random()
+            if single or roll < 0.72 or depth <= 0:
+                parts.append(self.field(type_, depth, directives=not single))
+            elif roll < 0.86:
+                parts.append(self.inline_fragment(type_, depth))
+            else:
+                parts.append(self.spread(type_, depth))
+        return f"{{ {' '.join(parts)} }}"
+
+    def field(self, type_: Any, depth: int, *, directives: bool = True) -> str:
+        """Make one field with alias, arguments and directives."""
+        fields = {} if isinstance(type_, GraphQLUnionType) else type_.fields
+        leaves = [n for n, f in fields.items() if is_leaf_type(get_named_type(f.type))]
+        names = list(fields) if depth > 0 and self.budget > 0 else leaves
+        if directives and (not names or self.random.random() < 0.06):
+            return self.alias("__typename") + self.directive(directives)
+        name = self.random.choice(names)
+        field = fields[name]
+        arguments = self.arguments(field)
+        named = get_named_type(field.type)
+        body = f" {self.selection(named, depth - 1)}" if is_composite_type(named) else ""
+        # The same response name must stand for the same field and arguments wherever both could merge.
+        shown = self.alias(name, arguments)
+        return f"{shown}{arguments}{self.directive(directives)}{body}"
+
+    def alias(self, name: str, arguments: str = "") -> str:
+        """Give a field another response name now and then, always one with other arguments."""
+        if arguments:
+            return f"x{sum(map(ord, arguments)) % 9973}_{name}: {name}"
+        return self.random.choice([name, name, name, f"a_{name}: {name}", f"_{name}2: {name}"])
+
+    def arguments(self, field: GraphQLField) -> str:
+        """Give some of a field's arguments, as literals or variables."""
+        given = []
+        for name, argument in field.args.items():
+            if not is_required_argument(argument) and self.random.random() < 0.5:
+                continue
+            given.append(f"{name}: {self.argument(argument.type, name)}")
+        return f"({', '.join(given)})" if given else ""
+
+    def argument(self, type_: Any, name: str) -> str:
+        """Give a value for an argument."""
+        named = get_named_type(type_)
+        if isinstance(named, GraphQLInputObjectType):
+            size = self.random.choice(["", "size: 1", "size: $size"])
+            if "$" in size:
+                self.variables["size"] = ("Int!", self.random.choice([0, 1, 2]))
+            color = self.random.choice(["", "color: RED", "color: null"])
+            return f"{{ {size} {color} }}"
+        if isinstance(named, GraphQLEnumType):
+            if self.random.random() < 0.3:
+                self.variables["like"] = ("Color!", "GREEN")
+                return "$like"
+            return self.random.choice(["RED", "BLUE"])
+        if named.name == "Int":
+            choice = self.random.random()
+            if choice < 0.3:
+                variable = f"n{self.random.choice('ab')}"
+                self.variables[variable] = ("Int!", self.random.choice([0, 1, 3]))
+                return f"${variable}"
+            if choice < 0.5:
+                self.variables["maybe_n"] = ("Int = 2", self.random.choice([Ellipsis, 1, 2, None]))
+                return "$maybe_n"
+            return str(self.random.choice([0, 1, 2]))
+        if self.random.random() < 0.3:
+            self.variables["word"] = ("String!", self.random.choice(["w", 'quote"d', "ünï\u2028code", "\\"]))
+            return "$word"
+        return self.random.choice(['"w"', '"say \\"hi\\""', '"""block "text" """', '"\\u00e9\\n"', '"{x}%s"'])
+
+    def directive(self, allowed: bool = True) -> str:
+        """Give no directive, mostly."""
+        if not allowed or self.random.random() < 0.85:
+            return ""
+        name = self.random.choice(["include", "skip"])
+        if self.random.random() < 0.4:
+            return f" @{name}(if: {self.random.choice(['true', 'false'])})"
+        flag = self.random.choice(FLAGS)
+        self.variables[flag] = ("Boolean!", self.random.random() < 0.5)
+        return f" @{name}(if: ${flag})"
+
+    def conditions(self, type_: Any) -> list[str]:
+        """List the types that fragments on a type may name."""
+        if is_abstract_type(type_):
+            possible = self.schema.get_possible_types(type_)
+            return [type_.name, *(t.name for t in possible), "Named"]
+        return [type_.name, *(i.name for i in getattr(type_, "interfaces", ()))]
+
+    def inline_fragment(self, type_: Any, depth: int) -> str:
+        """Make an inline fragment, with or without a type condition."""
+        name = self.random.choice([None, *self.conditions(type_)])
+        inner: Any = self.schema.get_type(name) if name else type_
+        condition = f" on {name}" if name else ""
+        return f"...{condition}{self.directive()} {self.selection(inner, depth)}"
+
+    def spread(self, type_: Any, depth: int) -> str:
+        """Spread a fragment, a new one or one that stands already."""
+        conditions = self.conditions(type_)
+        known = [name for name, on in self.spreadable if on in conditions]
+        if known and self.random.random() < 0.5:
+            return f"...{self.random.choice(known)}{self.directive()}"
+        on = self.random.choice(conditions)
+        name = f"F{len(self.fragments) + 1}_{self.random.randrange(10**6)}"
+        inner: Any = self.schema.get_type(on)
+        self.fragments.append("")
+        place = len(self.fragments) - 1
+        self.fragments[place] = f"fragment {name} on {on} {self.selection(inner, depth - 1)}"
+        self.spreadable.append((name, on))
+        return f"...{name}{self.directive()}"

@@ -1,0 +1,158 @@
+"""The compiled executor and graphql-core give the same answers to generated documents over odd data.
+
+Both are fed by the same level functions. Data must be the same to the byte, key order included. Errors must be
+the same in message, path, locations and order, but for one choice the specification leaves: when an error nulls
+a parent, several errors below that null may each be the one reported. There, only the null they explain is compared.
+"""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLError,
+    NoFragmentCyclesRule,
+    OverlappingFieldsCanBeMergedRule,
+    VariablesInAllowedPositionRule,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+from odd_world import Row, World, build_schema
+from random_documents import DocumentMaker
+
+from refundgql.api.execution import reference
+from refundgql.api.execution.adapter import adapt
+from refundgql.api.execution.compiler import Plan, compile_plan
+from refundgql.api.execution.documents import Prepared, flag_names
+from refundgql.api.execution.plan import Run
+from refundgql.api.execution.responses import in_response_order, one_for_each_null
+
+QUICK, FULL = 1_500, 20_000
+ODDS = (0.0, 0.0, 0.002, 0.01, 0.05, 0.2)
+
+SCHEMA = build_schema()
+adapt(SCHEMA)
+CORE = SCHEMA._schema
+
+RULES = [OverlappingFieldsCanBeMergedRule, NoFragmentCyclesRule, VariablesInAllowedPositionRule]
+"""The rules a generated document may break; the maker keeps the others, and all of them take longer than the runs."""
+
+Told = tuple[str, tuple[Any, ...], tuple[Any, ...]]
+
+
+def prepare(source: str) -> Prepared | None:
+    """Prepare a document that is valid; None for one that is not."""
+    document = parse(source)
+    if validate(CORE, document, RULES):
+        return None
+    operation, *fragments = document.definitions
+    named: Any = {f.name.value: f for f in fragments}  # type: ignore[attr-defined]  # fragments have names
+    return Prepared(document, operation, named, {}, flag_names(document))  # type: ignore[arg-type]  # the first
+
+
+def told(errors: list[GraphQLError], data: Any) -> list[tuple[tuple[Any, ...], Told]]:
+    """Give the errors a client would see, each with the position of the null it explains."""
+    shown = one_for_each_null(in_response_order(errors, data), data)
+    result = []
+    for error in shown:
+        at, null = data, []
+        for step in error.path or ():
+            if at is None:
+                break
+            null.append(step)
+            at = at[step]
+        assert at is None, (error, "explains no null")
+        result.append((tuple(null), (error.message, tuple(error.path or ()), tuple(error.locations or ()))))
+    return result
+
+
+class Comparison:
+    """Runs documents both ways and counts what was compared."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+
+    async def both(self, source: str, given: dict[str, Any], seed: int, odds: float, root: str = "") -> None:
+        """Run one document over one world both ways, and compare."""
+        prepared = prepare(source)
+        if prepared is None:
+            self.count["invalid"] += 1
+            return
+        variables = get_variable_values(CORE, prepared.operation.variable_definitions or (), given)
+        assert not isinstance(variables, list), (source, variables)
+        plan = compile_plan(SCHEMA, prepared, variables, concurrent=seed % 3 == 0)
+        ours, theirs = World(seed, odds), World(seed, odds)
+        row = (lambda world: Row(world, root, "Thing")) if root else (lambda world: None)
+        expected, their_errors = await reference.run(
+            reference.executor_for(CORE, prepared, variables, theirs, row(theirs), True)
+        )
+        run = Run(ours, variables, lambda: reference.executor_for(CORE, prepared, variables, ours, None, True))
+        data = await plan.run(run, row(ours))
+        self.compare(source, data, run.errors, expected, their_errors)
+        if not their_errors and not run.errors:
+            assert ours.calls == theirs.calls, source
+        self.count["compared"] += 1
+        self.count["with errors"] += bool(their_errors)
+        self.count["with data"] += bool(data)
+
+    def compare(
+        self, source: str, data: Any, errors: list[GraphQLError], expected: Any, their_errors: list[GraphQLError]
+    ) -> None:
+        """Assert that two results cannot be told apart."""
+        assert json.dumps(data) == json.dumps(expected), source
+        mine, theirs = told(errors, data), told(their_errors, expected)
+        assert [null for null, _ in mine] == [null for null, _ in theirs], (source, mine, theirs)
+        for (null, ours), (_, other) in zip(mine, theirs, strict=True):
+            if ours[1] == null or other[1] == null:
+                assert ours == other, source
+                self.count["errors at their null"] += 1
+            elif ours == other:
+                self.count["errors below their null, the same"] += 1
+            else:
+                self.count["errors below their null, another one"] += 1
+
+
+async def compare_many(first: int, count: int) -> Counter[str]:
+    """Compare so many generated documents, from a seed on."""
+    comparison = Comparison()
+    for seed in range(first, first + count):
+        operation = {7: "mutation", 8: "subscription"}.get(seed % 10, "query")
+        source, given = DocumentMaker(CORE, seed).document(operation)
+        root = "event" if operation == "subscription" else ""
+        await comparison.both(source, given, seed, ODDS[seed % len(ODDS)], root)
+    return comparison.count
+
+
+def check(count: Counter[str]) -> None:
+    """Assert that a comparison was worth something."""
+    print(dict(count))  # noqa: T201 - shown with -s
+    assert count["compared"] > 0.7 * (count["compared"] + count["invalid"])
+    assert count["with errors"] > 0.15 * count["compared"]
+    assert count["with data"] > 0.6 * count["compared"]
+
+
+def test_generated_documents_agree() -> None:
+    """Answers of both executors to generated documents cannot be told apart."""
+    check(asyncio.run(compare_many(0, QUICK)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_many_generated_documents_agree() -> None:
+    """The same over as many documents as DIFFERENTIAL_DOCUMENTS says."""
+    check(asyncio.run(compare_many(1_000_000, int(os.environ.get("DIFFERENTIAL_DOCUMENTS", FULL)))))
+
+
+def test_generated_code_is_used() -> None:
+    """The comparison compares two executors: a plan has source of its own."""
+    prepared = prepare("{ thing { name far { name } } }")
+    assert prepared is not None
+    variables = get_variable_values(CORE, (), {})
+    assert not isinstance(variables, list)
+    plan = compile_plan(SCHEMA, prepared, variables, concurrent=False)
+    assert isinstance(plan, Plan)
+    assert plan.source.count("def ") > 4
