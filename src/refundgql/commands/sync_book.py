@@ -1,0 +1,232 @@
+"""The working set of one batch of records: the rows it touches, found once, changed in memory, kept at the end.
+
+It must not read or write: sync_finding.py fills it, sync_records.py keeps it, an import's checks throw it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from uuid_utils import uuid7
+
+from refundgql.domain.ledger import balance, external, held
+from refundgql.domain.records import RecordError
+from refundgql.domain.vocabulary import BalancePurpose, ClockName, RefusalCode, Role, WithdrawalStatus
+from refundgql.storage.record_rows import (
+    AccountRow,
+    BalanceRow,
+    BillingWeekRow,
+    Claim,
+    ContractRow,
+    InvoiceRow,
+    LeadRow,
+    MessageRow,
+    MilestoneRow,
+    PaymentRow,
+    PostingRow,
+    ReviewRow,
+    Stored,
+    TotalsRow,
+    WeekClockRow,
+    WithdrawalState,
+)
+
+DESCRIPTION_CHARS = 300
+UNCOUNTED = ("external:", "platform_leads:")
+"""Accounts without a running balance, as storage/ledger.py keeps them."""
+
+
+class DependsOnFaulty(RecordError):
+    """A record that refers to one refused before it: mending that one may mend this one, so it is not reported."""
+
+
+class StepsBack(RecordError):
+    """A record that states an earlier state than the present one; a later record of the same source may explain it."""
+
+
+@dataclass(slots=True)
+class Book:
+    """Rows by external reference (payments by id, balances by key) and what follows from changing them."""
+
+    at: int  # microseconds
+    accounts: dict[str, AccountRow] = field(default_factory=dict)
+    contracts: dict[str, ContractRow] = field(default_factory=dict)
+    payments: dict[str, PaymentRow] = field(default_factory=dict)
+    leads: dict[str, LeadRow] = field(default_factory=dict)
+    messages: dict[str, MessageRow] = field(default_factory=dict)
+    weeks: dict[str, BillingWeekRow] = field(default_factory=dict)
+    milestones: dict[str, MilestoneRow] = field(default_factory=dict)
+    invoices: dict[str, InvoiceRow] = field(default_factory=dict)
+    reviews: dict[str, ReviewRow] = field(default_factory=dict)
+    balances: dict[str, BalanceRow] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    totals: dict[str, TotalsRow] = field(default_factory=dict)
+    postings: list[PostingRow] = field(default_factory=list)
+    clocks: list[WeekClockRow] = field(default_factory=list)
+    withdrawals: dict[str, WithdrawalState] = field(default_factory=dict)
+    open_cases: dict[str, int] = field(default_factory=dict)  # payment id -> case number
+    paid_from_balance: dict[str, int] = field(default_factory=dict)  # payment id -> minor units
+    awaiting: set[str] = field(default_factory=set)  # keys of balances that approved cases wait for (D13)
+    funded: set[str] = field(default_factory=set)  # those of them that money has arrived on
+    withdrawal_steps: list[tuple[str, WithdrawalStatus, str | None]] = field(default_factory=list)
+    refunding: bool = False  # a failed withdrawal's money is about to come back
+    renamed: dict[str, str] = field(default_factory=dict)  # account id -> new name
+    recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
+    faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
+
+    def tables(self) -> Iterator[tuple[type[Stored], Iterable[Stored]]]:
+        """Yield the rows of every table, referenced ones before those that refer to them."""
+        yield AccountRow, self.accounts.values()
+        yield ContractRow, self.contracts.values()
+        yield PaymentRow, self.payments.values()
+        yield LeadRow, self.leads.values()
+        yield MessageRow, self.messages.values()
+        yield BillingWeekRow, self.weeks.values()
+        yield MilestoneRow, self.milestones.values()
+        yield InvoiceRow, self.invoices.values()
+        yield ReviewRow, self.reviews.values()
+        yield BalanceRow, self.balances.values()
+        yield PostingRow, self.postings
+        yield WeekClockRow, self.clocks
+
+    def missing(self, kind: str, ref: str, field_name: str) -> RecordError:
+        """Return why a reference leads nowhere."""
+        if (kind, ref) in self.faulty:
+            return DependsOnFaulty("It refers to a record that is refused.", field_name)
+        message = f"There is no {kind} {ref!r}: it has to exist, or stand earlier."
+        return RecordError(message, field_name, code=RefusalCode.NOT_FOUND)
+
+    def account(self, ref: str, field_name: str, role: Role | None = None) -> AccountRow:
+        """Return the account of a reference, which has to hold the role where one is named.
+
+        Refuses: RecordError.
+        """
+        row = self.accounts.get(ref)
+        if row is None:
+            raise self.missing("account", ref, field_name)
+        if role is not None and role not in row.roles.split(","):
+            raise RecordError(f"The account {ref!r} does not have the role {role}.", field_name)
+        return row
+
+    def lead(self, ref: str) -> LeadRow:
+        """Return the lead of a reference.
+
+        Refuses: RecordError.
+        """
+        row = self.leads.get(ref)
+        if row is None:
+            raise self.missing("lead", ref, "lead")
+        return row
+
+    def contract(self, ref: str) -> ContractRow:
+        """Return the contract of a reference.
+
+        Refuses: RecordError.
+        """
+        row = self.contracts.get(ref)
+        if row is None:
+            raise self.missing("contract", ref, "contract")
+        return row
+
+    def new_payment(self, kind: str, contract: ContractRow | None, currency: str, paid_minor: int = 0) -> PaymentRow:
+        """Add a payment, the unit that cases draw on (D14)."""
+        contract_id = None if contract is None else contract.id
+        row = PaymentRow(str(uuid7()), kind, contract_id, currency, paid_minor, 0, 0)
+        self.payments[row.id] = row
+        return row
+
+    def balance_of(self, key: str) -> BalanceRow:
+        """Return the running balance of a ledger account, a new one at zero."""
+        row = self.balances.get(key)
+        if row is None:
+            kind, *rest, currency = key.split(":")
+            owner_id, purpose = rest if kind == "balance" else (None, None)
+            row = BalanceRow(key, kind, owner_id, purpose, currency, 0, False)
+            self.balances[key] = row
+        return row
+
+    def available(self, account_id: str, currency: str) -> int:
+        """Return what an account could pay from its CONTRACTS balance, in minor units."""
+        row = self.balances.get(balance(account_id, BalancePurpose.CONTRACTS, currency))
+        return 0 if row is None else row.balance_minor
+
+    def post(
+        self,
+        fact: str,
+        from_key: str,
+        to_key: str,
+        amount_minor: int,
+        currency: str,
+        at: int,
+        description: str,
+        payment_id: str | None = None,
+    ) -> None:
+        """Move a positive amount between two ledger accounts; the outside world and the platform keep no balance."""
+        self.postings.append(
+            PostingRow(
+                str(uuid7()),
+                at,
+                fact,
+                from_key,
+                to_key,
+                amount_minor,
+                currency,
+                description[:DESCRIPTION_CHARS],
+                payment_id,
+                self._changed(from_key, -amount_minor),
+                self._changed(to_key, amount_minor),
+            )
+        )
+
+    def _changed(self, key: str, delta_minor: int) -> int | None:
+        if key.startswith(UNCOUNTED):
+            return None
+        row = self.balance_of(key)
+        row.balance_minor += delta_minor
+        row.may_be_negative = row.may_be_negative and row.balance_minor < 0
+        row.dirty = True
+        if delta_minor > 0 and key in self.awaiting:
+            self.funded.add(key)
+        return row.balance_minor
+
+    def pay(
+        self,
+        payment: PaymentRow,
+        contract: ContractRow,
+        to_key: str,
+        amount_minor: int,
+        from_minor: int,
+        at: int,
+        what: str,
+    ) -> None:
+        """Pay a contract's payment into an account, `from_minor` of it from the client's balance (C19)."""
+        own = balance(contract.client_id, BalancePurpose.CONTRACTS, contract.currency)
+        if from_minor:
+            self.post("PAYMENT", own, to_key, from_minor, contract.currency, at, what, payment.id)
+        if amount_minor > from_minor:
+            outside = external(contract.currency)
+            self.post("PAYMENT", outside, to_key, amount_minor - from_minor, contract.currency, at, what, payment.id)
+        payment.paid_minor += amount_minor
+        payment.dirty = True
+        self.paid_from_balance[payment.id] = from_minor
+        totals = self.totals.setdefault(contract.id, TotalsRow(contract.id, 0, 0))
+        totals.paid_minor += amount_minor
+        totals.dirty = True
+
+    def release(self, payment: PaymentRow, contract: ContractRow, at: int, what: str) -> None:
+        """Let what is still held for a payment go to the expert."""
+        source = held(payment.id, contract.currency)
+        rest = self.balance_of(source).balance_minor
+        if rest > 0:
+            to_key = expert_balance(contract)
+            self.post("RELEASE", source, to_key, rest, contract.currency, at, what, payment.id)
+
+    def set_clock(self, week: BillingWeekRow, due_at: int) -> None:
+        """Let the sweeper release a week's money at the dispute cut-off (C25)."""
+        self.clocks.append(WeekClockRow(str(uuid7()), week.id, ClockName.WEEK_RELEASE.value, due_at))
+
+
+def expert_balance(contract: ContractRow) -> str:
+    """Return the key of the balance that a contract's money goes to."""
+    return balance(contract.expert_id, BalancePurpose.CONTRACTS, contract.currency)

@@ -1,0 +1,163 @@
+"""Applying records about contracts, their billing weeks and their reviews to the working set.
+
+It must not move money: sync_payments.py does.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from uuid_utils import uuid7
+
+from refundgql.commands.sync_book import Book, StepsBack
+from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.domain.advancing import StrictMachine, steps
+from refundgql.domain.calendar import midnight, to_micros
+from refundgql.domain.contracts import ContractMachine
+from refundgql.domain.records import BillingWeekRecord, ContractRecord, RecordError, ReviewRecord
+from refundgql.domain.vocabulary import ContractKind, PaymentKind, RefusalCode, Role
+from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, ReviewRow
+
+WEEK_MICROS = 7 * 86_400_000_000
+
+
+@cache
+def way(machine: type[StrictMachine], current: str, target: str) -> tuple[str, ...] | None:
+    """Return the states from the present one to the target in the machine's table, or None when it never gets there."""
+    reached: dict[str, tuple[str, ...]] = {current: ()}
+    frontier = [current]
+    while frontier and target not in reached:
+        state = frontier.pop(0)
+        for source, following in steps(machine):
+            if source == state and following not in reached:
+                reached[following] = (*reached[state], following)
+                frontier.append(following)
+    return reached.get(target)
+
+
+def steps_back(what: str, current: str, target: str, path: str = "status") -> StepsBack:
+    """Return the refusal of a state that lies behind the present one."""
+    message = f"A {what} that is {current} cannot become {target}: states only advance."
+    return StepsBack(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
+
+
+def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outcome:
+    """Create, describe or close a contract; its parties, kind and currency stay."""
+    row = book.contracts.get(record.ref)
+    client = book.account(record.client, "client", Role.CLIENT if row is None else None)
+    expert = book.account(record.expert, "expert", Role.EXPERT if row is None else None)
+    started_at = to_micros(record.started_at)
+    ended_at = None if record.ended_at is None else to_micros(record.ended_at)
+    if row is None:
+        if client is expert:
+            raise RecordError("The client and the expert of a contract are two accounts.", "expert")
+        book.contracts[record.ref] = ContractRow(
+            str(uuid7()),
+            record.ref,
+            record.contract_kind.value,
+            client.id,
+            expert.id,
+            record.title,
+            record.status.value,
+            record.currency,
+            started_at,
+            ended_at,
+            False,
+        )
+        return Outcome.CREATED
+    fixed(row.client_id == client.id, "The client of a contract", "client")
+    fixed(row.expert_id == expert.id, "The expert of a contract", "expert")
+    fixed(row.kind == record.contract_kind, "The kind of a contract", "kind")
+    fixed(row.currency == record.currency, "The currency of a contract", "currencyCode")
+    status = record.status.value
+    if way(ContractMachine, row.status, status) is None:
+        if superseded:
+            return Outcome.UNCHANGED
+        raise steps_back("contract", row.status, status)
+    advances = status != row.status and superseded
+    return describe(
+        row,
+        superseded and not advances,
+        title=record.title,
+        status=status,
+        started_at=started_at,
+        ended_at=ended_at,
+    )
+
+
+def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outcome:
+    """Create a billing week, or change its hours while it is unpaid; its amount is hours × rate (D18)."""
+    row = book.weeks.get(record.ref)
+    contract = book.contract(record.contract)
+    if record.rate.currency != contract.currency:
+        raise other_currency(contract, "rate", "currencyCode")
+    starts_at = to_micros(midnight(record.starts_on))
+    hours = f"{record.hours.normalize():f}"
+    amount = record.amount
+    if row is None:
+        if contract.kind != ContractKind.HOURLY:
+            raise RecordError("Only an hourly contract has billing weeks.", "contract")
+        claim_week(book, contract, starts_at, record.ref)
+        payment = book.new_payment(PaymentKind.WEEK.value, contract, contract.currency)
+        book.weeks[record.ref] = BillingWeekRow(
+            str(uuid7()),
+            record.ref,
+            contract.id,
+            payment.id,
+            starts_at,
+            starts_at + WEEK_MICROS,
+            hours,
+            record.rate.minor,
+            amount.minor,
+            contract.currency,
+            None,
+        )
+        return Outcome.CREATED
+    fixed(row.contract_id == contract.id, "The contract of a billing week", "contract")
+    fixed(row.starts_at == starts_at, "The first day of a billing week", "startsOn")
+    if book.payments[row.payment_id].paid_minor:
+        fixed(row.hours == hours, "The hours of a week that is paid", "hours")
+        fixed(row.rate_minor == record.rate.minor, "The rate of a week that is paid", "rate")
+    return describe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)
+
+
+def claim_week(book: Book, contract: ContractRow, starts_at: int, ref: str) -> None:
+    """Take a contract's week for one record.
+
+    Refuses: RecordError when another record has it.
+    """
+    key = f"{contract.id}:{starts_at}"
+    if key in book.claims:
+        taken = book.claims[key].external_ref
+        raise RecordError(f"The billing week {taken!r} of this contract has these days already.", "startsOn")
+    book.claims[key] = Claim(key, ref)
+
+
+def other_currency(contract: ContractRow, *path: str) -> RecordError:
+    """Return the refusal of an amount in another currency than the contract's (D2)."""
+    message = f"The contract is in {contract.currency}: give the amount in it."
+    return RecordError(message, *path, code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
+
+
+def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
+    """Create or change one party's review of the other; whether it is hidden follows the contract's money (C21)."""
+    row = book.reviews.get(record.ref)
+    contract = book.contract(record.contract)
+    author = book.account(record.author, "author")
+    posted_at = to_micros(record.posted_at)
+    if row is not None:
+        fixed(row.contract_id == contract.id, "The contract of a review", "contract")
+        fixed(row.author_id == author.id, "The author of a review", "author")
+        return describe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
+    if author.id not in (contract.client_id, contract.expert_id):
+        raise RecordError("Only the client and the expert of a contract review each other.", "author", rule="C22")
+    key = f"{contract.id}:{author.id}"
+    if key in book.claims:
+        message = "This party has reviewed the contract already: there is one review a party."
+        raise RecordError(message, "author", code=RefusalCode.REVIEW_ALREADY_POSTED, rule="C22")
+    book.claims[key] = Claim(key, record.ref)
+    subject_id = contract.expert_id if author.id == contract.client_id else contract.client_id
+    book.reviews[record.ref] = ReviewRow(
+        str(uuid7()), record.ref, contract.id, author.id, subject_id, record.rating, record.body, posted_at, False
+    )
+    return Outcome.CREATED

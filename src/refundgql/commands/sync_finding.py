@@ -1,0 +1,264 @@
+"""Filling the working set of a batch: every row its records touch, with one statement a table.
+
+It must not change any row. Locks are taken in the order all commands keep: contracts, payments, balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from refundgql.commands.sync_book import Book
+from refundgql.domain.calendar import midnight, to_micros
+from refundgql.domain.ledger import balance, held
+from refundgql.domain.records import (
+    AccountRecord,
+    BillingWeekRecord,
+    ContractRecord,
+    InvoiceRecord,
+    LeadRecord,
+    MessageRecord,
+    MilestoneRecord,
+    Record,
+    ReviewRecord,
+    WithdrawalRecord,
+)
+from refundgql.domain.vocabulary import OPEN_STATES, BalancePurpose
+from refundgql.storage.database import Source, Transaction
+from refundgql.storage.record_rows import (
+    AccountRow,
+    BalanceRow,
+    BillingWeekRow,
+    Claim,
+    ContractRow,
+    InvoiceRow,
+    LeadRow,
+    MessageRow,
+    MilestoneRow,
+    PaymentRow,
+    ReviewRow,
+    Stored,
+    TotalsRow,
+    WithdrawalState,
+)
+from refundgql.storage.records import (
+    find_awaiting,
+    find_claims,
+    find_open_cases,
+    find_paid_from_balance,
+    find_rows,
+    find_totals,
+)
+
+RowType = TypeVar("RowType", bound=Stored)
+
+
+class Finder(Protocol):
+    """Where rows are found: in the database, or also among those that earlier lines of a file will make."""
+
+    @property
+    def source(self) -> Source | Transaction:
+        """Return where cases are found."""
+        ...
+
+    async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
+        """Return the rows with these keys."""
+        ...
+
+    async def claims(self, row_type: type[Stored], owners: Mapping[str, str]) -> Iterable[Claim]:
+        """Return who has taken these unique places; the values say which contract or payment owns the place."""
+        ...
+
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+        """Return what the payments of these contracts sum up to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFinder:
+    """Finds rows in the database alone."""
+
+    source: Source | Transaction
+
+    async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
+        """Return the rows with these keys."""
+        return await find_rows(self.source, row_type, keys) if keys else ()
+
+    async def claims(self, row_type: type[Stored], owners: Mapping[str, str]) -> Iterable[Claim]:
+        """Return who has taken these unique places."""
+        return await find_claims(self.source, row_type, set(owners.values())) if owners else ()
+
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+        """Return what the payments of these contracts sum up to."""
+        return await find_totals(self.source, contract_ids) if contract_ids else ()
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """References that a batch names, by what they lead to; and the records that move money."""
+
+    accounts: set[str] = field(default_factory=set)
+    leads: set[str] = field(default_factory=set)
+    messages: set[str] = field(default_factory=set)
+    contracts: set[str] = field(default_factory=set)
+    weeks: set[str] = field(default_factory=set)
+    milestones: set[str] = field(default_factory=set)
+    invoices: set[str] = field(default_factory=set)
+    reviews: set[str] = field(default_factory=set)
+    withdrawals: set[str] = field(default_factory=set)
+    opened: list[AccountRecord] = field(default_factory=list)
+    charged: list[LeadRecord] = field(default_factory=list)
+    agreed: dict[str, ContractRecord] = field(default_factory=dict)
+    paying: list[InvoiceRecord | MilestoneRecord] = field(default_factory=list)
+    worked: list[BillingWeekRecord] = field(default_factory=list)
+    reviewed: list[ReviewRecord] = field(default_factory=list)
+
+    def add(self, record: Record) -> None:
+        """Note what one record names."""
+        match record:
+            case MessageRecord():
+                self.messages.add(record.ref)
+                self.leads.add(record.lead)
+                self.accounts.add(record.author)
+            case LeadRecord():
+                self.leads.add(record.ref)
+                self.accounts.update((record.pro, record.customer))
+                self.charged.append(record)
+            case AccountRecord():
+                self.accounts.add(record.ref)
+                if record.opening_balance is not None:
+                    self.opened.append(record)
+            case ContractRecord():
+                self.contracts.add(record.ref)
+                self.accounts.update((record.client, record.expert))
+                self.agreed[record.ref] = record
+            case BillingWeekRecord():
+                self.weeks.add(record.ref)
+                self.contracts.add(record.contract)
+                self.worked.append(record)
+            case MilestoneRecord():
+                self.milestones.add(record.ref)
+                self.contracts.add(record.contract)
+                self.paying.append(record)
+            case InvoiceRecord():
+                self.invoices.add(record.ref)
+                self.contracts.add(record.contract)
+                if record.billing_week is not None:
+                    self.weeks.add(record.billing_week)
+                if record.milestone is not None:
+                    self.milestones.add(record.milestone)
+                self.paying.append(record)
+            case ReviewRecord():
+                self.reviews.add(record.ref)
+                self.contracts.add(record.contract)
+                self.accounts.add(record.author)
+                self.reviewed.append(record)
+            case WithdrawalRecord():
+                self.withdrawals.add(record.ref)
+
+
+async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
+    """Find every row that these records name or move money for, and lock those that others change too."""
+    wanted = _Wanted()
+    for record in records:
+        wanted.add(record)
+    for contract in await finder.rows(ContractRow, wanted.contracts):
+        book.contracts[contract.external_ref] = contract
+    for account in await finder.rows(AccountRow, wanted.accounts):
+        book.accounts[account.external_ref] = account
+    for lead in await finder.rows(LeadRow, wanted.leads):
+        book.leads[lead.external_ref] = lead
+    for message in await finder.rows(MessageRow, wanted.messages):
+        book.messages[message.external_ref] = message
+    for review in await finder.rows(ReviewRow, wanted.reviews):
+        book.reviews[review.external_ref] = review
+    for withdrawal in await finder.rows(WithdrawalState, wanted.withdrawals):
+        book.withdrawals[withdrawal.id] = withdrawal
+    await _fill_payments(book, finder, wanted)
+    await _fill_claims(book, finder, wanted)
+    await _fill_money(book, finder, wanted)
+
+
+async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
+    for week in await finder.rows(BillingWeekRow, wanted.weeks):
+        book.weeks[week.external_ref] = week
+    for milestone in await finder.rows(MilestoneRow, wanted.milestones):
+        book.milestones[milestone.external_ref] = milestone
+    for invoice in await finder.rows(InvoiceRow, wanted.invoices):
+        book.invoices[invoice.external_ref] = invoice
+    of_milestones = {row.payment_id for row in book.milestones.values()}
+    parts = of_milestones | {row.payment_id for row in book.weeks.values()}
+    for claim in await finder.claims(InvoiceRow, {payment_id: payment_id for payment_id in parts}):
+        book.claims[claim.key] = claim
+    ids = parts | {row.payment_id for row in book.invoices.values()}
+    for payment in await finder.rows(PaymentRow, sorted(ids)):
+        book.payments[payment.id] = payment
+    untold = {
+        book.claims[payment_id].external_ref
+        for payment_id in of_milestones
+        if payment_id in book.claims and book.claims[payment_id].external_ref not in book.invoices
+    }
+    for invoice in await finder.rows(InvoiceRow, {ref for ref in untold if ref is not None}):
+        book.invoices[invoice.external_ref] = invoice
+    if of_milestones:
+        book.open_cases = await find_open_cases(finder.source, of_milestones, OPEN_STATES)
+    shared = {row.payment_id for row in book.invoices.values()} | of_milestones
+    if shared and any(record.from_balance is not None for record in wanted.paying):
+        book.paid_from_balance |= await find_paid_from_balance(finder.source, shared)
+
+
+async def _fill_claims(book: Book, finder: Finder, wanted: _Wanted) -> None:
+    weeks: dict[str, str] = {}
+    for worked in wanted.worked:
+        contract = book.contracts.get(worked.contract)
+        if contract is not None and worked.ref not in book.weeks:
+            weeks[f"{contract.id}:{to_micros(midnight(worked.starts_on))}"] = contract.id
+    for claim in await finder.claims(BillingWeekRow, weeks):
+        book.claims[claim.key] = claim
+    reviews: dict[str, str] = {}
+    for reviewed in wanted.reviewed:
+        contract, author = book.contracts.get(reviewed.contract), book.accounts.get(reviewed.author)
+        if contract is not None and author is not None and reviewed.ref not in book.reviews:
+            reviews[f"{contract.id}:{author.id}"] = contract.id
+    for claim in await finder.claims(ReviewRow, reviews):
+        book.claims[claim.key] = claim
+
+
+async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
+    keys: set[str] = set()
+    receivers: set[str] = set()
+    for opened in wanted.opened:
+        account = book.accounts.get(opened.ref)
+        if account is not None and opened.opening_balance is not None:
+            keys.add(balance(account.id, BalancePurpose.CONTRACTS, opened.opening_balance.currency))
+            receivers.add(account.id)
+    for charged in wanted.charged:
+        account = book.accounts.get(charged.pro)
+        if account is not None and charged.ref not in book.leads:
+            keys.add(balance(account.id, BalancePurpose.LEADS, charged.price.currency))
+    contracts: set[str] = set()
+    parties: tuple[str, ...]
+    for paying in wanted.paying:
+        contract = book.contracts.get(paying.contract)
+        if contract is not None:
+            contracts.add(contract.id)
+            currency, parties = contract.currency, (contract.client_id, contract.expert_id)
+        elif paying.contract in wanted.agreed:
+            agreed = wanted.agreed[paying.contract]
+            found = (book.accounts.get(agreed.client), book.accounts.get(agreed.expert))
+            currency, parties = agreed.currency, tuple(row.id for row in found if row is not None)
+        else:
+            continue
+        keys.update(balance(account_id, BalancePurpose.CONTRACTS, currency) for account_id in parties)
+        receivers.update(parties)
+    keys.update(held(row.id, row.currency) for row in book.payments.values())
+    for running in await finder.rows(BalanceRow, sorted(keys)):
+        book.balances[running.key] = running
+    for totals in await finder.totals(contracts):
+        book.totals[totals.key] = totals
+    if receivers:
+        book.awaiting = {
+            balance(owner_id, BalancePurpose.CONTRACTS, currency)
+            for owner_id, currency in await find_awaiting(finder.source, receivers)
+        }

@@ -1,0 +1,186 @@
+"""Applying invoices to the working set: paid once, into escrow, into the week's hold, or to the expert.
+
+It must not read or write rows; postings follow the ledger's table of business facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from uuid_utils import uuid7
+
+from refundgql.commands.sync_book import Book, expert_balance
+from refundgql.commands.sync_contracts import other_currency, steps_back, way
+from refundgql.commands.sync_milestones import check_cover, check_from_balance
+from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.invoices import InvoiceMachine
+from refundgql.domain.ledger import held
+from refundgql.domain.money import Money
+from refundgql.domain.policy import Policy
+from refundgql.domain.records import InvoiceRecord, RecordError
+from refundgql.domain.vocabulary import InvoiceStatus, MilestoneStatus, PaymentKind
+from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, InvoiceRow, MilestoneRow
+
+Part = TypeVar("Part", BillingWeekRow, MilestoneRow)
+
+
+def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded: bool) -> Outcome:
+    """Create or describe an invoice, and pay it when the record says so for the first time."""
+    row = book.invoices.get(record.ref)
+    contract = book.contract(record.contract)
+    if record.amount.currency != contract.currency:
+        raise other_currency(contract, "amount", "currencyCode")
+    week = _part(book, contract, "billingWeek", record.billing_week, book.weeks)
+    milestone = _part(book, contract, "milestone", record.milestone, book.milestones)
+    if row is not None and row.status == InvoiceStatus.PAID:
+        _check_links(row, contract, week, milestone)
+        return _describe_paid(book, row, record, superseded)
+    part = week or milestone
+    if part is not None and record.amount.minor != part.amount_minor:
+        due = Money(part.amount_minor, part.currency)
+        what = "billing week" if week is not None else "milestone"
+        raise RecordError(f"The amount of the {what} is {due}: its invoice has the same.", "amount", "amount")
+    if row is None:
+        return _new_invoice(book, policy, record, contract, week, milestone)
+    _check_links(row, contract, week, milestone)
+    paid_at = None if record.paid_at is None else to_micros(record.paid_at)
+    if paid_at is not None:
+        _check_money(book, record, contract, part)
+    outcome = describe(
+        row,
+        superseded and paid_at is None,
+        number=record.number,
+        amount_minor=record.amount.minor,
+        issued_at=to_micros(record.issued_at),
+        paid_at=paid_at,
+        status=_status(paid_at),
+    )
+    if paid_at is not None:
+        _pay(book, policy, row, record, contract, week, milestone, paid_at)
+    return outcome
+
+
+def _part(book: Book, contract: ContractRow, name: str, ref: str | None, rows: Mapping[str, Part]) -> Part | None:
+    """Return the week or the milestone that an invoice is for."""
+    if ref is None:
+        return None
+    row = rows.get(ref)
+    if row is None:
+        raise book.missing(name, ref, name)
+    if row.contract_id != contract.id:
+        raise RecordError(f"The {name} {ref!r} belongs to another contract.", name)
+    return row
+
+
+def _status(paid_at: int | None) -> str:
+    return (InvoiceStatus.ISSUED if paid_at is None else InvoiceStatus.PAID).value
+
+
+def _check_links(
+    row: InvoiceRow, contract: ContractRow, week: BillingWeekRow | None, milestone: MilestoneRow | None
+) -> None:
+    fixed(row.contract_id == contract.id, "The contract of an invoice", "contract")
+    fixed(row.billing_week_id == (None if week is None else week.id), "The week of an invoice", "billingWeek")
+    fixed(row.milestone_id == (None if milestone is None else milestone.id), "The milestone of an invoice", "milestone")
+
+
+def _describe_paid(book: Book, row: InvoiceRow, record: InvoiceRecord, superseded: bool) -> Outcome:
+    fixed(row.amount_minor == record.amount.minor, "The amount of a paid invoice", "amount")
+    if record.paid_at is None:
+        if superseded:
+            return Outcome.UNCHANGED
+        raise steps_back("invoice", row.status, _status(None), "paidAt")
+    fixed(row.paid_at == to_micros(record.paid_at), "The instant of a payment", "paidAt")
+    check_from_balance(book, book.payments[row.payment_id], record.from_balance)
+    return describe(row, superseded, number=record.number, issued_at=to_micros(record.issued_at))
+
+
+def _new_invoice(
+    book: Book,
+    policy: Policy,
+    record: InvoiceRecord,
+    contract: ContractRow,
+    week: BillingWeekRow | None,
+    milestone: MilestoneRow | None,
+) -> Outcome:
+    part = week or milestone
+    if part is not None and part.payment_id in book.claims:
+        taken = book.claims[part.payment_id].external_ref
+        name = "billingWeek" if week is not None else "milestone"
+        raise RecordError(f"The invoice {taken!r} is for it already: one payment has one invoice.", name, rule="D14")
+    paid_at = None if record.paid_at is None else to_micros(record.paid_at)
+    if paid_at is not None:
+        _check_money(book, record, contract, part)
+    if part is None:
+        payment_id = book.new_payment(PaymentKind.INVOICE.value, contract, contract.currency).id
+    else:
+        payment_id = part.payment_id
+    row = InvoiceRow(
+        str(uuid7()),
+        record.ref,
+        record.number,
+        contract.id,
+        payment_id,
+        None if week is None else week.id,
+        None if milestone is None else milestone.id,
+        record.amount.minor,
+        contract.currency,
+        _status(paid_at),
+        to_micros(record.issued_at),
+        paid_at,
+    )
+    book.invoices[record.ref] = row
+    book.claims[payment_id] = Claim(payment_id, record.ref)
+    if paid_at is not None:
+        _pay(book, policy, row, record, contract, week, milestone, paid_at)
+    return Outcome.CREATED
+
+
+def _check_money(
+    book: Book, record: InvoiceRecord, contract: ContractRow, part: BillingWeekRow | MilestoneRow | None
+) -> None:
+    """Refuse a share of the balance that is not there, or not what already funded the milestone."""
+    if way(InvoiceMachine, InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value) is None:
+        raise steps_back("invoice", InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value)
+    payment = None if part is None else book.payments[part.payment_id]
+    if payment is not None and payment.paid_minor:
+        check_from_balance(book, payment, record.from_balance)
+    else:
+        check_cover(book, contract, record.from_balance)
+
+
+def _pay(
+    book: Book,
+    policy: Policy,
+    row: InvoiceRow,
+    record: InvoiceRecord,
+    contract: ContractRow,
+    week: BillingWeekRow | None,
+    milestone: MilestoneRow | None,
+    paid_at: int,
+) -> None:
+    payment = book.payments[row.payment_id]
+    if payment.paid_minor:
+        return  # the milestone's funding was this very payment: one posting
+    share = 0 if record.from_balance is None else record.from_balance.minor
+    told = f"Invoice {row.number}"
+    hold = held(payment.id, row.currency)
+    if milestone is not None:
+        milestone.status, milestone.funded_at, milestone.dirty = MilestoneStatus.FUNDED.value, paid_at, True
+        book.pay(payment, contract, hold, row.amount_minor, share, paid_at, told)
+        return
+    cut_off = None if week is None else to_micros(policy.timesheet_until(from_micros(week.ends_at)))
+    if week is None or cut_off is None or paid_at >= cut_off:
+        book.pay(payment, contract, expert_balance(contract), row.amount_minor, share, paid_at, told)
+        if week is not None:
+            week.released_at, week.dirty = paid_at, True
+        return
+    book.pay(payment, contract, hold, row.amount_minor, share, paid_at, told)
+    if book.at < cut_off:
+        book.set_clock(week, cut_off)
+        return
+    # The cut-off has passed before the payment was told: nobody can dispute the week any more (C25).
+    book.release(payment, contract, cut_off, f"Week released: invoice {row.number}")
+    week.released_at, week.dirty = cut_off, True

@@ -1,0 +1,144 @@
+"""Applying milestones to the working set: funded into escrow, released to the expert.
+
+It must not read or write rows; postings follow the ledger's table of business facts.
+"""
+
+from __future__ import annotations
+
+from uuid_utils import uuid7
+
+from refundgql.commands.sync_book import Book
+from refundgql.commands.sync_contracts import other_currency, steps_back, way
+from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.ledger import held
+from refundgql.domain.milestones import MilestoneMachine, advance_milestone
+from refundgql.domain.money import Money
+from refundgql.domain.records import MilestoneRecord, RecordError
+from refundgql.domain.refusals import Refused
+from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind, RefusalCode
+from refundgql.storage.record_rows import ContractRow, MilestoneRow, PaymentRow
+
+
+def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Outcome:
+    """Create or describe a milestone, fund it into escrow, release it to the expert (C30)."""
+    row = book.milestones.get(record.ref)
+    contract = book.contract(record.contract)
+    if record.amount.currency != contract.currency:
+        raise other_currency(contract, "amount", "currencyCode")
+    if row is None:
+        return _new_milestone(book, record, contract)
+    fixed(row.contract_id == contract.id, "The contract of a milestone", "contract")
+    payment = book.payments[row.payment_id]
+    if row.status != MilestoneStatus.UNFUNDED:
+        fixed(row.amount_minor == record.amount.minor, "The amount of a milestone that was funded", "amount")
+        check_from_balance(book, payment, record.from_balance)
+    if _states_less(book, row, record.status):
+        return describe(row, superseded, title=record.title)
+    status = record.status.value
+    on_the_way = way(MilestoneMachine, row.status, status)
+    if on_the_way is None or MilestoneStatus.RETURNED in on_the_way:
+        if superseded:
+            return Outcome.UNCHANGED
+        raise steps_back("milestone", row.status, status)
+    if on_the_way:
+        _check_instants(row, record)
+        _check_release(book, row, status)
+        check_cover(book, contract, record.from_balance if MilestoneStatus.FUNDED in on_the_way else None)
+    values = {"title": record.title, "amount_minor": record.amount.minor, "status": status}
+    if record.funded_at is not None:
+        values["funded_at"] = to_micros(record.funded_at)
+    if record.released_at is not None:
+        values["released_at"] = to_micros(record.released_at)
+    outcome = describe(row, superseded and not on_the_way, **values)
+    _move_escrow(book, row, contract, record.from_balance, on_the_way)
+    return outcome
+
+
+def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -> Outcome:
+    if contract.kind != ContractKind.FIXED_PRICE:
+        raise RecordError("Only a fixed-price contract has milestones.", "contract")
+    on_the_way = way(MilestoneMachine, MilestoneStatus.UNFUNDED.value, record.status.value) or ()
+    if record.status is MilestoneStatus.RETURNED:
+        raise steps_back("milestone", MilestoneStatus.UNFUNDED.value, record.status.value)
+    _check_instants(None, record)
+    check_cover(book, contract, record.from_balance)
+    payment = book.new_payment(PaymentKind.MILESTONE.value, contract, contract.currency)
+    row = MilestoneRow(
+        str(uuid7()),
+        record.ref,
+        contract.id,
+        payment.id,
+        record.title,
+        record.amount.minor,
+        contract.currency,
+        record.status.value,
+        None if record.funded_at is None else to_micros(record.funded_at),
+        None if record.released_at is None else to_micros(record.released_at),
+    )
+    book.milestones[record.ref] = row
+    _move_escrow(book, row, contract, record.from_balance, on_the_way)
+    return Outcome.CREATED
+
+
+def _states_less(book: Book, row: MilestoneRow, stated: MilestoneStatus) -> bool:
+    """Tell whether the record leaves out what happened here, and does not contradict it.
+
+    A milestone may have been funded by its own invoice, or returned by a refund case (C30): the marketplace's record
+    of the milestone does not have to say so.
+    """
+    if row.status == MilestoneStatus.RETURNED and stated is MilestoneStatus.FUNDED:
+        return True
+    if row.status == MilestoneStatus.FUNDED and stated is MilestoneStatus.UNFUNDED:
+        claim = book.claims.get(row.payment_id)
+        invoice = None if claim is None else book.invoices.get(claim.external_ref or "")
+        return invoice is not None and invoice.paid_at is not None and invoice.paid_at == row.funded_at
+    return False
+
+
+def _check_instants(row: MilestoneRow | None, record: MilestoneRecord) -> None:
+    if record.status is MilestoneStatus.UNFUNDED:
+        return
+    if record.funded_at is None and (row is None or row.funded_at is None):
+        raise RecordError("Say when the milestone was funded.", "fundedAt")
+    if record.status is MilestoneStatus.RELEASED and record.released_at is None:
+        raise RecordError("Say when the milestone was released.", "releasedAt")
+
+
+def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
+    number = book.open_cases.get(row.payment_id)
+    if status == MilestoneStatus.RELEASED and number is not None:
+        try:
+            advance_milestone(MilestoneStatus.FUNDED, MilestoneStatus.RELEASED, open_case_number=number)
+        except Refused as refused:
+            told = refused.refusals[0]
+            raise RecordError(told.message, "status", code=told.code, rule=told.rule) from None
+
+
+def check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -> None:
+    """Refuse to pay from a balance that does not hold the amount (C19)."""
+    if from_balance is None:
+        return
+    available = book.available(contract.client_id, contract.currency)
+    if from_balance.minor > available:
+        message = f"The client's balance holds {Money(max(available, 0), contract.currency)}, less than fromBalance."
+        raise RecordError(message, "fromBalance", "amount", code=RefusalCode.BALANCE_INSUFFICIENT, rule="C19")
+
+
+def check_from_balance(book: Book, payment: PaymentRow, stated: Money | None) -> None:
+    """Refuse another share from the balance than the one that was posted."""
+    if stated is not None:
+        same = book.paid_from_balance.get(payment.id, 0) == stated.minor
+        fixed(same, "What the balance paid", "fromBalance")
+
+
+def _move_escrow(
+    book: Book, row: MilestoneRow, contract: ContractRow, from_balance: Money | None, on_the_way: tuple[str, ...]
+) -> None:
+    payment = book.payments[row.payment_id]
+    if MilestoneStatus.FUNDED in on_the_way and row.funded_at is not None:
+        share = 0 if from_balance is None else from_balance.minor
+        told = f"Milestone: {row.title}"
+        book.pay(payment, contract, held(payment.id, row.currency), row.amount_minor, share, row.funded_at, told)
+    if MilestoneStatus.RELEASED in on_the_way and row.released_at is not None:
+        book.release(payment, contract, row.released_at, f"Milestone released: {row.title}")

@@ -1,0 +1,242 @@
+"""The marketplace's records taken in: one batch, one transaction, upsert by external reference.
+
+It must not know where a batch comes from: the API's mutation and an import's second pass write with the same code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from refundgql.commands.settle import settle_balances
+from refundgql.commands.sync_book import Book, DependsOnFaulty
+from refundgql.commands.sync_contracts import apply_contract, apply_review, apply_week
+from refundgql.commands.sync_finding import DatabaseFinder, fill
+from refundgql.commands.sync_invoices import apply_invoice
+from refundgql.commands.sync_milestones import apply_milestone
+from refundgql.commands.sync_people import Outcome, apply_account, apply_lead, apply_message
+from refundgql.commands.sync_withdrawals import apply_withdrawal
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.commands.withdrawals import change_withdrawal
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.ledger import contracts_owner
+from refundgql.domain.policy import Policy
+from refundgql.domain.record_parsing import parse_record
+from refundgql.domain.records import (
+    AccountRecord,
+    BillingWeekRecord,
+    ContractRecord,
+    InvoiceRecord,
+    LeadRecord,
+    MessageRecord,
+    MilestoneRecord,
+    Record,
+    RecordError,
+    ReviewRecord,
+    WithdrawalRecord,
+)
+from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefusalCode
+from refundgql.storage.faults import ConstraintViolated, TransientFault
+from refundgql.storage.records import insert_rows, recount_last_messages, rename_customers, take_turn, update_rows
+from refundgql.storage.settlements import Waiting
+
+REFUSALS_AT_MOST = 100
+"""A batch that is wrong throughout says so often enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRecords:
+    """A batch of record shapes such as `{"lead": {…}}`, with the API's names, as texts or as parsed values."""
+
+    records: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncCounts:
+    """What a batch did, record by record."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: SyncCounts) -> SyncCounts:
+        """Return the counts of both."""
+        return SyncCounts(self.created + other.created, self.updated + other.updated, self.unchanged + other.unchanged)
+
+
+class FaultyRecords(Exception):
+    """Some records of a batch cannot be taken; each with its place in the batch."""
+
+    def __init__(self, errors: Sequence[tuple[int, RecordError]]) -> None:
+        """Keep the errors in the order of the records."""
+        super().__init__(f"{len(errors)} records cannot be taken")
+        self.errors = errors
+
+
+async def sync_records(uow: UnitOfWork, viewer: Viewer, given: SyncRecords) -> SyncCounts:
+    """Take a batch of records in, all of them or none; a replay changes nothing.
+
+    Refuses: FORBIDDEN for everybody but the marketplace's own account; whatever is wrong with a record, at
+    `["records", index, …]`.
+    """
+    if not viewer.is_service:
+        message = "Records come from the marketplace: use an account with the role SERVICE."
+        raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message))
+    try:
+        records = parse_records(given.records)
+
+        async def work(unit: Unit) -> SyncCounts:
+            return await write_batch(unit, records, superseded_within(records))
+
+        return await uow.run(work)
+    except FaultyRecords as faulty:
+        raise Refused(*(_refusal(place, error) for place, error in faulty.errors[:REFUSALS_AT_MOST])) from None
+
+
+def parse_records(shapes: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """Return the typed records of a batch.
+
+    Refuses: FaultyRecords with every shape that is wrong.
+    """
+    records: list[Record] = []
+    errors: list[tuple[int, RecordError]] = []
+    for place, shape in enumerate(shapes):
+        try:
+            records.append(parse_record(shape))
+        except RecordError as error:
+            errors.append((place, error))
+    if errors:
+        raise FaultyRecords(errors)
+    return records
+
+
+def superseded_within(records: Sequence[Record]) -> set[int]:
+    """Return the places of records that a later record of the same batch states anew."""
+    last = {(record.kind, record.ref): place for place, record in enumerate(records)}
+    if len(last) == len(records):
+        return set()
+    return {place for place, record in enumerate(records) if last[record.kind, record.ref] != place}
+
+
+async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collection[int]) -> SyncCounts:
+    """Take typed records in within an open transaction.
+
+    `superseded` are the places of records that a later one of the same source states anew. Money that approved cases
+    wait for credits them at once (D13), before the next record is looked at.
+    Refuses: FaultyRecords, after which the transaction has to be undone.
+    """
+    await take_turn(unit.tx)
+    counted: Counter[Outcome] = Counter()
+    start = 0
+    while start < len(records):
+        book = Book(to_micros(unit.now()))
+        await fill(book, DatabaseFinder(unit.tx), records[start:])
+        start = await _write_until_settling(unit, book, records, superseded, start, counted)
+    return SyncCounts(counted[Outcome.CREATED], counted[Outcome.UPDATED], counted[Outcome.UNCHANGED])
+
+
+async def _write_until_settling(
+    unit: Unit,
+    book: Book,
+    records: Sequence[Record],
+    superseded: Collection[int],
+    start: int,
+    counted: Counter[Outcome],
+) -> int:
+    """Apply and keep records up to the first whose money somebody waits for; return the place after it."""
+    errors: list[tuple[int, RecordError]] = []
+    place = start
+    while place < len(records) and not book.funded and not book.refunding:
+        record = records[place]
+        try:
+            counted[apply(book, unit.policy, record, place in superseded)] += 1
+        except RecordError as error:
+            note_error(book, record, place, error, errors)
+        place += 1
+    if errors:
+        raise FaultyRecords(errors)
+    await keep(unit, book)
+    for withdrawal_id, status, reason in book.withdrawal_steps:
+        await change_withdrawal(unit, withdrawal_id, status, reason)
+    owners = [contracts_owner(key) for key in sorted(book.funded)]
+    await settle_balances(unit, [Waiting(*owner) for owner in owners if owner is not None])
+    return place
+
+
+def note_error(
+    book: Book, record: Record, place: int, error: RecordError, errors: list[tuple[int, RecordError]]
+) -> None:
+    """Remember a refused record, so that those which refer to it are not blamed as well."""
+    book.faulty.add((record.kind, record.ref))
+    if not isinstance(error, DependsOnFaulty):
+        errors.append((place, error.under(record.kind)))
+
+
+def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outcome:
+    """Apply one record to the working set.
+
+    Refuses: RecordError.
+    """
+    match record:
+        case MessageRecord():
+            return apply_message(book, record, superseded)
+        case LeadRecord():
+            return apply_lead(book, record, superseded)
+        case AccountRecord():
+            return apply_account(book, record, superseded)
+        case ContractRecord():
+            return apply_contract(book, record, superseded)
+        case MilestoneRecord():
+            return apply_milestone(book, record, superseded)
+        case BillingWeekRecord():
+            return apply_week(book, record, superseded)
+        case InvoiceRecord():
+            return apply_invoice(book, policy, record, superseded)
+        case ReviewRecord():
+            return apply_review(book, record, superseded)
+        case WithdrawalRecord():
+            return apply_withdrawal(book, record, superseded)
+
+
+async def keep(unit: Unit, book: Book) -> None:
+    """Write what the working set holds that the tables do not.
+
+    Refuses: TransientFault when somebody else made one of the new rows meanwhile.
+    """
+    _hide_reviews(book, unit.policy)
+    try:
+        for row_type, rows in book.tables():
+            await insert_rows(unit.tx, row_type, [row for row in rows if not row.stored])
+            if row_type.updatable:
+                await update_rows(unit.tx, row_type, [row for row in rows if row.stored and row.dirty])
+    except ConstraintViolated as violated:
+        raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
+    await rename_customers(unit.tx, book.renamed)
+    await recount_last_messages(unit.tx, book.recounted)
+
+
+def _hide_reviews(book: Book, policy: Policy) -> None:
+    """Compute anew whether the reviews of contracts that were paid are hidden (C21)."""
+    contracts = {row.id: row for row in book.contracts.values()}
+    for totals in book.totals.values():
+        if not totals.dirty:
+            continue
+        contract = contracts[totals.key]
+        threshold = policy.review_threshold_minor.get(contract.currency)
+        hidden = (
+            threshold is not None
+            and totals.refunded_minor > 0
+            and totals.paid_minor - totals.refunded_minor < threshold
+        )
+        if hidden != bool(contract.reviews_hidden):
+            contract.reviews_hidden, contract.dirty = hidden, True
+
+
+def _refusal(place: int, error: RecordError) -> BasicRefusal:
+    return BasicRefusal(
+        code=error.code, message=error.message, rule=error.rule, field=("records", str(place), *error.path)
+    )

@@ -1,0 +1,271 @@
+"""The rows that synchronised records become, as they are held in memory while a batch is worked on.
+
+It must not read or write them: records.py does, many at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(slots=True, eq=False)
+class Stored:
+    """A row in memory: `stored` when the table has it, `dirty` when it differs; its own fields are columns."""
+
+    table: ClassVar[str]
+    key_column: ClassVar[str] = "external_ref"
+    locked: ClassVar[bool] = False
+    updatable: ClassVar[tuple[str, ...]] = ()
+
+    stored: bool = field(default=False, init=False)
+    dirty: bool = field(default=False, init=False)
+
+
+@dataclass(slots=True, eq=False)
+class AccountRow(Stored):
+    """A row of `account`."""
+
+    table = "account"
+    updatable = ("name", "roles", "opening_minor", "opening_currency")
+
+    id: str
+    external_ref: str
+    name: str
+    roles: str
+    opening_minor: int | None
+    opening_currency: str | None
+    created_at: int
+
+
+@dataclass(slots=True, eq=False)
+class PaymentRow(Stored):
+    """A row of `payment`, found by its id."""
+
+    table = "payment"
+    key_column = "id"
+    locked = True
+    updatable = ("paid_minor",)
+
+    id: str
+    kind: str
+    contract_id: str | None
+    currency: str
+    paid_minor: int
+    refunded_minor: int
+    reserved_minor: int
+
+
+@dataclass(slots=True, eq=False)
+class LeadRow(Stored):
+    """A row of `lead`."""
+
+    table = "lead"
+    updatable = ("title", "category", "location", "customer_name", "last_message_at")
+
+    id: str
+    external_ref: str
+    payment_id: str
+    pro_id: str
+    customer_id: str
+    customer_name: str
+    title: str
+    category: str
+    location: str
+    price_minor: int
+    currency: str
+    charged_at: int
+    last_message_at: int | None
+
+
+@dataclass(slots=True, eq=False)
+class MessageRow(Stored):
+    """A row of `message`."""
+
+    table = "message"
+    updatable = ("body", "sent_at", "deleted_at")
+
+    id: str
+    external_ref: str
+    lead_id: str
+    author_id: str
+    body: str
+    sent_at: int
+    deleted_at: int | None
+
+
+@dataclass(slots=True, eq=False)
+class ContractRow(Stored):
+    """A row of `contract`; its lock comes before those of its payments."""
+
+    table = "contract"
+    locked = True
+    updatable = ("title", "status", "started_at", "ended_at", "reviews_hidden")
+
+    id: str
+    external_ref: str
+    kind: str
+    client_id: str
+    expert_id: str
+    title: str
+    status: str
+    currency: str
+    started_at: int
+    ended_at: int | None
+    reviews_hidden: bool
+
+
+@dataclass(slots=True, eq=False)
+class BillingWeekRow(Stored):
+    """A row of `billing_week`."""
+
+    table = "billing_week"
+    updatable = ("hours", "rate_minor", "amount_minor", "released_at")
+
+    id: str
+    external_ref: str
+    contract_id: str
+    payment_id: str
+    starts_at: int
+    ends_at: int
+    hours: str
+    rate_minor: int
+    amount_minor: int
+    currency: str
+    released_at: int | None
+
+
+@dataclass(slots=True, eq=False)
+class MilestoneRow(Stored):
+    """A row of `milestone`."""
+
+    table = "milestone"
+    updatable = ("title", "amount_minor", "status", "funded_at", "released_at")
+
+    id: str
+    external_ref: str
+    contract_id: str
+    payment_id: str
+    title: str
+    amount_minor: int
+    currency: str
+    status: str
+    funded_at: int | None
+    released_at: int | None
+
+
+@dataclass(slots=True, eq=False)
+class InvoiceRow(Stored):
+    """A row of `invoice`."""
+
+    table = "invoice"
+    updatable = ("number", "amount_minor", "status", "issued_at", "paid_at")
+
+    id: str
+    external_ref: str
+    number: str
+    contract_id: str
+    payment_id: str
+    billing_week_id: str | None
+    milestone_id: str | None
+    amount_minor: int
+    currency: str
+    status: str
+    issued_at: int
+    paid_at: int | None
+
+
+@dataclass(slots=True, eq=False)
+class ReviewRow(Stored):
+    """A row of `review`."""
+
+    table = "review"
+    updatable = ("rating", "body", "posted_at")
+
+    id: str
+    external_ref: str
+    contract_id: str
+    author_id: str
+    subject_id: str
+    rating: int
+    body: str
+    posted_at: int
+    edit_allowed: bool
+
+
+@dataclass(slots=True, eq=False)
+class BalanceRow(Stored):
+    """A row of `ledger_account`."""
+
+    table = "ledger_account"
+    key_column = "key"
+    locked = True
+    updatable = ("balance_minor", "may_be_negative")
+
+    key: str
+    kind: str
+    owner_id: str | None
+    purpose: str | None
+    currency: str
+    balance_minor: int
+    may_be_negative: bool
+
+
+@dataclass(slots=True, eq=False)
+class PostingRow(Stored):
+    """A row of `posting`; never read here, and never changed."""
+
+    table = "posting"
+
+    id: str
+    at: int
+    fact: str
+    from_key: str
+    to_key: str
+    amount_minor: int
+    currency: str
+    description: str
+    payment_id: str | None
+    from_balance_after_minor: int | None
+    to_balance_after_minor: int | None
+
+
+@dataclass(slots=True, eq=False)
+class WeekClockRow(Stored):
+    """A row of `clock` that releases a week's money."""
+
+    table = "clock"
+
+    id: str
+    billing_week_id: str
+    name: str
+    due_at: int
+
+
+@dataclass(slots=True, eq=False)
+class Claim(Stored):
+    """Something unique that a reference has taken: a contract's week, a party's review, a payment's invoice."""
+
+    key: str
+    external_ref: str | None
+
+
+@dataclass(slots=True, eq=False)
+class TotalsRow(Stored):
+    """What a contract's payments sum up to, in minor units."""
+
+    key: str
+    paid_minor: int
+    refunded_minor: int
+
+
+@dataclass(slots=True, eq=False)
+class WithdrawalState(Stored):
+    """Where a withdrawal stands; its own command takes it further."""
+
+    table = "withdrawal"
+    key_column = "id"
+
+    id: str
+    status: str
+    failure_reason: str | None

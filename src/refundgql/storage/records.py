@@ -1,0 +1,140 @@
+"""Records' rows found, locked and kept, many at a time: one statement a table, however many rows.
+
+It must not decide anything: commands change the rows in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from refundgql.storage.database import Dialect, Source, Transaction
+from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, ReviewRow, Stored, TotalsRow
+
+SYNC_TURN = 7_263_031
+"""The advisory lock that makes batches of records wait for one another on PostgreSQL, as they do on SQLite."""
+
+RowType = TypeVar("RowType", bound=Stored)
+
+
+def columns(row_type: type[Stored]) -> tuple[str, ...]:
+    """Return the names of a row's columns, in the order its values are given."""
+    own = {base.name for base in fields(Stored)}
+    return tuple(column.name for column in fields(row_type) if column.name not in own)
+
+
+def values_of(row_type: type[Stored]) -> Callable[[Stored], tuple[Any, ...]]:
+    """Return the function that reads a row's values in the order of its columns."""
+    return attrgetter(*columns(row_type))
+
+
+async def take_turn(tx: Transaction) -> None:
+    """Wait for batches of records that other transactions are writing, so that each reference is made once."""
+    if tx.dialect is Dialect.POSTGRES:
+        await tx.execute("SELECT pg_advisory_xact_lock(?)", (SYNC_TURN,))
+
+
+async def find_rows(source: Source | Transaction, row_type: type[RowType], keys: Collection[str]) -> list[RowType]:
+    """Return the rows with these keys; those that others change too are locked, in the order of their keys."""
+    names = columns(row_type)
+    sql = f"SELECT {', '.join(names)} FROM {row_type.table} WHERE {row_type.key_column} = ANY(?)"
+    if row_type.locked:
+        lock_order = "key" if row_type.key_column == "key" else "id"
+        sql += f" ORDER BY {lock_order}"
+        if isinstance(source, Transaction) and source.dialect is Dialect.POSTGRES:
+            sql += " FOR UPDATE"
+    rows: Sequence[Any] = await source.fetch(sql, (list(keys),))
+    found = [row_type(*row) for row in rows]
+    for row in found:
+        row.stored = True
+    return found
+
+
+async def find_claims(source: Source | Transaction, row_type: type[Stored], owners: Collection[str]) -> list[Claim]:
+    """Return what is taken already: the weeks or the reviews of contracts, or the invoices of payments."""
+    key, owner = _CLAIM_KEYS[row_type]
+    sql = f"SELECT {key} AS claimed, external_ref FROM {row_type.table} WHERE {owner} = ANY(?)"
+    return [Claim(row[0], row[1]) for row in await source.fetch(sql, (list(owners),))]
+
+
+_CLAIM_KEYS: dict[type[Stored], tuple[str, str]] = {
+    BillingWeekRow: ("CAST(contract_id AS TEXT) || ':' || starts_at", "contract_id"),
+    ReviewRow: ("CAST(contract_id AS TEXT) || ':' || CAST(author_id AS TEXT)", "contract_id"),
+    InvoiceRow: ("CAST(payment_id AS TEXT)", "payment_id"),
+}
+
+
+async def find_totals(source: Source | Transaction, contract_ids: Collection[str]) -> list[TotalsRow]:
+    """Return what the payments of each contract sum up to."""
+    sql = (
+        "SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded"
+        " FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id"
+    )
+    return [TotalsRow(row[0], row[1], row[2]) for row in await source.fetch(sql, (list(contract_ids),))]
+
+
+async def find_open_cases(
+    source: Source | Transaction, payment_ids: Collection[str], states: Collection[str]
+) -> dict[str, int]:
+    """Return the number of the case in one of these states for each payment that has one."""
+    sql = "SELECT payment_id, number FROM refund_case WHERE payment_id = ANY(?) AND state = ANY(?)"
+    return {row[0]: row[1] for row in await source.fetch(sql, (list(payment_ids), list(states)))}
+
+
+async def find_paid_from_balance(source: Source | Transaction, payment_ids: Collection[str]) -> dict[str, int]:
+    """Return how much of each payment a balance paid, in minor units."""
+    sql = (
+        "SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) FROM posting"
+        " WHERE payment_id = ANY(?) AND fact = 'PAYMENT' AND from_key LIKE 'balance:%' GROUP BY payment_id"
+    )
+    return {row[0]: row[1] for row in await source.fetch(sql, (list(payment_ids),))}
+
+
+async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Return owner and currency of those experts' balances that approved cases wait for (D13)."""
+    sql = (
+        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " WHERE rc.state = 'APPROVED' AND rc.settlement = 'AWAITING_FUNDS' AND c.expert_id = ANY(?)"
+    )
+    return {(row[0], row[1]) for row in await source.fetch(sql, (list(expert_ids),))}
+
+
+async def insert_rows(tx: Transaction, row_type: type[RowType], rows: Sequence[RowType]) -> None:
+    """Keep new rows, in their order."""
+    if not rows:
+        return
+    names = columns(row_type)
+    marks = ", ".join("?" * len(names))
+    values = values_of(row_type)
+    sql = f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})"
+    await tx.execute_many(sql, [values(row) for row in rows])
+
+
+async def update_rows(tx: Transaction, row_type: type[RowType], rows: Iterable[RowType]) -> None:
+    """Keep rows as they stand now."""
+    identity = "key" if row_type.key_column == "key" else "id"
+    values = attrgetter(*row_type.updatable, identity)
+    changed = [values(row) for row in rows]
+    if changed:
+        sets = ", ".join(f"{name} = ?" for name in row_type.updatable)
+        await tx.execute_many(f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", changed)
+
+
+async def rename_customers(tx: Transaction, names: dict[str, str]) -> None:
+    """Carry customers' new names, by account id, to the leads that show them."""
+    if names:
+        changed = [(name, account_id) for account_id, name in names.items()]
+        await tx.execute_many("UPDATE lead SET customer_name = ? WHERE customer_id = ?", changed)
+
+
+async def recount_last_messages(tx: Transaction, lead_ids: Collection[str]) -> None:
+    """Set the instant of the last message that was not deleted, for leads whose chats changed backwards."""
+    if lead_ids:
+        await tx.execute(
+            "UPDATE lead SET last_message_at ="
+            " (SELECT MAX(sent_at) FROM message WHERE lead_id = lead.id AND deleted_at IS NULL)"
+            " WHERE id = ANY(?)",
+            (list(lead_ids),),
+        )
