@@ -31,3 +31,9 @@ def held(payment_id: str, currency: str) -> str:
 def in_transit(withdrawal_id: str, currency: str) -> str:
     """Return the key of the money of one withdrawal on its way out."""
     return f"in_transit:{withdrawal_id}:{currency}"
+
+
+def contracts_owner(key: str) -> tuple[str, str] | None:
+    """Return owner and currency of a key when it is somebody's balance of contract money."""
+    kind, *rest = key.split(":")
+    return (rest[0], rest[2]) if kind == "balance" and rest[1] == BalancePurpose.CONTRACTS else None

@@ -18,13 +18,13 @@ class Waiting:
     currency: str
 
 
-async def list_awaiting_cases(tx: Transaction, account_id: str, currency: str, *, limit: int) -> list[str]:
-    """Return the cases that wait for an expert's balance of one currency, the one approved first at the front."""
+async def list_awaiting_cases(tx: Transaction, balance: Waiting, *, limit: int) -> list[str]:
+    """Return the cases that wait for an expert's balance, the one approved first at the front."""
     rows = await tx.fetch(
         "SELECT rc.id FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
         " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND c.expert_id = ? AND rc.currency = ?"
         " ORDER BY rc.approved_at, rc.number LIMIT ?",
-        (account_id, currency, limit),
+        (balance.account_id, balance.currency, limit),
     )
     return [str(row["id"]) for row in rows]
 

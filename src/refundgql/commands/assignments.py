@@ -1,0 +1,53 @@
+"""Who of the staff takes care of a case.
+
+It must not decide anything about the case itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from refundgql.commands.checks import Checks, is_uuid
+from refundgql.commands.deciding import act_on_case
+from refundgql.commands.results import CaseResult
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.decisions import Act
+from refundgql.domain.facts import Facts
+from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefundActionName
+from refundgql.storage.accounts import find_viewer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignCase:
+    """Give a case to a member of staff, or with no assignee to nobody."""
+
+    refund_case_id: str
+    assignee_id: str | None = None
+    idempotency_key: str | None = None
+
+
+async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> CaseResult:
+    """Assign a case to a member of staff, or take it from whoever has it.
+
+    Refuses: NOT_FOUND for an account that does not exist; INVALID_INPUT for one that is not staff.
+    """
+    assignees: list[Viewer] = []
+
+    async def with_assignee(unit: Unit, facts: Facts) -> Facts:
+        if given.assignee_id is not None and viewer.is_staff:
+            account = await find_viewer(unit.tx, given.assignee_id) if is_uuid(given.assignee_id) else None
+            if account is None:
+                raise Refused(not_found("account", "assigneeId"))
+            assignees[:] = [account]
+        return facts
+
+    def fill(act: Act, checks: Checks) -> Act:
+        if not all(account.is_staff for account in assignees):
+            checks.refuse("Only a member of staff can take a case: choose one of them.", "assigneeId")
+        return replace(act, assignee_id=given.assignee_id)
+
+    return await act_on_case(
+        uow, viewer, given, RefundActionName.ASSIGN, fill, operation="assign_case", prepare=with_assignee
+    )

@@ -1,0 +1,134 @@
+"""The road every act on a case takes: key, visibility, facts under lock, the domain's decision, saved whole.
+
+It must not hold a rule of its own: it only keeps the order in which reasons are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from refundgql.commands.checks import Checks, existing_id
+from refundgql.commands.idempotency import Given, Made, once
+from refundgql.commands.results import CaseResult
+from refundgql.commands.settle import settle_after
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.cases import decide
+from refundgql.domain.decisions import Act, Decision
+from refundgql.domain.facts import Case, Facts
+from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refusal, Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+from refundgql.storage.cases import SavedDecision
+from refundgql.storage.facts import load_case_facts
+from refundgql.storage.visibility import sees_case
+
+_BEFORE_INPUT = frozenset(
+    {RefusalCode.NOT_FOUND, RefusalCode.FORBIDDEN, RefusalCode.OWN_CASE, RefusalCode.SAME_DECIDER}
+)
+_INPUT = frozenset({RefusalCode.INVALID_INPUT, RefusalCode.CURRENCY_MISMATCH})
+
+FillAct = Callable[[Act, Checks], Act]
+"""Puts the checked input into an act."""
+Prepare = Callable[[Unit, Facts], Awaitable[Facts]]
+"""Loads what else an act looks at, under the same locks."""
+AfterSave = Callable[[Unit, Decision, SavedDecision], Awaitable[None]]
+"""Writes what belongs to an act beside the case itself."""
+
+
+class CaseInput(Given, Protocol):
+    """The input of an act on an existing case."""
+
+    @property
+    def refund_case_id(self) -> str:
+        """Return the case's id."""
+        ...
+
+
+async def act_on_case(
+    uow: UnitOfWork,
+    viewer: Viewer,
+    given: CaseInput,
+    action: RefundActionName,
+    fill: FillAct,
+    *,
+    operation: str,
+    prepare: Prepare | None = None,
+    after: AfterSave | None = None,
+) -> CaseResult:
+    """Perform one act on an existing case and return the case and the act's own event.
+
+    Refuses: IDEMPOTENCY_KEY_REUSED; NOT_FOUND, also for a case that the viewer may not see; then as the rules do.
+    """
+
+    async def work(unit: Unit) -> Made:
+        facts = await visible_case_facts(unit, viewer, given.refund_case_id)
+        if prepare is not None:
+            facts = await prepare(unit, facts)
+        act = Act(
+            action=action,
+            at=unit.now(),
+            viewer=viewer,
+            case_id=given.refund_case_id,
+            expected_version=getattr(given, "expected_version", None),
+        )
+        return await decide_and_save(unit, act, facts, given, fill, after)
+
+    made, replayed = await once(uow, viewer, operation, given, work)
+    return CaseResult(made["case_id"], made["event_id"], replayed)
+
+
+async def decide_and_save(
+    unit: Unit, act: Act, facts: Facts, given: Given, fill: FillAct, after: AfterSave | None = None
+) -> Made:
+    """Let the domain decide, save the decision and what follows from its money, and return the ids it made."""
+    checks = Checks()
+    act = fill(act, checks)
+    checks.key(given.idempotency_key)
+    decision = decide_checked(act, facts, unit.policy, checks)
+    saved = await unit.save(decision, facts)
+    if after is not None:
+        await after(unit, decision, saved)
+    await settle_after(unit, decision)
+    return {"case_id": decision.case.id, "event_id": saved.event_id}
+
+
+def decide_checked(act: Act, facts: Facts, policy: Policy, checks: Checks) -> Decision:
+    """Return the domain's decision, with the input's own refusals in their place among the rules' ones.
+
+    Refuses: the first group that refuses, whole.
+    """
+    try:
+        decision = decide(act, facts, policy)
+    except Refused as refused:
+        raise Refused(*_first_group(checks.refusals, refused.refusals)) from None
+    checks.raise_if_any()
+    return decision
+
+
+def _first_group(input_refusals: list[Refusal], refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
+    if not input_refusals or refusals[0].code in _BEFORE_INPUT:
+        return refusals
+    if refusals[0].code not in _INPUT:
+        return tuple(input_refusals)
+    told = {refusal.field[0] for refusal in input_refusals if refusal.field}
+    return (*input_refusals, *(it for it in refusals if it.field is None or it.field[0] not in told))
+
+
+async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:
+    """Return the facts of a case under lock.
+
+    Refuses: NOT_FOUND when there is none that the viewer may see, in the same words for both.
+    """
+    existing_id(case_id, "refund case", "refundCaseId")
+    facts = (await load_case_facts(unit.tx, [case_id], lock=True)).get(case_id)
+    if facts is None or not sees_case(viewer, case_of(facts)):
+        raise Refused(not_found("refund case", "refundCaseId"))
+    return facts
+
+
+def case_of(facts: Facts) -> Case:
+    """Return the case that the facts were loaded for."""
+    assert facts.case is not None, "facts loaded for a case hold it"  # noqa: S101 - narrows the type
+    return facts.case

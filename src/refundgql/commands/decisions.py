@@ -1,0 +1,156 @@
+"""Deciding a case and moving it on: approve, decline, escalate, dispute, consent, cancel, reverse.
+
+It must not decide: every guard is the domain's, and a button's answer comes from the same one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from refundgql.commands.checks import EXPLANATION_CHARS, Amount, Checks
+from refundgql.commands.deciding import act_on_case
+from refundgql.commands.results import CaseResult
+from refundgql.commands.unit_of_work import UnitOfWork
+from refundgql.domain.decisions import Act
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefundActionName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveRefund:
+    """Approve all of what is asked (no amount) or part of it."""
+
+    refund_case_id: str
+    amount: Amount | None = None
+    note: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineRefund:
+    """Decline with a message for the requester; the internal note is for staff only."""
+
+    refund_case_id: str
+    message: str
+    internal_note: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalateRefund:
+    """Bring a case to support."""
+
+    refund_case_id: str
+    explanation: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRefund:
+    """Bring a case to dispute resolution."""
+
+    refund_case_id: str
+    explanation: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentToRefund:
+    """The expert consents to an amount while support decides."""
+
+    refund_case_id: str
+    amount: Amount
+    note: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRefund:
+    """The requester takes the request back."""
+
+    refund_case_id: str
+    note: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseRefund:
+    """Undo a credited refund by a compensating posting."""
+
+    refund_case_id: str
+    reason: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+async def approve_refund(uow: UnitOfWork, viewer: Viewer, given: ApproveRefund) -> CaseResult:
+    """Approve a case, and credit it in the same transaction where the money is there (L18, D5, D9, D13)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, amount=checks.money(given.amount), text=checks.text(given.note, "note"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.APPROVE, fill, operation="approve_refund")
+
+
+async def decline_refund(uow: UnitOfWork, viewer: Viewer, given: DeclineRefund) -> CaseResult:
+    """Decline a case with a message for the requester (D12 when it is support who does)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(
+            act,
+            text=checks.text(given.message, "message"),
+            internal_note=checks.text(given.internal_note, "internalNote"),
+        )
+
+    return await act_on_case(uow, viewer, given, RefundActionName.DECLINE, fill, operation="decline_refund")
+
+
+async def escalate_refund(uow: UnitOfWork, viewer: Viewer, given: EscalateRefund) -> CaseResult:
+    """Bring a declined case, or an approved one that waits for funds, to support (D6, C24, D13)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.explanation, "explanation", EXPLANATION_CHARS))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.ESCALATE, fill, operation="escalate_refund")
+
+
+async def dispute_refund(uow: UnitOfWork, viewer: Viewer, given: DisputeRefund) -> CaseResult:
+    """Open dispute resolution on a case (C31)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.explanation, "explanation", EXPLANATION_CHARS))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.DISPUTE, fill, operation="dispute_refund")
+
+
+async def consent_to_refund(uow: UnitOfWork, viewer: Viewer, given: ConsentToRefund) -> CaseResult:
+    """Record the expert's consent to an amount (C15)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, amount=checks.money(given.amount), text=checks.text(given.note, "note"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.CONSENT, fill, operation="consent_to_refund")
+
+
+async def cancel_refund(uow: UnitOfWork, viewer: Viewer, given: CancelRefund) -> CaseResult:
+    """Cancel an undecided case of one's own (D15)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.note, "note"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.CANCEL, fill, operation="cancel_refund")
+
+
+async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) -> CaseResult:
+    """Reverse a credited refund by a posting of its own; never by editing (D16)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.reason, "reason"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.REVERSE, fill, operation="reverse_refund")

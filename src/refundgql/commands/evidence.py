@@ -1,0 +1,236 @@
+"""Evidence for a case: statements, chat messages frozen as they were, files (L16).
+
+It must not decide who may add it; what is kept is never changed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from uuid_utils.compat import uuid7
+
+from refundgql.commands.checks import EXPLANATION_CHARS, FILE_NAME_CHARS, MESSAGE_IDS, Checks
+from refundgql.commands.deciding import act_on_case, decide_checked, visible_case_facts
+from refundgql.commands.idempotency import Made, once
+from refundgql.commands.results import CaseResult, UploadResult
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.commands.uploads import Upload, check_file
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.decisions import Act, Decision
+from refundgql.domain.facts import Facts
+from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+from refundgql.storage.cases import SavedDecision
+from refundgql.storage.evidence import ChatMessage, EvidenceKind, NewEvidence, freeze_chat, insert_evidence, list_chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddStatement:
+    """Add a statement in one's own words."""
+
+    refund_case_id: str
+    text: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddConversationEvidence:
+    """Add chat messages, as they read now."""
+
+    refund_case_id: str
+    message_ids: tuple[str, ...]
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddFileEvidence:
+    """Add a file that has arrived in the evidence store, already checked and hashed there."""
+
+    refund_case_id: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    storage_key: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEvidenceUpload:
+    """Announce a file: its name, media type, exact size in bytes and SHA-256 in hexadecimal."""
+
+    refund_case_id: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    idempotency_key: str | None = None
+
+
+async def add_statement(uow: UnitOfWork, viewer: Viewer, given: AddStatement) -> CaseResult:
+    """Add a statement to a case (L16)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        if checks.text(given.text, "text", EXPLANATION_CHARS) is None and not checks.refusals:
+            checks.refuse("Write the statement.", "text")
+        return act
+
+    async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
+        text = given.text.strip()
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        await _keep(unit, decision, EvidenceKind.STATEMENT, sha256=sha256, content=text)
+
+    return await act_on_case(
+        uow, viewer, given, RefundActionName.ADD_EVIDENCE, fill, operation="add_statement", after=keep
+    )
+
+
+async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddConversationEvidence) -> CaseResult:
+    """Add selected chat messages to a lead's case, frozen as they read now (L16)."""
+    chosen = tuple(dict.fromkeys(given.message_ids))
+    chat: list[ChatMessage] = []
+
+    async def with_chat(unit: Unit, facts: Facts) -> Facts:
+        lead = facts.lead
+        chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id)
+        known = frozenset(message.id for message in chat)
+        if not known.issuperset(chosen):
+            raise Refused(not_found("chat message", "messageIds"))
+        return facts if lead is None else replace(facts, lead=replace(lead, message_ids=known))
+
+    def fill(act: Act, checks: Checks) -> Act:
+        check_selection(chosen, checks)
+        if not chosen:
+            checks.refuse("Select at least one chat message.", "messageIds")
+        return replace(act, message_ids=chosen)
+
+    async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
+        await freeze_conversation(unit, decision, [message for message in chat if message.id in set(chosen)])
+
+    return await act_on_case(
+        uow,
+        viewer,
+        given,
+        RefundActionName.ADD_EVIDENCE,
+        fill,
+        operation="add_conversation_evidence",
+        prepare=with_chat,
+        after=keep,
+    )
+
+
+async def add_file_evidence(uow: UnitOfWork, viewer: Viewer, given: AddFileEvidence) -> CaseResult:
+    """Add a stored file to a case (L16)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        checks.text(given.file_name, "fileName", FILE_NAME_CHARS)
+        return act
+
+    async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
+        await _keep(
+            unit,
+            decision,
+            EvidenceKind.FILE,
+            sha256=given.sha256,
+            file_name=given.file_name.strip(),
+            content_type=given.content_type,
+            size_bytes=given.size_bytes,
+            storage_key=given.storage_key,
+        )
+
+    return await act_on_case(
+        uow, viewer, given, RefundActionName.ADD_EVIDENCE, fill, operation="add_file_evidence", after=keep
+    )
+
+
+async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateEvidenceUpload) -> UploadResult:
+    """Return a signed address that takes exactly the announced file, once and for a short time (L16).
+
+    Nothing is recorded on the case: the file becomes evidence when it has arrived. Refuses: as adding evidence does;
+    EVIDENCE_REJECTED for a size or a media type that is not taken.
+    """
+    upload_id = str(uuid7())
+
+    async def work(unit: Unit) -> Made:
+        facts = await visible_case_facts(unit, viewer, given.refund_case_id)
+        at, uploads = unit.now(), uow.uploads
+        if uploads is None:
+            raise Refused(_no_files())
+        checks = Checks()
+        name = check_file(
+            checks,
+            uploads,
+            file_name=given.file_name,
+            content_type=given.content_type,
+            size_bytes=given.size_bytes,
+            sha256=given.sha256,
+        )
+        checks.key(given.idempotency_key)
+        act = Act(action=RefundActionName.ADD_EVIDENCE, at=at, viewer=viewer, case_id=given.refund_case_id)
+        decide_checked(act, facts, unit.policy, checks)
+        upload = Upload(
+            id=upload_id,
+            case_id=given.refund_case_id,
+            account_ref=viewer.external_ref,
+            file_name=name or "",
+            content_type=given.content_type,
+            size_bytes=given.size_bytes,
+            sha256=given.sha256.lower(),
+        )
+        expires_at = at + timedelta(seconds=uploads.valid_seconds)
+        return {"upload_url": uploads.upload_url(upload, expires_at), "expires_at": expires_at.isoformat()}
+
+    made, replayed = await once(uow, viewer, "create_evidence_upload", given, work)
+    return UploadResult(made["upload_url"], datetime.fromisoformat(made["expires_at"]), replayed)
+
+
+def check_selection(message_ids: Sequence[str], checks: Checks) -> None:
+    """Refuse a selection of more chat messages than one act may name."""
+    if len(message_ids) > MESSAGE_IDS:
+        checks.refuse(f"Select at most {MESSAGE_IDS} messages at a time.", "messageIds")
+
+
+async def freeze_conversation(unit: Unit, decision: Decision, messages: Sequence[ChatMessage]) -> None:
+    """Keep what was said, with its hash; later edits and deletions do not reach it. Nothing said is not kept."""
+    if not messages:
+        return
+    content, sha256 = freeze_chat(messages)
+    await _keep(unit, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
+
+
+def _no_files() -> BasicRefusal:
+    message = "This server takes no files: add a statement or chat messages instead."
+    return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
+
+
+async def _keep(
+    unit: Unit,
+    decision: Decision,
+    kind: EvidenceKind,
+    *,
+    sha256: str,
+    content: str | None = None,
+    file_name: str | None = None,
+    content_type: str | None = None,
+    size_bytes: int | None = None,
+    storage_key: str | None = None,
+) -> None:
+    event = decision.event
+    piece = NewEvidence(
+        id=str(uuid7()),
+        case_id=decision.case.id,
+        kind=kind,
+        added_at=to_micros(event.at),
+        added_by_id=event.actor_id or decision.case.filed_by_id,
+        sha256=sha256,
+        content=content,
+        file_name=file_name,
+        content_type=content_type,
+        size_bytes=size_bytes,
+        storage_key=storage_key,
+    )
+    await insert_evidence(unit.tx, [piece])

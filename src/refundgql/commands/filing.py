@@ -1,0 +1,50 @@
+"""Filing a withdrawal: the money leaves the balance and gets an estimated window.
+
+It must not check who asks; the rules for that are in domain/withdrawals.py.
+"""
+
+from __future__ import annotations
+
+from uuid_utils.compat import uuid7
+
+from refundgql.commands.unit_of_work import Unit
+from refundgql.domain.business_days import withdrawal_estimate
+from refundgql.domain.decisions import Decision
+from refundgql.domain.money import Money
+from refundgql.domain.vocabulary import WithdrawalStatus
+from refundgql.domain.withdrawals import Withdrawal, take_out, withdrawal_refusals
+from refundgql.storage.ledger import post
+from refundgql.storage.withdrawals import insert_withdrawal, load_withdrawal_funds, set_case_withdrawal
+
+
+async def file_new(
+    unit: Unit, account_id: str, amount: Money, *, withdrawal_id: str, case_id: str | None = None
+) -> None:
+    """Keep a new withdrawal, estimated in business days (D10), and take its money off the balance."""
+    at = unit.now()
+    withdrawal = Withdrawal(
+        id=withdrawal_id,
+        account_id=account_id,
+        refund_case_id=case_id,
+        amount=amount,
+        status=WithdrawalStatus.REQUESTED,
+        requested_at=at,
+        updated_at=at,
+    )
+    await insert_withdrawal(unit.tx, withdrawal, withdrawal_estimate(at, unit.policy, unit.holiday_calendar))
+    await post(unit.tx, [take_out(withdrawal)], at)
+
+
+async def file_withdrawal(unit: Unit, decision: Decision) -> None:
+    """Send a credit on to the payment method, as the client asked with the request (D10).
+
+    Money that may not leave, because an approved refund of the client as an expert waits for it (D13), stays.
+    """
+    case = decision.case
+    amount = Money(case.credited_minor or 0, case.currency)
+    funds = await load_withdrawal_funds(unit.tx, case.requester_id, case.currency)
+    if withdrawal_refusals(amount, funds):
+        return
+    withdrawal_id = str(uuid7())
+    await file_new(unit, case.requester_id, amount, withdrawal_id=withdrawal_id, case_id=case.id)
+    await set_case_withdrawal(unit.tx, case.id, withdrawal_id)

@@ -1,0 +1,52 @@
+"""What commands give back: the ids of what they changed; whoever asked re-reads it as the viewer of that moment.
+
+It must not carry rows or rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """The case acted on and the act's own event; `replayed` when the key had done it before."""
+
+    case_id: str
+    event_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageResult:
+    """The case message that was sent."""
+
+    message_id: str
+    case_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewResult:
+    """The review that was posted, edited or opened for an edit."""
+
+    review_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalResult:
+    """The withdrawal that was requested."""
+
+    withdrawal_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """The address to send an announced file to, and until when (exclusive) it works."""
+
+    upload_url: str
+    expires_at: datetime
+    replayed: bool = False

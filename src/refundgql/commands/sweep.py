@@ -1,0 +1,198 @@
+"""Due clocks are acted on: hand-overs (D7, D8), missed targets (L14), weeks released at their cut-off (C25).
+
+It must not keep a timer of its own: the clocks are rows, each acted on exactly once, in due order, by whichever process
+takes it, also when several did not run for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+
+from refundgql.commands.settle import settle_after, settle_balances, settle_postings
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.cases import decide, miss_target
+from refundgql.domain.decisions import Act, Decision
+from refundgql.domain.facts import Facts
+from refundgql.domain.refusals import Refused
+from refundgql.domain.vocabulary import ClockName, RefundActionName
+from refundgql.domain.weeks import is_held_by_dispute, release_week
+from refundgql.storage.clocks import ClaimedClock, next_due_at
+from refundgql.storage.facts import load_case_facts, load_payment_facts
+from refundgql.storage.faults import StorageError
+from refundgql.storage.idempotency import purge_results
+from refundgql.storage.ledger import post
+from refundgql.storage.settlements import Waiting, list_coverable
+from refundgql.storage.subjects import Subject, payment_of
+from refundgql.storage.sweeping import find_due_clock, take_clock, take_turn
+from refundgql.storage.weeks import mark_week_released
+
+LONGEST_SLEEP_SECONDS = 1.0
+"""The domain's clock may be moved, and other processes set clocks: look again this often."""
+PURGE_EVERY_SWEEPS = 3_600
+"""Old idempotency keys are deleted about once an hour."""
+SKIPPED_AT_MOST = 500
+"""Clocks that fail in one pass are left for the next; with more than this many the pass ends."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Step(Enum):
+    """What came of looking for one due clock."""
+
+    ACTED = auto()
+    NOTHING_DUE = auto()
+    NOT_MY_TURN = auto()
+
+
+async def sweep_due(uow: UnitOfWork) -> int:
+    """Act on every clock that is due, each in a transaction of its own, and return how many were acted on.
+
+    Another process that is sweeping goes on alone: then this one acts on nothing. A clock that fails is left for the
+    next sweep and does not keep the others waiting.
+    """
+    acted = 0
+    failed: set[str] = set()
+    while len(failed) <= SKIPPED_AT_MOST and await _something_due(uow):
+        step, clock_id, error = await _act_on_next(uow, failed)
+        if step is _Step.NOTHING_DUE or step is _Step.NOT_MY_TURN:
+            break
+        if error is not None:
+            _log.error("The clock %s could not be acted on and is left for later.", clock_id, exc_info=error)
+            failed.add(clock_id)
+        else:
+            acted += 1
+    for balance in await list_coverable(uow.database, limit=SKIPPED_AT_MOST):
+        await uow.run(_settling(balance))
+    return acted
+
+
+class Sweeper:
+    """Sweeps as long as the server runs; several may run at once, in one process or many."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        """Keep what every command needs."""
+        self._uow = uow
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep, sleep until the next clock is due but not longer than a second, and again, until told to stop."""
+        sweeps = 0
+        while not stop.is_set():
+            acted = 0
+            try:
+                acted = await sweep_due(self._uow)
+                if sweeps % PURGE_EVERY_SWEEPS == 0:
+                    await purge_results(self._uow.database, to_micros(self._uow.clock.now()))
+            except StorageError:
+                _log.warning("Due clocks could not be looked at; the next look is in a second.", exc_info=True)
+            sweeps += 1
+            if not acted:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), await self._pause_seconds())
+
+    async def _pause_seconds(self) -> float:
+        """Return how long nothing can be due, at most a second: the domain's clock may jump."""
+        try:
+            due_at = await next_due_at(self._uow.database)
+        except StorageError:
+            return LONGEST_SLEEP_SECONDS
+        if due_at is None:
+            return LONGEST_SLEEP_SECONDS
+        left = (due_at - self._uow.clock.now()).total_seconds()
+        return min(left, LONGEST_SLEEP_SECONDS) if left > 0 else LONGEST_SLEEP_SECONDS
+
+
+async def _something_due(uow: UnitOfWork) -> bool:
+    """Look without a lock, so that a look that finds nothing keeps no writer waiting."""
+    due_at = await next_due_at(uow.database)
+    return due_at is not None and due_at <= uow.clock.now()
+
+
+async def _act_on_next(uow: UnitOfWork, failed: set[str]) -> tuple[_Step, str, Exception | None]:
+    taken = ""
+
+    async def work(unit: Unit) -> _Step:
+        nonlocal taken
+        if not await take_turn(unit.tx):
+            return _Step.NOT_MY_TURN
+        clock = await find_due_clock(unit.tx, unit.now(), but=failed)
+        if clock is None:
+            return _Step.NOTHING_DUE
+        taken = clock.id
+        await _ACTS.get(clock.name, _let_pass)(unit, clock)
+        return _Step.ACTED
+
+    try:
+        return await uow.run(work), taken, None
+    except Exception as error:
+        if not taken:
+            raise
+        return _Step.ACTED, taken, error
+
+
+async def _let_pass(unit: Unit, clock: ClaimedClock) -> None:
+    """Take a clock away that only tells people something."""
+    await take_clock(unit.tx, clock.id)
+
+
+async def _hand_over(unit: Unit, clock: ClaimedClock) -> None:
+    """Bring an unanswered request to support (D7, D8)."""
+
+    def decided(facts: Facts) -> Decision:
+        act = Act(action=RefundActionName.HAND_OVER, at=unit.now(), case_id=clock.case_id)
+        return decide(act, facts, unit.policy)
+
+    await _act_on_case(unit, clock, decided)
+
+
+async def _miss_target(unit: Unit, clock: ClaimedClock) -> None:
+    """Flag a case whose decision target has passed; nothing else changes (L14)."""
+    await _act_on_case(unit, clock, lambda facts: miss_target(facts, unit.now(), unit.policy))
+
+
+async def _act_on_case(unit: Unit, clock: ClaimedClock, decided: Callable[[Facts], Decision]) -> None:
+    """Lock the case, take the clock, and save what the domain decides; a clock that no longer applies just goes."""
+    facts = (await load_case_facts(unit.tx, [clock.case_id or ""], lock=True)).get(clock.case_id or "")
+    if not await take_clock(unit.tx, clock.id) or facts is None:
+        return
+    try:
+        decision = decided(facts)
+    except Refused as refused:
+        _log.info("The clock %s of case %s no longer applies: %s", clock.name, clock.case_id, refused)
+        return
+    await unit.save(decision, facts)
+    await settle_after(unit, decision)
+
+
+async def _release_week(unit: Unit, clock: ClaimedClock) -> None:
+    """Give an undisputed week's money to the expert at the cut-off; a dispute's decision does it otherwise (C25)."""
+    payment_id = await payment_of(unit.tx, Subject.BILLING_WEEK, clock.billing_week_id or "")
+    facts = (await load_payment_facts(unit.tx, [payment_id], lock=True)).get(payment_id) if payment_id else None
+    if not await take_clock(unit.tx, clock.id) or facts is None or facts.week is None or is_held_by_dispute(facts):
+        return
+    at = unit.now()
+    posting = release_week(facts)
+    if posting is not None:
+        await post(unit.tx, [posting], at)
+    await mark_week_released(unit.tx, facts.week.id, to_micros(at))
+    if posting is not None:
+        await settle_postings(unit, [posting])
+
+
+def _settling(balance: Waiting) -> Callable[[Unit], Awaitable[list[str]]]:
+    async def work(unit: Unit) -> list[str]:
+        return await settle_balances(unit, [balance])
+
+    return work
+
+
+_ACTS: dict[ClockName, Callable[[Unit, ClaimedClock], Awaitable[None]]] = {
+    ClockName.DIRECT_WINDOW: _hand_over,
+    ClockName.RESPOND_BY: _hand_over,
+    ClockName.SLA_DECISION: _miss_target,
+    ClockName.WEEK_RELEASE: _release_week,
+}

@@ -1,0 +1,78 @@
+"""Files on their way in: what is announced, which are taken, and who signs the address they are sent to.
+
+It must not store or sign anything: transport takes the bytes, bootstrap brings the signer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from refundgql.commands.checks import FILE_NAME_CHARS, Checks
+from refundgql.domain.refusals import BasicRefusal
+from refundgql.domain.vocabulary import RefusalCode
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One announced file; the address that is signed for it takes nothing else."""
+
+    id: str
+    case_id: str
+    account_ref: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+class Uploads(Protocol):
+    """Where files may be sent."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Return the size of the largest file that is taken."""
+        ...
+
+    @property
+    def content_types(self) -> frozenset[str]:
+        """Return the media types that are taken."""
+        ...
+
+    @property
+    def valid_seconds(self) -> int:
+        """Return how long an address works."""
+        ...
+
+    def upload_url(self, upload: Upload, expires_at: datetime) -> str:
+        """Return an address that takes this file until an instant."""
+        ...
+
+
+def check_file(
+    checks: Checks, uploads: Uploads, *, file_name: str, content_type: str, size_bytes: int, sha256: str
+) -> str | None:
+    """Return the file's name trimmed; what cannot be taken is refused by its field (L16)."""
+    name = checks.text(file_name, "fileName", FILE_NAME_CHARS)
+    if name is not None and _NOT_IN_NAMES.search(name):
+        checks.refuse("A file name has no slashes or control characters: rename the file.", "fileName")
+    if not _SHA256.fullmatch(sha256):
+        checks.refuse("Give the SHA-256 of the content as 64 hexadecimal digits.", "sha256")
+    if size_bytes < 1:
+        checks.refuse("A file has at least one byte.", "sizeBytes")
+    elif size_bytes > uploads.max_bytes:
+        _reject(checks, f"A file has at most {uploads.max_bytes} bytes: send a smaller one.", "sizeBytes")
+    if content_type not in uploads.content_types:
+        _reject(checks, f"Send one of {', '.join(sorted(uploads.content_types))}.", "contentType")
+    return name
+
+
+def _reject(checks: Checks, message: str, field: str) -> None:
+    checks.refusals.append(
+        BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16", field=(field,))
+    )

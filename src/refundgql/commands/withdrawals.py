@@ -1,0 +1,89 @@
+"""Withdrawals (D10): asking for one, and what the marketplace reports of its way out.
+
+It must not let lead credit out (L17); the money's steps are the withdrawal machine's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uuid_utils.compat import uuid7
+
+from refundgql.commands.checks import Amount, Checks, is_uuid
+from refundgql.commands.filing import file_new
+from refundgql.commands.idempotency import Made, once
+from refundgql.commands.results import WithdrawalResult
+from refundgql.commands.settle import settle_postings
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
+from refundgql.domain.withdrawals import change_status, withdrawal_refusals
+from refundgql.storage.ledger import post
+from refundgql.storage.withdrawals import load_withdrawal_funds, lock_withdrawal, update_withdrawal
+
+_OWNERS = frozenset({Role.PRO, Role.CLIENT, Role.EXPERT})
+"""Roles that have a balance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestWithdrawal:
+    """Send money of one's balance to one's payment method."""
+
+    amount: Amount
+    idempotency_key: str
+
+
+async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWithdrawal) -> WithdrawalResult:
+    """Take contract money off the balance and on its way (D10).
+
+    Refuses: FORBIDDEN, INVALID_INPUT; FUNDS_INSUFFICIENT while an approved refund waits for this balance (D13);
+    BALANCE_INSUFFICIENT, citing L17 where lead credit would have covered it.
+    """
+    withdrawal_id = str(uuid7())
+
+    async def work(unit: Unit) -> Made:
+        if not viewer.roles & _OWNERS:
+            message = "Only professionals, clients and experts have a balance to withdraw from."
+            raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
+        checks = Checks()
+        amount = checks.money(given.amount)
+        checks.key(given.idempotency_key)
+        checks.raise_if_any()
+        assert amount is not None  # noqa: S101 - the checks refused everything else
+        funds = await load_withdrawal_funds(unit.tx, viewer.account_id, amount.currency)
+        if refusals := withdrawal_refusals(amount, funds):
+            raise Refused(*refusals)
+        await file_new(unit, viewer.account_id, amount, withdrawal_id=withdrawal_id)
+        unit.ring_people([viewer.account_id])
+        return {"withdrawal_id": withdrawal_id}
+
+    made, replayed = await once(uow, viewer, "request_withdrawal", given, work)
+    return WithdrawalResult(made["withdrawal_id"], replayed)
+
+
+async def change_withdrawal(
+    unit: Unit, withdrawal_id: str, target: WithdrawalStatus, failure_reason: str | None = None
+) -> bool:
+    """Take a withdrawal one step further within an open transaction, and tell whether that changed anything.
+
+    Refuses: NOT_FOUND; TRANSITION_NOT_ALLOWED for a step that its machine does not have.
+    """
+    withdrawal = await lock_withdrawal(unit.tx, withdrawal_id) if is_uuid(withdrawal_id) else None
+    if withdrawal is None:
+        raise Refused(not_found("withdrawal", "id"))
+    if withdrawal.status is target:
+        return False
+    at = unit.now()
+    changed, postings = change_status(withdrawal, target, at, failure_reason)
+    await update_withdrawal(unit.tx, changed)
+    await post(unit.tx, postings, at)
+    if changed.refund_case_id is not None:
+        await _record_on_case(unit, changed.refund_case_id)
+    unit.ring_people([changed.account_id])
+    await settle_postings(unit, postings)
+    return True
+
+
+async def _record_on_case(unit: Unit, case_id: str) -> None:
+    raise NotImplementedError
