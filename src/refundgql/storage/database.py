@@ -114,9 +114,12 @@ class Database(abc.ABC):
 
             return await SqliteDatabase.connect(url, limits)
         if scheme in {"postgres", "postgresql"}:
+            from refundgql.storage.events import align_stream
             from refundgql.storage.postgres_client import PostgresDatabase
 
-            return await PostgresDatabase.connect(url, limits)
+            database = await PostgresDatabase.connect(url, limits)
+            await align_stream(database)
+            return database
         raise ValueError(f"{scheme}: is not a database: give a URL that starts with sqlite:/// or postgres://.")
 
     @abc.abstractmethod
