@@ -432,7 +432,7 @@ async def test_mutation_is_finished_when_its_client_leaves(serve: MakeDesk) -> N
 
 async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> None:
     """A reader that stops reading is cut off with 1013; what it holds up is bounded and others hear all."""
-    desk = serve(socket_stall_seconds=0.5)
+    desk = serve(stall_seconds=0.5)
     query = "subscription { counts(to: 2000, size: 20000) { number text } }"
     async with (
         connect(f"ws://127.0.0.1:{desk.port}/graphql", subprotocols=PROTOCOL, compression=None, max_queue=1) as slow,

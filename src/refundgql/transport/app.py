@@ -29,7 +29,7 @@ from refundgql.transport.operations import Engine, MakeContext, Operations
 from refundgql.transport.outbox import STALL_SECONDS
 from refundgql.transport.presence import LoadViewers, Presence, one_by_one
 from refundgql.transport.rate import RequestRate
-from refundgql.transport.sse import EventStreams
+from refundgql.transport.sse import KEEP_ALIVE_SECONDS, EventStreams
 from refundgql.transport.tokens import TokenVerifier
 from refundgql.transport.ws import SocketEndpoint
 
@@ -53,7 +53,8 @@ class Transport:
     load_viewers: LoadViewers | None = None
     demo_people: DemoPeople | None = None
     # How long a subscriber may take nothing before it is cut off.
-    socket_stall_seconds: float = STALL_SECONDS
+    stall_seconds: float = STALL_SECONDS
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
     extra_routes: tuple[BaseRoute, ...] = ()
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
@@ -69,7 +70,13 @@ def build_app(transport: Transport) -> Starlette:
         transport.load_viewers or one_by_one(transport.load_viewer),
         max_per_account=limits.max_sockets_per_account,
     )
-    streams = EventStreams()
+    streams = EventStreams(
+        operations,
+        presence,
+        transport.metrics,
+        keep_alive_seconds=transport.keep_alive_seconds,
+        stall_seconds=transport.stall_seconds,
+    )
 
     def endpoint(*, always_stream: bool) -> OperationsEndpoint:
         return OperationsEndpoint(
@@ -106,7 +113,7 @@ def build_app(transport: Transport) -> Starlette:
         transport.metrics,
         limits,
         allowed_origins=transport.allowed_origins,
-        stall_seconds=transport.socket_stall_seconds,
+        stall_seconds=transport.stall_seconds,
     )
     app = Starlette(
         routes=[WebSocketRoute("/graphql", sockets), *_routes(transport)],

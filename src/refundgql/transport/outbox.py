@@ -19,6 +19,14 @@ MAX_WAITING_BYTES: Final = 512 * 1024
 STALL_SECONDS: Final = 10.0
 
 
+# A reader who is fast takes turns with everybody else after so many messages.
+_MESSAGES_A_TURN: Final = 32
+
+
+class ReaderGone(Exception):
+    """Nothing more can be sent: the reader left, or was cut off."""
+
+
 class Outbox:
     """The messages one socket has still to take; `cut_off` is called once when the bounds are passed."""
 
@@ -30,6 +38,7 @@ class Outbox:
         "_send",
         "_stall",
         "_stall_seconds",
+        "_turn",
         "_waiting",
         "_waiting_bytes",
     )
@@ -44,6 +53,7 @@ class Outbox:
         self._moved: asyncio.Event | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._open = True
+        self._turn = 0
 
     def put(self, message: Message, size: int) -> None:
         """Send a message now, or after those that wait; cut the reader off when too many do."""
@@ -60,12 +70,20 @@ class Outbox:
             self._overflowed()
 
     async def put_and_wait(self, message: Message, size: int) -> None:
-        """Send a message and wait until the socket has taken all that waited: its reader sets the pace."""
+        """Send a message and wait until the socket has taken all that waited: its reader sets the pace.
+
+        Refuses: `ReaderGone` once nothing more can be sent.
+        """
         self.put(message, size)
         while self._pump is not None and self._open:
             if self._moved is None:
                 self._moved = asyncio.Event()
             await self._moved.wait()
+        if not self._open:
+            raise ReaderGone
+        self._turn = (self._turn + 1) % _MESSAGES_A_TURN
+        if self._turn == 0:
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Drop what waits; nothing more is sent."""

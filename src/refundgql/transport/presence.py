@@ -103,7 +103,7 @@ class Presence:
                 log.warning("access could not be checked", exc_info=True)
 
     async def check(self) -> None:
-        """End every connection whose token has expired, whose account is gone or whose roles have changed."""
+        """End every connection whose token has expired, whose account is gone or has lost a role."""
         now = self._now()
         people: dict[str, list[Connection]] = {}
         for connection in self._all():
@@ -121,9 +121,9 @@ class Presence:
                 known = connection.caller.viewer
                 if viewer is None:
                     connection.end_access("The account has no access any more.")
-                elif known is not None and viewer.roles != known.roles:
-                    # What was opened with the old roles must be decided anew with the new ones.
-                    connection.end_access("The account's roles have changed.")
+                elif known is not None and known.roles - viewer.roles:
+                    # What was opened with a role must not outlive it.
+                    connection.end_access("The account has lost a role.")
 
     def _all(self) -> list[Connection]:
         return [connection for connections in self._by_key.values() for connection in connections]

@@ -13,11 +13,35 @@ from refundgql.transport.answers import errors_body
 
 # A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
 HEADER_SECONDS: Final = 10.0
-# What a reader has not taken by then is thrown away with the connection, or it would be held for ever.
-LINGER_SECONDS: Final = 10.0
+# A peer that takes nothing for this long is dropped with what it has not read, or both would be held for ever.
+BLOCKED_SECONDS: Final = 30.0
 
 
-class HttpProtocol(HttpToolsProtocol):
+class _DropsBlockedPeers:
+    """Abort a connection whose peer takes nothing; closing it would wait for the peer."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    _blocked: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Note when the peer stopped taking what it is sent."""
+        super().pause_writing()  # type: ignore[misc]
+        if self._blocked is None:
+            self._blocked = self.loop.call_later(BLOCKED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Forget it when the peer takes things again."""
+        super().resume_writing()  # type: ignore[misc]
+        self._forget_blocked()
+
+    def _forget_blocked(self) -> None:
+        if self._blocked is not None:
+            self._blocked.cancel()
+            self._blocked = None
+
+
+class HttpProtocol(_DropsBlockedPeers, HttpToolsProtocol):
     """HTTP connections whose headers must arrive in time and which do not outlive a reader that has stopped."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -38,8 +62,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._stop_expecting()
+        self._forget_blocked()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -62,7 +87,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
     """WebSockets whose close frame is always sent, behind whatever the reader has not taken yet."""
 
     async def send(self, message: Any) -> None:
@@ -71,8 +96,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
         await super().send(message)
 
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """Give the reader a last chance to take what is left, then drop the connection."""
-        super().on_task_complete(task)
-        if not self.disconnected:
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._forget_blocked()
+        super().connection_lost(exc)

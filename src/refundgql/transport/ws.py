@@ -18,7 +18,7 @@ from refundgql.transport.authentication import ANONYMOUS, Authentication, Caller
 from refundgql.transport.exchange import Exchange, address_of, new_request_id
 from refundgql.transport.observability import Metrics, log_access
 from refundgql.transport.operations import OperationRefused, Operations
-from refundgql.transport.outbox import Outbox
+from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.ws_messages import (
@@ -247,6 +247,8 @@ class Session:
                 self.end_access(refused.message)
             entry = error_entry(refused.code, refused.message)
             self._finish(message.id, operation, error_message(message.id, [entry]))
+        except ReaderGone:
+            status = 499
         except Exception as fault:
             exchange.code, status = "INTERNAL_SERVER_ERROR", 500
             entry = self._endpoint.operations.masked(fault)
