@@ -275,8 +275,16 @@ class _Reader:
         below = self._selection_set(selection_set, named) if selection_set else _NOTHING
         cost = _Cost()
         if not introspects and definition is not None and is_composite_type(named):
-            cost.constant = 0 if name in _PAGE_WRAPPERS else 1
-            cost.add(self._factor(field, definition), below.cost)
+            factor = self._factor(field, definition)
+            if "ids" in definition.args:
+                # A list by ids: each of its objects is one, with what is asked of it.
+                each = _Cost()
+                each.constant = 1
+                each.add(_ONCE, below.cost)
+                cost.add(factor, each)
+            else:
+                cost.constant = 0 if name in _PAGE_WRAPPERS else 1
+                cost.add(factor, below.cost)
         return _Tally(below.depth + 1, below.fields + 1, below.aliases + aliased, cost)
 
     def _factor(self, field: FieldNode, definition: GraphQLField) -> _Factor:
