@@ -92,6 +92,16 @@ class SqliteWriterTransaction(SqliteTransactionWrapper):
             await self._connection.rollback()
         await self._connection.execute_fetchall("BEGIN IMMEDIATE")
 
+    async def execute_script(self, query: str) -> None:
+        """Run statements one by one: the driver's own script would commit the transaction first."""
+        pending = ""
+        for part in query.split(";"):
+            pending += part + ";"
+            if sqlite3.complete_statement(pending):
+                if pending.strip(" \n;"):
+                    await self._connection.execute_fetchall(pending)
+                pending = ""
+
     async def commit(self) -> None:
         """Commit; a commit that fails is rolled back, or the next transaction would commit it."""
         try:
