@@ -45,9 +45,8 @@ class DocumentMaker:
         for name, (type_, value) in self.variables.items():
             default = self.random.choice(["", " = true"]) if type_ == "Boolean!" else ""
             declared.append(f"${name}: {type_}{default}")
-            if not default or self.random.random() < 0.7:
-                if value is not Ellipsis:
-                    values[name] = value
+            if (not default or self.random.random() < 0.7) and value is not Ellipsis:
+                values[name] = value
         head = f"({', '.join(declared)})" if declared else ""
         return f"{operation} Q{head} {body}\n" + "\n".join(self.fragments), values
 

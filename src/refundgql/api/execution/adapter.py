@@ -111,7 +111,7 @@ class LevelBatches:
             rows = [row for row, _ in waiting]
             try:
                 level_info = LevelInfo(info.context, self._selection(info))
-                values = function(rows, level_info, **convert(given))
+                values: Any = function(rows, level_info, **convert(given))
                 if inspect.iscoroutinefunction(function):
                     values = await values
                 values = same_length(values, rows, function)

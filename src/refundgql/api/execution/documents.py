@@ -53,7 +53,7 @@ class Measure(Protocol):
 class Checked:
     """What a limits hook found: errors that refuse the document, and what to know when it is executed.
 
-    extensions: joins every answer. measures: by operation name; the engine asks one before each execution.
+    extensions: joins every answer. measures: by operation name; for whoever asks `Prepared.measure` before executing.
     """
 
     errors: Sequence[GraphQLError] = ()

@@ -4,7 +4,7 @@ It must not know HTTP or WebSocket, and it decides nothing about who may see wha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import strawberry
@@ -14,7 +14,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from refundgql.api.execution import reference
 from refundgql.api.execution.adapter import adapt
 from refundgql.api.execution.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
-from refundgql.api.execution.errors import ApiError, ErrorCode
+from refundgql.api.execution.errors import ErrorCode
 from refundgql.api.execution.plan import Run
 from refundgql.api.execution.plans import Plans
 from refundgql.api.execution.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
@@ -95,16 +95,21 @@ class GraphQLEngine:
         return await self._answer(prepared, coerced, context, None)
 
     async def subscribe(
-        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any
+        self,
+        prepared: Prepared,
+        variables: dict[str, Any] | None,
+        context: Any,
+        renew: Callable[[], Any] | None = None,
     ) -> AsyncIterator[Response] | Response:
         """Open a subscription: answers one by one, or `{"errors": ...}` when refused before it began.
 
+        renew: gives the context of each event, when it must not be that of the subscription.
         An answer without `data` is the last one: the source of events itself failed.
         """
         rows = await self.open(prepared, variables, context)
         if isinstance(rows, dict):
             return rows
-        return self._answers(prepared, variables, context, rows)
+        return self._answers(prepared, variables, renew or (lambda: context), rows)
 
     async def open(
         self, prepared: Prepared, variables: dict[str, Any] | None, context: Any
@@ -140,11 +145,15 @@ class GraphQLEngine:
         return await self._answer(prepared, coerced, context, row)
 
     async def _answers(
-        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any, rows: AsyncIterator[Any]
+        self,
+        prepared: Prepared,
+        variables: dict[str, Any] | None,
+        context: Callable[[], Any],
+        rows: AsyncIterator[Any],
     ) -> AsyncIterator[Response]:
         try:
             async for row in rows:
-                yield await self.encode_event(prepared, variables, context, row)
+                yield await self.encode_event(prepared, variables, context(), row)
         except Exception as error:
             yield {"errors": [self._format.describe_one(GraphQLError(str(error), original_error=error))]}
         finally:
@@ -177,11 +186,6 @@ class GraphQLEngine:
         return reference.executor_for(self._core, prepared, variables, context, root, self._hide_suggestions)
 
     def _coerce(self, prepared: Prepared, variables: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
-        if prepared.measure is not None:
-            try:
-                prepared.measure.check_cost(variables)
-            except ApiError as refused:
-                return [GraphQLError(refused.message, extensions=refused.extensions)]
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES

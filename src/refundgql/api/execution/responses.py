@@ -42,10 +42,14 @@ class ErrorFormat:
     def describe(self, errors: Sequence[GraphQLError], data: Any) -> list[dict[str, Any]]:
         """Describe an execution's errors in the order of the response, the first `max_errors` of them."""
         shown = one_for_each_null(in_response_order(errors, data), data)
-        return [self.describe_one(error) for error in shown[: self._max_errors]]
+        faults: dict[int, str] = {}
+        return [self.describe_one(error, faults) for error in shown[: self._max_errors]]
 
-    def describe_one(self, error: GraphQLError) -> dict[str, Any]:
-        """Describe one error: an `ApiError` and a bad argument as they are, anything else masked."""
+    def describe_one(self, error: GraphQLError, faults: dict[int, str] | None = None) -> dict[str, Any]:
+        """Describe one error: an `ApiError` and a bad argument as they are, anything else masked.
+
+        faults: ids given in this answer, so that one exception at many positions is reported once.
+        """
         cause, located = _cause(error)
         if self._translate is not None and not isinstance(cause, ApiError):
             cause = self._translate(cause) or cause
@@ -55,8 +59,11 @@ class ErrorFormat:
             isinstance(cause, GraphQLError) and located and not isinstance(located[0], FieldNode)
         ):  # graphql-core points argument errors at the argument's value, all others at the field
             return _entry(error, {"code": str(ErrorCode.BAD_USER_INPUT)})
-        fault_id = str(uuid.uuid4())
-        self._on_fault(cause, fault_id)
+        faults = {} if faults is None else faults
+        fault_id = faults.get(id(cause), "")
+        if not fault_id:
+            fault_id = faults[id(cause)] = str(uuid.uuid4())
+            self._on_fault(cause, fault_id)
         return _entry(error, {"code": str(ErrorCode.INTERNAL_SERVER_ERROR), "id": fault_id}, message=MASKED)
 
 
