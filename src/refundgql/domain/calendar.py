@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A window that would end after the calendar does ends with it, instead of failing on dates near the year 9999.
+_LAST_ORDINAL = date.max.toordinal()
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?[Zz]", re.ASCII).fullmatch
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
@@ -64,7 +66,8 @@ def day_number(start_at: datetime, at: datetime) -> int:
 
 def window_end_at(start_at: datetime, window_days: int) -> datetime:
     """Return the exclusive closing instant of a window of whole UTC days: 00:00 of start date + days + 1 (D1)."""
-    return midnight(start_at.astimezone(UTC).date() + timedelta(days=window_days + 1))
+    ordinal = start_at.astimezone(UTC).toordinal() + window_days + 1
+    return midnight(date.fromordinal(min(ordinal, _LAST_ORDINAL)))
 
 
 def midnight(day: date) -> datetime:

@@ -72,9 +72,7 @@ class Case:
     deadline_at: datetime | None = None  # the next deadline the queue sorts by
     overdue: bool = False
     whose_move: WhoseMove = WhoseMove.NOBODY
-    final_decision: bool = (
-        False  # declined for good: by support, by issue(NONE), or by a later request (D12, D14)
-    )
+    final_decision: bool = False  # declined for good: by support, by issue(NONE), or by a later request (D12, D14)
     support_decided: bool = False  # the standing decision is support's (D13)
     second_look_used: bool = False
     assignee_id: str | None = None
@@ -98,6 +96,7 @@ class PaymentFacts:
     open_case_kind: RefundCaseKind | None = None
     requests_made: int = 0  # cases opened by REQUEST; issued ones count for nothing (D14)
     latest_case_id: str | None = None  # the most recently opened case that was not cancelled, of any kind
+    support_declined_kinds: frozenset[RefundCaseKind] = frozenset()  # kinds that support declined here for good (D12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +191,10 @@ class Facts:
     week: WeekFacts | None = None
     milestone: MilestoneFacts | None = None
     case: Case | None = None
-    open_case: Case | None = (
-        None  # the payment's open case when it is not `case` (to be superseded, or to refuse)
-    )
+    open_case: Case | None = None  # the payment's open case when it is not `case` (to be superseded, or to refuse)
     previous_declined: Case | None = (
-        None  # the payment's latest DECLINED, not final, INVOICE or ESCROW case (D14)
+        None  # the payment's latest DECLINED, not final, case; a new request makes it final (D14)
     )
     funds: FundsFacts = FundsFacts()
+    withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)
+    withdrawal_expected_until: datetime | None = None

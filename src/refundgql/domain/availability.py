@@ -1,0 +1,144 @@
+"""What a viewer can do and what stands in the way, by the same rule objects that guard the acts themselves.
+
+It must not build or run a machine: it walks the table, so that a page of a hundred cases costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from refundgql.domain.decisions import Act, Availability
+from refundgql.domain.facts import Case, Facts
+from refundgql.domain.machines.judge import blockers, with_true_alternatives
+from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, ROWS, row_for
+from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refusal
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import Who
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import (
+    MilestoneStatus,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+)
+
+
+def kind_for(action: RefundActionName, facts: Facts, kind: RefundCaseKind | None = None) -> RefundCaseKind:
+    """Return the kind of case that an opening act makes of a payment.
+
+    What an expert issues is told by the money itself: escrow while the milestone is not released, an invoice's
+    otherwise. A request is of the kind it names; without one, of the kind that the payment allows now.
+    """
+    if facts.lead is not None:
+        return RefundCaseKind.LEAD
+    if action is RefundActionName.OPEN_TIMESHEET_DISPUTE:
+        return RefundCaseKind.TIMESHEET
+    if kind is not None and action is not RefundActionName.ISSUE:
+        return kind
+    milestone = facts.milestone
+    unreleased = milestone is not None and milestone.status is not MilestoneStatus.RELEASED
+    return RefundCaseKind.ESCROW if unreleased else RefundCaseKind.INVOICE
+
+
+def available_actions(facts: Facts, viewer: Viewer, at: datetime, policy: Policy) -> tuple[Availability, ...]:
+    """Return every act on a case that a person can do, open to the viewer or with what stands in the way."""
+    case = facts.case
+    if case is None:
+        raise ValueError("these facts hold no case: ask for the subject's availability")
+    act = Act(action=RefundActionName.SEND_MESSAGE, at=at, viewer=viewer)
+    answers = []
+    for action in PERSON_ACTIONS[case.kind]:
+        it = Situation(act, facts, policy, case.kind, action, case, asking=True)
+        answers.append((it, blockers(it)))
+    enabled = {it.action: not found for it, found in answers}
+    elsewhere = open_alternatives(answers[0][0])
+
+    def is_open(action: RefundActionName) -> bool:
+        known = enabled.get(action)
+        return known if known is not None else elsewhere(action)
+
+    return tuple(_availability(it, found, is_open) for it, found in answers)
+
+
+def subject_availability(
+    action: RefundActionName,
+    facts: Facts,
+    viewer: Viewer,
+    at: datetime,
+    policy: Policy,
+    *,
+    kind: RefundCaseKind | None = None,
+) -> Availability:
+    """Return whether the viewer can open a case on a payment: REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE.
+
+    Name the kind where a payment can be asked about in two ways: INVOICE for an invoice, ESCROW for a milestone.
+    """
+    act = Act(action=action, at=at, viewer=viewer)
+    it = Situation(act, facts, policy, kind_for(action, facts, kind), action, None, asking=True)
+    return _availability(it, blockers(it), open_alternatives(it))
+
+
+def is_final(facts: Facts, at: datetime, policy: Policy) -> bool:
+    """Tell whether nothing can move the case any more: a final state, or a decline without a way out."""
+    case = facts.case
+    if case is None:
+        raise ValueError("these facts hold no case")
+    if case.state in (RefundCaseState.CREDITED, RefundCaseState.CANCELLED):
+        return True
+    return case.state is RefundCaseState.DECLINED and not has_way_out(case, facts, at, policy)
+
+
+def has_way_out(case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
+    """Tell whether some transition out of the case's state is open to anybody by the rules, now or after a wait."""
+    for row in ROWS[case.kind]:
+        if row.is_remark or row.from_state is not case.state:
+            continue
+        action = RefundActionName(row.action)
+        act = Act(action=action, at=at)
+        it = Situation(act, facts, policy, case.kind, action, case, asking=True)
+        if all(rule.passes_by_itself or rule.check(it) is None for rule in row.guards.facts_rules):
+            return True
+    return False
+
+
+def open_alternatives(it: Situation) -> Callable[[RefundActionName], bool]:
+    """Return a function that tells whether another act is open to the same viewer on the same payment."""
+    known: dict[RefundActionName, bool] = {}
+
+    def is_open(action: RefundActionName) -> bool:
+        if action not in known:
+            known[action] = _is_open(it, action)
+        return known[action]
+
+    return is_open
+
+
+def _is_open(it: Situation, action: RefundActionName) -> bool:
+    """Tell whether an act is open, on the payment for opening acts, on its case for others."""
+    facts = it.facts
+    act = Act(action=action, at=it.at, viewer=it.viewer)
+    if action in OPENING:
+        kind = kind_for(action, facts)
+        if action.value not in ACTION_ROWS[kind] or (kind is RefundCaseKind.TIMESHEET and facts.week is None):
+            return False
+        return not blockers(Situation(act, facts, it.policy, kind, action, None, asking=True))
+    case = it.case or facts.open_case or facts.previous_declined
+    if case is None or action not in PERSON_ACTIONS[case.kind]:
+        return False
+    return not blockers(Situation(act, replace(facts, case=case), it.policy, case.kind, action, case, asking=True))
+
+
+def _availability(it: Situation, found: list[Refusal], is_open: Callable[[RefundActionName], bool]) -> Availability:
+    row = row_for(it)
+    if row is None or (found and Who.SYSTEM in row.guards.by):
+        return Availability(name=it.action, blockers=with_true_alternatives(found, is_open))
+    window = row.guards.window(it)
+    return Availability(
+        name=it.action,
+        blockers=with_true_alternatives(found, is_open),
+        available_from=window.opens_at,
+        available_until=window.closes_at,
+    )

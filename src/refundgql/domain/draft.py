@@ -1,0 +1,101 @@
+"""A decision while it is being made: events, postings and sums are added until nothing more follows.
+
+It must not decide what follows: cases.py adds, and freezes the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from refundgql.domain.deadlines import due_clocks
+from refundgql.domain.decisions import Decision, Event, Posting
+from refundgql.domain.facts import Case, Facts
+from refundgql.domain.money import Money
+from refundgql.domain.policy import Policy
+from refundgql.domain.review_hiding import reviews_hidden
+from refundgql.domain.vocabulary import SYSTEM_ROLE, RefundCaseState
+
+
+@dataclass(slots=True)
+class Draft:
+    """Everything one act changes, so far."""
+
+    facts: Facts
+    policy: Policy
+    at: datetime
+    earlier_cases: list[Case] = field(default_factory=list)
+    case: Case | None = None
+    events: list[Event] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
+    refunded_delta_minor: int = 0
+    reserved_delta_minor: int = 0
+    milestone_returned: bool = False
+    milestone_refunded_again: bool = False
+    week_released: bool = False
+    customer_reported: bool = False
+    withdrawal_requested: bool = False
+
+    def record(
+        self,
+        name: str,
+        case: Case,
+        from_state: RefundCaseState | None,
+        *,
+        actor_id: str | None = None,
+        actor_role: str = SYSTEM_ROLE,
+        amount_minor: int | None = None,
+        note: str | None = None,
+        internal_note: str | None = None,
+        rule: str | None = None,
+        saw: tuple[tuple[str, str], ...] = (),
+    ) -> Case:
+        """Add an event that leaves the case as given, and return the case at its next version."""
+        case = replace(case, version=case.version + 1, updated_at=self.at)
+        self.events.append(
+            Event(
+                name=name,
+                sequence=case.version,
+                at=self.at,
+                actor_id=actor_id,
+                actor_role=actor_role,
+                from_state=from_state,
+                to_state=case.state,
+                amount=Money(amount_minor, case.currency) if amount_minor is not None else None,
+                note=note,
+                internal_note=internal_note,
+                rule=rule,
+                facts=(*saw, ("policyVersion", self.policy.version)),
+                case_after=case,
+            )
+        )
+        return case
+
+    def decision(self) -> Decision:
+        """Freeze what was drafted, with the timers and the review flag that follow from it."""
+        if self.case is None:
+            raise ValueError("a decision needs the case that was acted on")
+        cases = (*self.earlier_cases, self.case)
+        return Decision(
+            cases=cases,
+            events=tuple(self.events),
+            postings=tuple(self.postings),
+            payment_refunded_delta_minor=self.refunded_delta_minor,
+            payment_reserved_delta_minor=self.reserved_delta_minor,
+            clocks=due_clocks(self.case, self.facts, self.policy),
+            milestone_returned=self.milestone_returned,
+            milestone_refunded_again=self.milestone_refunded_again,
+            week_released=self.week_released,
+            reviews_hidden=self._reviews_hidden(),
+            customer_reported=self.customer_reported,
+            withdrawal_requested=self.withdrawal_requested,
+        )
+
+    def _reviews_hidden(self) -> bool | None:
+        """Return whether reviews are hidden now; None when that is as it was (C21)."""
+        contract = self.facts.contract
+        if contract is None or self.refunded_delta_minor == 0:
+            return None
+        refunded = contract.refunded_minor + self.refunded_delta_minor
+        hidden = reviews_hidden(contract.paid_minor, refunded, contract.currency, self.policy)
+        return hidden if hidden is not contract.reviews_hidden else None

@@ -1,0 +1,55 @@
+"""What the four case machines share: strict settings, the engine, the rows that every case has.
+
+It must not declare states: each machine has its own, so that reading a class is reading its table.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from statemachine import StateChart
+
+from refundgql.domain.machines.engine import OneStepEngine
+from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import Who
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+
+NOTHING = "NOTHING"
+"""The state before there is a case; clients see it as no state at all."""
+
+PARTIES = (Who.PRO, Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+UNDECIDED = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+EVERY_STATE = tuple(RefundCaseState)
+
+
+class CaseMachine(StateChart[Any]):
+    """A refund case of one kind: transitions move it, remarks are recorded on it.
+
+    The settings are written out although some are defaults: each decides whether a wrong act is noticed.
+    """
+
+    allow_event_without_transition = False  # an event that is not allowed raises
+    catch_errors_as_events = False  # an error in a guard propagates
+    atomic_configuration_update = True  # the state changes whole or not at all
+    enable_self_transition_entries = False
+
+    kind: ClassVar[RefundCaseKind]
+
+    add_evidence = Remark(*EVERY_STATE, guards=guarded(*PARTIES, cites="L16"))
+    send_message = Remark(*EVERY_STATE, guards=guarded(*PARTIES))
+    assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
+    withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
+    target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))
+
+    def _get_engine(self) -> OneStepEngine:
+        return OneStepEngine(self)
+
+    def step(self, state: RefundCaseState | None, event: str, situation: Situation) -> RefundCaseState:
+        """Return the state that an event leads to from a state; nothing of the call is kept.
+
+        Refuses: Refused by the row's guards; TransitionNotAllowed where no row starts in the state.
+        """
+        self.current_state_value = NOTHING if state is None else state.value
+        self.send(event, situation=situation)
+        return RefundCaseState(self.current_state_value)

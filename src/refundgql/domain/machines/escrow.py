@@ -1,0 +1,101 @@
+"""The machine of an escrow refund: a funded milestone's money while it has not been released.
+
+It must not hold conditions of its own: rules are named objects from the rules package.
+"""
+
+from __future__ import annotations
+
+from statemachine import State
+
+from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.invoice import refunds_nothing
+from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.rules.amounts import (
+    ApprovalCap,
+    ConsentCap,
+    FundsThere,
+    IssueCap,
+    MoneyStillThere,
+    RequestCap,
+    SupportApprovalCap,
+)
+from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
+from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft, SupportNotFinal
+from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotReversed
+from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.windows import AnswerInTime, HandOverDue
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+
+_ASKED = (
+    ContractReason(),
+    AmountGiven(),
+    MilestoneInEscrow(),
+    NoOpenCase(),
+    RequestsLeft(),
+    SupportNotFinal(),
+    RequestCap(),
+)
+_ISSUED = (IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap())
+_MESSAGE = TextGiven("message", "a message that tells the client why")
+_EXPLANATION = TextGiven("explanation", "an explanation for support")
+_DECIDER = (NotOwnCase(), NotOwnFiling())
+_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, MilestoneInEscrow(), SupportApprovalCap()))
+_DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE))
+_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), NoOpenCase()))
+_CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
+
+
+class EscrowMachine(CaseMachine):
+    """ESCROW: a funded, unreleased milestone."""
+
+    kind = RefundCaseKind.ESCROW
+
+    nothing = State(NOTHING, value=NOTHING, initial=True)
+    requested = State(value=RefundCaseState.REQUESTED.value)
+    approved = State(value=RefundCaseState.APPROVED.value)
+    declined = State(value=RefundCaseState.DECLINED.value)
+    escalated = State(value=RefundCaseState.ESCALATED.value)
+    disputed = State(value=RefundCaseState.DISPUTED.value)
+    credited = State(value=RefundCaseState.CREDITED.value, final=True)
+    cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
+
+    request = nothing.to(requested, validators=guarded(Who.CLIENT, cites="C30", rules=_ASKED))
+    issue = nothing.to(
+        approved, unless=refunds_nothing, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
+    ) | nothing.to(declined, cond=refunds_nothing, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
+    approve = (
+        requested.to(approved, validators=guarded(Who.EXPERT, cites="C12", rules=(MilestoneInEscrow(), ApprovalCap())))
+        | escalated.to(approved, validators=_BY_SUPPORT)
+        | disputed.to(approved, validators=_BY_SUPPORT)
+    )
+    decline = (
+        requested.to(declined, validators=guarded(Who.EXPERT, cites="C12", rules=(_MESSAGE, AnswerInTime())))
+        | escalated.to(declined, validators=_DECLINED_BY_SUPPORT)
+        | disputed.to(declined, validators=_DECLINED_BY_SUPPORT)
+    )
+    hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites="D8", rules=(HandOverDue(),)))
+    dispute = (
+        requested.to(disputed, validators=_DISPUTED)
+        | declined.to(disputed, validators=_DISPUTED)
+        | escalated.to(disputed, validators=_DISPUTED)
+    )
+    credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "D11"), rules=(FundsThere(),)))
+    cancel = (
+        requested.to(cancelled, validators=_CANCELLED)
+        | escalated.to(cancelled, validators=_CANCELLED)
+        | disputed.to(cancelled, validators=_CANCELLED)
+    )
+
+    consent = Remark(
+        RefundCaseState.ESCALATED,
+        RefundCaseState.DISPUTED,
+        guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())),
+    )
+    reverse = Remark(
+        RefundCaseState.CREDITED,
+        guards=guarded(
+            Who.ADMIN,
+            cites="D16",
+            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+        ),
+    )

@@ -1,0 +1,89 @@
+"""The order in which reasons are given, for an act that is tried and for one that is only asked about.
+
+It must not change a case: it names the row and the state it leads to, or says why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from statemachine.exceptions import TransitionNotAllowed
+
+from refundgql.domain.machines import machine_of
+from refundgql.domain.machines.row import version_conflict
+from refundgql.domain.machines.table import ACTION_ROWS, TABLE, Row, row_for
+from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import not_yours, part_of
+from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+
+_WAYS_ON = (
+    RefundActionName.APPROVE,
+    RefundActionName.DECLINE,
+    RefundActionName.ESCALATE,
+    RefundActionName.DISPUTE,
+    RefundActionName.CONSENT,
+    RefundActionName.CANCEL,
+    RefundActionName.REVERSE,
+    RefundActionName.REQUEST,
+)
+
+
+def judge(it: Situation) -> Row:
+    """Run the act through its machine and return the row it took.
+
+    Refuses: every reason of the first group that refuses.
+    """
+    state, action = it.state, it.action.value
+    remarks = TABLE[it.kind].get((action, state))
+    if remarks is not None and remarks[0].is_remark:
+        remarks[0].guards.validate(it)
+        return remarks[0]
+    try:
+        to_state = machine_of(it.kind).step(state, action.lower(), it)
+    except TransitionNotAllowed:
+        raise Refused(*not_allowed(it)) from None
+    return next(row for row in TABLE[it.kind][action, state] if row.to_state is to_state)
+
+
+def blockers(it: Situation) -> list[Refusal]:
+    """Return what stands in the way of an act, in the same order and by the same rules, without performing it."""
+    row = row_for(it)
+    return row.guards.refusals(it) if row is not None else not_allowed(it)
+
+
+def not_allowed(it: Situation) -> list[Refusal]:
+    """Return why an act without a row for the state is refused: whose act it is comes before the state."""
+    rows = ACTION_ROWS[it.kind].get(it.action.value, ())
+    mine = next((row for row in rows if part_of(row.guards.by, it.viewer, it.facts) is not None), None)
+    if rows and mine is None:
+        cites = rows[0].guards.cites
+        by = tuple(dict.fromkeys(who for row in rows for who in row.guards.by))
+        return [not_yours(by, cites[0] if cites else None)]
+    before = mine.guards.before_state(it) if mine is not None else version_conflict(it)
+    if before:
+        return before
+    case = it.case
+    where = f"in state {case.state.value}" if case is not None else "without a case"
+    return [
+        ConflictRefusal(
+            code=RefusalCode.TRANSITION_NOT_ALLOWED,
+            message=f"{it.action.value} is not possible {where}: look at what the case allows now.",
+            alternatives=_WAYS_ON,
+            current_state=case.state if case is not None else None,
+            current_version=case.version if case is not None else None,
+        )
+    ]
+
+
+def with_true_alternatives(
+    refusals: Iterable[Refusal], is_open: Callable[[RefundActionName], bool]
+) -> tuple[Refusal, ...]:
+    """Return the refusals with only those alternatives that are open to the viewer now."""
+    return tuple(
+        replace(refusal, alternatives=tuple(action for action in refusal.alternatives if is_open(action)))
+        if refusal.alternatives
+        else refusal
+        for refusal in refusals
+    )

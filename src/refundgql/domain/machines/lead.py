@@ -1,0 +1,71 @@
+"""The machine of a lead's refund: asked by the professional, decided by support, once more at most.
+
+It must not hold conditions of its own: rules are named objects from the rules package.
+"""
+
+from __future__ import annotations
+
+from statemachine import State
+
+from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
+from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
+from refundgql.domain.rules.payments import OneCasePerLead, ReasonRefundable
+from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
+from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+
+_ASKED = (
+    LeadReason(),
+    LeadReasonDetail(),
+    ReasonExplained(),
+    FiledWithReason(),
+    ReasonRefundable(),
+    LeadWindow(),
+    OneCasePerLead(),
+)
+_MESSAGE = TextGiven("message", "a message that tells the professional why")
+_EXPLANATION = TextGiven("explanation", "an explanation of what the first look missed", "D6")
+_DECIDER = (NotOwnCase(), NotOwnFiling())
+_SECOND_DECIDER = (*_DECIDER, AnotherDecider())
+
+
+class LeadMachine(CaseMachine):
+    """LEAD: a charged lead's price."""
+
+    kind = RefundCaseKind.LEAD
+
+    nothing = State(NOTHING, value=NOTHING, initial=True)
+    requested = State(value=RefundCaseState.REQUESTED.value)
+    approved = State(value=RefundCaseState.APPROVED.value)
+    declined = State(value=RefundCaseState.DECLINED.value)
+    escalated = State(value=RefundCaseState.ESCALATED.value)
+    credited = State(value=RefundCaseState.CREDITED.value, final=True)
+    cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
+
+    request = nothing.to(requested, validators=guarded(Who.PRO, Who.SUPPORT, cites="L01", rules=_ASKED))
+    approve = requested.to(
+        approved, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, LeadApprovalCap()))
+    ) | escalated.to(approved, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, LeadApprovalCap())))
+    decline = requested.to(
+        declined, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, _MESSAGE))
+    ) | escalated.to(declined, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, _MESSAGE)))
+    escalate = declined.to(
+        escalated,
+        validators=guarded(Who.PRO, cites="D6", rules=(_EXPLANATION, SecondLookUnused(), SecondLookWindow())),
+    )
+    credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites="L18", rules=(FundsThere(),)))
+    cancel = requested.to(cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))) | escalated.to(
+        cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))
+    )
+
+    reverse = Remark(
+        RefundCaseState.CREDITED,
+        guards=guarded(
+            Who.ADMIN,
+            cites="D16",
+            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+        ),
+    )

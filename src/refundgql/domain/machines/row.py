@@ -1,0 +1,109 @@
+"""One row of a case machine's table: who may act, and the rules that guard it, in the order they are asked.
+
+It must not know a particular kind of case.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
+from refundgql.domain.rules.given import AmountPositive, SameCurrency, TextStorable
+from refundgql.domain.rules.situation import Group, Rule, Situation, Window
+from refundgql.domain.rules.who import Who, not_yours, part_of
+from refundgql.domain.vocabulary import RefundCaseState, RefusalCode
+
+_ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrency())
+
+
+class Guards:
+    """The guards of one row; as a machine's validator they raise what `refusals` returns."""
+
+    def __init__(self, by: tuple[Who, ...], cites: tuple[str, ...], rules: tuple[Rule, ...]) -> None:
+        """Sort the rules by the group they are asked in."""
+        self.by = by
+        self.cites = cites
+        self.rules = rules
+        self.who = _of_group(rules, Group.WHO)
+        self.given = _of_group(rules, Group.GIVEN) + _ON_EVERY_ROW
+        self.facts_rules = _of_group(rules, Group.RULE)
+        self._tellers = tuple(rule for rule in rules if type(rule).saw is not Rule.saw)
+        self._timed = tuple(rule for rule in rules if type(rule).window is not Rule.window)
+
+    def validate(self, situation: Situation) -> None:
+        """Raise every reason of the first group that refuses.
+
+        Refuses: what the row's rules say.
+        """
+        found = self.refusals(situation)
+        if found:
+            raise Refused(*found)
+
+    def refusals(self, it: Situation) -> list[Refusal]:
+        """Return every reason of the first group that refuses; none when the act may go on."""
+        return self.before_state(it) or _asked(self.facts_rules, it)
+
+    def before_state(self, it: Situation) -> list[Refusal]:
+        """Return the reasons that come before the state is looked at: who, what was given, which version."""
+        if part_of(self.by, it.act.viewer, it.facts) is None:
+            return [not_yours(self.by, self.cites[0] if self.cites else None)]
+        return _asked(self.who, it) or _asked(self.given, it) or version_conflict(it)
+
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return the facts that the rules looked at, for the event."""
+        return tuple(fact for rule in self._tellers for fact in rule.saw(it))
+
+    def window(self, it: Situation) -> Window:
+        """Return when the act is open, as far as that depends on the instant: all of the rules' windows at once."""
+        opens_at = closes_at = None
+        for rule in self._timed:
+            found = rule.window(it)
+            if found is None:
+                continue
+            if found.opens_at is not None and (opens_at is None or found.opens_at > opens_at):
+                opens_at = found.opens_at
+            if found.closes_at is not None and (closes_at is None or found.closes_at < closes_at):
+                closes_at = found.closes_at
+        return Window(opens_at, closes_at)
+
+    def __repr__(self) -> str:
+        """Show the row's parts and rules."""
+        return f"Guards({'/'.join(self.by)}: {', '.join(map(repr, self.rules))})"
+
+
+def guarded(*by: Who, cites: tuple[str, ...] | str = (), rules: tuple[Rule, ...] = ()) -> Any:
+    """Return a transition's validator: who may act, the rule numbers of the row itself, and its rules."""
+    return Guards(by, (cites,) if isinstance(cites, str) else cites, rules).validate
+
+
+class Remark:
+    """A row without transition: an act that is recorded as an event while the case is in one of these states."""
+
+    def __init__(self, *states: RefundCaseState, guards: Any) -> None:
+        """Keep the states and the guards that `guarded` made."""
+        self.states = states
+        self.guards: Guards = guards.__self__
+
+
+def version_conflict(it: Situation) -> list[Refusal]:
+    """Return a VERSION_CONFLICT when the case has moved on since the viewer looked at it."""
+    expected, case = it.act.expected_version, it.case
+    if expected is None or case is None or expected == case.version:
+        return []
+    return [
+        ConflictRefusal(
+            code=RefusalCode.VERSION_CONFLICT,
+            message=f"The case has moved on to version {case.version}: look at it again before acting.",
+            alternatives=(it.action,),
+            current_state=case.state,
+            current_version=case.version,
+        )
+    ]
+
+
+def _of_group(rules: tuple[Rule, ...], group: Group) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.group is group)
+
+
+def _asked(rules: tuple[Rule, ...], it: Situation) -> list[Refusal]:
+    return [refusal for rule in rules if (refusal := rule.check(it)) is not None]

@@ -1,0 +1,114 @@
+"""The transition table, read from the machine classes once: what availability and the printed workflow walk.
+
+It must not add or hide a row: what is not declared in a machine is not in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from statemachine.transition import Transition
+
+from refundgql.domain.machines import MACHINES
+from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.row import Guards, Remark
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import Who
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
+
+Condition = tuple[Callable[[Situation], bool], bool]
+"""A function of the situation and the answer that the row needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a kind's table; a remark's two states are the same."""
+
+    action: str
+    from_state: RefundCaseState | None
+    to_state: RefundCaseState
+    guards: Guards
+    conditions: tuple[Condition, ...] = ()
+    is_remark: bool = False
+
+    def applies(self, it: Situation) -> bool:
+        """Tell whether this row is the one, among those of the same action and state."""
+        return all(condition(it) is expected for condition, expected in self.conditions)
+
+
+def _case_state(value: object) -> RefundCaseState | None:
+    return None if value == NOTHING else RefundCaseState(str(value))
+
+
+def _row(transition: Transition, event: str) -> Row:
+    (validator,) = transition.validators
+    to_state = _case_state(transition.target.value if transition.target is not None else None)
+    if to_state is None:
+        raise TypeError(f"{transition} leads nowhere: a row needs a target")
+    return Row(
+        event.upper(),
+        _case_state(transition.source.value),
+        to_state,
+        validator.func.__self__,
+        tuple((spec.func, bool(spec.expected_value)) for spec in transition.cond),
+    )
+
+
+def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
+    for state in machine.states:
+        for transition in state.transitions:
+            for event in transition.events:
+                yield _row(transition, str(event))
+    for ancestor in machine.__mro__:
+        for name, value in vars(ancestor).items():
+            if isinstance(value, Remark):
+                for case_state in value.states:
+                    if case_state.value in machine.states_map:
+                        yield Row(name.upper(), case_state, case_state, value.guards, is_remark=True)
+
+
+ROWS: dict[RefundCaseKind, tuple[Row, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}
+"""Every row of every kind, transitions in the order of the states, then remarks."""
+
+
+def _by_act(rows: tuple[Row, ...]) -> dict[tuple[str, RefundCaseState | None], tuple[Row, ...]]:
+    keys = dict.fromkeys((row.action, row.from_state) for row in rows)
+    return {key: tuple(row for row in rows if (row.action, row.from_state) == key) for key in keys}
+
+
+def _by_action(rows: tuple[Row, ...]) -> dict[str, tuple[Row, ...]]:
+    return {action: tuple(row for row in rows if row.action == action) for action in {row.action for row in rows}}
+
+
+TABLE = {kind: _by_act(rows) for kind, rows in ROWS.items()}
+"""Rows by action and state; several only where conditions choose between them."""
+
+ACTION_ROWS = {kind: _by_action(rows) for kind, rows in ROWS.items()}
+"""Rows by action."""
+
+OPENING = frozenset({RefundActionName.REQUEST, RefundActionName.ISSUE, RefundActionName.OPEN_TIMESHEET_DISPUTE})
+"""The acts that open a case."""
+
+
+def _person_actions(rows: dict[str, tuple[Row, ...]]) -> tuple[RefundActionName, ...]:
+    return tuple(
+        action
+        for action in RefundActionName
+        if action not in OPENING
+        and any(who is not Who.SYSTEM for row in rows.get(action.value, ()) for who in row.guards.by)
+    )
+
+
+PERSON_ACTIONS = {kind: _person_actions(rows) for kind, rows in ACTION_ROWS.items()}
+"""The acts on an existing case that somebody who signs in can do, by kind."""
+
+
+def row_for(it: Situation) -> Row | None:
+    """Return the row that an act would take; None where no row of its kind starts in the state."""
+    rows = TABLE[it.kind].get((it.action.value, it.state))
+    if rows is None:
+        return None
+    if len(rows) == 1:
+        return rows[0]
+    return next((row for row in rows if row.applies(it)), None)

@@ -1,0 +1,71 @@
+"""The machine of a timesheet dispute: the prior billing week's hours, decided by support.
+
+It must not hold conditions of its own: rules are named objects from the rules package.
+"""
+
+from __future__ import annotations
+
+from statemachine import State
+
+from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.rules.amounts import ConsentCap, FundsThere, MoneyStillThere, RequestCap, SupportApprovalCap
+from refundgql.domain.rules.given import AmountGiven, TextGiven
+from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingCase, SupportNotFinal
+from refundgql.domain.rules.standing import NotReversed
+from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.windows import TimesheetCutOff
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+
+_OPENED = (
+    AmountGiven(),
+    TextGiven("explanation", "an explanation of which hours are wrong", "C25"),
+    TimesheetCutOff(),
+    InvoicePaid(),
+    HoursWorked(),
+    NoLastingCase(),
+    SupportNotFinal(),
+    RequestCap(),
+)
+_MESSAGE = TextGiven("message", "a message that tells the client why")
+_DECIDER = (NotOwnCase(), NotOwnFiling())
+
+
+class TimesheetMachine(CaseMachine):
+    """TIMESHEET: the hours of the prior billing week."""
+
+    # What support declines has no way out, yet DECLINED is no final state of the machine: it is final by rule (D12).
+    # So the library's checks against states without a way to a final one do not apply here.
+    validate_trap_states = False
+    validate_final_reachability = False
+
+    kind = RefundCaseKind.TIMESHEET
+
+    nothing = State(NOTHING, value=NOTHING, initial=True)
+    disputed = State(value=RefundCaseState.DISPUTED.value)
+    approved = State(value=RefundCaseState.APPROVED.value)
+    declined = State(value=RefundCaseState.DECLINED.value)
+    credited = State(value=RefundCaseState.CREDITED.value, final=True)
+    cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
+
+    open_timesheet_dispute = nothing.to(
+        disputed, validators=guarded(Who.CLIENT, cites=("C25", "C26", "C27"), rules=_OPENED)
+    )
+    approve = disputed.to(
+        approved, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, SupportApprovalCap()))
+    )
+    decline = disputed.to(declined, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE)))
+    credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
+    cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))
+
+    consent = Remark(
+        RefundCaseState.DISPUTED, guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap()))
+    )
+    reverse = Remark(
+        RefundCaseState.CREDITED,
+        guards=guarded(
+            Who.ADMIN,
+            cites="D16",
+            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+        ),
+    )

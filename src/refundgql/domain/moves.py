@@ -1,0 +1,110 @@
+"""What an act changes on an existing case, apart from money: one small function per act.
+
+It must not judge or post: the machine has let the act pass, settlement.py moves the money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from refundgql.domain.facts import Case
+from refundgql.domain.machines.table import Row
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import Who
+from refundgql.domain.vocabulary import (
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+    SettlementStatus,
+)
+
+Move = Callable[[Case, Situation, Row], Case]
+
+
+def moved(case: Case, it: Situation, row: Row) -> Case:
+    """Return the case after an act, in the row's state and with what the act itself says."""
+    move = _MOVES.get(it.action)
+    changed = replace(case, state=row.to_state) if row.to_state is not case.state else case
+    return move(changed, it, row) if move is not None else changed
+
+
+def amount_of(case: Case, action: RefundActionName) -> int | None:
+    """Return the amount that an act's event shows, in minor units, as the case stands after it."""
+    name = _AMOUNTS.get(action)
+    return getattr(case, name) if name is not None else None
+
+
+def _approved(case: Case, it: Situation, row: Row) -> Case:
+    """Approve the given amount, or what was asked for (D9)."""
+    asked = case.requested_minor if case.requested_minor is not None else case.consented_minor
+    approved = it.act.amount.minor if it.act.amount is not None else asked
+    return replace(_decided(case, it, row), approved_minor=approved, approved_at=it.at)
+
+
+def _declined(case: Case, it: Situation, row: Row) -> Case:
+    """Decline; support's answer to an escalation or a dispute is final (D12)."""
+    final = row.from_state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+    return replace(_decided(case, it, row), declined_at=it.at, final_decision=final)
+
+
+def _decided(case: Case, it: Situation, row: Row) -> Case:
+    actor_id = it.viewer.account_id if it.viewer is not None else None
+    first_look = case.kind is RefundCaseKind.LEAD and row.from_state is RefundCaseState.REQUESTED
+    return replace(
+        case,
+        decided_at=it.at,
+        decided_by_id=actor_id,
+        first_decided_by_id=actor_id if first_look else case.first_decided_by_id,
+        support_decided=Who.SUPPORT in row.guards.by,
+    )
+
+
+def _reopened(case: Case, it: Situation, row: Row) -> Case:
+    """Take a case to support; what the expert had approved stands as consent (C15, D13)."""
+    consented = case.approved_minor if row.from_state is RefundCaseState.APPROVED else case.consented_minor
+    return replace(
+        case,
+        escalated_at=it.at,
+        consented_minor=consented,
+        approved_minor=None,
+        approved_at=None,
+        decided_at=None,
+        decided_by_id=None,
+        support_decided=False,
+        settlement=SettlementStatus.NOT_DUE,
+        second_look_used=case.second_look_used or case.kind is RefundCaseKind.LEAD,
+    )
+
+
+def _consented(case: Case, it: Situation, _row: Row) -> Case:
+    return replace(case, consented_minor=it.act.amount.minor if it.act.amount is not None else None)
+
+
+def _assigned(case: Case, it: Situation, _row: Row) -> Case:
+    return replace(case, assignee_id=it.act.assignee_id)
+
+
+def _reversed(case: Case, it: Situation, _row: Row) -> Case:
+    return replace(case, reversed_at=it.at, settlement=SettlementStatus.REVERSED)
+
+
+_MOVES: dict[RefundActionName, Move] = {
+    RefundActionName.APPROVE: _approved,
+    RefundActionName.DECLINE: _declined,
+    RefundActionName.ESCALATE: _reopened,
+    RefundActionName.HAND_OVER: _reopened,
+    RefundActionName.DISPUTE: _reopened,
+    RefundActionName.CONSENT: _consented,
+    RefundActionName.ASSIGN: _assigned,
+    RefundActionName.REVERSE: _reversed,
+}
+
+_AMOUNTS = {
+    RefundActionName.REQUEST: "requested_minor",
+    RefundActionName.OPEN_TIMESHEET_DISPUTE: "requested_minor",
+    RefundActionName.ISSUE: "approved_minor",
+    RefundActionName.APPROVE: "approved_minor",
+    RefundActionName.CONSENT: "consented_minor",
+    RefundActionName.REVERSE: "credited_minor",
+}

@@ -1,0 +1,172 @@
+"""The policy: every number that a refund rule uses, as typed settings with their defaults.
+
+It must not decide anything: rules read these values, policy_rules.py puts them into words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from refundgql.domain.calendar import window_end_at
+from refundgql.domain.money import Money, MoneyError, format_minor
+
+if TYPE_CHECKING:
+    from refundgql.domain.policy_rules import PolicyRule
+
+MAXIMUM_DAYS = 3_660
+"""Ten years: a longer window is a typing mistake, and keeps dates far from the calendar's end."""
+
+
+class PolicyError(ValueError):
+    """A setting that cannot be policy; the message says which one and what to do."""
+
+
+def _default_thresholds() -> Mapping[str, int]:
+    return MappingProxyType({"USD": 2500})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The numbers of the refund rules; days are whole UTC calendar days (D1), amounts minor units."""
+
+    lead_window_days: int = 30  # L15
+    decision_target_hours: int = 48  # L14
+    second_look_window_days: int = 30  # D6
+    direct_window_days: int = 180  # C06, D7
+    support_window_days: int = 365  # C07, C24
+    respond_within_days: int = 7  # D8
+    timesheet_dispute_days: int = 5  # C25-C27
+    dispute_resolution_days: int = 30  # C31
+    funds_wait_days: int = 14  # D13
+    requests_per_payment: int = 3  # D14
+    review_window_days: int = 14  # C22
+    review_edits: int = 1  # C23
+    withdrawal_days_from: int = 3  # D10, business days
+    withdrawal_days_until: int = 5  # D10, business days
+    holidays: frozenset[date] = frozenset()  # D10, days that are no business days beside Saturday and Sunday
+    review_threshold_minor: Mapping[str, int] = field(
+        default_factory=_default_thresholds, hash=False
+    )  # C21, per currency
+    version: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Freeze the version, which is a text over all values: equal values, equal version."""
+        object.__setattr__(self, "review_threshold_minor", MappingProxyType(dict(self.review_threshold_minor)))
+        told = "\n".join(f"{name}={value}" for name, value in self.settings().items())
+        object.__setattr__(self, "version", f"rules-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
+
+    def settings(self) -> dict[str, str]:
+        """Return every setting as text, in the order of the fields."""
+        return {item.name: _as_text(getattr(self, item.name)) for item in fields(self) if item.init}
+
+    def rules(self) -> tuple[PolicyRule, ...]:
+        """Return every rule with its number, name, present value, text and origin."""
+        from refundgql.domain.policy_rules import policy_rules
+
+        return policy_rules(self)
+
+    def with_overrides(self, overrides: Mapping[str, object]) -> Policy:
+        """Return this policy with some settings replaced, each given as text or as its own type.
+
+        Refuses: PolicyError for an unknown setting, a value that is not a number in range, a threshold that is not
+        money, or a date that is not one.
+        """
+        known = {item.name for item in fields(self) if item.init}
+        values: dict[str, Any] = {}
+        for name, given in overrides.items():
+            if name not in known:
+                raise PolicyError(f"There is no policy setting {name!r}: use one of {', '.join(sorted(known))}.")
+            values[name] = _PARSERS.get(name, _number)(name, given, self)
+        changed = replace(self, **values)
+        if changed.direct_window_days > changed.support_window_days:
+            raise PolicyError("direct_window_days must not be larger than support_window_days: lower it.")
+        if changed.withdrawal_days_from > changed.withdrawal_days_until:
+            raise PolicyError("withdrawal_days_from must not be larger than withdrawal_days_until: lower it.")
+        return changed
+
+    def decision_due_at(self, start_at: datetime) -> datetime:
+        """Return when support's decision on a lead is due: exact hours from the request or the second look (L14)."""
+        return start_at + timedelta(hours=self.decision_target_hours)
+
+    def direct_until(self, paid_at: datetime) -> datetime:
+        """Return the exclusive end of the expert's own right to decide (D7)."""
+        return window_end_at(paid_at, self.direct_window_days)
+
+    def support_until(self, paid_at: datetime) -> datetime:
+        """Return the exclusive end of asking for or escalating an invoice's refund (C07)."""
+        return window_end_at(paid_at, self.support_window_days)
+
+    def dispute_until(self, paid_at: datetime) -> datetime:
+        """Return the exclusive end of dispute resolution for an hourly invoice (C31)."""
+        return window_end_at(paid_at, self.dispute_resolution_days)
+
+    def timesheet_until(self, week_ends_at: datetime) -> datetime:
+        """Return the exclusive cut-off of a week's timesheet dispute; days count from the week's Sunday (C25)."""
+        return window_end_at(week_ends_at - timedelta(microseconds=1), self.timesheet_dispute_days)
+
+    def review_until(self, contract_ended_at: datetime) -> datetime:
+        """Return the exclusive end of posting a review (C22)."""
+        return window_end_at(contract_ended_at, self.review_window_days)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{code}:{format_minor(minor, code)}" for code, minor in sorted(value.items()))
+    if isinstance(value, frozenset):
+        return " ".join(sorted(day.isoformat() for day in value))
+    return str(value)
+
+
+def _number(name: str, given: object, _base: Policy) -> int:
+    try:
+        if isinstance(given, bool) or not isinstance(given, int | str):
+            raise ValueError
+        number = int(given)
+    except ValueError:
+        raise PolicyError(f"{name} must be a whole number: {given!r} is not.") from None
+    least = 0 if name == "review_edits" else 1
+    if not least <= number <= MAXIMUM_DAYS:
+        raise PolicyError(f"{name} must lie between {least} and {MAXIMUM_DAYS}: {number} does not.")
+    return number
+
+
+def _thresholds(name: str, given: object, base: Policy) -> Mapping[str, int]:
+    """Read "USD:25.00 EUR:20" or a mapping of currency to major units; currencies not named keep theirs (C21)."""
+    if isinstance(given, str):
+        pairs = [tuple(part.split(":", 1)) for part in given.replace(",", " ").split()]
+    elif isinstance(given, Mapping):
+        pairs = [(str(code), str(amount)) for code, amount in given.items()]
+    else:
+        pairs = [()]
+    found = dict(base.review_threshold_minor)
+    for pair in pairs:
+        if len(pair) != 2:
+            raise PolicyError(f"{name} needs a currency and an amount each, as in USD:25.00: {given!r} has not.")
+        code, amount = pair
+        try:
+            money = Money.parse(Decimal(amount), code)
+        except (MoneyError, InvalidOperation):
+            raise PolicyError(f"{name}: {code}:{amount} is not money; write it as USD:25.00.") from None
+        if money.minor < 0:
+            raise PolicyError(f"{name}: {code}:{amount} must not be negative.")
+        found[code] = money.minor
+    return found
+
+
+def _dates(name: str, given: object, _base: Policy) -> frozenset[date]:
+    parts = given.replace(",", " ").split() if isinstance(given, str) else given
+    try:
+        if not isinstance(parts, list | tuple | set | frozenset):
+            raise ValueError
+        return frozenset(part if isinstance(part, date) else date.fromisoformat(str(part)) for part in parts)
+    except ValueError:
+        raise PolicyError(f"{name} must be dates such as 2026-12-25, separated by spaces: {given!r} is not.") from None
+
+
+_PARSERS = {"review_threshold_minor": _thresholds, "holidays": _dates}

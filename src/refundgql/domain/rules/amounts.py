@@ -1,0 +1,192 @@
+"""How much: caps on what is asked, approved, consented to and reversed (C05, C14, C15, C29, D5, D9, D13, D16).
+
+It must not move money; the answer carries the maximum, so that the next attempt can be right.
+"""
+
+from __future__ import annotations
+
+from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal
+from refundgql.domain.rules.payments import is_paid, is_running
+from refundgql.domain.rules.situation import Rule, Situation
+from refundgql.domain.vocabulary import (
+    IssueDecision,
+    MilestoneStatus,
+    RefundCaseKind,
+    RefusalCode,
+)
+
+
+class AmountCap(Rule):
+    """An amount is at most what is left of the payment and of the contract; subclasses lower it further."""
+
+    rules: tuple[str, ...] = ("C14", "D9")
+    about = "amount ≤ what is left of the payment and of the contract"
+
+    def maximum(self, it: Situation) -> tuple[int, str]:
+        """Return the most that the act may move, in minor units, and the rule that says so."""
+        return it.refundable_minor, self.rules[0]
+
+    def wanted(self, it: Situation) -> int | None:
+        """Return the amount of the act in minor units; None when none is known yet."""
+        return it.act.amount.minor if it.act.amount is not None else None
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with AMOUNT_EXCEEDS_REFUNDABLE; without an amount only when nothing is left."""
+        if it.facts.lead is None and (is_running(it) or not is_paid(it)):
+            return None  # nothing can be counted before it is paid, which another rule says
+        maximum, rule = self.maximum(it)
+        wanted = None if it.asking and it.act.amount is None else self.wanted(it)
+        if maximum > 0 if wanted is None else wanted <= maximum and maximum > 0:
+            return None
+        return AmountRefusal(
+            code=RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
+            message=self.too_much(it, maximum),
+            rule=rule,
+            field=("amount",) if it.act.amount is not None else None,
+            maximum=it.money(maximum),
+            requested=it.money(wanted or 0),
+        )
+
+    def too_much(self, it: Situation, maximum: int) -> str:
+        """Say how much there is."""
+        if maximum <= 0:
+            return "Nothing is left of this payment to refund."
+        return f"At most {it.money(maximum)} can be refunded here: give that or less."
+
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return the maximum."""
+        return (("maximum", str(it.money(self.maximum(it)[0]))),)
+
+
+class RequestCap(AmountCap):
+    """A client asks for no more than what is left."""
+
+    rules = ("C14", "C05", "D9")
+
+
+class IssueCap(AmountCap):
+    """An expert issues no more than what is left; recording none needs nothing."""
+
+    rules = ("C14", "C12", "D9")
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with AMOUNT_EXCEEDS_REFUNDABLE unless nothing is refunded."""
+        return None if it.act.decision is IssueDecision.NONE else super().check(it)
+
+
+class ApprovalCap(AmountCap):
+    """An approved amount is at most the requested one, and at most what is left when it is approved."""
+
+    rules: tuple[str, ...] = ("D9", "C14")
+    about = "amount ≤ the requested one and ≤ what is left, looked at again under the lock"
+
+    def maximum(self, it: Situation) -> tuple[int, str]:
+        """Return the smaller of what was asked and what is left."""
+        left = it.refundable_minor
+        asked = _asked(it)
+        if asked is not None and asked < left:
+            return asked, "D9"
+        return left, "C14"
+
+    def wanted(self, it: Situation) -> int | None:
+        """Return the given amount, or the requested one when none is given (D9)."""
+        return it.act.amount.minor if it.act.amount is not None else _asked(it)
+
+
+class LeadApprovalCap(ApprovalCap):
+    """Support approves all or part of the lead's price."""
+
+    rules = ("D5",)
+    about = "amount ≤ the lead's price"
+
+    def maximum(self, it: Situation) -> tuple[int, str]:
+        """Return what is left of the price."""
+        return super().maximum(it)[0], "D5"
+
+
+class SupportApprovalCap(ApprovalCap):
+    """As ApprovalCap, and for accepted work at most what the expert consented to."""
+
+    rules = ("D9", "C14", "C29")
+    about = "amount ≤ the requested one and ≤ what is left; released milestone: ≤ the expert's consent"
+
+    def maximum(self, it: Situation) -> tuple[int, str]:
+        """Return the cap, lowered to the consent where the milestone was released."""
+        maximum, rule = super().maximum(it)
+        milestone = it.facts.milestone
+        if it.kind is RefundCaseKind.INVOICE and milestone is not None and milestone.status is MilestoneStatus.RELEASED:
+            consented = (it.case.consented_minor if it.case is not None else None) or 0
+            if consented < maximum:
+                return consented, "C29"
+        return maximum, rule
+
+    def too_much(self, it: Situation, maximum: int) -> str:
+        """Say how much there is, or that consent is missing."""
+        if maximum <= 0 < it.refundable_minor:
+            return "The work was accepted and the expert has consented to nothing: decline, or wait for consent."
+        return super().too_much(it, maximum)
+
+
+class ConsentCap(AmountCap):
+    """An expert consents to no more than was asked and is left."""
+
+    rules = ("C15", "C14")
+    about = "amount ≤ the requested one and ≤ what is left"
+
+    def maximum(self, it: Situation) -> tuple[int, str]:
+        """Return the smaller of what was asked and what is left."""
+        left = it.refundable_minor
+        asked = _asked(it)
+        return (asked, "C15") if asked is not None and asked < left else (left, "C14")
+
+
+class FundsThere(Rule):
+    """An expert's approval is credited when the money is there; support's decision at once."""
+
+    rules = ("D13",)
+    about = "held money and the expert's balance cover it, or support decided"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with FUNDS_INSUFFICIENT while the expert's balance cannot cover it."""
+        if shortfall_minor(it) == 0:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.FUNDS_INSUFFICIENT,
+            message="The expert's balance does not cover this refund yet: it is credited by itself when it does.",
+            rule="D13",
+        )
+
+
+class MoneyStillThere(Rule):
+    """A reversal takes back what the recipient still has."""
+
+    rules = ("D16",)
+    about = "the recipient still has the money"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with BALANCE_INSUFFICIENT."""
+        credited = (it.case.credited_minor if it.case is not None else None) or 0
+        if it.facts.funds.requester_available_minor >= credited:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.BALANCE_INSUFFICIENT,
+            message="The recipient no longer has the money on the balance: settle this with them outside the platform.",
+            rule="D16",
+        )
+
+
+def shortfall_minor(it: Situation) -> int:
+    """Return what an approved refund lacks, in minor units; nothing lacks but for an expert's own approval (D13)."""
+    case, funds = it.case, it.facts.funds
+    if case is None or case.kind is not RefundCaseKind.INVOICE or case.support_decided:
+        return 0
+    needed = (case.approved_minor or 0) - max(funds.held_minor, 0)
+    return max(needed - max(funds.expert_available_minor, 0), 0) if needed > 0 else 0
+
+
+def _asked(it: Situation) -> int | None:
+    """Return what was asked for; for a refund the expert issued, what the expert agreed to."""
+    case = it.case
+    if case is None:
+        return None
+    return case.requested_minor if case.requested_minor is not None else case.consented_minor

@@ -1,0 +1,274 @@
+"""What was given with an act: reasons, texts, amounts, currencies (D2, D17).
+
+It must not look at windows or states; it is asked before them, and not at all when only a possibility is asked for.
+"""
+
+from __future__ import annotations
+
+from refundgql.domain.refusals import BasicRefusal, Refusal
+from refundgql.domain.rules.situation import Group, Rule, Situation
+from refundgql.domain.vocabulary import (
+    ContractKind,
+    IssueDecision,
+    RefundActionName,
+    RefundReason,
+    RefundReasonDetail,
+    RefusalCode,
+)
+
+_TEXT_FIELDS = {
+    RefundActionName.REQUEST: "explanation",
+    RefundActionName.OPEN_TIMESHEET_DISPUTE: "explanation",
+    RefundActionName.ESCALATE: "explanation",
+    RefundActionName.DISPUTE: "explanation",
+    RefundActionName.DECLINE: "message",
+    RefundActionName.REVERSE: "reason",
+    RefundActionName.SEND_MESSAGE: "body",
+    RefundActionName.ADD_EVIDENCE: "text",
+}
+"""What the words of an act are called where they are not a note."""
+
+MAXIMUM_TEXT_CHARACTERS = 10_000
+"""Long enough for any account of what happened, short enough that a case's history stays readable."""
+
+DETAILS = {
+    RefundReason.JOB_CHANGED: (
+        "L09",
+        (
+            RefundReasonDetail.DIFFERENT_LOCATION,
+            RefundReasonDetail.SERVICE_NOT_OFFERED,
+            RefundReasonDetail.OTHER_CHANGE,
+        ),
+    ),
+    RefundReason.TERMS_VIOLATION: (
+        "L10",
+        (RefundReasonDetail.RECRUITING_EMPLOYEES, RefundReasonDetail.MINOR, RefundReasonDetail.OTHER_VIOLATION),
+    ),
+}
+LEAD_REASONS = (
+    RefundReason.JOB_CHANGED,
+    RefundReason.TERMS_VIOLATION,
+    RefundReason.OTHER,
+    RefundReason.NOT_HIRED,  # offered, so that people can read why it is refused (L08)
+)
+CONTRACT_REASONS = (
+    RefundReason.WORK_NOT_DELIVERED,
+    RefundReason.QUALITY,
+    RefundReason.HOURS_INCORRECT,
+    RefundReason.CHARGED_IN_ERROR,
+    RefundReason.OTHER,
+)
+
+
+def invalid(message: str, rule: str | None, *field: str) -> BasicRefusal:
+    """Say what is wrong with one given value."""
+    return BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, rule=rule, field=field or None)
+
+
+class LeadReason(Rule):
+    """A lead's refund has a reason from its own list."""
+
+    rules = ("D17",)
+    about = "a reason that leads have"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT a missing reason or one of contracts."""
+        if it.asking or it.act.reason in LEAD_REASONS:
+            return None
+        return invalid(f"Give one of the reasons that leads have: {', '.join(LEAD_REASONS)}.", "D17", "reason")
+
+
+class LeadReasonDetail(Rule):
+    """A changed job and a terms violation say which."""
+
+    rules = ("L09", "L10")
+    about = "the detail that the reason has"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT a detail that is missing or belongs to another reason."""
+        reason, detail = it.act.reason, it.act.reason_detail
+        if it.asking or reason is None:
+            return None
+        rule, details = DETAILS.get(reason, ("D17", ()))
+        if detail in details or (detail is None and not details):
+            return None
+        if not details:
+            return invalid(f"{reason.value} has no detail: leave reasonDetail out.", rule, "reasonDetail")
+        return invalid(f"Say which: give reasonDetail as one of {', '.join(details)}.", rule, "reasonDetail")
+
+
+class ReasonExplained(Rule):
+    """OTHER needs words."""
+
+    rules = ("L12",)
+    about = "OTHER comes with an explanation"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT an OTHER without explanation."""
+        if it.asking or it.act.reason is not RefundReason.OTHER or (it.act.text or "").strip():
+            return None
+        return invalid(
+            "Explain in a sentence or two what happened, so that support can weigh it.", "L12", "explanation"
+        )
+
+
+class FiledWithReason(Rule):
+    """Staff who file for a professional say why; nobody else does."""
+
+    rules = ("D4",)
+    about = "staff give a reason for filing on a pro's behalf"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT a missing reason of staff, or one of a professional."""
+        if it.asking or it.facts.lead is None or it.viewer is None:
+            return None
+        given = (it.act.on_behalf_reason or "").strip()
+        if it.viewer.account_id == it.facts.lead.pro_id:
+            if not given:
+                return None
+            return invalid("You ask for yourself: leave onBehalfReason out.", "D4", "onBehalfReason")
+        if given:
+            return None
+        return invalid("Say in onBehalfReason why you file this for the professional.", "D4", "onBehalfReason")
+
+
+class ContractReason(Rule):
+    """A contract's refund has a reason from its own list, or none."""
+
+    rules = ("D17",)
+    about = "a reason that contracts have, or none"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT a reason of leads, and incorrect hours where none are billed."""
+        reason = it.act.reason
+        if it.asking or reason is None:
+            return None
+        if reason not in CONTRACT_REASONS:
+            return invalid(
+                f"Give one of the reasons that contracts have, or none: {', '.join(CONTRACT_REASONS)}.", "D17", "reason"
+            )
+        contract = it.facts.contract
+        if reason is RefundReason.HOURS_INCORRECT and contract is not None and contract.kind is not ContractKind.HOURLY:
+            return invalid("This contract bills no hours: give another reason, or none.", "D17", "reason")
+        return None
+
+
+class TextGiven(Rule):
+    """An act that needs words has some."""
+
+    group = Group.GIVEN
+
+    def __init__(self, field: str, about: str, rule: str | None = None) -> None:
+        """Name the input field and what the words are for."""
+        self.field = field
+        self.about = about
+        self.rules = (rule,) if rule else ()
+        self.rule = rule
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT words that are missing."""
+        if it.asking or (it.act.text or "").strip():
+            return None
+        return invalid(f"Write {self.about}.", self.rule, self.field)
+
+
+class TextStorable(Rule):
+    """Words are bounded and hold no character that cannot be stored."""
+
+    about = f"texts of at most {MAXIMUM_TEXT_CHARACTERS} characters"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT texts that are too long or hold a NUL or half a character."""
+        for field, text in (
+            (_TEXT_FIELDS.get(it.action, "note"), it.act.text),
+            ("internalNote", it.act.internal_note),
+            ("onBehalfReason", it.act.on_behalf_reason),
+        ):
+            if text is None:
+                continue
+            if len(text) > MAXIMUM_TEXT_CHARACTERS:
+                return invalid(f"Shorten the text to {MAXIMUM_TEXT_CHARACTERS} characters.", None, field)
+            if (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)) or "\0" in text:
+                return invalid("Remove the characters from the text that are no characters.", None, field)
+        return None
+
+
+class AmountPositive(Rule):
+    """Money that moves is more than nothing."""
+
+    rules = ("D2",)
+    about = "an amount above zero"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT an amount of zero or less."""
+        amount = it.act.amount
+        if amount is None or amount.minor > 0:
+            return None
+        return invalid("Give an amount above zero.", "D2", "amount")
+
+
+class AmountGiven(Rule):
+    """An act about a part says how much."""
+
+    rules = ("D2",)
+    about = "an amount"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT an act without amount."""
+        if it.asking or it.act.amount is not None:
+            return None
+        return invalid("Give the amount.", "D2", "amount")
+
+
+class SameCurrency(Rule):
+    """Money comes back in the currency it was paid in."""
+
+    rules = ("D2",)
+    about = "the payment's currency"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with CURRENCY_MISMATCH another currency."""
+        amount, currency = it.act.amount, it.facts.payment.currency
+        if amount is None or amount.currency == currency:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.CURRENCY_MISMATCH,
+            message=f"This was paid in {currency}: give the amount in {currency}.",
+            rule="D2",
+            field=("amount",),
+        )
+
+
+class IssueShape(Rule):
+    """What is issued says all, part or nothing, with an amount for a part alone."""
+
+    rules = ("C12", "C13")
+    about = "FULL and NONE without amount, PARTIAL with one below the maximum"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT a decision whose amount does not belong to it."""
+        decision, amount = it.act.decision, it.act.amount
+        if it.asking:
+            return None
+        if decision is None:
+            return invalid("Say whether all, part or nothing is refunded.", "C12", "decision")
+        if decision is not IssueDecision.PARTIAL:
+            if amount is None:
+                return None
+            rule = "C13" if decision is IssueDecision.NONE else "C12"
+            return invalid(f"{decision.value} takes no amount: leave it out.", rule, "amount")
+        if amount is None:
+            return invalid("Give the part to refund as an amount.", "C12", "amount")
+        if amount.currency == it.facts.payment.currency and 0 < amount.minor == it.refundable_minor:
+            return invalid("That is all there is to refund: issue it as FULL.", "C12", "amount")
+        return None

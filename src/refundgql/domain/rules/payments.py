@@ -1,0 +1,286 @@
+"""What has been paid, is still held, or is already being asked about (C04, C10, C11, C29, C30, D6, D12, D14).
+
+It must not look at amounts or at how long ago anything was.
+"""
+
+from __future__ import annotations
+
+from refundgql.domain.calendar import day_number
+from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
+from refundgql.domain.rules.situation import Rule, Situation, Window, moment
+from refundgql.domain.vocabulary import (
+    InvoiceStatus,
+    MilestoneStatus,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+    RefundReason,
+    RefusalCode,
+)
+
+SUPERSEDED_STATES = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
+"""In these an INVOICE case gives way to a dispute of the same week's hours (C25)."""
+
+
+def is_paid(it: Situation) -> bool:
+    """Tell whether the payment has been made: its invoice is paid, or its milestone funded."""
+    facts = it.facts
+    if facts.lead is not None:
+        return True
+    if facts.invoice is not None:
+        return facts.invoice.status is InvoiceStatus.PAID
+    return facts.milestone is not None and facts.milestone.status is not MilestoneStatus.UNFUNDED
+
+
+def is_running(it: Situation) -> bool:
+    """Tell whether the payment's week has not ended yet."""
+    return it.facts.week is not None and it.at < it.facts.week.ends_at
+
+
+class WeekEnded(Rule):
+    """A running week cannot be refunded, also when its contract was closed in the middle of it."""
+
+    rules = ("C10",)
+    about = "the billing week has ended"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with UNBILLED_PERIOD while the week runs."""
+        week = it.facts.week
+        if week is None or not is_running(it):
+            return None
+        return WindowRefusal(
+            code=RefusalCode.UNBILLED_PERIOD,
+            message=f"These hours are billed when their week ends: ask from {moment(week.ends_at)}.",
+            rule="C10",
+            available_from=week.ends_at,
+        )
+
+    def window(self, it: Situation) -> Window | None:
+        """Open from the end of the week."""
+        return Window(opens_at=it.facts.week.ends_at) if it.facts.week is not None else None
+
+
+class InvoicePaid(Rule):
+    """Only money that was paid can come back."""
+
+    rules = ("C04", "C11")
+    about = "the invoice is paid"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVOICE_NOT_PAID an invoice, or an ended week, that is not paid."""
+        if is_running(it) or is_paid(it):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.INVOICE_NOT_PAID,
+            message="This has not been paid yet: ask once the invoice is paid.",
+            rule="C11" if it.facts.week is not None else "C04",
+        )
+
+
+class NotInEscrow(Rule):
+    """An unreleased milestone's invoice is that milestone's escrow, and comes back as such."""
+
+    rules = ("C30",)
+    about = "the money is not in escrow any more"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with NOT_YET_AVAILABLE while the milestone is not released, MILESTONE_NOT_FUNDED when returned."""
+        milestone = it.facts.milestone
+        if milestone is None or milestone.status is MilestoneStatus.RELEASED or not is_paid(it):
+            return None
+        if milestone.status is MilestoneStatus.RETURNED:
+            return BasicRefusal(
+                code=RefusalCode.MILESTONE_NOT_FUNDED,
+                message="This milestone's money was returned already: look at its earlier refund case.",
+                rule="C30",
+            )
+        return WindowRefusal(
+            code=RefusalCode.NOT_YET_AVAILABLE,
+            message="This invoice's money is still in escrow: ask for the milestone's escrow instead.",
+            rule="C30",
+            alternatives=(it.action,),
+        )
+
+
+class MilestoneInEscrow(Rule):
+    """Escrow comes back while it is there: funded and not released."""
+
+    rules = ("C30",)
+    about = "the milestone is funded and not released"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with MILESTONE_RELEASED or MILESTONE_NOT_FUNDED."""
+        milestone = it.facts.milestone
+        if milestone is None or milestone.status is MilestoneStatus.FUNDED:
+            return None
+        if milestone.status is MilestoneStatus.RELEASED:
+            return BasicRefusal(
+                code=RefusalCode.MILESTONE_RELEASED,
+                message="This milestone was released to the expert: ask the expert for a refund of its invoice.",
+                rule="C30",
+                alternatives=(RefundActionName.REQUEST, RefundActionName.ISSUE),
+            )
+        return BasicRefusal(
+            code=RefusalCode.MILESTONE_NOT_FUNDED,
+            message="There is no money in this milestone's escrow: nothing needs to be returned.",
+            rule="C30",
+        )
+
+
+class HoursWorked(Rule):
+    """Only hours that were billed can be disputed."""
+
+    rules = ("C25",)
+    about = "hours above zero"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with DISPUTE_NOT_AVAILABLE a week without hours."""
+        if it.facts.week is None or it.facts.week.hours > 0:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
+            message="This week has no hours to dispute: choose a week that has.",
+            rule="C25",
+        )
+
+
+class NoOpenCase(Rule):
+    """One open case per payment; a case never stands in its own way."""
+
+    rules: tuple[str, ...] = ("D14",)
+    about = "no other open case on the same payment"
+    passes_by_itself = True
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with CASE_ALREADY_OPEN."""
+        payment = it.facts.payment
+        open_id = payment.open_case_id
+        if open_id is None or (it.case is not None and it.case.id == open_id) or self.gives_way(it):
+            return None
+        number = f" (RC-{payment.open_case_number:06d})" if payment.open_case_number is not None else ""
+        return BasicRefusal(
+            code=RefusalCode.CASE_ALREADY_OPEN,
+            message=f"A refund case on this payment is open{number}: go on with that one.",
+            rule="D14",
+            alternatives=(
+                RefundActionName.APPROVE,
+                RefundActionName.DECLINE,
+                RefundActionName.DISPUTE,
+                RefundActionName.CONSENT,
+                RefundActionName.OPEN_TIMESHEET_DISPUTE,
+                RefundActionName.ADD_EVIDENCE,
+                RefundActionName.CANCEL,
+            ),
+        )
+
+    def gives_way(self, it: Situation) -> bool:
+        """Tell whether the open case is cancelled by this act."""
+        return False
+
+
+class NoLastingCase(NoOpenCase):
+    """As NoOpenCase, for a timesheet dispute, to which an undecided invoice request on that week gives way (C25)."""
+
+    rules = ("D14", "C25")
+    about = "no other open case on the week but an undecided invoice request, which it supersedes"
+
+    def gives_way(self, it: Situation) -> bool:
+        """Tell whether the open case is an invoice request that nobody decided yet."""
+        case = it.facts.open_case
+        return case is not None and case.kind is RefundCaseKind.INVOICE and case.state in SUPERSEDED_STATES
+
+
+class RequestsLeft(Rule):
+    """A payment can be asked about a few times in all."""
+
+    rules = ("D14",)
+    about = "fewer requests on the payment than the policy allows"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TOO_MANY_REQUESTS_FOR_PAYMENT."""
+        limit = it.policy.requests_per_payment
+        if it.facts.payment.requests_made < limit:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
+            message=f"This payment has been asked about {limit} times already: talk to the other side about it.",
+            rule="D14",
+            alternatives=(RefundActionName.ESCALATE, RefundActionName.DISPUTE),
+        )
+
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return how many requests there were before this one."""
+        return (("requestsMade", str(it.facts.payment.requests_made)),)
+
+
+class SupportNotFinal(Rule):
+    """What support declined is not asked again."""
+
+    rules = ("D12",)
+    about = "support has not declined the same before"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TOO_MANY_REQUESTS_FOR_PAYMENT, or DISPUTE_NOT_AVAILABLE for a week's hours."""
+        if it.kind not in it.facts.payment.support_declined_kinds:
+            return None
+        timesheet = it.kind is RefundCaseKind.TIMESHEET
+        return BasicRefusal(
+            code=RefusalCode.DISPUTE_NOT_AVAILABLE if timesheet else RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
+            message="Support has decided this finally: read the answer in the earlier case.",
+            rule="D12",
+            alternatives=(RefundActionName.REQUEST,) if timesheet else (),
+        )
+
+
+class OneCasePerLead(Rule):
+    """A lead has one case; a cancelled one does not count while the window is open."""
+
+    rules = ("D6",)
+    about = "the lead has no case yet, cancelled ones aside"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with CASE_ALREADY_OPEN, or TOO_MANY_REQUESTS_FOR_PAYMENT when its case is closed."""
+        facts, lead = it.facts, it.facts.lead
+        if lead is None:
+            return None
+        if facts.payment.open_case_id is not None:
+            return BasicRefusal(
+                code=RefusalCode.CASE_ALREADY_OPEN,
+                message="This lead's refund is being looked at already: add to that case.",
+                rule="D6",
+                alternatives=(
+                    RefundActionName.APPROVE,
+                    RefundActionName.DECLINE,
+                    RefundActionName.ADD_EVIDENCE,
+                    RefundActionName.SEND_MESSAGE,
+                    RefundActionName.CANCEL,
+                ),
+            )
+        late = day_number(lead.charged_at, it.at) > it.policy.lead_window_days
+        if lead.case_id is None and not (late and facts.payment.requests_made > 0 and it.viewer_is_filing):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
+            message="This lead has had its one refund case: a declined one can have a second look.",
+            rule="D6",
+            alternatives=(RefundActionName.ESCALATE,),
+        )
+
+
+class ReasonRefundable(Rule):
+    """Not being hired is part of buying leads."""
+
+    rules = ("L08",)
+    about = "a reason other than not having been hired"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with REASON_NOT_REFUNDABLE."""
+        if it.act.reason is not RefundReason.NOT_HIRED:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.REASON_NOT_REFUNDABLE,
+            message="Not being hired is no reason for a refund: ask again if another reason applies.",
+            rule="L08",
+            field=("reason",),
+            alternatives=(RefundActionName.REQUEST,),
+        )

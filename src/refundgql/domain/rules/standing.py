@@ -1,0 +1,159 @@
+"""Where a case stands beyond its state: final, looked at twice, hourly or accepted work (C24, C29, C31, D12).
+
+It must not look at instants or amounts.
+"""
+
+from __future__ import annotations
+
+from refundgql.domain.facts import Case
+from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
+from refundgql.domain.rules.situation import Rule, Situation
+from refundgql.domain.vocabulary import (
+    ContractKind,
+    MilestoneStatus,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+    RefusalCode,
+)
+
+
+def why_final(case: Case) -> str:
+    """Return the rule that made a declined case final: issued (C13), support's (D12), or a later request (D14)."""
+    if case.opened_by is RefundActionName.ISSUE:
+        return "C13"
+    return "D12" if case.support_decided else "D14"
+
+
+_FINAL_WORDS = {
+    "C13": "This records that the expert refunds nothing: ask for a refund instead.",
+    "D12": "Support has decided this finally: read its answer in the case.",
+    "D14": "A later request took this one's place: go on with that one.",
+}
+
+
+def _final(it: Situation, code: RefusalCode) -> Refusal | None:
+    case = it.case
+    if case is None or case.state is not RefundCaseState.DECLINED or not case.final_decision:
+        return None
+    rule = why_final(case)
+    return BasicRefusal(code=code, message=_FINAL_WORDS[rule], rule=rule, alternatives=(RefundActionName.REQUEST,))
+
+
+def _released(it: Situation) -> bool:
+    milestone = it.facts.milestone
+    return milestone is not None and milestone.status is MilestoneStatus.RELEASED
+
+
+def _hourly(it: Situation) -> bool:
+    contract = it.facts.contract
+    return contract is not None and contract.kind is ContractKind.HOURLY
+
+
+class EscalationNotFinal(Rule):
+    """A final decline is not escalated."""
+
+    rules = ("D12", "C13", "D14")
+    about = "the decline is not final"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with ESCALATION_NOT_AVAILABLE."""
+        return _final(it, RefusalCode.ESCALATION_NOT_AVAILABLE)
+
+
+class DisputeNotFinal(Rule):
+    """A final decline is not disputed."""
+
+    rules = ("D12", "C13", "D14")
+    about = "the decline is not final"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with DISPUTE_NOT_AVAILABLE."""
+        return _final(it, RefusalCode.DISPUTE_NOT_AVAILABLE)
+
+
+class HourlyEscalation(Rule):
+    """Only hourly work is taken from the expert to support; accepted work is not."""
+
+    rules = ("C24", "C29")
+    about = "hourly contract, and no accepted milestone"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with ESCALATION_NOT_AVAILABLE."""
+        if _released(it):
+            return BasicRefusal(
+                code=RefusalCode.ESCALATION_NOT_AVAILABLE,
+                message="This milestone was released, so its work is accepted: talk to the expert, or ask again.",
+                rule="C29",
+                alternatives=(RefundActionName.REQUEST,),
+            )
+        if _hourly(it):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.ESCALATION_NOT_AVAILABLE,
+            message="Only refunds of hourly work can be escalated: talk to the expert, or ask again.",
+            rule="C24",
+            alternatives=(RefundActionName.REQUEST,),
+        )
+
+
+class Disputable(Rule):
+    """Dispute resolution takes hourly invoices and escrow that is still held."""
+
+    rules = ("C31", "C29")
+    about = "hourly invoice, or escrow not yet released"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with DISPUTE_NOT_AVAILABLE."""
+        if _released(it):
+            return BasicRefusal(
+                code=RefusalCode.DISPUTE_NOT_AVAILABLE,
+                message="This milestone was released, so its work is accepted: ask the expert for a refund.",
+                rule="C29",
+                alternatives=(RefundActionName.REQUEST,),
+            )
+        if it.kind is RefundCaseKind.ESCROW or _hourly(it):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
+            message="Only hourly invoices and unreleased escrow can be disputed: go on with the refund request.",
+            rule="C31",
+            alternatives=(RefundActionName.REQUEST,),
+        )
+
+
+class SecondLookUnused(Rule):
+    """A lead's decline can be looked at again once."""
+
+    rules = ("D6",)
+    about = "no second look has been taken"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with SECOND_LOOK_USED."""
+        if it.case is None or not it.case.second_look_used:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.SECOND_LOOK_USED,
+            message="A second look has been taken: this answer is final.",
+            rule="D6",
+        )
+
+
+class NotReversed(Rule):
+    """A credit is reversed once."""
+
+    rules = ("D16",)
+    about = "not reversed before"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TRANSITION_NOT_ALLOWED a second reversal."""
+        case = it.case
+        if case is None or case.reversed_at is None:
+            return None
+        return ConflictRefusal(
+            code=RefusalCode.TRANSITION_NOT_ALLOWED,
+            message="This refund was reversed already: look at the case's history.",
+            rule="D16",
+            current_state=case.state,
+            current_version=case.version,
+        )

@@ -1,0 +1,168 @@
+"""The money of a decision: crediting, reserving, releasing a week, reversing; postings as the ledger table says.
+
+It must not know who decided or why: it is told the case, and adds to the draft.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from refundgql.domain.decisions import Posting
+from refundgql.domain.draft import Draft
+from refundgql.domain.facts import Case, ContractFacts, Facts
+from refundgql.domain.ledger import balance, held, platform_leads
+from refundgql.domain.money import Money
+from refundgql.domain.policy import Policy
+from refundgql.domain.vocabulary import (
+    BalancePurpose,
+    MilestoneStatus,
+    RefundCaseKind,
+    RefundCaseState,
+    SettlementStatus,
+)
+
+CREDIT, REVERSAL, RELEASE = "CREDIT", "REVERSAL", "RELEASE"
+
+_DESCRIPTIONS = {
+    RefundCaseKind.LEAD: "Refund of a lead",
+    RefundCaseKind.INVOICE: "Refund of an invoice",
+    RefundCaseKind.ESCROW: "Refund from escrow",
+    RefundCaseKind.TIMESHEET: "Refund of disputed hours",
+}
+_TITLE_CHARACTERS = 200
+"""Leaves room for the words before a lead's title in a posting's description."""
+
+
+def credit(draft: Draft, case: Case) -> Case:
+    """Post an approved amount to who asked for it and return the credited case; the caller says whether it waited."""
+    amount_minor = case.approved_minor or 0
+    draft.postings += credit_postings(case, draft.facts, amount_minor)
+    draft.refunded_delta_minor += amount_minor
+    payment = draft.facts.payment
+    draft.milestone_returned = (
+        case.kind is RefundCaseKind.ESCROW and payment.refunded_minor + amount_minor >= payment.paid_minor
+    )
+    draft.withdrawal_requested = case.send_to_payment_method
+    return replace(
+        case,
+        state=RefundCaseState.CREDITED,
+        credited_minor=amount_minor,
+        credited_at=draft.at,
+        settlement=SettlementStatus.SETTLED,
+    )
+
+
+def credit_postings(case: Case, facts: Facts, amount_minor: int) -> list[Posting]:
+    """Return the postings of a credit of minor units: held money first, then the expert's balance."""
+    currency = case.currency
+    what = _describe(case, facts)
+    if case.kind is RefundCaseKind.LEAD:
+        to_key = balance(case.requester_id, BalancePurpose.LEADS, currency)
+        return [_posting(CREDIT, platform_leads(currency), to_key, amount_minor, case, what)]
+    contract = contract_of(facts)
+    to_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
+    from_held = amount_minor
+    if case.kind is RefundCaseKind.INVOICE:
+        from_held = min(max(facts.funds.held_minor, 0), amount_minor) if _has_hold(facts) else 0
+    postings = []
+    if from_held > 0:
+        postings.append(_posting(CREDIT, held(case.payment_id, currency), to_key, from_held, case, what))
+    if amount_minor > from_held:
+        from_key = balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
+        rest = _posting(CREDIT, from_key, to_key, amount_minor - from_held, case, what)
+        postings.append(replace(rest, may_overdraw=case.support_decided))
+    return postings
+
+
+def release_rest(draft: Draft, case: Case) -> None:
+    """Release what is left of a disputed week's money once its cut-off has passed and its dispute is over."""
+    week = draft.facts.week
+    if case.kind is not RefundCaseKind.TIMESHEET or week is None or week.released:
+        return
+    if draft.at < draft.policy.timesheet_until(week.ends_at):
+        return
+    draft.week_released = True
+    rest = draft.facts.funds.held_minor - draft.refunded_delta_minor
+    draft.postings += release_postings(draft.facts, rest, case.id)
+
+
+def release_postings(facts: Facts, amount_minor: int, case_id: str | None = None) -> list[Posting]:
+    """Return the posting that gives held money to the expert: a week at its cut-off, or a released milestone."""
+    if amount_minor <= 0:
+        return []
+    currency = facts.payment.currency
+    return [
+        Posting(
+            fact=RELEASE,
+            from_key=held(facts.payment.id, currency),
+            to_key=balance(contract_of(facts).expert_id, BalancePurpose.CONTRACTS, currency),
+            amount=Money(amount_minor, currency),
+            description="Billing week released" if facts.week is not None else "Milestone released",
+            case_id=case_id,
+            payment_id=facts.payment.id,
+        )
+    ]
+
+
+def reverse(draft: Draft, case: Case) -> None:
+    """Post a credited amount back: to escrow or the week where it is still held, else to the expert (D16)."""
+    facts, currency = draft.facts, case.currency
+    amount_minor = case.credited_minor or 0
+    what = f"Reversal: {_describe(case, facts)}"
+    if case.kind is RefundCaseKind.LEAD:
+        from_key = balance(case.requester_id, BalancePurpose.LEADS, currency)
+        to_key = platform_leads(currency)
+    else:
+        contract = contract_of(facts)
+        from_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
+        to_key = held(case.payment_id, currency) if _is_held(facts, draft.policy) else _expert(contract, currency)
+    posting = _posting(REVERSAL, from_key, to_key, amount_minor, case, what)
+    draft.postings.append(replace(posting, reverses_fact=CREDIT))
+    draft.refunded_delta_minor -= amount_minor
+    milestone = facts.milestone
+    draft.milestone_refunded_again = (
+        case.kind is RefundCaseKind.ESCROW and milestone is not None and milestone.status is MilestoneStatus.RETURNED
+    )
+
+
+def contract_of(facts: Facts) -> ContractFacts:
+    """Return the contract of a payment that is not a lead's."""
+    if facts.contract is None:
+        raise ValueError("this payment belongs to a lead, not to a contract")
+    return facts.contract
+
+
+def _has_hold(facts: Facts) -> bool:
+    """Tell whether the payment's money waits on an account of its own: a week's, or a milestone's."""
+    return facts.week is not None or facts.milestone is not None
+
+
+def _is_held(facts: Facts, policy: Policy) -> bool:
+    """Tell whether money that comes back to this payment is held again instead of being the expert's."""
+    if facts.milestone is not None:
+        return facts.milestone.status is not MilestoneStatus.RELEASED
+    week, invoice = facts.week, facts.invoice
+    if week is None or week.released or invoice is None or invoice.paid_at is None:
+        return False
+    return invoice.paid_at < policy.timesheet_until(week.ends_at)  # what is paid later is never held
+
+
+def _expert(contract: ContractFacts, currency: str) -> str:
+    return balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
+
+
+def _describe(case: Case, facts: Facts) -> str:
+    what = _DESCRIPTIONS[case.kind]
+    return f"{what}: {facts.lead.title[:_TITLE_CHARACTERS]}" if facts.lead is not None else what
+
+
+def _posting(fact: str, from_key: str, to_key: str, amount_minor: int, case: Case, what: str) -> Posting:
+    return Posting(
+        fact=fact,
+        from_key=from_key,
+        to_key=to_key,
+        amount=Money(amount_minor, case.currency),
+        description=what,
+        case_id=case.id,
+        payment_id=case.payment_id,
+    )
