@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import MakeDesk
+from transport_desk import MakeDesk
 
 from refundgql.api.limits import Limits
 

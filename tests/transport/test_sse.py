@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Desk, MakeDesk
+from transport_desk import Desk, MakeDesk
 from transport_stub import CursoredResult
 
 from refundgql.api.limits import Limits
