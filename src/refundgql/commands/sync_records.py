@@ -44,15 +44,10 @@ from refundgql.storage.faults import ConstraintViolated, TransientFault
 from refundgql.storage.records import insert_rows, recount_last_messages, rename_customers, take_turn, update_rows
 from refundgql.storage.settlements import Waiting
 
+BATCH_AT_MOST = 1_000
+"""Records in one call: a batch holds the write lock, and other people's decisions wait for it."""
 REFUSALS_AT_MOST = 100
 """A batch that is wrong throughout says so often enough."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncRecords:
-    """A batch of record shapes such as `{"lead": {…}}`, with the API's names, as texts or as parsed values."""
-
-    records: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +72,37 @@ class FaultyRecords(Exception):
         self.errors = errors
 
 
-async def sync_records(uow: UnitOfWork, viewer: Viewer, given: SyncRecords) -> SyncCounts:
+async def sync_records(uow: UnitOfWork, viewer: Viewer, shapes: Sequence[Mapping[str, Any]]) -> SyncCounts:
     """Take a batch of records in, all of them or none; a replay changes nothing.
 
+    A shape is as `{"lead": {…}}`, with the API's names; its values are texts or what the API has parsed them to.
     Refuses: FORBIDDEN for everybody but the marketplace's own account; whatever is wrong with a record, at
     `["records", index, …]`.
     """
     if not viewer.is_service:
         message = "Records come from the marketplace: use an account with the role SERVICE."
         raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message))
+    if len(shapes) > BATCH_AT_MOST:
+        message = f"A batch has at most {BATCH_AT_MOST} records: send the rest in another."
+        raise Refused(BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("records",)))
     try:
-        records = parse_records(given.records)
-
-        async def work(unit: Unit) -> SyncCounts:
-            return await write_batch(unit, records, superseded_within(records))
-
-        return await uow.run(work)
+        return await take_records(uow, shapes)
     except FaultyRecords as faulty:
         raise Refused(*(_refusal(place, error) for place, error in faulty.errors[:REFUSALS_AT_MOST])) from None
+
+
+async def take_records(uow: UnitOfWork, shapes: Sequence[Mapping[str, Any]]) -> SyncCounts:
+    """Take a batch of record shapes in, all of them or none, whoever brings it.
+
+    Refuses: FaultyRecords.
+    """
+    records = parse_records(shapes)
+    superseded = superseded_within(records)
+
+    async def work(unit: Unit) -> SyncCounts:
+        return await write_batch(unit, records, superseded)
+
+    return await uow.run(work)
 
 
 def parse_records(shapes: Sequence[Mapping[str, Any]]) -> list[Record]:

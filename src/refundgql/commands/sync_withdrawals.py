@@ -33,5 +33,5 @@ def apply_withdrawal(book: Book, record: WithdrawalRecord, superseded: bool) -> 
     for status in on_the_way:
         book.withdrawal_steps.append((row.id, WithdrawalStatus(status), record.failure_reason))
     book.refunding = record.status is WithdrawalStatus.FAILED
-    row.status, row.failure_reason = record.status.value, record.failure_reason
+    row.status, row.failure_reason, row.dirty = record.status.value, record.failure_reason, True
     return Outcome.UPDATED

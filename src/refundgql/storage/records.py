@@ -46,17 +46,24 @@ async def find_rows(source: Source | Transaction, row_type: type[RowType], keys:
         if isinstance(source, Transaction) and source.dialect is Dialect.POSTGRES:
             sql += " FOR UPDATE"
     rows: Sequence[Any] = await source.fetch(sql, (list(keys),))
-    found = [row_type(*row) for row in rows]
-    for row in found:
-        row.stored = True
-    return found
+    return [_stored(row_type(*row)) for row in rows]
+
+
+async def has_rows(source: Source | Transaction, row_type: type[Stored]) -> bool:
+    """Tell whether a table has any row."""
+    return await source.fetch_value(f"SELECT 1 FROM {row_type.table} LIMIT 1") is not None
+
+
+def _stored(row: RowType) -> RowType:
+    row.stored = True
+    return row
 
 
 async def find_claims(source: Source | Transaction, row_type: type[Stored], owners: Collection[str]) -> list[Claim]:
     """Return what is taken already: the weeks or the reviews of contracts, or the invoices of payments."""
     key, owner = _CLAIM_KEYS[row_type]
     sql = f"SELECT {key} AS claimed, external_ref FROM {row_type.table} WHERE {owner} = ANY(?)"
-    return [Claim(row[0], row[1]) for row in await source.fetch(sql, (list(owners),))]
+    return [_stored(Claim(row[0], row[1])) for row in await source.fetch(sql, (list(owners),))]
 
 
 _CLAIM_KEYS: dict[type[Stored], tuple[str, str]] = {
@@ -72,7 +79,7 @@ async def find_totals(source: Source | Transaction, contract_ids: Collection[str
         "SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded"
         " FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id"
     )
-    return [TotalsRow(row[0], row[1], row[2]) for row in await source.fetch(sql, (list(contract_ids),))]
+    return [_stored(TotalsRow(row[0], row[1], row[2])) for row in await source.fetch(sql, (list(contract_ids),))]
 
 
 async def find_open_cases(

@@ -1,0 +1,124 @@
+"""Reading JSON Lines: files and standard input, line by line, in bounded memory, and cut into batches.
+
+It must not know what a record means.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+LINE_BYTES = 1024 * 1024
+"""The longest record has some 130 KiB; a longer line is not JSON Lines."""
+BATCH_BYTES = 8 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class ImportStopped(Exception):
+    """An import cannot go on; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file to read, and what people call it."""
+
+    name: str
+    path: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """One line as it stands in its file; `place` counts the lines of all files from 1."""
+
+    place: int
+    text: bytes
+
+    @property
+    def is_too_long(self) -> bool:
+        """Tell whether the line was cut off."""
+        return len(self.text) > LINE_BYTES
+
+
+def open_inputs(names: Sequence[str], stdin: IO[bytes] | None, folder: Path) -> list[InputFile]:
+    """Return the files to read; standard input (`-`) is copied into the folder, since it is read twice.
+
+    Refuses: ImportStopped when a file cannot be read, or standard input is named twice.
+    """
+    inputs = []
+    try:
+        for name in names:
+            path = Path(name)
+            if name == "-":
+                if stdin is None or names.count("-") > 1:
+                    raise ImportStopped("Standard input can be read once: give - once, among the files.")
+                path = folder / "stdin.jsonl"
+                with path.open("wb") as copy:
+                    shutil.copyfileobj(stdin, copy, 1024 * 1024)
+            with path.open("rb") as file:
+                inputs.append(
+                    InputFile("standard input" if name == "-" else name, path, os.fstat(file.fileno()).st_size)
+                )
+    except OSError as error:
+        raise ImportStopped(f"{name} cannot be read: {error.strerror or error}.") from error
+    return inputs
+
+
+class Reader:
+    """Reads the lines of several files, and knows afterwards which file a place is in."""
+
+    def __init__(self, inputs: Sequence[InputFile]) -> None:
+        """Keep the files."""
+        self._inputs = inputs
+        self._before: list[int] = []  # lines before each file
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of all files."""
+        return sum(source.size_bytes for source in self._inputs)
+
+    def lines(self) -> Iterator[RawLine]:
+        """Yield the lines that hold anything, from the start; of an overlong one only its beginning."""
+        place = 0
+        self._before.clear()
+        for source in self._inputs:
+            self._before.append(place)
+            with source.path.open("rb", buffering=256 * 1024) as file:
+                while text := file.readline(LINE_BYTES + 1):
+                    place += 1
+                    if len(text) > LINE_BYTES and not text.endswith(b"\n"):
+                        _skip_rest(file)
+                    if place == self._before[-1] + 1:
+                        text = text.removeprefix(_BYTE_ORDER_MARK)
+                    if not text.isspace():
+                        yield RawLine(place, text)
+
+    def where(self, place: int) -> tuple[str, int]:
+        """Return the file of a place and the line's number in it, from 1."""
+        index = bisect_left(self._before, place) - 1
+        return self._inputs[index].name, place - self._before[index]
+
+
+def _skip_rest(file: IO[bytes]) -> None:
+    while rest := file.readline(LINE_BYTES):
+        if rest.endswith(b"\n"):
+            return
+
+
+def in_batches(lines: Iterable[RawLine], batch_records: int) -> Iterator[list[RawLine]]:
+    """Yield the lines in lists bounded in number and in bytes."""
+    batch: list[RawLine] = []
+    size_bytes = 0
+    for line in lines:
+        batch.append(line)
+        size_bytes += len(line.text)
+        if len(batch) >= batch_records or size_bytes >= BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,224 @@
+"""Importing JSON Lines: pass one tries every line, pass two writes them in atomic batches.
+
+It must not hold a file in memory, nor write anything while any line is bad. A rerun finds what is there already and
+goes on behind it.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import IO, Any
+
+import orjson
+
+from refundgql.commands.import_checks import FirstPass, Line, superseded_lines
+from refundgql.commands.import_reading import ImportStopped, RawLine, Reader, in_batches, open_inputs
+from refundgql.commands.sync_records import FaultyRecords, SyncCounts, take_records, write_batch
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.record_parsing import parse_record, shape_ref
+from refundgql.domain.records import RecordError
+from refundgql.storage.scratch import Scratch
+
+BATCH_RECORDS = 10_000
+"""Records of one transaction: fewer wait for the disk more often, more keep other writers waiting."""
+BAD_LINES_TOLD = 1_000
+"""More are counted, not told."""
+BAD_LINES_AT_MOST = 100_000
+"""A file with more of them is something else: checking stops."""
+
+
+class Phase(StrEnum):
+    """What an import is doing."""
+
+    CHECKING = "checking"
+    WRITING = "writing"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a phase has come; the rate is lines a second of this phase."""
+
+    phase: Phase
+    lines: int
+    bytes_done: int
+    bytes_total: int
+    lines_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """What is wrong with one line; `field` is the path within the record, with dots."""
+
+    file: str
+    line: int
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        """Show it for people."""
+        where = f"{self.file}, line {self.line}"
+        return f"{where}: {self.field}: {self.why}" if self.field else f"{where}: {self.why}"
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did; when a line is bad it has written nothing."""
+
+    lines: int = 0
+    counts: SyncCounts = field(default_factory=SyncCounts)
+    bad_lines: list[BadLine] = field(default_factory=list)
+    bad_count: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether everything was taken in."""
+        return self.bad_count == 0
+
+
+Tell = Callable[[Progress], None]
+
+
+async def import_lines(uow: UnitOfWork, shapes: Sequence[Mapping[str, Any]]) -> SyncCounts:
+    """Take records that are in memory already in as one batch, on behalf of whoever runs the machine.
+
+    Refuses: FaultyRecords.
+    """
+    return await take_records(uow, shapes)
+
+
+async def import_files(
+    uow: UnitOfWork,
+    files: Sequence[str],
+    *,
+    stdin: IO[bytes] | None = None,
+    tell: Tell | None = None,
+    batch_records: int = BATCH_RECORDS,
+) -> ImportReport:
+    """Import JSON Lines files in their order; `-` is standard input, which is copied to disk first.
+
+    Memory stays bounded however long the files are. A reference may lead to an earlier line of any of them.
+    Refuses: ImportStopped when a file cannot be read, or the database changed between the passes.
+    """
+    started = time.monotonic()
+    scratch = Scratch()
+    try:
+        reader = Reader(open_inputs(files, stdin, scratch.folder))
+        with _rare_garbage_collection():
+            report = await _check_all(uow, reader, scratch, _Meter(Phase.CHECKING, reader, tell), batch_records)
+            if report.ok:
+                meter = _Meter(Phase.WRITING, reader, tell)
+                report.counts = await _write_all(uow, reader, scratch, meter, batch_records)
+    finally:
+        scratch.close()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+async def _check_all(
+    uow: UnitOfWork, reader: Reader, scratch: Scratch, meter: _Meter, batch_records: int
+) -> ImportReport:
+    first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch)
+    bad: list[tuple[int, RecordError]] = []
+    for batch in in_batches(reader.lines(), batch_records):
+        lines: list[Line] = []
+        for raw in batch:
+            shape: object = None
+            try:
+                shape = _json(raw)
+                lines.append(Line(raw.place, parse_record(shape)))
+            except RecordError as error:
+                bad.append((raw.place, error))
+                first_pass.spoil(shape_ref(shape))
+        bad += await first_pass.check(lines)
+        meter.advance(batch)
+        if len(bad) > BAD_LINES_AT_MOST:
+            break
+    bad += first_pass.left_behind()
+    bad.sort(key=lambda found: found[0])
+    told = []
+    for place, error in bad[:BAD_LINES_TOLD]:
+        file, number = reader.where(place)
+        told.append(BadLine(file, number, ".".join(error.path), error.message))
+    return ImportReport(lines=meter.lines, bad_lines=told, bad_count=len(bad))
+
+
+async def _write_all(
+    uow: UnitOfWork, reader: Reader, scratch: Scratch, meter: _Meter, batch_records: int
+) -> SyncCounts:
+    counts = SyncCounts()
+    for batch in in_batches(reader.lines(), batch_records):
+        try:
+            lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch]
+            counts += await _write(uow, lines, superseded_lines(lines, scratch))
+        except FaultyRecords as faulty:
+            position, error = faulty.errors[0]
+            raise _changed(reader, lines[position].place, error) from None
+        except RecordError as error:
+            raise _changed(reader, batch[0].place, error) from None
+        meter.advance(batch)
+    return counts
+
+
+async def _write(uow: UnitOfWork, lines: Sequence[Line], superseded: set[int]) -> SyncCounts:
+    records = [line.record for line in lines]
+
+    async def work(unit: Unit) -> SyncCounts:
+        return await write_batch(unit, records, superseded)
+
+    return await uow.run(work)
+
+
+def _changed(reader: Reader, place: int, error: RecordError) -> ImportStopped:
+    file, number = reader.where(place)
+    return ImportStopped(
+        f"{file} or the database changed while it was imported; the batches before line {number} are in. "
+        f"Import it again. ({error.message})"
+    )
+
+
+def _json(raw: RawLine) -> object:
+    if raw.is_too_long:
+        raise RecordError("The line is too long for a record: put each record on a line of its own.")
+    try:
+        return orjson.loads(raw.text)
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"This is not JSON ({error.msg}, column {error.colno}).") from None
+
+
+class _Meter:
+    """Tells how far a phase has come."""
+
+    def __init__(self, phase: Phase, reader: Reader, tell: Tell | None) -> None:
+        """Begin now."""
+        self._phase = phase
+        self._bytes_total = reader.size_bytes
+        self._tell = tell
+        self._started = time.monotonic()
+        self._bytes_done = 0
+        self.lines = 0
+
+    def advance(self, batch: Sequence[RawLine]) -> None:
+        """Count a batch and tell."""
+        self.lines += len(batch)
+        self._bytes_done += sum(len(line.text) for line in batch)
+        if self._tell is not None:
+            rate = self.lines / max(time.monotonic() - self._started, 1e-6)
+            self._tell(Progress(self._phase, self.lines, self._bytes_done, self._bytes_total, rate))
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Collect seldom: an import makes millions of objects, none of them in circles, and keeps few."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
