@@ -1,0 +1,284 @@
+"""The composition root: settings become a wired application.
+
+It wires and decides nothing; every part is made here once and handed to whoever needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refundgql.api.context import Application
+from refundgql.clocks import FileClock, SetClock, SystemClock
+from refundgql.commands.sweep import Sweeper, sweep_due
+from refundgql.commands.unit_of_work import Clock, UnitOfWork
+from refundgql.domain.policy import DEFAULT_POLICY, Policy, PolicyError
+from refundgql.messaging.bus import Bus, open_bus
+from refundgql.scenarios import Desk, Difference, Story
+from refundgql.scenarios import replay as replay_stories
+from refundgql.settings import Settings
+from refundgql.storage import schema as storage_schema
+from refundgql.storage.database import Database
+from refundgql.storage.database import Limits as DatabaseLimits
+from refundgql.storage.faults import StorageError, UnknownSchema
+
+if TYPE_CHECKING:
+    from refundgql.api.execution import GraphQLEngine
+
+log = logging.getLogger("refundgql.bootstrap")
+
+
+class CannotRun(Exception):
+    """The command cannot be carried out as things are; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An application that is open: its database, bus, engine and sweeper."""
+
+    application: Application
+    engine: GraphQLEngine
+    sweeper: Sweeper
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the policy in force.
+
+    Refuses: CannotRun naming the override that cannot be.
+    """
+    try:
+        return DEFAULT_POLICY.with_overrides(settings.policy)
+    except PolicyError as error:
+        raise CannotRun(f"REFUNDGQL_POLICY: {error}") from error
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock of the rules: the machine's, or the test clock's file."""
+    if settings.test_clock is None:
+        return SystemClock()
+    try:
+        return FileClock(settings.test_clock)
+    except (OSError, ValueError) as error:
+        raise CannotRun(
+            f"REFUNDGQL_TEST_CLOCK: {settings.test_clock} holds no instant such as 2026-03-01T12:00:00Z."
+        ) from error
+
+
+async def open_database(settings: Settings) -> Database:
+    """Open the database.
+
+    Refuses: CannotRun when it cannot be reached.
+    """
+    limits = DatabaseLimits(read_connections=settings.database_pool_size, write_connections=settings.database_pool_size)
+    try:
+        return await Database.open(settings.database_url, limits)
+    except ImportError as error:
+        raise CannotRun("PostgreSQL needs the extra: pip install 'refundgql[postgres]'.") from error
+    except (OSError, StorageError, ValueError) as error:
+        raise CannotRun(f"REFUNDGQL_DATABASE_URL: the database cannot be opened ({_first_line(error)}).") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0].rstrip(".")
+
+
+@asynccontextmanager
+async def database_of(settings: Settings, *, known: bool = True) -> AsyncIterator[Database]:
+    """Open the database for one command.
+
+    Refuses: CannotRun when `known` and the schema is not exactly the one this version knows.
+    """
+    database = await open_database(settings)
+    try:
+        if known:
+            await _check_known(database)
+        yield database
+    finally:
+        await database.close()
+
+
+async def _check_known(database: Database) -> None:
+    try:
+        await storage_schema.check_known(database)
+    except UnknownSchema as error:
+        raise CannotRun(str(error)) from error
+
+
+@asynccontextmanager
+async def open_application(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Application]:
+    """Open database and bus and wire the application; everything is closed again at the end."""
+    policy, clock = policy_of(settings), clock or clock_of(settings)
+    async with database_of(settings) as database:
+        bus: Bus = await open_bus(settings.bus_url, database_url=settings.database_url)
+        try:
+            yield Application(
+                database=database,
+                clock=clock,
+                policy=policy,
+                bus=bus,
+                uow=UnitOfWork(
+                    database=database,
+                    clock=clock,
+                    policy=policy,
+                    bus=bus,
+                    holiday_calendar=settings.holiday_calendar,
+                ),
+            )
+        finally:
+            await bus.close()
+
+
+def make_engine(settings: Settings) -> GraphQLEngine:
+    """Build the schema and the engine that executes operations against it, with the limits of the settings."""
+    from refundgql.api.execution import GraphQLEngine
+    from refundgql.api.limits import DocumentLimits
+    from refundgql.api.schema import build_schema
+
+    schema = build_schema()
+    limits = limits_of(settings)
+    documents = DocumentLimits(schema._schema, limits)
+    return GraphQLEngine(
+        schema,
+        check_source=documents.check_source,
+        check_document=documents.check_document,
+        max_tokens=limits.max_tokens,
+        max_errors=limits.max_errors,
+        deadline_s=limits.operation_seconds,
+        introspection=settings.introspection,
+    )
+
+
+def limits_of(settings: Settings) -> Any:
+    """Return the limits of transport and documents."""
+    from refundgql.api.limits import Limits
+
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        body_seconds=settings.body_timeout_seconds,
+        max_message_bytes=settings.max_message_bytes,
+        max_tokens=settings.max_tokens,
+        max_depth=settings.max_depth,
+        max_introspection_depth=settings.max_depth + 4,
+        max_fields=settings.max_fields,
+        max_aliases=settings.max_aliases,
+        max_operations=settings.max_operations,
+        max_cost=settings.max_cost,
+        max_errors=settings.max_errors,
+        operation_seconds=settings.operation_timeout_seconds,
+        init_seconds=settings.connection_init_timeout_seconds,
+        max_operations_per_socket=settings.max_operations_per_socket,
+        max_sockets_per_account=settings.max_sockets_per_account,
+        requests_per_minute=settings.requests_per_minute,
+    )
+
+
+async def migrate(settings: Settings, *, check: bool = False) -> list[str]:
+    """Run the pending migrations, or with `check` only name them."""
+    async with database_of(settings, known=False) as database:
+        return await (storage_schema.pending(database) if check else storage_schema.migrate(database))
+
+
+async def sweep(settings: Settings) -> int:
+    """Act on every due clock once and return how many there were."""
+    async with open_application(settings) as application:
+        return await sweep_due(application.uow)
+
+
+async def verify_ledger(settings: Settings) -> list[dict[str, Any]]:
+    """Return every row that breaks an invariant of the ledger."""
+    from refundgql.storage.ledger_checks import verify
+
+    async with database_of(settings) as database:
+        return [{"invariant": one.invariant, "detail": one.detail} async for one in verify(database)]
+
+
+def schema_text() -> str:
+    """Return schema.graphql as the code declares it."""
+    from refundgql.api.schema import print_schema_text
+
+    return print_schema_text()
+
+
+def workflow_text(kind: str | None, output_format: str) -> str:
+    """Return the machines as tables or as Mermaid diagrams, one kind or all.
+
+    Refuses: CannotRun for a kind that does not exist.
+    """
+    from refundgql.domain.vocabulary import RefundCaseKind
+    from refundgql.domain.workflow import workflow
+
+    try:
+        kinds = [RefundCaseKind(kind.upper())] if kind else list(RefundCaseKind)
+    except ValueError as error:
+        raise CannotRun(f"There is no kind {kind}; give {', '.join(RefundCaseKind)}.") from error
+    machines = [workflow(one) for one in kinds]
+    return "\n\n".join(machine.mermaid if output_format == "mermaid" else machine.table for machine in machines)
+
+
+class StoryDesk:
+    """A fresh desk on a database of its own, for one story: the whole engine, without sockets."""
+
+    def __init__(self, application: Application, engine: GraphQLEngine, clock: SetClock) -> None:
+        """Keep the parts."""
+        self._application = application
+        self._engine = engine
+        self._clock = clock
+
+    async def seed(self, records: list[dict[str, Any]]) -> None:
+        """Import the first accounts, before anybody can sign in."""
+        from refundgql.commands.import_records import import_lines
+
+        await import_lines(self._application.uow, records)
+
+    async def execute(self, as_ref: str | None, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Run one operation as an account, or as nobody."""
+        viewer = None if as_ref is None else await self._application.load_viewer(as_ref)
+        prepared = self._engine.prepare(document, None)
+        errors = getattr(prepared, "errors", None)
+        if errors:
+            return {"errors": errors}
+        return await self._engine.execute(prepared, variables, self._application.context(viewer))
+
+    async def sweep(self) -> None:
+        """Act on every due clock once."""
+        await sweep_due(self._application.uow)
+
+    def set_time(self, at: datetime) -> None:
+        """Set the domain's clock."""
+        self._clock.at = at
+
+
+async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:
+    """Tell stories, each to a desk on a fresh database, and return how many differ."""
+    from refundgql.settings import Settings
+
+    engine = make_engine(Settings())
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-"))
+        opened = 0
+
+        async def open_desk() -> Desk:
+            nonlocal opened
+            opened += 1
+            settings = Settings(
+                database_url=f"sqlite:///{folder}/story-{opened}.sqlite3", bus="memory", test_clock=None
+            )
+            await migrate(settings)
+            clock = SetClock(datetime.now(UTC))
+            application = await stack.enter_async_context(open_application(settings, clock=clock))
+            return StoryDesk(application, engine, clock)
+
+        return await replay_stories(paths, open_desk, report)
+
+
+async def keep_sweeping(application: Application, stop: asyncio.Event) -> None:
+    """Act on due clocks until told to stop."""
+    await Sweeper(application.uow).run(stop)

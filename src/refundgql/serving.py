@@ -1,0 +1,242 @@
+"""Serve: the wired application behind its transport, in one process or several.
+
+It must not parse a command line or decide; cli and demo call it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.context import SpawnProcess
+
+from starlette.applications import Starlette
+
+from refundgql import bootstrap
+from refundgql.api.context import Application, RequestContext
+from refundgql.bootstrap import CannotRun
+from refundgql.domain.viewers import Viewer
+from refundgql.settings import Settings
+from refundgql.transport import server
+from refundgql.transport.app import Transport, build_app
+from refundgql.transport.graphiql import DemoPeople
+from refundgql.transport.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
+from refundgql.transport.observability import JsonLines
+from refundgql.transport.tokens import TokenIssuer, TokenRules, TokenVerifier
+
+log = logging.getLogger("refundgql.serving")
+
+STOP_SECONDS = 5
+"""How long background work may take to end after the last request."""
+SUPERVISE_SECONDS = 5.0
+MOST_EARLY_DEATHS = 10
+"""Server processes that die one right after another mean that none can start."""
+
+
+class _Desk:
+    """The application of this process, open while the server runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._application: Application | None = None
+
+    @property
+    def application(self) -> Application:
+        """Return the open application; the server answers nothing before its start has opened it."""
+        if self._application is None:
+            raise RuntimeError("The server answered before its application was open.")
+        return self._application
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Keep the application open and the clocks swept."""
+        async with bootstrap.open_application(self.settings) as self._application:
+            stop = asyncio.Event()
+            sweeping = asyncio.create_task(bootstrap.keep_sweeping(self._application, stop))
+            try:
+                yield
+            finally:
+                stop.set()
+                with contextlib.suppress(asyncio.TimeoutError, asyncio.CancelledError):
+                    await asyncio.wait_for(sweeping, STOP_SECONDS)
+
+    def context(self, viewer: Viewer | None, *, resume_after: str | None = None) -> RequestContext:
+        """Return the context of one operation."""
+        return self.application.context(viewer, resume_after=resume_after)
+
+    async def load_viewer(self, external_ref: str) -> Viewer | None:
+        """Return an account with the roles it has now."""
+        return await self.application.load_viewer(external_ref)
+
+    async def load_viewers(self, external_refs: Collection[str]) -> Mapping[str, Viewer]:
+        """Return many accounts with the roles they have now."""
+        return await self.application.load_viewers(external_refs)
+
+    async def database_answers(self) -> bool:
+        """Tell whether the database answers and has the schema that this version knows."""
+        await bootstrap.check_ready(self.application)
+        return True
+
+
+def keys_of(settings: Settings) -> tuple[KeySource, TokenRules]:
+    """Return where tokens are verified with, and what they must say.
+
+    Refuses: CannotRun when neither a key file nor a key set is given, or the file cannot be used.
+    """
+    if settings.jwks_url:
+        rules = TokenRules(
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            algorithms=("EdDSA", "ES256", "RS256", "PS256"),
+        )
+        return IssuerKeys(settings.jwks_url), rules
+    if settings.key_file is None:
+        raise CannotRun("Set REFUNDGQL_JWKS_URL to the issuer's key set, or REFUNDGQL_KEY_FILE to a local key.")
+    try:
+        key = LocalKey.load_or_create(settings.key_file)
+    except (KeyFileRefused, OSError) as error:
+        raise CannotRun(f"REFUNDGQL_KEY_FILE: {error}") from error
+    return key, TokenRules(issuer=settings.token_issuer, audience=settings.token_audience)
+
+
+def issuer_of(settings: Settings) -> TokenIssuer:
+    """Return who signs local tokens.
+
+    Refuses: CannotRun when the server's keys are somebody else's.
+    """
+    if settings.jwks_url:
+        raise CannotRun("Tokens are signed by the issuer of REFUNDGQL_JWKS_URL; ask it for one.")
+    key, rules = keys_of(settings)
+    if not isinstance(key, LocalKey):
+        raise CannotRun("Only a local key can sign; set REFUNDGQL_KEY_FILE.")
+    return TokenIssuer(key, rules)
+
+
+def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starlette:
+    """Return the ASGI app; its database and bus are opened when the server starts."""
+    from refundgql.api.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
+
+    keys, rules = keys_of(settings)
+    try:
+        trusted = TrustedDocuments.load(settings.trusted_documents) if settings.trusted_documents else None
+    except (TrustedDocumentsRefused, OSError) as error:
+        raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
+    desk = _Desk(settings)
+    return build_app(
+        Transport(
+            engine=bootstrap.make_engine(settings),
+            make_context=desk.context,
+            verifier=TokenVerifier(keys, rules),
+            load_viewer=desk.load_viewer,
+            load_viewers=desk.load_viewers,
+            limits=bootstrap.limits_of(settings),
+            trusted_documents=trusted,
+            allowed_origins=settings.allowed_origins,
+            graphiql=settings.graphiql,
+            demo_people=demo_people,
+            readiness_checks={"database": desk.database_answers},
+            lifespan=desk.open,
+        )
+    )
+
+
+def run(
+    settings: Settings, *, demo_people: DemoPeople | None = None, on_started: Callable[[str], None] = lambda _: None
+) -> None:
+    """Serve until told to stop.
+
+    Refuses: CannotRun before anything listens, when the settings or the database's schema do not fit.
+    """
+    log_as_json(settings)
+    asyncio.run(_check(settings))
+    try:
+        listener = server.listen(settings.host, settings.port)
+    except OSError as error:
+        raise CannotRun(
+            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
+        ) from error
+    serving = server.Serving(host=settings.host, port=settings.port, max_message_bytes=settings.max_message_bytes)
+    if settings.workers > 1:
+        _run_workers(settings, serving, listener, on_started)
+        return
+    server.run(
+        make_app(settings, demo_people), serving, listener=listener, on_started=lambda: on_started(address_of(listener))
+    )
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the URL a listener is reached under on this machine."""
+    host, port = listener.getsockname()[:2]
+    shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104 - shown, not bound
+    return f"http://{shown}:{port}"
+
+
+async def _check(settings: Settings) -> None:
+    keys_of(settings)
+    bootstrap.policy_of(settings)
+    bootstrap.clock_of(settings)
+    async with bootstrap.database_of(settings):
+        pass
+
+
+def log_as_json(settings: Settings) -> None:
+    """Write every log line as one JSON object to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    logging.getLogger("tortoise").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _run_workers(
+    settings: Settings, serving: server.Serving, listener: socket.socket, on_started: Callable[[str], None]
+) -> None:
+    """Keep as many processes serving the one port as asked for; stop them all, drained, when told to."""
+    spawn = multiprocessing.get_context("spawn")
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        for worker in workers:
+            worker.terminate()
+
+    def start() -> SpawnProcess:
+        worker = spawn.Process(target=_serve_worker, args=(settings, serving, listener))
+        worker.start()
+        return worker
+
+    workers: list[SpawnProcess] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    workers.extend(start() for _ in range(settings.workers))
+    on_started(address_of(listener))
+    early_deaths = 0
+    while not stopping:
+        started_at = time.monotonic()
+        wait_for([worker.sentinel for worker in workers], timeout=SUPERVISE_SECONDS)
+        for index, worker in enumerate(workers):
+            if worker.is_alive() or stopping:
+                continue
+            early_deaths = early_deaths + 1 if time.monotonic() - started_at < SUPERVISE_SECONDS / 2 else 0
+            if early_deaths > MOST_EARLY_DEATHS:
+                log.error("Server processes end as soon as they start; giving up.")
+                stop()
+                break
+            log.warning("A server process ended with code %s; starting another.", worker.exitcode)
+            workers[index] = start()
+    for worker in workers:
+        worker.join()
+
+
+def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
+    log_as_json(settings)
+    server.run(make_app(settings), serving, listener=listener)
