@@ -88,7 +88,7 @@ def miss_target(facts: Facts, at: datetime, policy: Policy) -> Decision:
     """
     case = _undecided(facts)
     draft = Draft(facts, policy, at)
-    flagged = draft.record(TARGET_MISSED, replace(case, overdue=True), case.state, rule="L14")
+    flagged = draft.record(TARGET_MISSED, case.changed(overdue=True), case.state, rule="L14")
     draft.case = flagged
     return draft.decision()
 
@@ -97,7 +97,7 @@ def withdrawal_changed(facts: Facts, at: datetime, policy: Policy, note: str, wi
     """Record on a case that the withdrawal of its credit was filed or has moved on (D10)."""
     if facts.case is None:
         raise ValueError("a withdrawal is recorded on a case")
-    case = replace(facts.case, withdrawal_id=withdrawal_id or facts.case.withdrawal_id)
+    case = facts.case.changed(withdrawal_id=withdrawal_id or facts.case.withdrawal_id)
     draft = Draft(facts, policy, at)
     draft.case = draft.record(WITHDRAWAL_CHANGED, case, case.state, note=note, rule="D10")
     return draft.decision()
@@ -125,7 +125,7 @@ def _open(draft: Draft, it: Situation, row: Row) -> None:
     if superseded is not None:
         draft.earlier_cases.append(_superseded(draft, it, superseded))
     if finalised is not None:
-        draft.earlier_cases.append(replace(finalised, final_decision=True, whose_move=WhoseMove.NOBODY))
+        draft.earlier_cases.append(finalised.changed(final_decision=True, whose_move=WhoseMove.NOBODY))
     draft.customer_reported = it.kind is RefundCaseKind.LEAD and it.act.reason is RefundReason.TERMS_VIOLATION
     case = with_next_move(new_case(it, row.to_state), it.facts, it.policy)
     _follow_up(draft, it, row, _recorded(draft, it, row, case))
@@ -138,7 +138,7 @@ def _act(draft: Draft, it: Situation, row: Row) -> None:
     if case.state is not before.state:
         case = with_next_move(case, it.facts, it.policy)
         if case.state is RefundCaseState.DECLINED and has_way_out(case, it.facts, it.at, it.policy):
-            case = replace(case, whose_move=WhoseMove.REQUESTER)
+            case = case.changed(whose_move=WhoseMove.REQUESTER)
     if before.state is RefundCaseState.APPROVED and case.state is RefundCaseState.ESCALATED:
         draft.reserved_delta_minor -= before.approved_minor or 0  # nothing is approved any more (D9)
     if it.action is RefundActionName.REVERSE:
@@ -162,7 +162,7 @@ def _credit(draft: Draft, case: Case, *, waited: bool) -> None:
     facts = replace(draft.facts, case=case)
     it = situation_of(act, facts, draft.policy)
     if shortfall_minor(it) > 0:
-        draft.case = replace(case, settlement=SettlementStatus.AWAITING_FUNDS)
+        draft.case = case.changed(settlement=SettlementStatus.AWAITING_FUNDS)
         draft.reserved_delta_minor += case.approved_minor or 0
         _wait(draft, draft.case)
         return

@@ -5,7 +5,6 @@ It must not act when a deadline passes: the sweeper does, through the same door 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from refundgql.domain.calendar import window_end_at
@@ -65,7 +64,7 @@ def with_next_move(case: Case, facts: Facts, policy: Policy) -> Case:
         respond_by = case.respond_by
         direct = direct_until(facts, policy) if case.kind is RefundCaseKind.INVOICE else None
         deadline_at = min((at for at in (respond_by, direct) if at is not None), default=None)
-    return replace(case, whose_move=whose_move, respond_by=respond_by, deadline_at=deadline_at, overdue=False)
+    return case.changed(whose_move=whose_move, respond_by=respond_by, deadline_at=deadline_at, overdue=False)
 
 
 def due_clocks(case: Case, facts: Facts, policy: Policy) -> tuple[DueClock, ...]:

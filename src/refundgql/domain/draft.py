@@ -5,7 +5,7 @@ It must not decide what follows: cases.py adds, and freezes the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from refundgql.domain.deadlines import due_clocks
@@ -51,7 +51,7 @@ class Draft:
         saw: tuple[tuple[str, str], ...] = (),
     ) -> Case:
         """Add an event that leaves the case as given, and return the case at its next version."""
-        case = replace(case, version=case.version + 1, updated_at=self.at)
+        case = case.changed(version=case.version + 1, updated_at=self.at)
         self.events.append(
             Event(
                 name=name,

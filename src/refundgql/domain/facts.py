@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from refundgql.domain.money import Money
 from refundgql.domain.vocabulary import (
@@ -27,7 +28,8 @@ from refundgql.domain.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: a decision replaces a case several times, and copying a dict of 45 fields is one call.
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One refund case as it stands; amounts are minor units of `currency`, ids are uuid texts."""
 
@@ -79,6 +81,12 @@ class Case:
     withdrawal_id: str | None = None
     version: int = 0  # the last event's sequence number
     policy_version: str
+
+    def changed(self, **changes: Any) -> Case:
+        """Return the case with some fields replaced, as dataclasses.replace does at ten times the cost."""
+        case = object.__new__(Case)
+        case.__dict__.update(self.__dict__, **changes)
+        return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ It must not judge or post: the machine has let the act pass, settlement.py moves
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 from refundgql.domain.facts import Case
 from refundgql.domain.machines.table import Row
@@ -25,7 +25,7 @@ Move = Callable[[Case, Situation, Row], Case]
 def moved(case: Case, it: Situation, row: Row) -> Case:
     """Return the case after an act, in the row's state and with what the act itself says."""
     move = _MOVES.get(it.action)
-    changed = replace(case, state=row.to_state) if row.to_state is not case.state else case
+    changed = case.changed(state=row.to_state) if row.to_state is not case.state else case
     return move(changed, it, row) if move is not None else changed
 
 
@@ -39,32 +39,31 @@ def _approved(case: Case, it: Situation, row: Row) -> Case:
     """Approve the given amount, or what was asked for (D9)."""
     asked = case.requested_minor if case.requested_minor is not None else case.consented_minor
     approved = it.act.amount.minor if it.act.amount is not None else asked
-    return replace(_decided(case, it, row), approved_minor=approved, approved_at=it.at)
+    return _decided(case, it, row, approved_minor=approved, approved_at=it.at)
 
 
 def _declined(case: Case, it: Situation, row: Row) -> Case:
     """Decline; support's answer to an escalation or a dispute is final (D12)."""
     final = row.from_state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
-    return replace(_decided(case, it, row), declined_at=it.at, final_decision=final)
+    return _decided(case, it, row, declined_at=it.at, final_decision=final)
 
 
-def _decided(case: Case, it: Situation, row: Row) -> Case:
+def _decided(case: Case, it: Situation, row: Row, **changes: Any) -> Case:
     actor_id = it.viewer.account_id if it.viewer is not None else None
     first_look = case.kind is RefundCaseKind.LEAD and row.from_state is RefundCaseState.REQUESTED
-    return replace(
-        case,
+    return case.changed(
         decided_at=it.at,
         decided_by_id=actor_id,
         first_decided_by_id=actor_id if first_look else case.first_decided_by_id,
         support_decided=Who.SUPPORT in row.guards.by,
+        **changes,
     )
 
 
 def _reopened(case: Case, it: Situation, row: Row) -> Case:
     """Take a case to support; what the expert had approved stands as consent (C15, D13)."""
     consented = case.approved_minor if row.from_state is RefundCaseState.APPROVED else case.consented_minor
-    return replace(
-        case,
+    return case.changed(
         escalated_at=it.at,
         consented_minor=consented,
         approved_minor=None,
@@ -78,15 +77,15 @@ def _reopened(case: Case, it: Situation, row: Row) -> Case:
 
 
 def _consented(case: Case, it: Situation, _row: Row) -> Case:
-    return replace(case, consented_minor=it.act.amount.minor if it.act.amount is not None else None)
+    return case.changed(consented_minor=it.act.amount.minor if it.act.amount is not None else None)
 
 
 def _assigned(case: Case, it: Situation, _row: Row) -> Case:
-    return replace(case, assignee_id=it.act.assignee_id)
+    return case.changed(assignee_id=it.act.assignee_id)
 
 
 def _reversed(case: Case, it: Situation, _row: Row) -> Case:
-    return replace(case, reversed_at=it.at, settlement=SettlementStatus.REVERSED)
+    return case.changed(reversed_at=it.at, settlement=SettlementStatus.REVERSED)
 
 
 _MOVES: dict[RefundActionName, Move] = {

@@ -43,8 +43,7 @@ def credit(draft: Draft, case: Case) -> Case:
         case.kind is RefundCaseKind.ESCROW and payment.refunded_minor + amount_minor >= payment.paid_minor
     )
     draft.withdrawal_requested = case.send_to_payment_method
-    return replace(
-        case,
+    return case.changed(
         state=RefundCaseState.CREDITED,
         credited_minor=amount_minor,
         credited_at=draft.at,

@@ -1,6 +1,6 @@
 """The library's synchronous engine, cut down to what flat machines need: one event, one transition, nothing queued.
 
-The full engine serves nested states, timers and invoked work, at four times the cost of a decision. It must not
+The full engine serves nested states, timers and invoked work, at many times the cost of a decision. It must not
 choose differently from the full engine; tests/domain/test_engine.py drives both over every state and event.
 """
 
@@ -32,15 +32,15 @@ class OneStepEngine(SyncEngine):
         if trigger is None:
             return None
         (state,) = self.sm.configuration
-        try:
-            transition: Transition | None = self._first_transition_that_matches(state, trigger, _takes)
-        finally:
-            self._cache.clear()  # the machine lives on: nothing of one decision may reach the next
-        if transition is None or transition.target is None:
-            raise TransitionNotAllowed(trigger.event, self.sm.configuration)
-        self.sm.current_state_value = transition.target.value
-        return transition
+        for transition in state.transitions:
+            if transition.match(trigger.event) and _passes(transition, trigger.kwargs["situation"]):
+                self.sm.current_state_value = transition.target.value
+                return transition
+        raise TransitionNotAllowed(trigger.event, self.sm.configuration)
 
 
-def _takes(transition: Transition, event: str) -> bool:
-    return bool(transition.match(event))
+def _passes(transition: Transition, situation: Any) -> bool:
+    """Ask the validators, which raise, then the conditions, which answer: in the library's own order."""
+    for validator in transition.validators:
+        validator.func(situation)
+    return all(bool(condition.func(situation)) is condition.expected_value for condition in transition.cond)
