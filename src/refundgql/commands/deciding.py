@@ -112,8 +112,11 @@ def _first_group(input_refusals: list[Refusal], refusals: tuple[Refusal, ...]) -
         return refusals
     if refusals[0].code not in _INPUT:
         return tuple(input_refusals)
-    told = {refusal.field[0] for refusal in input_refusals if refusal.field}
-    return (*input_refusals, *(it for it in refusals if it.field is None or it.field[0] not in told))
+    # Of two that speak of one field, the one that cites a rule is told; else the input's own, which knows more.
+    ruled = {it.field[0] for it in refusals if it.field and it.rule}
+    kept = [it for it in input_refusals if it.rule or not it.field or it.field[0] not in ruled]
+    told = {it.field[0] for it in kept if it.field}
+    return (*kept, *(it for it in refusals if it.field is None or it.field[0] not in told))
 
 
 async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:

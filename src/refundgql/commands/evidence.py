@@ -97,10 +97,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
         lead = facts.lead
         chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id)
-        known = frozenset(message.id for message in chat)
-        if not known.issuperset(chosen):
-            raise Refused(not_found("chat message", "messageIds"))
-        return facts if lead is None else replace(facts, lead=replace(lead, message_ids=known))
+        return with_messages(facts, chat, chosen)
 
     def fill(act: Act, checks: Checks) -> Act:
         check_selection(chosen, checks)
@@ -186,6 +183,17 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
 
     made, replayed = await once(uow, viewer, "create_evidence_upload", given, work)
     return UploadResult(made["upload_url"], datetime.fromisoformat(made["expires_at"]), replayed)
+
+
+def with_messages(facts: Facts, chat: Sequence[ChatMessage], chosen: Sequence[str]) -> Facts:
+    """Return the facts with the ids of the lead's chat.
+
+    Refuses: NOT_FOUND when one of the chosen messages is not in it.
+    """
+    known = frozenset(message.id for message in chat)
+    if not known.issuperset(chosen):
+        raise Refused(not_found("chat message", "messageIds"))
+    return facts if facts.lead is None else replace(facts, lead=replace(facts.lead, message_ids=known))
 
 
 def check_selection(message_ids: Sequence[str], checks: Checks) -> None:

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from refundgql.commands.checks import EXPLANATION_CHARS, Amount, Checks, existing_id
 from refundgql.commands.deciding import AfterSave, FillAct, Prepare, decide_and_save
-from refundgql.commands.evidence import check_selection, freeze_conversation
+from refundgql.commands.evidence import check_selection, freeze_conversation, with_messages
 from refundgql.commands.idempotency import Given, Made, once
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -99,14 +99,13 @@ class IssueRefund:
 async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLeadRefund) -> CaseResult:
     """Ask for a lead's price back, with the chat frozen as it stands (L01–L16, D4)."""
     chat: list[ChatMessage] = []
+    chosen = tuple(dict.fromkeys(given.message_ids or ()))
 
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
         chat[:] = await list_chat(unit.tx, given.lead_id)
-        lead = facts.lead
-        return facts if lead is None else replace(facts, lead=replace(lead, message_ids=frozenset(m.id for m in chat)))
+        return with_messages(facts, chat, chosen)
 
     def fill(act: Act, checks: Checks) -> Act:
-        chosen = tuple(dict.fromkeys(given.message_ids or ()))
         check_selection(chosen, checks)
         return replace(
             act,
@@ -119,8 +118,8 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
         )
 
     async def keep_chat(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-        chosen = set(given.message_ids or ())
-        await freeze_conversation(unit, decision, [message for message in chat if message.id in chosen])
+        selected = set(chosen)
+        await freeze_conversation(unit, decision, [message for message in chat if message.id in selected])
         await freeze_conversation(unit, decision, chat)
 
     return await _open_case(

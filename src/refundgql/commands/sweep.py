@@ -19,8 +19,8 @@ from refundgql.domain.cases import decide, miss_target
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import Refused
-from refundgql.domain.vocabulary import ClockName, RefundActionName
-from refundgql.domain.weeks import is_held_by_dispute, release_week
+from refundgql.domain.settlement import release_postings
+from refundgql.domain.vocabulary import ClockName, RefundActionName, RefundCaseKind
 from refundgql.storage.clocks import ClaimedClock, next_due_at
 from refundgql.storage.facts import load_case_facts, load_payment_facts
 from refundgql.storage.faults import StorageError
@@ -172,15 +172,15 @@ async def _release_week(unit: Unit, clock: ClaimedClock) -> None:
     """Give an undisputed week's money to the expert at the cut-off; a dispute's decision does it otherwise (C25)."""
     payment_id = await payment_of(unit.tx, Subject.BILLING_WEEK, clock.billing_week_id or "")
     facts = (await load_payment_facts(unit.tx, [payment_id], lock=True)).get(payment_id) if payment_id else None
-    if not await take_clock(unit.tx, clock.id) or facts is None or facts.week is None or is_held_by_dispute(facts):
+    if not await take_clock(unit.tx, clock.id) or facts is None or facts.week is None or facts.week.released:
+        return
+    if facts.payment.open_case_kind is RefundCaseKind.TIMESHEET:
         return
     at = unit.now()
-    posting = release_week(facts)
-    if posting is not None:
-        await post(unit.tx, [posting], at)
+    postings = release_postings(facts, facts.funds.held_minor)
+    await post(unit.tx, postings, at)
     await mark_week_released(unit.tx, facts.week.id, to_micros(at))
-    if posting is not None:
-        await settle_postings(unit, [posting])
+    await settle_postings(unit, postings)
 
 
 def _settling(balance: Waiting) -> Callable[[Unit], Awaitable[list[str]]]:

@@ -15,10 +15,12 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import WithdrawalResult
 from refundgql.commands.settle import settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.cases import withdrawal_changed
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
-from refundgql.domain.withdrawals import change_status, withdrawal_refusals
+from refundgql.domain.withdrawals import Withdrawal, change_status, withdrawal_refusals
+from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
 from refundgql.storage.withdrawals import load_withdrawal_funds, lock_withdrawal, update_withdrawal
 
@@ -79,11 +81,16 @@ async def change_withdrawal(
     await update_withdrawal(unit.tx, changed)
     await post(unit.tx, postings, at)
     if changed.refund_case_id is not None:
-        await _record_on_case(unit, changed.refund_case_id)
+        await _record_on_case(unit, changed, changed.refund_case_id)
     unit.ring_people([changed.account_id])
     await settle_postings(unit, postings)
     return True
 
 
-async def _record_on_case(unit: Unit, case_id: str) -> None:
-    raise NotImplementedError
+async def _record_on_case(unit: Unit, withdrawal: Withdrawal, case_id: str) -> None:
+    """Write WITHDRAWAL_CHANGED into the history of the case whose credit is on its way."""
+    facts = (await load_case_facts(unit.tx, [case_id], lock=True))[case_id]
+    why = f": {withdrawal.failure_reason}" if withdrawal.failure_reason else ""
+    note = f"{withdrawal.status.value}{why}"
+    decision = withdrawal_changed(facts, unit.now(), unit.policy, note, withdrawal.id)
+    await unit.save(decision, facts)
