@@ -262,6 +262,22 @@ async def test_every_ready_made_tab_runs(page: Page, demo: Demo) -> None:
     assert shown["data"]["refundCaseByNumber"]["id"] == case["id"]
 
 
+async def test_the_side_panel_opens_operations_of_every_role(page: Page, demo: Demo) -> None:
+    """A professional finds their own operations first, opens one in a new tab, and it answers."""
+    await pages.sign_in_as(page, demo.people["PRO"]["name"], "PRO")
+    await page.get_by_role("button", name="Show Ready-made operations").click()
+    panel = page.get_by_role("region", name="Ready-made operations")
+    await expect(panel.get_by_role("heading").first).to_have_text("Professionals")
+
+    await panel.get_by_role("button", name="MyLeads").click()
+
+    tab = page.get_by_role("tab").filter(has_text="MyLeads")
+    await expect(tab).to_have_attribute("aria-selected", "true")
+    await expect(tab).to_be_in_viewport()
+    await pages.run(page)
+    assert "errors" not in await pages.response(page, "totalCount")
+
+
 async def test_the_key_button_renews_the_idempotency_key(page: Page, demo: Demo) -> None:
     """One press puts another idempotency key into the variables and leaves the rest."""
     await _sign_in_as_support(page, demo)

@@ -7,12 +7,13 @@ import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { fetcher } from './fetcher';
 import { Header } from './header';
 import { KeyIcon } from './icons';
+import { readyMadePlugin } from './ready-made';
 import { getSession, signOut, subscribeSession } from './session';
 import { SignInDialog } from './sign-in';
 import { freshKey, readyTabs } from './tabs';
 import { getTheme, subscribeTheme } from './theme';
 
-const plugins = [explorerPlugin({ showAttribution: false })];
+const plugins = [readyMadePlugin, explorerPlugin({ showAttribution: false })];
 const defaultTabs = readyTabs();
 // GraphiQL fills its editors from its storage, not from the first of the default tabs.
 if (sessionStorage.getItem('graphiql:tabState') === null) {
@@ -63,6 +64,7 @@ export function App() {
               </>
             )}
           </GraphiQL.Toolbar>
+          <ActiveTabInView />
           <PersonChange token={session.state === 'signed-in' ? session.token : null} />
         </GraphiQL>
       </main>
@@ -91,6 +93,15 @@ function PersonChange({ token }: { token: string | null }) {
     updateActiveTabValues({ response: null });
     responseEditor?.setValue('');
   }, [token, stop, moveTab, updateActiveTabValues, introspect]);
+  return null;
+}
+
+/** With many tabs open the strip scrolls; the one just opened must be seen. */
+function ActiveTabInView() {
+  const { activeTabIndex, tabs } = useGraphiQL((store) => store);
+  useEffect(() => {
+    document.getElementById(`graphiql-session-tab-${activeTabIndex}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [activeTabIndex, tabs.length]);
   return null;
 }
 

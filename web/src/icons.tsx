@@ -1,4 +1,4 @@
-/** Three drawings of our own; everything else is GraphiQL's. */
+/** The drawings of our own; everything else is GraphiQL's. */
 import type { SVGProps } from 'react';
 
 const base: SVGProps<SVGSVGElement> = {
@@ -28,5 +28,14 @@ export const KeyIcon = (props: SVGProps<SVGSVGElement>) => (
   <svg {...base} {...props}>
     <circle cx="8" cy="15.5" r="4" />
     <path d="m11 12.5 8.5-8.5M16 7.5l2.5 2.5M13.5 10l1.8 1.8" />
+  </svg>
+);
+
+export const ListIcon = () => (
+  <svg {...base} width="20" height="20">
+    <path d="M9 6h11M9 12h11M9 18h11" />
+    <circle cx="4.5" cy="6" r="1" />
+    <circle cx="4.5" cy="12" r="1" />
+    <circle cx="4.5" cy="18" r="1" />
   </svg>
 );
