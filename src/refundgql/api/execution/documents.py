@@ -28,6 +28,9 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from refundgql.api.execution.errors import ErrorCode
 from refundgql.api.execution.responses import request_errors
 
+Flags = tuple[bool | None, ...]
+"""The values of the variables that decide which fields are asked for."""
+
 CheckSource = Callable[[str], Sequence[GraphQLError]]
 """Looks at the text before it is parsed; the errors it gives refuse the document."""
 
@@ -82,6 +85,10 @@ class Prepared:
     extensions: Mapping[str, Any]
     flags: tuple[str, ...]
     """The variables whose values decide which fields are asked for."""
+    uses: dict[Flags, int] = field(default_factory=dict)
+    """How often it was executed without a plan, by the values of its flags."""
+    compilable: bool = True
+    """Whether nobody has found yet that only graphql-core can execute it."""
     measure: Measure | None = None
     """What the limits hook measured of this operation."""
 
@@ -230,7 +237,9 @@ class Documents:
             return self._refused([GraphQLError(message)], ErrorCode.OPERATION_RESOLUTION_FAILURE)
         checked, operation = valid.checked, named[0]
         measure = checked.measures.get(operation.name.value if operation.name else None)
-        prepared = Prepared(valid.document, operation, valid.fragments, checked.extensions, valid.flags, measure)
+        prepared = Prepared(
+            valid.document, operation, valid.fragments, checked.extensions, valid.flags, measure=measure
+        )
         if operation_name is None or len(valid.prepared) < len(valid.operations) + 1:
             valid.prepared[operation_name] = prepared
         return prepared

@@ -32,7 +32,9 @@ class GraphQLEngine:
     on_fault: is told every masked exception with the id the client got.
     max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
     concurrent: whether fields of one level that wait do so at the same time, each with a connection of its own.
-    compile_after: executions before an operation is compiled; max_plans: compiled operations kept.
+    max_documents, max_source_chars: documents kept; a document takes about 110 bytes of memory for each character.
+    max_plans, max_plan_chars: compiled operations kept; about 15 bytes for each character of generated code.
+    compile_after: executions before an operation is compiled.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class GraphQLEngine:
         max_errors: int = 5,
         deadline_s: float = 5.0,
         max_documents: int = 1_000,
-        max_source_chars: int = 1_000_000,
+        max_source_chars: int = 400_000,
         max_plans: int = 300,
+        max_plan_chars: int = 3_000_000,
         compile_after: int = 1,
         concurrent: bool = False,
         introspection: bool = True,
@@ -73,7 +76,13 @@ class GraphQLEngine:
             suggestions=suggestions,
         )
 
-        self.plans = Plans(schema, max_plans=max_plans, compile_after=compile_after, concurrent=concurrent)
+        self.plans = Plans(
+            schema,
+            max_plans=max_plans,
+            max_source_chars=max_plan_chars,
+            compile_after=compile_after,
+            concurrent=concurrent,
+        )
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
         """Parse, check and validate a document, or remember it, and pick its operation."""
