@@ -148,16 +148,19 @@ async def _reversed_ids(tx: Transaction, postings: Sequence[Posting]) -> list[st
     if not undoing:
         return [None] * len(postings)
     case_ids = sorted({posting.case_id for posting in undoing if posting.case_id is not None})
-    rows = await tx.fetch(
-        "SELECT p.id, p.case_id, p.fact, p.from_key, p.to_key, p.amount_minor FROM posting p"
-        " WHERE p.case_id = ANY(?) AND NOT EXISTS (SELECT 1 FROM posting r WHERE r.reverses_id = p.id)"
-        " ORDER BY p.position",
-        (case_ids,),
+    transit_keys = sorted({posting.from_key for posting in undoing if posting.withdrawal_id is not None})
+    left = list(
+        await tx.fetch(
+            "SELECT p.id, p.case_id, p.withdrawal_id, p.fact, p.from_key, p.to_key, p.amount_minor FROM posting p"
+            " WHERE (p.case_id = ANY(?) OR p.to_key = ANY(?))"
+            " AND NOT EXISTS (SELECT 1 FROM posting r WHERE r.reverses_id = p.id) ORDER BY p.position",
+            (case_ids, transit_keys),
+        )
     )
-    left = list(rows)
     found: list[str | None] = []
     for posting in postings:
-        same = [row for row in left if (row["case_id"], row["fact"]) == (posting.case_id, posting.reverses_fact)]
+        wanted = (posting.case_id, posting.withdrawal_id, posting.reverses_fact)
+        same = [row for row in left if (row["case_id"], row["withdrawal_id"], row["fact"]) == wanted]
         if posting.reverses_fact is None or not same:
             found.append(None)
             continue

@@ -1,0 +1,145 @@
+"""Proves the ledger from its raw postings: one statement for each thing that is always true, answering what breaks it.
+
+It must not repair anything, and must not trust a balance, a sum or a state that it can compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from refundgql.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row that breaks an invariant."""
+
+    invariant: str
+    detail: dict[str, Any]
+
+
+class _Check(NamedTuple):
+    invariant: str
+    sql: str
+
+
+# Every posting twice: what it takes from one account and what it brings to the other.
+_ENTRIES = (
+    "SELECT from_key AS key, -amount_minor AS delta, position, from_balance_after_minor AS after, 0 AS side"
+    " FROM posting"
+    " UNION ALL SELECT to_key, amount_minor, position, to_balance_after_minor, 1 FROM posting"
+)
+
+_CREDITS = (
+    "SELECT case_id, CAST(SUM(CASE WHEN fact = 'CREDIT' THEN amount_minor ELSE 0 END) AS BIGINT) AS credited,"
+    " CAST(SUM(CASE WHEN fact = 'REVERSAL' THEN amount_minor ELSE 0 END) AS BIGINT) AS reversed"
+    " FROM posting WHERE fact IN ('CREDIT', 'REVERSAL') GROUP BY case_id"
+)
+
+_CHECKS = (
+    _Check(
+        "postings of a currency sum to zero",
+        "SELECT currency, CAST(SUM(delta) AS BIGINT) AS sum_minor FROM"
+        " (SELECT currency, -amount_minor AS delta FROM posting WHERE from_key LIKE '%:' || currency"
+        " UNION ALL SELECT currency, amount_minor FROM posting WHERE to_key LIKE '%:' || currency) AS entries"
+        " GROUP BY currency HAVING SUM(delta) <> 0",
+    ),
+    _Check(
+        "a posting moves a positive amount between two accounts",
+        "SELECT id, from_key, to_key, amount_minor FROM posting WHERE amount_minor <= 0 OR from_key = to_key",
+    ),
+    _Check(
+        "a balance equals the sum of its postings",
+        "SELECT key, MAX(balance) AS balance_minor, CAST(SUM(delta) AS BIGINT) AS postings_minor FROM ("
+        f" SELECT key, delta, NULL AS balance FROM ({_ENTRIES}) AS entries"
+        " WHERE key NOT LIKE 'external:%' AND key NOT LIKE 'platform_leads:%'"
+        " UNION ALL SELECT key, 0, balance_minor FROM ledger_account) AS accounts"
+        " GROUP BY key HAVING coalesce(MAX(balance), 0) <> SUM(delta)",
+    ),
+    _Check(
+        "the balance kept with a posting is the balance after it",
+        "SELECT key, position, after AS kept_minor, running AS postings_minor FROM ("
+        " SELECT key, position, after, CAST(SUM(delta) OVER (PARTITION BY key ORDER BY position, side) AS BIGINT)"
+        f" AS running FROM ({_ENTRIES}) AS entries) AS followed"
+        " WHERE after <> running"
+        " OR (after IS NULL AND key NOT LIKE 'external:%' AND key NOT LIKE 'platform_leads:%')",
+    ),
+    _Check(
+        "only an expert's balance may be negative, and only through a support decision (D13)",
+        "SELECT a.key, a.balance_minor FROM ledger_account a WHERE a.balance_minor < 0 AND NOT (a.kind = 'balance'"
+        " AND a.purpose = 'CONTRACTS' AND EXISTS (SELECT 1 FROM posting p JOIN refund_case c ON c.id = p.case_id"
+        " WHERE p.from_key = a.key AND p.fact = 'CREDIT' AND c.support_decided))",
+    ),
+    _Check(
+        "what is paid is what was posted for it",
+        "SELECT p.id AS payment_id, p.paid_minor, coalesce(s.paid, 0) AS postings_minor FROM payment p LEFT JOIN"
+        " (SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) AS paid FROM posting"
+        " WHERE fact IN ('PAYMENT', 'CHARGE') GROUP BY payment_id) AS s ON s.payment_id = p.id"
+        " WHERE p.paid_minor <> coalesce(s.paid, 0)",
+    ),
+    _Check(
+        "credits less reversals of a payment are what it says and no more than was paid (D9)",
+        "SELECT p.id AS payment_id, p.paid_minor, p.refunded_minor, coalesce(s.refunded, 0) AS postings_minor"
+        " FROM payment p LEFT JOIN (SELECT c.payment_id, CAST(SUM(t.credited - t.reversed) AS BIGINT) AS refunded"
+        f" FROM ({_CREDITS}) AS t JOIN refund_case c ON c.id = t.case_id GROUP BY c.payment_id) AS s"
+        " ON s.payment_id = p.id"
+        " WHERE p.refunded_minor <> coalesce(s.refunded, 0) OR coalesce(s.refunded, 0) > p.paid_minor",
+    ),
+    _Check(
+        "what is reserved is what is approved and not credited (D9)",
+        "SELECT p.id AS payment_id, p.reserved_minor, coalesce(s.reserved, 0) AS approved_minor FROM payment p"
+        " LEFT JOIN (SELECT payment_id, CAST(SUM(approved_minor) AS BIGINT) AS reserved FROM refund_case"
+        " WHERE state = 'APPROVED' GROUP BY payment_id) AS s ON s.payment_id = p.id"
+        " WHERE p.reserved_minor <> coalesce(s.reserved, 0)",
+    ),
+    _Check(
+        "a case is credited at most once, with what was approved, and reversed at most once (D16)",
+        "SELECT c.id AS case_id, c.number, c.state, c.credited_minor, coalesce(t.credited, 0) AS credits_minor,"
+        f" coalesce(t.reversed, 0) AS reversals_minor FROM refund_case c LEFT JOIN ({_CREDITS}) AS t"
+        " ON t.case_id = c.id"
+        " WHERE coalesce(t.credited, 0) <> coalesce(c.credited_minor, 0)"
+        " OR coalesce(t.reversed, 0) <> CASE WHEN c.reversed_at IS NULL THEN 0 ELSE coalesce(c.credited_minor, 0) END"
+        " OR (c.state = 'CREDITED') <> (c.credited_minor IS NOT NULL)",
+    ),
+    _Check(
+        "a credit is of an event that says so",
+        f"SELECT t.case_id, t.credited AS credits_minor, coalesce(e.times, 0) AS events FROM ({_CREDITS}) AS t"
+        " LEFT JOIN (SELECT case_id, COUNT(*) AS times FROM refund_event WHERE name = 'CREDIT' GROUP BY case_id) AS e"
+        " ON e.case_id = t.case_id WHERE coalesce(e.times, 0) <> 1",
+    ),
+    _Check(
+        "a reversal points to one posting that is not reversed twice",
+        "SELECT r.id, r.fact, r.reverses_id FROM posting r LEFT JOIN posting o ON o.id = r.reverses_id"
+        " WHERE (r.fact = 'REVERSAL' AND r.reverses_id IS NULL)"
+        " OR (r.reverses_id IS NOT NULL AND (o.id IS NULL OR o.currency <> r.currency OR o.position >= r.position"
+        " OR EXISTS (SELECT 1 FROM posting x WHERE x.reverses_id = r.reverses_id AND x.id <> r.id)))",
+    ),
+    _Check(
+        "nothing stays held for a week or a milestone that is over",
+        "SELECT a.key, a.balance_minor FROM ledger_account a JOIN"
+        " (SELECT payment_id, currency FROM billing_week WHERE released_at IS NOT NULL"
+        " UNION ALL SELECT payment_id, currency FROM milestone WHERE status IN ('RELEASED', 'RETURNED')) AS done"
+        " ON a.key = 'held:' || CAST(done.payment_id AS TEXT) || ':' || done.currency"
+        " WHERE a.balance_minor <> 0",
+    ),
+    _Check(
+        "events of a case are numbered without gaps up to its version, and end in its state",
+        "SELECT c.id AS case_id, c.number, c.version, c.state, e.events, e.last FROM refund_case c LEFT JOIN"
+        " (SELECT case_id, COUNT(*) AS events, MAX(sequence) AS last FROM refund_event GROUP BY case_id) AS e"
+        " ON e.case_id = c.id LEFT JOIN refund_event f ON f.case_id = c.id AND f.sequence = c.version"
+        " WHERE coalesce(e.events, 0) <> c.version OR coalesce(e.last, 0) <> c.version"
+        " OR coalesce(f.to_state, '') <> c.state",
+    ),
+)
+
+INVARIANTS = tuple(check.invariant for check in _CHECKS)
+"""What is proven, in words."""
+
+
+async def verify(database: Database) -> AsyncIterator[Finding]:
+    """Yield every row that breaks an invariant; nothing when the ledger is sound."""
+    for check in _CHECKS:
+        async for row in database.stream(check.sql):
+            yield Finding(check.invariant, {name: row[name] for name in row.keys()})  # noqa: SIM118  # rows, not dicts

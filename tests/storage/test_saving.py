@@ -1,0 +1,318 @@
+"""A decision is saved whole or not at all, and what the database holds is what was decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from seeds import (
+    NOW,
+    STATES,
+    account,
+    contract,
+    credit,
+    event_of,
+    invoice_case,
+    lead,
+    lead_case,
+    locked_facts,
+    note,
+    open_case,
+    payment,
+    posting,
+    usd,
+)
+
+from refundgql.domain import ledger as keys
+from refundgql.domain.decisions import Decision
+from refundgql.domain.vocabulary import BalancePurpose, RefundReasonDetail
+from refundgql.storage.cases import save_decision
+from refundgql.storage.clocks import next_due_at
+from refundgql.storage.database import Database
+from refundgql.storage.facts import load_case_facts, load_payment_facts
+from refundgql.storage.faults import ONE_LIVE_CASE_PER_LEAD, ONE_OPEN_CASE, ConstraintViolated, TransientFault
+from refundgql.storage.ledger import BalanceRace, find_balances, post
+from refundgql.storage.ledger_checks import INVARIANTS, Finding, verify
+from refundgql.storage.statements import counted_statements
+
+
+async def _findings(database: Database) -> list[Finding]:
+    return [finding async for finding in verify(database)]
+
+
+async def test_a_case_comes_back_as_it_was_saved(database: Database) -> None:
+    """Every field of a case survives the way to its row and back; a new one is given the next number."""
+    async with database.transaction() as tx:
+        first, second = await lead(tx), await lead(tx)
+    case = lead_case(first)
+    saved = await open_case(database, case)
+    later = await open_case(database, lead_case(second))
+    facts = (await load_case_facts(database, [case.id]))[case.id]
+    assert facts.case == replace(case, number=saved.number)
+    assert later.number == saved.number + 1
+    assert facts.payment.open_case_id == case.id
+    assert facts.payment.requests_made == 1
+    assert facts.lead is not None
+    assert facts.lead.case_id == case.id
+
+
+async def test_approval_and_credit_are_one_transaction(database: Database) -> None:
+    """Both events, the posting, the balance, the payment's sum and the dropped clock are there together."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+    case = lead_case(of)
+    await open_case(database, case)
+    assert await next_due_at(database) is not None
+    purse = keys.balance(of.pro_id, BalancePurpose.LEADS, "USD")
+    async with database.transaction() as tx:
+        facts = await locked_facts(tx, case.id)
+        saved = await save_decision(tx, credit(facts, 700, keys.platform_leads("USD"), purse), facts)
+    after = (await load_case_facts(database, [case.id]))[case.id]
+    assert after.case is not None
+    assert (after.case.state, after.case.version, after.payment.refunded_minor) == (STATES.CREDITED, 3, 700)
+    assert after.funds.requester_available_minor == 700
+    assert await next_due_at(database) is None
+    events = await database.fetch("SELECT id, name, sequence FROM refund_event ORDER BY position")
+    assert [(row["name"], row["sequence"]) for row in events] == [("REQUEST", 1), ("APPROVE", 2), ("CREDIT", 3)]
+    assert saved.event_id == events[1]["id"]
+    kept = await database.fetch_row("SELECT * FROM posting WHERE fact = 'CREDIT'")
+    assert kept is not None
+    assert (kept["to_balance_after_minor"], kept["from_balance_after_minor"]) == (700, None)
+    assert await _findings(database) == []
+
+
+async def test_a_failure_anywhere_leaves_nothing(database: Database) -> None:
+    """A decision whose last write is refused has changed no table."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+    case = lead_case(of)
+    await open_case(database, case)
+
+    async def contents() -> list[list[tuple[object, ...]]]:
+        tables = ("refund_case", "refund_event", "posting", "ledger_account", "payment", "clock", "customer_report")
+        return [[tuple(row) for row in await database.fetch(f"SELECT * FROM {table}")] for table in tables]
+
+    before = await contents()
+    purse = keys.balance(of.pro_id, BalancePurpose.LEADS, "USD")
+
+    async def save(refunded_minor: int) -> None:
+        async with database.transaction() as tx:
+            facts = await locked_facts(tx, case.id)
+            decision = credit(facts, 700, keys.platform_leads("USD"), purse)
+            await save_decision(tx, replace(decision, payment_refunded_delta_minor=refunded_minor), facts)
+            raise RuntimeError("the machine stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        await save(700)
+    with pytest.raises(ConstraintViolated, match="payment_within_paid"):
+        await save(1_001)
+    assert await contents() == before
+
+
+async def test_two_who_open_at_once_have_one_case(database: Database) -> None:
+    """Of many openings of a case on one payment at the same time exactly one holds (D14, D6)."""
+    async with database.transaction() as tx:
+        of, invoiced = await lead(tx), await contract(tx)
+    for make, name in (
+        (lambda: lead_case(of), ONE_LIVE_CASE_PER_LEAD),
+        (lambda: invoice_case(invoiced), ONE_OPEN_CASE),
+    ):
+        results = await asyncio.gather(*(open_case(database, make()) for _ in range(6)), return_exceptions=True)
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert len(refused) == 5
+        assert {type(error) for error in refused} == {ConstraintViolated}
+        assert {error.name for error in refused} <= {ONE_OPEN_CASE, name}  # type: ignore[attr-defined]
+
+
+async def test_a_stale_decision_is_run_again(database: Database) -> None:
+    """A decision on a version that is no longer the case's is a transient fault, and changes nothing."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+    case = lead_case(of)
+    await open_case(database, case)
+    stale = (await load_case_facts(database, [case.id]))[case.id]
+    async with database.transaction() as tx:
+        await note(tx, case.id)
+    assert stale.case is not None
+    after = replace(stale.case, version=2)
+    decision = Decision(cases=(after,), events=(event_of(after, "ASSIGN"),))
+    with pytest.raises(TransientFault):
+        async with database.transaction() as tx:
+            await save_decision(tx, decision, stale)
+    assert await database.fetch_value("SELECT count(*) FROM refund_event") == 2
+
+
+async def test_writers_of_one_case_take_turns(database: Database) -> None:
+    """Sixteen acts at once on one case all hold, in one sequence without a gap."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+    case = lead_case(of)
+    await open_case(database, case)
+
+    async def act() -> None:
+        async with database.transaction() as tx:
+            await note(tx, case.id)
+
+    await asyncio.gather(*(act() for _ in range(16)))
+    rows = await database.fetch("SELECT sequence FROM refund_event WHERE case_id = ? ORDER BY position", (case.id,))
+    assert [row["sequence"] for row in rows] == list(range(1, 18))
+
+
+async def test_a_balance_is_never_spent_twice(database: Database) -> None:
+    """Twenty payments at once from a balance that covers seven: seven hold, none overdraws, the sums are right."""
+    async with database.transaction() as tx:
+        spender, receiver = await account(tx, "CLIENT"), await account(tx, "EXPERT")
+        purse = keys.balance(spender, BalancePurpose.CONTRACTS, "USD")
+        other = keys.balance(receiver, BalancePurpose.CONTRACTS, "USD")
+        await post(tx, [posting("OPENING", keys.external("USD"), purse, 750)], NOW)
+
+    async def spend() -> None:
+        async with database.transaction() as tx:
+            await post(tx, [posting("SPENT", purse, other, 100)], NOW)
+
+    results = await asyncio.gather(*(spend() for _ in range(20)), return_exceptions=True)
+    assert Counter(type(result) for result in results) == {type(None): 7, BalanceRace: 13}
+    assert await find_balances(database, [purse, other]) == {purse: 50, other: 700}
+    assert await _findings(database) == []
+
+
+async def test_only_a_support_decision_overdraws_an_expert(database: Database) -> None:
+    """An expert's balance goes below zero by a posting that may, can then only rise, and is found sound (D13)."""
+    async with database.transaction() as tx:
+        of = await contract(tx, paid_minor=1_000)
+        expert = keys.balance(of.expert_id, BalancePurpose.CONTRACTS, "USD")
+        client = keys.balance(of.client_id, BalancePurpose.CONTRACTS, "USD")
+        await post(tx, [posting("SPENT", expert, keys.external("USD"), 900)], NOW)
+    case = invoice_case(of)
+    await open_case(database, case)
+
+    async def save(*, overdraw: bool) -> None:
+        async with database.transaction() as tx:
+            facts = await locked_facts(tx, case.id)
+            await save_decision(tx, credit(facts, 600, expert, client, overdraw=overdraw), facts)
+
+    with pytest.raises(BalanceRace):
+        await save(overdraw=False)
+    await save(overdraw=True)
+    assert (await find_balances(database, [expert]))[expert] == -500
+    assert await _findings(database) == []
+    with pytest.raises(BalanceRace):
+        async with database.transaction() as tx:
+            await post(tx, [posting("SPENT", expert, client, 1)], NOW)
+    async with database.transaction() as tx:
+        await post(tx, [posting("PAYMENT", keys.external("USD"), expert, 200)], NOW)
+    assert (await find_balances(database, [expert]))[expert] == -300
+    async with database.transaction() as tx:
+        await post(tx, [posting("PAYMENT", keys.external("USD"), expert, 300)], NOW)
+        await post(tx, [posting("PAYMENT", keys.external("USD"), expert, 5)], NOW)
+    with pytest.raises(BalanceRace):
+        async with database.transaction() as tx:
+            await post(tx, [posting("SPENT", expert, client, 6)], NOW)
+
+
+async def test_a_reversal_points_to_the_posting_it_undoes(database: Database) -> None:
+    """The reversing posting names the credit of its own case, also when the same two people have others (D16)."""
+    async with database.transaction() as tx:
+        of = await contract(tx)
+    expert = keys.balance(of.expert_id, BalancePurpose.CONTRACTS, "USD")
+    client = keys.balance(of.client_id, BalancePurpose.CONTRACTS, "USD")
+    cases = []
+    for _ in range(2):
+        case = invoice_case(of)
+        await open_case(database, case)
+        async with database.transaction() as tx:
+            facts = await locked_facts(tx, case.id)
+            await save_decision(tx, credit(facts, 500, expert, client), facts)
+        cases.append(case)
+    async with database.transaction() as tx:
+        facts = await locked_facts(tx, cases[1].id)
+        assert facts.case is not None
+        after = replace(facts.case, reversed_at=NOW, version=facts.case.version + 1)
+        undo = posting("REVERSAL", client, expert, 500, case=after, reverses_fact="CREDIT")
+        decision = Decision(
+            cases=(after,),
+            events=(event_of(after, "REVERSE", facts.case),),
+            postings=(undo,),
+            payment_refunded_delta_minor=-500,
+        )
+        await save_decision(tx, decision, facts)
+    row = await database.fetch_row(
+        "SELECT o.case_id FROM posting r JOIN posting o ON o.id = r.reverses_id WHERE r.fact = 'REVERSAL'"
+    )
+    assert row is not None
+    assert row["case_id"] == cases[1].id
+    assert await _findings(database) == []
+
+
+async def test_a_report_is_filed_with_the_case(database: Database) -> None:
+    """A case about the terms leaves a report on the customer with its detail (L10)."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+        facts = (await load_payment_facts(tx, [of.payment_id], lock=True))[of.payment_id]
+        case = replace(lead_case(of), reason_detail=RefundReasonDetail.MINOR)
+        decision = Decision(cases=(case,), events=(event_of(case, "REQUEST"),), customer_reported=True)
+        await save_decision(tx, decision, facts)
+    row = await database.fetch_row("SELECT customer_id, case_id, detail FROM customer_report")
+    assert row is not None
+    assert tuple(row) == (of.customer_id, case.id, "MINOR")
+
+
+async def test_facts_of_many_take_as_many_statements_as_of_one(database: Database) -> None:
+    """Loading facts runs the same number of statements for one case and for twenty."""
+    async with database.transaction() as tx:
+        leads, contracts = [await lead(tx) for _ in range(10)], [await contract(tx) for _ in range(10)]
+    cases = [lead_case(of) for of in leads] + [invoice_case(of) for of in contracts]
+    for case in cases:
+        await open_case(database, case)
+    counts = []
+    for ids in ([cases[-1].id], [case.id for case in cases]):
+        with counted_statements() as statements:
+            assert set(await load_case_facts(database, ids)) == set(ids)
+        counts.append(len(statements))
+    assert counts[0] == counts[1] <= 4
+    many = await load_payment_facts(database, [case.payment_id for case in cases])
+    assert {facts.payment.open_case_id for facts in many.values()} == {case.id for case in cases}
+    one = many[contracts[0].payment_id]
+    assert one.contract is not None
+    assert (one.contract.paid_minor, one.funds.expert_available_minor) == (10_000, 10_000)
+
+
+async def test_a_new_case_is_not_found_by_another_id(database: Database) -> None:
+    """Ids that exist nowhere are missing from the answer instead of being an error."""
+    async with database.transaction() as tx:
+        missing = await payment(tx, "LEAD", 5)
+    assert await load_case_facts(database, [missing]) == {}
+    assert await load_payment_facts(database, []) == {}
+    assert (await load_payment_facts(database, [missing]))[missing].payment.paid_minor == 5
+    assert usd(5).minor == 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "invariant"),
+    [
+        ("UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE balance_minor > 0", 2),
+        ("UPDATE payment SET paid_minor = paid_minor + 1", 5),
+        ("UPDATE payment SET refunded_minor = refunded_minor - 1 WHERE refunded_minor > 0", 6),
+        ("UPDATE payment SET reserved_minor = 1", 7),
+        ("UPDATE refund_case SET credited_minor = 699, approved_minor = 699", 8),
+        ("UPDATE refund_case SET state = 'APPROVED', credited_minor = NULL", 8),
+        ("UPDATE refund_case SET version = 4", 12),
+        ("UPDATE refund_case SET state = 'CANCELLED'", 12),
+    ],
+)
+async def test_verify_finds_what_does_not_add_up(database: Database, statement: str, invariant: int) -> None:
+    """Each kind of row that contradicts the postings is found under the invariant that it breaks."""
+    async with database.transaction() as tx:
+        of = await lead(tx)
+    case = lead_case(of)
+    await open_case(database, case)
+    purse = keys.balance(of.pro_id, BalancePurpose.LEADS, "USD")
+    async with database.transaction() as tx:
+        facts = await locked_facts(tx, case.id)
+        await save_decision(tx, credit(facts, 700, keys.platform_leads("USD"), purse), facts)
+    assert await _findings(database) == []
+    async with database.transaction() as tx:
+        await tx.execute(statement)
+    assert INVARIANTS[invariant] in {finding.invariant for finding in await _findings(database)}
