@@ -179,6 +179,18 @@ async def test_a_reload_keeps_the_token_and_another_tab_does_not_have_it(page: P
     await expect(page.get_by_test_id("signed-out")).to_have_text("Not signed in")
 
 
+async def test_clearing_the_editors_storage_leaves_the_session(page: Page, demo: Demo) -> None:
+    """GraphiQL's own button for clearing its storage empties that, and does not sign anybody out."""
+    await _sign_in_as_support(page, demo)
+    await page.get_by_role("button", name="Open settings dialog").click()
+    await page.get_by_role("button", name="Clear data").click()
+    await expect(page.get_by_role("button", name="Cleared data")).to_be_visible()
+
+    await page.reload()
+
+    await expect(page.get_by_test_id("person-name")).to_have_text(demo.people["SUPPORT"]["name"])
+
+
 async def test_signing_out_clears_what_the_person_saw(page: Page, demo: Demo) -> None:
     """Answers of the person who left are gone from the open tab and from the tabs behind it."""
     await _sign_in_as_support(page, demo)

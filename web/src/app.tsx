@@ -4,6 +4,7 @@ import { DOC_EXPLORER_PLUGIN } from '@graphiql/plugin-doc-explorer';
 import { ToolbarButton, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { editorStorage } from './editor-storage';
 import { fetcher } from './fetcher';
 import { Header } from './header';
 import { KeyIcon } from './icons';
@@ -42,8 +43,8 @@ export function App() {
           plugins={plugins}
           referencePlugin={DOC_EXPLORER_PLUGIN}
           defaultTabs={defaultTabs}
-          // Edits live as long as this browser tab: variables may name people, and the next person gets fresh tabs.
-          storage={sessionStorage}
+          // Edits live as long as this browser tab, for variables may name people.
+          storage={editorStorage}
           shouldPersistHeaders={false}
           showPersistHeadersSettings={false}
           defaultEditorToolsVisibility="variables"
