@@ -22,12 +22,12 @@ from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import judge, with_true_alternatives
-from refundgql.domain.machines.table import OPENING, Row
+from refundgql.domain.machines.table import OPENING, TABLE, Row
 from refundgql.domain.moves import amount_of, moved
 from refundgql.domain.openings import is_finalised_by, is_superseded_by, new_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.preview import preview
-from refundgql.domain.refusals import Refused
+from refundgql.domain.refusals import ConflictRefusal, Refused
 from refundgql.domain.rules.amounts import shortfall_minor
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import actor_role
@@ -39,6 +39,7 @@ from refundgql.domain.vocabulary import (
     RefundCaseKind,
     RefundCaseState,
     RefundReason,
+    RefusalCode,
     SettlementStatus,
     WhoseMove,
 )
@@ -84,9 +85,21 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
 def miss_target(facts: Facts, at: datetime, policy: Policy) -> Decision:
     """Flag an undecided case whose decision target has passed (L14).
 
-    Refuses: TRANSITION_NOT_ALLOWED through Refused when the case was decided meanwhile.
+    Refuses: TRANSITION_NOT_ALLOWED when the case was decided, or flagged, meanwhile.
     """
-    case = _undecided(facts)
+    case = facts.case
+    if case is None:
+        raise ValueError("a target is missed by a case")
+    if case.overdue or (TARGET_MISSED, case.state) not in TABLE[case.kind]:
+        raise Refused(
+            ConflictRefusal(
+                code=RefusalCode.TRANSITION_NOT_ALLOWED,
+                message="This case's target is not awaited any more: leave it as it is.",
+                rule="L14",
+                current_state=case.state,
+                current_version=case.version,
+            )
+        )
     draft = Draft(facts, policy, at)
     flagged = draft.record(TARGET_MISSED, case.changed(overdue=True), case.state, rule="L14")
     draft.case = flagged
@@ -215,10 +228,3 @@ def _existing(it: Situation) -> Case:
     if it.case is None:
         raise ValueError(f"{it.action.value} needs a case among its facts")
     return it.case
-
-
-def _undecided(facts: Facts) -> Case:
-    case = facts.case
-    if case is None:
-        raise ValueError("a target is missed by a case")
-    return case

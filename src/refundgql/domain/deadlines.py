@@ -32,11 +32,17 @@ _MOVES = {
 
 
 def answer_due_at(facts: Facts, kind: RefundCaseKind, opened_at: datetime, policy: Policy) -> datetime | None:
-    """Return when an unanswered DIRECT request moves to support by itself: hourly and escrow money only (D8)."""
-    hourly = facts.contract is not None and facts.contract.kind is ContractKind.HOURLY
-    if kind is RefundCaseKind.ESCROW or (kind is RefundCaseKind.INVOICE and hourly):
-        return window_end_at(opened_at, policy.respond_within_days)
-    return None
+    """Return when an unanswered DIRECT request moves to support by itself: hourly and escrow money only (D8).
+
+    An hourly request that the end of the direct window takes to support sooner is to be answered before that (D7).
+    """
+    due_at = window_end_at(opened_at, policy.respond_within_days)
+    if kind is RefundCaseKind.ESCROW:
+        return due_at
+    if kind is not RefundCaseKind.INVOICE or facts.contract is None or facts.contract.kind is not ContractKind.HOURLY:
+        return None
+    direct = direct_until(facts, policy)
+    return min(due_at, direct) if direct is not None else due_at
 
 
 def direct_until(facts: Facts, policy: Policy) -> datetime | None:

@@ -18,9 +18,18 @@ from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 NOTHING = "NOTHING"
 """The state before there is a case; clients see it as no state at all."""
 
-PARTIES = (Who.PRO, Who.CLIENT, Who.EXPERT, Who.SUPPORT)
 UNDECIDED = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
 EVERY_STATE = tuple(RefundCaseState)
+
+
+def evidence_by(*parties: Who) -> Remark:
+    """Return the row for adding evidence, at any time (L16)."""
+    return Remark(*EVERY_STATE, guards=guarded(*parties, cites="L16"))
+
+
+def messages_by(*parties: Who) -> Remark:
+    """Return the row for sending a message, at any time."""
+    return Remark(*EVERY_STATE, guards=guarded(*parties))
 
 
 class CaseMachine(StateChart[Any]):
@@ -36,8 +45,6 @@ class CaseMachine(StateChart[Any]):
 
     kind: ClassVar[RefundCaseKind]
 
-    add_evidence = Remark(*EVERY_STATE, guards=guarded(*PARTIES, cites="L16"))
-    send_message = Remark(*EVERY_STATE, guards=guarded(*PARTIES))
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
     withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
     target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))

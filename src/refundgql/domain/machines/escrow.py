@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine
-from refundgql.domain.machines.invoice import refunds_nothing
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.invoice import ISSUES_NONE
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
@@ -17,13 +17,12 @@ from refundgql.domain.rules.amounts import (
     IssueCap,
     MoneyStillThere,
     RequestCap,
-    SupportApprovalCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
 from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft, SupportNotFinal
 from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
-from refundgql.domain.rules.windows import AnswerInTime, HandOverDue
+from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
 _ASKED = (
@@ -39,7 +38,7 @@ _ISSUED = (IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap())
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
-_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, MilestoneInEscrow(), SupportApprovalCap()))
+_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, MilestoneInEscrow(), ApprovalCap()))
 _DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE))
 _DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), NoOpenCase()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
@@ -61,8 +60,8 @@ class EscrowMachine(CaseMachine):
 
     request = nothing.to(requested, validators=guarded(Who.CLIENT, cites="C30", rules=_ASKED))
     issue = nothing.to(
-        approved, unless=refunds_nothing, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
-    ) | nothing.to(declined, cond=refunds_nothing, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
+        approved, unless=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
+    ) | nothing.to(declined, cond=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
     approve = (
         requested.to(approved, validators=guarded(Who.EXPERT, cites="C12", rules=(MilestoneInEscrow(), ApprovalCap())))
         | escalated.to(approved, validators=_BY_SUPPORT)
@@ -73,7 +72,7 @@ class EscrowMachine(CaseMachine):
         | escalated.to(declined, validators=_DECLINED_BY_SUPPORT)
         | disputed.to(declined, validators=_DECLINED_BY_SUPPORT)
     )
-    hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites="D8", rules=(HandOverDue(),)))
+    hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites="D8", rules=(AnswerOverdue(),)))
     dispute = (
         requested.to(disputed, validators=_DISPUTED)
         | declined.to(disputed, validators=_DISPUTED)
@@ -99,3 +98,5 @@ class EscrowMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

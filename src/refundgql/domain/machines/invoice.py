@@ -8,8 +8,8 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.calendar import day_number
-from refundgql.domain.machines.base import NOTHING, CaseMachine
-from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
     ConsentCap,
@@ -50,15 +50,15 @@ from refundgql.domain.rules.windows import (
 from refundgql.domain.vocabulary import IssueDecision, RefundCaseKind, RefundCaseState
 
 
-def on_direct_route(situation: Situation) -> bool:
-    """Tell whether the direct window is open: day ≤ 180 (C06, D7)."""
+def _is_direct(situation: Situation) -> bool:
     paid_at = situation.paid_at
     return paid_at is None or day_number(paid_at, situation.at) <= situation.policy.direct_window_days
 
 
-def refunds_nothing(situation: Situation) -> bool:
-    """Tell whether the expert records that nothing is refunded (C13)."""
-    return situation.act.decision is IssueDecision.NONE
+DIRECT_ROUTE = Condition("within the direct window", "after the direct window", _is_direct).holds
+ISSUES_NONE = Condition(
+    "the decision is NONE", "the decision is FULL or PARTIAL", lambda it: it.act.decision is IssueDecision.NONE
+).holds
 
 
 _PAID = (WeekEnded(), InvoicePaid(), NotInEscrow())
@@ -100,13 +100,11 @@ class InvoiceMachine(CaseMachine):
     cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
 
     request = nothing.to(
-        requested, cond=on_direct_route, validators=guarded(Who.CLIENT, cites=("C04", "C06"), rules=_ASKED)
-    ) | nothing.to(
-        escalated, unless=on_direct_route, validators=guarded(Who.CLIENT, cites=("C07", "C15"), rules=_ASKED)
-    )
+        requested, cond=DIRECT_ROUTE, validators=guarded(Who.CLIENT, cites=("C04", "C06"), rules=_ASKED)
+    ) | nothing.to(escalated, unless=DIRECT_ROUTE, validators=guarded(Who.CLIENT, cites=("C07", "C15"), rules=_ASKED))
     issue = nothing.to(
-        approved, unless=refunds_nothing, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
-    ) | nothing.to(declined, cond=refunds_nothing, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
+        approved, unless=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
+    ) | nothing.to(declined, cond=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
     approve = (
         requested.to(
             approved,
@@ -158,3 +156,5 @@ class InvoiceMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
@@ -69,3 +69,5 @@ class LeadMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    add_evidence = evidence_by(Who.PRO, Who.SUPPORT)
+    send_message = messages_by(Who.PRO, Who.SUPPORT)

@@ -5,6 +5,7 @@ It must not know a particular kind of case.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
@@ -74,6 +75,20 @@ class Guards:
 def guarded(*by: Who, cites: tuple[str, ...] | str = (), rules: tuple[Rule, ...] = ()) -> Any:
     """Return a transition's validator: who may act, the rule numbers of the row itself, and its rules."""
     return Guards(by, (cites,) if isinstance(cites, str) else cites, rules).validate
+
+
+class Condition:
+    """What chooses between two rows of the same act and state; each row says which answer it needs."""
+
+    def __init__(self, about: str, otherwise: str, test: Callable[[Situation], bool]) -> None:
+        """Name both answers."""
+        self.about = about
+        self.otherwise = otherwise
+        self._test = test
+
+    def holds(self, situation: Situation) -> bool:
+        """Tell the answer."""
+        return self._test(situation)
 
 
 class Remark:

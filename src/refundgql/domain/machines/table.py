@@ -5,20 +5,20 @@ It must not add or hide a row: what is not declared in a machine is not in the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from statemachine.transition import Transition
 
 from refundgql.domain.machines import MACHINES
 from refundgql.domain.machines.base import NOTHING, CaseMachine
-from refundgql.domain.machines.row import Guards, Remark
+from refundgql.domain.machines.row import Condition, Guards, Remark
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 
-Condition = tuple[Callable[[Situation], bool], bool]
-"""A function of the situation and the answer that the row needs."""
+Choice = tuple[Condition, bool]
+"""What chooses between rows, and the answer that this row needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Row:
     from_state: RefundCaseState | None
     to_state: RefundCaseState
     guards: Guards
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Choice, ...] = ()
     is_remark: bool = False
 
     def applies(self, it: Situation) -> bool:
         """Tell whether this row is the one, among those of the same action and state."""
-        return all(condition(it) is expected for condition, expected in self.conditions)
+        return all(condition.holds(it) is expected for condition, expected in self.conditions)
 
 
 def _case_state(value: object) -> RefundCaseState | None:
@@ -51,7 +51,7 @@ def _row(transition: Transition, event: str) -> Row:
         _case_state(transition.source.value),
         to_state,
         validator.func.__self__,
-        tuple((spec.func, bool(spec.expected_value)) for spec in transition.cond),
+        tuple((spec.func.__self__, bool(spec.expected_value)) for spec in transition.cond),
     )
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
 from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.amounts import ConsentCap, FundsThere, MoneyStillThere, RequestCap, SupportApprovalCap
+from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, MoneyStillThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
 from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingCase, SupportNotFinal
 from refundgql.domain.rules.standing import NotReversed
@@ -51,9 +51,7 @@ class TimesheetMachine(CaseMachine):
     open_timesheet_dispute = nothing.to(
         disputed, validators=guarded(Who.CLIENT, cites=("C25", "C26", "C27"), rules=_OPENED)
     )
-    approve = disputed.to(
-        approved, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, SupportApprovalCap()))
-    )
+    approve = disputed.to(approved, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, ApprovalCap())))
     decline = disputed.to(declined, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE)))
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
     cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))
@@ -69,3 +67,5 @@ class TimesheetMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

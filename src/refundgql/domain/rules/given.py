@@ -74,7 +74,8 @@ class LeadReason(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with INVALID_INPUT a missing reason or one of contracts."""
-        if it.asking or it.act.reason in LEAD_REASONS:
+        reason = it.act.reason
+        if reason in LEAD_REASONS or (it.asking and reason is None):
             return None
         return invalid(f"Give one of the reasons that leads have: {', '.join(LEAD_REASONS)}.", "D17", "reason")
 
@@ -146,7 +147,7 @@ class ContractReason(Rule):
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with INVALID_INPUT a reason of leads, and incorrect hours where none are billed."""
         reason = it.act.reason
-        if it.asking or reason is None:
+        if reason is None:
             return None
         if reason not in CONTRACT_REASONS:
             return invalid(

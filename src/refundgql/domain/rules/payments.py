@@ -111,9 +111,9 @@ class MilestoneInEscrow(Rule):
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with MILESTONE_RELEASED or MILESTONE_NOT_FUNDED."""
         milestone = it.facts.milestone
-        if milestone is None or milestone.status is MilestoneStatus.FUNDED:
+        if milestone is not None and milestone.status is MilestoneStatus.FUNDED:
             return None
-        if milestone.status is MilestoneStatus.RELEASED:
+        if milestone is not None and milestone.status is MilestoneStatus.RELEASED:
             return BasicRefusal(
                 code=RefusalCode.MILESTONE_RELEASED,
                 message="This milestone was released to the expert: ask the expert for a refund of its invoice.",
@@ -135,7 +135,7 @@ class HoursWorked(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with DISPUTE_NOT_AVAILABLE a week without hours."""
-        if it.facts.week is None or it.facts.week.hours > 0:
+        if it.facts.week is not None and it.facts.week.hours > 0:
             return None
         return BasicRefusal(
             code=RefusalCode.DISPUTE_NOT_AVAILABLE,

@@ -75,7 +75,7 @@ class LeadWindow(DayWindow):
     """A professional asks within days of the charge; staff may file later, as goodwill."""
 
     rules = ("L15", "D4")
-    about = "day ≤ 30 from the charge, or staff filing (goodwill after that)"
+    about = "within the lead window from the charge, or filed by staff (goodwill after it)"
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the charge, and not at all for staff."""
@@ -95,7 +95,7 @@ class SupportWindow(DayWindow):
     """Invoices can be asked about, directly or through support, for so many days from their payment."""
 
     rules = ("C07",)
-    about = "day ≤ 365 from the payment (after day 180 on the support route)"
+    about = "within the support window from the payment"
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the payment, once there is one."""
@@ -114,7 +114,7 @@ class EscalationWindow(SupportWindow):
     """A declined hourly request can be escalated as long as support may still decide on the payment."""
 
     rules = ("C24",)
-    about = "day ≤ 365 from the payment"
+    about = "within the support window from the payment"
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
@@ -125,7 +125,7 @@ class DirectWindow(DayWindow):
     """The expert's own right to decide ends with the direct window."""
 
     rules = ("D7", "C06")
-    about = "day ≤ 180 from the payment"
+    about = "within the direct window from the payment"
     alternatives: tuple[RefundActionName, ...] = (RefundActionName.CONSENT,)
 
     def starts_at(self, it: Situation) -> datetime | None:
@@ -171,8 +171,8 @@ class AnswerInTime(Rule):
 class HandOverDue(Rule):
     """A request moves to support when its direct window or its answer time has run out, and not before."""
 
-    rules = ("D7", "D8")
-    about = "day 181 from the payment (INVOICE), or no answer within 7 days (hourly INVOICE, ESCROW)"
+    rules: tuple[str, ...] = ("D7", "D8")
+    about = "the direct window is over, or for hourly work the answer time"
 
     def due(self, it: Situation) -> tuple[str, datetime] | None:
         """Return the rule and the instant of the earliest hand-over; None when there is none."""
@@ -195,16 +195,23 @@ class HandOverDue(Rule):
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
             message="The expert can still answer: wait for the hand-over.",
-            rule=due[0] if due is not None else "D7",
+            rule=due[0] if due is not None else self.rules[0],
             available_from=due[1] if due is not None else None,
         )
+
+
+class AnswerOverdue(HandOverDue):
+    """Escrow moves to support when the answer time has run out; it has no window."""
+
+    rules = ("D8",)
+    about = "the answer time is over"
 
 
 class SecondLookWindow(DayWindow):
     """A second look is asked for within days of the decline."""
 
     rules = ("D6",)
-    about = "day ≤ 30 from the decline"
+    about = "within the second look's window from the decline"
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the decline."""
@@ -223,7 +230,7 @@ class FundsOverdue(Rule):
     """An approved refund that waits for funds can be escalated after so many days."""
 
     rules = ("D13",)
-    about = "approved and without funds for more than 14 days"
+    about = "approved, and without funds for longer than the policy waits"
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with ESCALATION_NOT_AVAILABLE when nothing is awaited, NOT_YET_AVAILABLE while it still may come."""
@@ -267,7 +274,7 @@ class DisputeWindow(DayWindow):
     """Hourly invoices can be disputed within days of their payment; escrow until it is released."""
 
     rules = ("C31",)
-    about = "hourly: day ≤ 30 from the payment"
+    about = "hourly: within the days of dispute resolution from the payment"
     alternatives = (RefundActionName.ESCALATE,)
 
     def starts_at(self, it: Situation) -> datetime | None:
@@ -289,7 +296,7 @@ class TimesheetCutOff(Rule):
     """A week's hours are disputed after the week has ended and before its cut-off, whatever else is pending."""
 
     rules = ("C25", "C26", "C27", "C28")
-    about = "from the week's end until Saturday 00:00 UTC"
+    about = "after the week's end and before its cut-off"
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with NOT_YET_AVAILABLE while the week runs (C25), WINDOW_CLOSED from the cut-off on (C28)."""
@@ -335,7 +342,7 @@ class TimesheetCutOff(Rule):
 class IssueWindow(DirectWindow):
     """An expert issues a refund while the right to decide is the expert's own; recording none has no window."""
 
-    about = "FULL and PARTIAL: day ≤ 180 from the payment"
+    about = "FULL and PARTIAL: within the direct window from the payment"
     alternatives = ()
 
     def starts_at(self, it: Situation) -> datetime | None:
