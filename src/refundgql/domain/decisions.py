@@ -101,9 +101,7 @@ class Decision:
     postings: tuple[Posting, ...] = ()
     payment_refunded_delta_minor: int = 0
     payment_reserved_delta_minor: int = 0
-    clocks: tuple[
-        DueClock, ...
-    ] = ()  # timers to set; those of every case in `cases` not named again are dropped
+    clocks: tuple[DueClock, ...] = ()  # timers to set; those of every case in `cases` not named again are dropped
     milestone_returned: bool = False
     milestone_refunded_again: bool = False  # a reversal funds a returned milestone again (D16)
     week_released: bool = False  # the rest of held(week) went to the expert
