@@ -62,13 +62,17 @@ operation that is used a second time is turned into Python once, and that code i
   their dictionaries. Fields read from the row, objects and lists below it included, are one dictionary display,
   with the usual class of each value checked inline (`leaves`):
 
-      for s in rows:
-          try: add({'number': (v if type(v := s.number) is str else L5(v)), 'state': E6[s.state], 'events': None})
-          except Exception: odd_row = True; add(redo(R2, s, X, P(len(outs))))
+      def S9(rows, X, P):
+       outs = []; add = outs.append
+       for s in rows:
+        try: add({'number': (v if type(v := s.number) is str else L5(v)), 'state': E6[s.state], 'events': None})
+        except Exception: add(redo(R8, s, X, P(len(outs))))
+       return outs
 
-- A field with a resolver, or with one below it, has a function F(rows, outs, X, P): it gets the values of all
-  rows by one awaited call, flattens lists, calls the S of the field's type once for all of them and puts the
-  results where the display left None. Interfaces and unions are sorted by TYPENAME and each type goes together.
+- `levels` does what happens once for a level, not for a row: for a field with a resolver, or with one below it,
+  it gets the values of all rows by one awaited call, lines up the objects in them, has the S of their type
+  complete them together, and puts the results where the display left None. Interfaces and unions are sorted
+  by TYPENAME and each type goes together.
 - X is the run: context, variables, errors. P gives a row's path by its index. It is a closure that nobody calls
   while all is well: the happy road builds no paths and handles no errors.
 - Whatever is odd (None in a non-null position, an exception as a value, a class the inline test does not know) goes the

@@ -201,27 +201,6 @@ def end_slow(gatherer: Gatherer, shapes: list[Any], outs: list[dict[str, Any]]) 
     return dead or None
 
 
-def slowly(
-    field: Field, values: Sequence[Any], outs: list[dict[str, Any]], run: Run, path_of: PathOf
-) -> set[int] | None:
-    """Complete one field of a level whose objects need no await."""
-    gatherer, shapes = start_slow(field, values, run, path_of)
-    for name, (selected, rows, paths) in gatherer.rows.items():
-        gatherer.done[name] = selected.run(rows, run, paths.__getitem__)
-    return end_slow(gatherer, shapes, outs)
-
-
-async def slowly_awaiting(
-    field: Field, values: Sequence[Any], outs: list[dict[str, Any]], run: Run, path_of: PathOf
-) -> set[int] | None:
-    """Complete one field of a level some of whose objects have fields to await."""
-    gatherer, shapes = start_slow(field, values, run, path_of)
-    for name, (selected, rows, paths) in gatherer.rows.items():
-        done = selected.run(rows, run, paths.__getitem__)
-        gatherer.done[name] = await done if inspect.isawaitable(done) else done
-    return end_slow(gatherer, shapes, outs)
-
-
 def read_all(field: Field, rows: Sequence[Any]) -> list[Any]:
     """Read one field of each row, an exception standing for a value that cannot be read."""
     values: list[Any] = []
@@ -235,6 +214,8 @@ def read_all(field: Field, rows: Sequence[Any]) -> list[Any]:
 
 def event_values(field: Field, rows: list[Any], run: Run) -> list[Any]:
     """Give a subscription's event as its root field's value, unless the field's arguments are wrong."""
+    if field.args.constant:
+        return rows
     try:
         field.args.coerced(run.variables)
     except Exception as error:
@@ -265,9 +246,3 @@ async def resolve_rows(field: Field, rows: Sequence[Any], run: Run, path_of: Pat
                 raise result
             values[i] = result
     return values
-
-
-def kill(outs: list[Any], live: list[Any], dead: set[int]) -> list[Any]:
-    """Null the rows of a level that lost a non-null field."""
-    gone = {id(live[i]) for i in dead}
-    return [None if id(out) in gone else out for out in outs]

@@ -33,7 +33,7 @@ class GraphQLEngine:
     max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
     concurrent: whether fields of one level that wait do so at the same time, each with a connection of its own.
     max_documents, max_source_chars: documents kept; a document takes about 110 bytes of memory for each character.
-    max_plans, max_plan_chars: compiled operations kept; about 15 bytes for each character of generated code.
+    max_plans, max_plan_chars: compiled operations kept; about 27 bytes for each character of generated code.
     compile_after: executions before an operation is compiled.
     """
 
@@ -51,7 +51,7 @@ class GraphQLEngine:
         max_documents: int = 1_000,
         max_source_chars: int = 400_000,
         max_plans: int = 300,
-        max_plan_chars: int = 3_000_000,
+        max_plan_chars: int = 1_500_000,
         compile_after: int = 1,
         concurrent: bool = False,
         introspection: bool = True,

@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from refundgql.api.execution.completion import Odd, coerce_leaf
+from refundgql.api.execution.plan import MAX_CLASSES
 
 Bind = Callable[[str, Any], str]
 """Makes a value available to generated code; gives its name there."""
@@ -30,9 +31,6 @@ INLINE: dict[str, tuple[GraphQLNamedType, str]] = {
     "Boolean": (GraphQLBoolean, "({0}) is True or {1} is False"),
 }
 """What is surely valid and unchanged by the type's serializer; {0} is the first mention of the value."""
-
-MAX_CLASSES = 64
-"""Classes remembered as harmless for one field; more would mean classes made at run time."""
 
 
 def leaf_expression(bind: Bind, type_: Any, non_null: bool, read: str) -> str:

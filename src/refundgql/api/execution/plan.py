@@ -6,6 +6,7 @@ It must not generate code (that is `compiler`) nor complete values (that is `com
 import inspect
 from collections.abc import Callable
 from enum import Enum, auto
+from operator import attrgetter
 from typing import Any
 
 import strawberry
@@ -32,7 +33,7 @@ from strawberry.types.field import StrawberryField
 
 from refundgql.api.execution.adapter import resolve_by_typename
 from refundgql.api.execution.arguments import FieldArguments, LevelArguments
-from refundgql.api.execution.fields import LEAF, LEVEL, LevelInfo
+from refundgql.api.execution.fields import LEAF, LEVEL
 from refundgql.api.execution.selection import BACKREF, Document, Selection
 
 PathOf = Callable[[int], list[str | int]]
@@ -40,6 +41,10 @@ PathOf = Callable[[int], list[str | int]]
 
 MAX_FIELDS = 4_000
 """A plan with more fields than any allowed operation has is not worth its memory."""
+
+
+MAX_CLASSES = 64
+"""Classes remembered as harmless for one field; more would mean classes made at run time."""
 
 
 class NotCompiled(Exception):
@@ -89,8 +94,9 @@ class Field:
     """One response key of one selection."""
 
     __slots__ = (
-        "args", "core", "details", "function", "inline", "key", "keywords", "name", "named", "nodes",
-        "non_null", "parent", "selection", "source", "subs", "type",
+        "args", "awaits", "classes", "core", "depth", "details", "function", "getter", "inline", "key", "keywords",
+        "leaves", "name", "named", "nodes", "non_null", "only", "parent", "selection", "source", "subs", "type",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, planner: "Planner", parent: GraphQLObjectType, key: str, details: FieldDetailsList) -> None:
@@ -106,10 +112,26 @@ class Field:
         self.type: GraphQLOutputType = core.type
         self.named: GraphQLNamedType = get_named_type(core.type)
         self.non_null = is_non_null_type(core.type)
+        self.depth = list_depth(core.type)
         self.subs: dict[str, Selected] = {}
+        """The selections below, by the name of the object type."""
+        self.only: Any = None
+        """The selection below when the field's type is an object type."""
+        self.leaves: Any = None
+        """The generated function for values of leaf types that a resolver gives."""
+        self.classes: set[type] = set()
+        """Classes of rows found harmless."""
         self.function: Any = None
-        self.inline = False
         self.source = self._source(planner)
+        self.getter: Any = attrgetter(str(self.function)) if self.source is Source.ATTRIBUTE else self.function
+        self.inline = False
+        """The field is part of its row's dictionary display."""
+        self.awaits = self.source is Source.RESOLVER or (
+            self.source is Source.LEVEL and inspect.iscoroutinefunction(self.function)
+        )
+        """Getting the values needs an await."""
+        self.waits = self.awaits
+        """Getting the values, or completing them, needs an await."""
         if self.source in (Source.LEVEL, Source.RESOLVER, Source.EVENT):
             self.args = FieldArguments(core, self.nodes[0])
         if self.source is Source.LEVEL:
@@ -143,13 +165,6 @@ class Field:
         """Name the field as error messages do."""
         return f"{self.parent.name}.{self.name}"
 
-    @property
-    def awaits(self) -> bool:
-        """Say whether getting this field's values needs `await`."""
-        return self.source is Source.RESOLVER or (
-            self.source is Source.LEVEL and inspect.iscoroutinefunction(self.function)
-        )
-
     def read(self, row: Any) -> Any:
         """Get the value of one row, for sources that need nothing else."""
         if self.source is Source.TYPENAME:
@@ -157,10 +172,6 @@ class Field:
         if self.source is Source.EVENT:
             return row
         return getattr(row, self.function) if self.source is Source.ATTRIBUTE else self.function(row)
-
-    def level_info(self, run: Run) -> LevelInfo:
-        """Give what the level function may ask."""
-        return LevelInfo(run.context, self.selection)
 
     def info(self, run: Run, path: list[str | int]) -> GraphQLResolveInfo[Any]:
         """Give graphql-core's info for one row of an ordinary resolver."""
@@ -176,7 +187,7 @@ class Field:
 class Selected:
     """One selection set on one object type."""
 
-    __slots__ = ("composed", "fields", "inline", "run", "source_name", "type_name")
+    __slots__ = ("awaits", "composed", "fields", "inline", "read", "run", "type_name", "written")
 
     def __init__(self, type_name: str) -> None:
         self.type_name = type_name
@@ -185,9 +196,14 @@ class Selected:
         """The fields that need a function of their own: resolvers, levels, and whatever is above one."""
         self.inline = False
         """All fields are read from the row, so that the whole object is one expression."""
-        self.source_name = ""
+        self.awaits = False
+        """Completing the rows needs an await."""
+        self.written = ""
+        """The name of the generated function."""
+        self.read: Any = None
+        """The generated function: (rows, run, path_of) to dictionaries with all but the composed fields."""
         self.run: Any = None
-        """The generated function, once there is one."""
+        """Completes all rows: (rows, run, path_of) to dictionaries."""
 
 
 class Planner:
@@ -219,6 +235,7 @@ class Planner:
             if not field.inline:
                 selected.composed.append(field)
         selected.inline = not selected.composed
+        selected.awaits = any(field.waits for field in selected.composed)
         return selected
 
     def _below(self, field: Field) -> None:
@@ -229,12 +246,10 @@ class Planner:
             raise NotCompiled(field.name)
         for type_ in self.document.object_types_of(field.named):
             field.subs[type_.name] = self.select(type_, self.document.fields_of(type_, field.details))
-        field.inline = (
-            field.source in READ
-            and is_object_type(field.named)
-            and list_depth(field.type) < 2
-            and field.subs[field.named.name].inline
-        )
+        if is_object_type(field.named):
+            field.only = field.subs[field.named.name]
+            field.inline = field.source in READ and field.only.inline
+        field.waits = field.awaits or any(selected.awaits for selected in field.subs.values())
 
 
 def nullable(type_: Any) -> Any:
