@@ -1,0 +1,26 @@
+"""The deadlines that run on a case.
+
+It must not compute them: the domain does, from the policy.
+"""
+
+from datetime import datetime
+
+import strawberry
+
+from refundgql.domain.vocabulary import WhoseMove
+
+
+@strawberry.type(description="One deadline that runs on a case.")
+class Clock:
+    name: str = strawberry.field(
+        description="Which one: DIRECT_WINDOW, SUPPORT_WINDOW, RESPOND_BY, SLA_DECISION, TIMESHEET_DISPUTE, "
+        "DISPUTE_RESOLUTION, SECOND_LOOK, REVIEW, WITHDRAWAL_ESTIMATE, FUNDS_ESCALATION or WEEK_RELEASE."
+    )
+    rule: str = strawberry.field(description="The rule that sets it, such as D8.")
+    starts_at: datetime = strawberry.field(description="When it began to run.")
+    ends_at: datetime = strawberry.field(description="When it runs out, exclusive.")
+    whose_move: WhoseMove = strawberry.field(description="Who should act before it runs out.")
+    when_it_runs_out: str = strawberry.field(description="What happens then, in one sentence.")
+    paused_by_request: bool = strawberry.field(
+        description="Whether a request stops it; no clock of the rules is (C27)."
+    )

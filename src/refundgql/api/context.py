@@ -1,0 +1,118 @@
+"""What one operation knows: who is looking, when, and the application it runs in.
+
+It must not be kept beyond its operation; a stream makes a new one for every event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from refundgql.api.execution import ApiError, ErrorCode
+from refundgql.domain.facts import Facts
+from refundgql.domain.policy import Policy
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.accounts import find_viewer
+from refundgql.queries.case_facts import case_facts, payment_facts
+
+if TYPE_CHECKING:
+    from refundgql.commands.unit_of_work import Clock, UnitOfWork
+    from refundgql.messaging.bus import Bus
+    from refundgql.queries.streams import Tail
+    from refundgql.storage.database import Database
+
+LoadFacts = Callable[[Any, Sequence[str]], Awaitable[dict[str, Facts]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Everything wired that the API reaches; bootstrap makes one for a process."""
+
+    database: Database
+    clock: Clock
+    policy: Policy
+    bus: Bus
+    uow: UnitOfWork
+    tail: Tail | None = None
+    """Hands events to subscriptions; without one, nothing can be subscribed to."""
+    download_url: Callable[[Viewer, str, datetime], str] | None = None
+    """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
+
+    def context(self, viewer: Viewer | None, *, resume_after: str | None = None) -> RequestContext:
+        """Return the context of one operation; a stream resumes after the cursor when one is given."""
+        return RequestContext(app=self, viewer=viewer, now=self.clock.now(), resume_after=resume_after)
+
+    async def load_viewer(self, external_ref: str) -> Viewer | None:
+        """Return the account with the roles that the database holds for it now."""
+        return await find_viewer(self.database, external_ref)
+
+
+@dataclass(slots=True)
+class FactsCache:
+    """Facts by case or payment id, loaded once for all fields of an operation that look at them."""
+
+    load: LoadFacts
+    loading: dict[str, asyncio.Future[Facts | None]] = field(default_factory=dict)
+
+    async def get(self, source: Any, ids: Sequence[str]) -> list[Facts | None]:
+        """Return the facts of each id, in order; what another field is loading is waited for."""
+        missing = [key for key in dict.fromkeys(ids) if key not in self.loading]
+        if missing:
+            loop = asyncio.get_running_loop()
+            self.loading.update((key, loop.create_future()) for key in missing)
+            try:
+                found = await self.load(source, missing)
+            except BaseException as error:
+                for key in missing:
+                    self.loading.pop(key).set_exception(error)
+                raise
+            for key in missing:
+                self.loading[key].set_result(found.get(key))
+        return [await self.loading[key] for key in ids]
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One operation of one viewer at one instant; `resume_after` is where a stream goes on."""
+
+    app: Application
+    viewer: Viewer | None
+    now: datetime
+    resume_after: str | None = None
+    _case_facts: FactsCache = field(default_factory=lambda: FactsCache(case_facts))
+    _payment_facts: FactsCache = field(default_factory=lambda: FactsCache(payment_facts))
+
+    def signed_in(self) -> Viewer:
+        """Return who is looking. Refuses: UNAUTHENTICATED."""
+        if self.viewer is None:
+            raise ApiError("Sign in first: send a bearer token.", ErrorCode.UNAUTHENTICATED)
+        return self.viewer
+
+    def staff(self) -> Viewer:
+        """Return who is looking when it is staff. Refuses: UNAUTHENTICATED, FORBIDDEN."""
+        viewer = self.signed_in()
+        if not viewer.is_staff:
+            raise ApiError("This is for support staff.", ErrorCode.FORBIDDEN)
+        return viewer
+
+    async def case_facts(self, case_ids: Sequence[str]) -> list[Facts | None]:
+        """Return the facts of cases, in order; loaded once an operation."""
+        return await self._case_facts.get(self.app.database, case_ids)
+
+    async def payment_facts(self, payment_ids: Sequence[str]) -> list[Facts | None]:
+        """Return the facts of payments, in order; loaded once an operation."""
+        return await self._payment_facts.get(self.app.database, payment_ids)
+
+    def forget_facts(self) -> None:
+        """Forget what was loaded, after something has changed."""
+        self._case_facts = FactsCache(case_facts)
+        self._payment_facts = FactsCache(payment_facts)
+
+    def begin_again(self, viewer: Viewer) -> None:
+        """Go on to the next update of a stream: with the roles and at the instant of now, and nothing loaded yet."""
+        self.viewer = viewer
+        self.now = self.app.clock.now()
+        self.forget_facts()

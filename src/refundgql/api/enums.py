@@ -1,0 +1,227 @@
+"""The descriptions of every closed vocabulary, put on the domain's own classes.
+
+It must not add values: what can be said is decided in the domain.
+"""
+
+from enum import Enum
+
+import strawberry
+
+from refundgql.domain import vocabulary as v
+from refundgql.queries.case_orders import RefundCaseOrder
+
+
+def describe(cls: type[Enum], text: str, **values: str) -> None:
+    """Make an enum of a vocabulary, with a description of every value.
+
+    Refuses: TypeError when a value has no description or a description no value.
+    """
+    strawberry.enum(cls, description=text)
+    definition = cls.__strawberry_definition__  # type: ignore[attr-defined]  # strawberry.enum puts it there
+    missing = {value.name for value in definition.values} ^ set(values)
+    if missing:
+        raise TypeError(f"{cls.__name__}: {sorted(missing)} lack a value or a description")
+    for value in definition.values:
+        value.description = values[value.name]
+
+
+describe(
+    v.Role,
+    "What an account may be; one account may hold several roles.",
+    PRO="A professional who buys leads.",
+    CUSTOMER="A person behind a lead; sees nothing of a lead's refund case (L02).",
+    CLIENT="Somebody who pays contracts.",
+    EXPERT="Somebody who works on contracts.",
+    SUPPORT="Staff: reviews leads, escalations and disputes, and sees all cases.",
+    ADMIN="Staff with the right to reverse refunds and to repair.",
+    SERVICE="The marketplace that owns leads and contracts and feeds them in.",
+)
+describe(
+    v.RefundCaseKind,
+    "What the money of a case was paid for.",
+    LEAD="The charge of a lead.",
+    INVOICE="A paid invoice, hourly or fixed price.",
+    ESCROW="A funded milestone that was not released yet.",
+    TIMESHEET="The hours of the prior billing week.",
+)
+describe(
+    v.RefundCaseState,
+    "Where a case stands; every kind of case uses these states.",
+    REQUESTED="Asked for; whoever decides first has not decided yet.",
+    APPROVED="Approved, not credited yet: the money is reserved or awaited (D13).",
+    DECLINED="Declined; isFinal tells whether anything can still come of it.",
+    ESCALATED="With support, after a decline, a late answer or a late request.",
+    DISPUTED="With support as a dispute (C25, C31).",
+    CREDITED="The money is on the recipient's balance. Final.",
+    CANCELLED="Withdrawn by the requester, or superseded by a timesheet dispute. Final.",
+)
+describe(
+    v.RefundRoute,
+    "Who decides; fixed when the case is opened (D7).",
+    DIRECT="The other party of the contract decides.",
+    SUPPORT="Support decides.",
+)
+describe(
+    v.RefundReason,
+    "Why money is asked back (D17).",
+    JOB_CHANGED="The job is not the one that was described; needs a detail (L09).",
+    TERMS_VIOLATION="The customer broke the terms; needs a detail and reports the customer (L10).",
+    NOT_HIRED="The customer hired somebody else; offered, and always refused (L08).",
+    WORK_NOT_DELIVERED="The work was not delivered.",
+    QUALITY="The work is not what was agreed.",
+    HOURS_INCORRECT="The hours are not right; hourly contracts only.",
+    CHARGED_IN_ERROR="The charge was a mistake.",
+    OTHER="Something else; for a lead it needs an explanation (L12).",
+)
+describe(
+    v.RefundReasonDetail,
+    "What exactly lies behind JOB_CHANGED (L09) or TERMS_VIOLATION (L10).",
+    DIFFERENT_LOCATION="With JOB_CHANGED: the job is somewhere else.",
+    SERVICE_NOT_OFFERED="With JOB_CHANGED: the professional does not offer what is needed.",
+    OTHER_CHANGE="With JOB_CHANGED: another change.",
+    RECRUITING_EMPLOYEES="With TERMS_VIOLATION: the customer was looking for employees.",
+    MINOR="With TERMS_VIOLATION: the customer is under age.",
+    OTHER_VIOLATION="With TERMS_VIOLATION: another violation.",
+)
+describe(
+    v.RefundActionName,
+    "Everything that can be done to a case, by people or by the system.",
+    REQUEST="Ask for a refund.",
+    APPROVE="Grant all or part of it (D5, C12).",
+    DECLINE="Say no, with a message.",
+    ESCALATE="Take it to support (D6, C24, D13).",
+    HAND_OVER="The system moves an unanswered request to support (D7, D8).",
+    SUPERSEDE="The system cancels a request because the same week is disputed (C25).",
+    DISPUTE="Take it to dispute resolution (C31).",
+    CONSENT="The expert agrees to an amount while support decides (C15).",
+    CANCEL="The requester takes the request back (D15).",
+    CREDIT="The system puts the money on the balance (L18, D13).",
+    REVERSE="An administrator undoes a credit with a posting of its own (D16).",
+    ADD_EVIDENCE="Add a statement, chat messages or a file (L16).",
+    SEND_MESSAGE="Say something on the case.",
+    ASSIGN="Give the case to a member of staff.",
+    OPEN_TIMESHEET_DISPUTE="Dispute the hours of the prior billing week (C25).",
+    ISSUE="The expert refunds without being asked, or records that there is nothing to refund (C12, C13).",
+)
+describe(
+    v.IssueDecision,
+    "What an expert issues without being asked (C12, C13).",
+    FULL="All that is left of the payment; give no amount.",
+    PARTIAL="A part of it; give an amount below the maximum.",
+    NONE="A recorded decision not to refund; it moves no money and blocks nothing.",
+)
+describe(
+    v.BalancePurpose,
+    "What the money of a balance is for (L17).",
+    LEADS="Lead credit: it buys leads and cannot be withdrawn.",
+    CONTRACTS="Contract money: it pays invoices and can be withdrawn.",
+)
+describe(
+    v.TransactionStatus,
+    "Where a line of the history stands (C20).",
+    PENDING="A request that is not decided, or approved and waiting for funds; not posted.",
+    POSTED="The money has moved.",
+    DECLINED="A request that was declined; not posted.",
+    CANCELLED="A request that was cancelled; not posted.",
+    REVERSED="The money had moved and was moved back by another transaction.",
+)
+describe(
+    v.WhoseMove,
+    "Who has to act next.",
+    REQUESTER="Whoever the case is for.",
+    COUNTERPARTY="The other party of the contract.",
+    SUPPORT="A member of staff.",
+    SYSTEM="The service itself, when a clock runs out or funds arrive.",
+    NOBODY="Nothing more is due.",
+)
+describe(
+    v.SettlementStatus,
+    "Where the money of a case stands.",
+    NOT_DUE="Nothing is approved, so nothing is due.",
+    AWAITING_FUNDS="Approved; the expert's balance does not cover it yet (D13).",
+    SETTLED="Credited.",
+    REVERSED="Credited and taken back (D16).",
+)
+describe(
+    v.ContractKind,
+    "How a contract is billed.",
+    HOURLY="By the hour, in billing weeks.",
+    FIXED_PRICE="By milestones with money in escrow.",
+)
+describe(
+    v.ContractStatus,
+    "Whether work goes on; refunds are possible either way (C02, C14).",
+    OPEN="Work goes on.",
+    CLOSED="The contract has ended.",
+)
+describe(
+    v.MilestoneStatus,
+    "Where the money of a milestone is.",
+    UNFUNDED="Not paid yet.",
+    FUNDED="In escrow.",
+    RELEASED="Paid to the expert: accepted work (C29).",
+    RETURNED="Back with the client.",
+)
+describe(
+    v.InvoiceStatus,
+    "Whether an invoice is paid.",
+    ISSUED="Not paid yet.",
+    PAID="Paid.",
+)
+describe(
+    v.WithdrawalStatus,
+    "How far a withdrawal has come (D10).",
+    REQUESTED="Taken off the balance, not sent yet.",
+    SENT="On its way to the payment method.",
+    PAID="Arrived.",
+    FAILED="Did not arrive; the money is back on the balance.",
+)
+describe(
+    v.Audience,
+    "Who reads a message on a case.",
+    EVERYONE="Both parties and support.",
+    REQUESTER_AND_SUPPORT="The requester and support.",
+    COUNTERPARTY_AND_SUPPORT="The counterparty and support.",
+    INTERNAL="Support alone.",
+)
+describe(
+    RefundCaseOrder,
+    "Orders of a list of cases; ties are broken by id.",
+    NEWEST="Latest opened first.",
+    OLDEST="Earliest opened first.",
+    RECENTLY_CHANGED="Latest changed first.",
+    SOONEST_DEADLINE="Earliest deadline first; cases without one come last.",
+    LARGEST_AMOUNT="Largest requested (or issued) amount first, in major units; the currency breaks ties.",
+)
+describe(
+    v.RefusalCode,
+    "Why something is refused; clients branch on these, they keep their meaning.",
+    NOT_FOUND="There is no such thing that you can see.",
+    FORBIDDEN="Your roles, or your part in the case, do not allow it.",
+    INVALID_INPUT="A value is missing, too long, or does not fit; `field` says which.",
+    VERSION_CONFLICT="The case has changed since the version you expected.",
+    IDEMPOTENCY_KEY_REUSED="The key was used before with other input.",
+    TRANSITION_NOT_ALLOWED="Nothing of the kind is possible in the present state.",
+    WINDOW_CLOSED="Too late.",
+    NOT_YET_AVAILABLE="Too early.",
+    REASON_NOT_REFUNDABLE="This reason is never refunded (L08).",
+    AMOUNT_EXCEEDS_REFUNDABLE="More than is left to refund (C14, D9), or more than was asked for.",
+    CURRENCY_MISMATCH="The payment is in another currency (D2).",
+    INVOICE_NOT_PAID="The invoice is not paid yet (C10).",
+    UNBILLED_PERIOD="The billing week is still running (C10, C11).",
+    MILESTONE_NOT_FUNDED="There is no money in escrow for the milestone (C30).",
+    MILESTONE_RELEASED="The milestone was released: accepted work (C29).",
+    CASE_ALREADY_OPEN="The same payment has an open case (D14).",
+    TOO_MANY_REQUESTS_FOR_PAYMENT="The payment has had all of its requests (D14).",
+    ESCALATION_NOT_AVAILABLE="This case cannot be taken to support (C24, C29).",
+    DISPUTE_NOT_AVAILABLE="This case cannot be disputed (C29, C31).",
+    SECOND_LOOK_USED="The one second look was used (D6).",
+    OWN_CASE="Nobody decides on their own case, or on one they filed.",
+    SAME_DECIDER="A second look needs a different member of staff (D6).",
+    FUNDS_INSUFFICIENT="Approved refunds are waiting for funds on this balance (D13).",
+    REVIEW_WINDOW_CLOSED="Reviews of this contract are closed (C22).",
+    REVIEW_EDIT_NOT_ALLOWED="The review may not be edited (C23).",
+    REVIEW_ALREADY_POSTED="You have reviewed this contract already.",
+    EVIDENCE_REJECTED="The evidence cannot be taken: kind, size or content.",
+    BALANCE_INSUFFICIENT="The balance does not hold that much.",
+)

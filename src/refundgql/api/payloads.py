@@ -1,0 +1,97 @@
+"""What mutations answer: the object as the viewer sees it now, the act's event, and refusals as data.
+
+It must not turn a refusal into an error: a refused mutation has changed nothing and says so in its payload.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+
+from refundgql.api.execution import Level, LevelInfo, level
+from refundgql.api.lazy import LazyCaseMessage, LazyRefundCase, LazyRefundEvent, LazyReview, LazyWithdrawal
+from refundgql.api.refusals import Refusal, RefusalRow, refusal_rows
+from refundgql.api.relations import cases_of, events_of, related, withdrawals_of
+from refundgql.domain.refusals import Refused
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.case_messages import case_messages_by_id
+from refundgql.queries.reviews import reviews_by_id
+
+REPLAYED = "Whether the idempotency key had done this before, so that nothing was done again."
+REFUSALS = "Why it was refused: every reason of the first group that refuses; empty when it was done."
+
+
+@dataclass(slots=True)
+class PayloadRow:
+    """What a command gave, or why it was refused."""
+
+    result: Any
+    replayed: bool
+    refusals: list[RefusalRow]
+
+    def id(self, name: str) -> str | None:
+        """Return an id of the result, or nothing when the act was refused."""
+        found: str | None = None if self.result is None else getattr(self.result, name)
+        return found
+
+
+async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) -> list[PayloadRow]:
+    """Run a command for whoever is signed in and return its payload, refusals included, as a level of one row."""
+    viewer = info.context.signed_in()
+    try:
+        result = await act(viewer)
+    except Refused as refused:
+        return [PayloadRow(None, False, refusal_rows(refused.refusals))]
+    finally:
+        info.context.forget_facts()
+    return [PayloadRow(result, getattr(result, "replayed", False), [])]
+
+
+@strawberry.type(description="The answer to an act on a case.")
+class RefundCasePayload:
+    @level(description="The case as you see it now; none when the act was refused.")
+    @staticmethod
+    async def refund_case(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
+        return await cases_of(info, [row.id("case_id") for row in rows])
+
+    @level(description="The event that this act wrote; what follows by itself, such as CREDIT, has events of its own.")
+    @staticmethod
+    async def event(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
+        return await events_of(info, [row.id("event_id") for row in rows])
+
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+@strawberry.type(description="The answer to an act on a review.")
+class ReviewPayload:
+    @level(description="The review as it is now; none when the act was refused.")
+    @staticmethod
+    async def review(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyReview | None]:
+        return await related(reviews_by_id, info, [row.id("review_id") for row in rows])
+
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+@strawberry.type(description="The answer to a request to withdraw.")
+class WithdrawalPayload:
+    @level(description="The withdrawal as it is now; none when it was refused.")
+    @staticmethod
+    async def withdrawal(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyWithdrawal | None]:
+        return await withdrawals_of(info, [row.id("withdrawal_id") for row in rows])
+
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+@strawberry.type(description="The answer to a message on a case.")
+class CaseMessagePayload:
+    @level(description="The message; none when it was refused.")
+    @staticmethod
+    async def message(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyCaseMessage | None]:
+        return await related(case_messages_by_id, info, [row.id("message_id") for row in rows])
+
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)

@@ -1,0 +1,91 @@
+"""The schema: every concept's queries, mutations and subscriptions put together.
+
+It must not hold fields of its own. Build it once for a process: types cannot be shared by two schemas.
+"""
+
+from functools import cache
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from refundgql.api import enums  # noqa: F401  # gives the vocabularies their descriptions
+from refundgql.api.accounts import AccountQueries
+from refundgql.api.case_messages import CaseMessageMutations
+from refundgql.api.contracts import ContractQueries
+from refundgql.api.evidence import ConversationEvidence, EvidenceMutations, FileEvidence, StatementEvidence
+from refundgql.api.leads import LeadQueries
+from refundgql.api.node_queries import NodeQueries
+from refundgql.api.policy import PolicyQueries
+from refundgql.api.previews import PreviewQueries
+from refundgql.api.refund_acts import RefundActMutations
+from refundgql.api.refund_cases import RefundCaseQueries
+from refundgql.api.refund_requests import RefundRequestMutations
+from refundgql.api.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
+from refundgql.api.reviews import ReviewMutations
+from refundgql.api.scalars import SCALARS
+from refundgql.api.subscriptions import Subscription
+from refundgql.api.support import SupportMutations, SupportQueries
+from refundgql.api.sync import SyncMutations
+from refundgql.api.transactions import Transaction
+from refundgql.api.withdrawals import WithdrawalMutations, WithdrawalQueries
+from refundgql.api.workflow import WorkflowQueries
+
+
+@strawberry.type(
+    description="Everything that can be read. Everything but refundPolicy and refundWorkflow needs a token."
+)
+class Query(
+    AccountQueries,
+    NodeQueries,
+    LeadQueries,
+    ContractQueries,
+    RefundCaseQueries,
+    PreviewQueries,
+    PolicyQueries,
+    WorkflowQueries,
+    SupportQueries,
+    WithdrawalQueries,
+):
+    pass
+
+
+@strawberry.type(
+    description="Everything that can be done. Refusals are data in the payload; a refused act changes nothing."
+)
+class Mutation(
+    SyncMutations,
+    RefundRequestMutations,
+    RefundActMutations,
+    EvidenceMutations,
+    CaseMessageMutations,
+    SupportMutations,
+    ReviewMutations,
+    WithdrawalMutations,
+):
+    pass
+
+
+@cache
+def build_schema() -> strawberry.Schema:
+    """Return the one schema of this process."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[
+            AmountRefusal,
+            BasicRefusal,
+            ConflictRefusal,
+            ConversationEvidence,
+            FileEvidence,
+            StatementEvidence,
+            Transaction,
+            WindowRefusal,
+        ],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def print_schema_text() -> str:
+    """Return the schema in the schema language, as schema.graphql holds it."""
+    return build_schema().as_str() + "\n"

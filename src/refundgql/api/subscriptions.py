@@ -1,0 +1,198 @@
+"""Live updates of cases: the present state first, then every event once, in order, also across reconnects.
+
+It must not show what a role no longer allows: the viewer is read anew before each update, and a stream whose case is
+out of sight ends.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.case_filters import CaseFilterArgument, case_filter
+from refundgql.api.context import RequestContext
+from refundgql.api.execution import ApiError, ErrorCode, Level, LevelInfo, level
+from refundgql.api.ids import uuid_of
+from refundgql.api.lazy import LazyRefundCase, LazyRefundEvent
+from refundgql.api.relations import cases_of, events_of
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.case_filters import CaseFilter, matches, waiting_for_support
+from refundgql.queries.streams import (
+    QUEUE,
+    BadCursor,
+    Cursor,
+    Inbox,
+    StreamEvent,
+    TooSlow,
+    case_topic,
+    case_version,
+    missed,
+    open_inbox,
+    parse_cursor,
+    viewer_topic,
+)
+
+
+@dataclass(slots=True)
+class UpdateRow:
+    """One update of one case; no event when it is the present state."""
+
+    case_id: str
+    event_id: str | None
+    cursor: str
+    matches_filter: bool = True
+
+
+@strawberry.type(description="One update of one case, as you see it at this moment.")
+class RefundCaseUpdate:
+    @level(description="The case as it is now; later events may be in it already.")
+    @staticmethod
+    async def refund_case(rows: list[UpdateRow], info: LevelInfo) -> Level[LazyRefundCase]:
+        return await cases_of(info, [row.case_id for row in rows])
+
+    @level(description="What happened; none with the present state that a stream of one case begins with.")
+    @staticmethod
+    async def event(rows: list[UpdateRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
+        return await events_of(info, [row.event_id for row in rows])
+
+    cursor: str = strawberry.field(description="Subscribing again after this cursor goes on with the next update.")
+    matches_filter: bool = strawberry.field(
+        description="Whether the case fits the stream's filter after the event; false says that it has just left."
+    )
+
+
+AfterCursor = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Go on after this cursor, of an update or of a list's asOf; from now on when left out."
+    ),
+]
+
+
+@strawberry.type(description="What is told as it happens, over WebSocket or server-sent events.")
+class Subscription:
+    @strawberry.subscription(
+        description="One case: its present state (without an event), then every event. Ends when you lose sight of it."
+    )
+    async def refund_case_updates(
+        self,
+        info: strawberry.Info[RequestContext, Any],
+        refund_case_id: Annotated[strawberry.ID, strawberry.argument(description="The case.")],
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[RefundCaseUpdate, None]:
+        context = info.context
+        viewer, start = context.signed_in(), await _start(context, after)
+        case_id = uuid_of("RefundCase", refund_case_id)
+        if case_id is None or await case_version(context.app.database, viewer, case_id) is None:
+            raise ApiError("There is no such refund case that you can see; check the id.", ErrorCode.BAD_USER_INPUT)
+        return _declared(_case_updates(context, case_id, start))
+
+    @strawberry.subscription(description="Every event of the cases you are a party of, from `after` or from now on.")
+    async def viewer_refund_updates(
+        self, info: strawberry.Info[RequestContext, Any], after: AfterCursor = None
+    ) -> AsyncGenerator[RefundCaseUpdate, None]:
+        context = info.context
+        viewer, start = context.signed_in(), await _start(context, after)
+        return _declared(_list_updates(context, viewer_topic(viewer.account_id), start, None))
+
+    @strawberry.subscription(
+        description="Every event of cases that fit the filter before or after it, for staff; without a filter, and "
+        "without states or whose move in it, of cases that wait for support. Texts in a filter are not looked at."
+    )
+    async def support_queue_updates(
+        self,
+        info: strawberry.Info[RequestContext, Any],
+        filter: CaseFilterArgument = None,
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[RefundCaseUpdate, None]:
+        context = info.context
+        context.staff()
+        asked, start = waiting_for_support(case_filter(filter)), await _start(context, after)
+        return _declared(_list_updates(context, QUEUE, start, asked))
+
+
+def _declared(rows: AsyncIterator[UpdateRow]) -> AsyncGenerator[RefundCaseUpdate, None]:
+    """Give rows under the type that declares them."""
+    return rows  # type: ignore[return-value]  # types are declarations, rows travel in their place
+
+
+async def _start(context: RequestContext, after: str | None) -> Cursor | None:
+    """Return where a stream begins: a transport's own resumption counts before the argument.
+
+    Refuses: BAD_USER_INPUT for a text that is no cursor of this stream.
+    """
+    text = context.resume_after or after
+    if text is None:
+        return None
+    try:
+        return await parse_cursor(context.app.database, text)
+    except BadCursor as error:
+        raise ApiError(f"after: {error}", ErrorCode.BAD_USER_INPUT) from None
+
+
+async def _case_updates(context: RequestContext, case_id: str, after: Cursor | None) -> AsyncIterator[UpdateRow]:
+    """Yield the present state of a case, then its events after it, or after the cursor that is given."""
+    async with open_inbox(context.app.tail, case_topic(case_id)) as inbox:
+        start = inbox.start if after is None else after
+        shown = await _seen_version(context, case_id)
+        if shown is None:
+            return
+        yield UpdateRow(case_id, None, str(start))
+        async for event in _events(context, inbox, start, case_id):
+            if after is None and event.sequence <= shown:
+                continue  # the present state had it in it already
+            if await _seen_version(context, case_id) is None:
+                return
+            yield UpdateRow(case_id, event.id, str(event.cursor))
+
+
+async def _list_updates(
+    context: RequestContext, topic: str, after: Cursor | None, given: CaseFilter | None
+) -> AsyncIterator[UpdateRow]:
+    """Yield the events of every case of a topic that the viewer sees, and that fits a filter before or after."""
+    async with open_inbox(context.app.tail, topic) as inbox:
+        async for event in _events(context, inbox, inbox.start if after is None else after, None):
+            fits = given is None or matches(given, event.snapshot)
+            if not fits and not (given is not None and matches(given, event.before)):
+                continue
+            viewer = await _present_viewer(context)
+            if viewer is None or (given is not None and not viewer.is_staff):
+                return
+            if await case_version(context.app.database, viewer, event.case_id) is not None:
+                yield UpdateRow(event.case_id, event.id, str(event.cursor), fits)
+
+
+async def _events(
+    context: RequestContext, inbox: Inbox, start: Cursor, case_id: str | None
+) -> AsyncIterator[StreamEvent]:
+    """Yield what was missed since `start`, then what happens.
+
+    Refuses: an error that says where to resume, when the subscriber does not keep up.
+    """
+    viewer, last = context.signed_in(), start
+    async for event in missed(context.app.database, viewer, start, inbox.start, case_id):
+        last = event.cursor
+        yield event
+    while True:
+        try:
+            event = await inbox.take()
+        except TooSlow:
+            message = f"Updates were not read fast enough: subscribe again after {last}."
+            raise ApiError(message, ErrorCode.LIMIT_EXCEEDED, {"after": str(last)}) from None
+        if event.cursor > start:
+            last = event.cursor
+            yield event
+
+
+async def _present_viewer(context: RequestContext) -> Viewer | None:
+    """Read the viewer's roles anew, for this update and whatever it shows."""
+    viewer = await context.app.load_viewer(context.signed_in().external_ref)
+    if viewer is not None:
+        context.begin_again(viewer)
+    return viewer
+
+
+async def _seen_version(context: RequestContext, case_id: str) -> int | None:
+    viewer = await _present_viewer(context)
+    return None if viewer is None else await case_version(context.app.database, viewer, case_id)

@@ -1,0 +1,101 @@
+"""Accounts and balances for a viewer.
+
+It must not show more of another person than name and external reference: roles and balances stay empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from refundgql.domain.viewers import Viewer
+from refundgql.storage import visibility
+from refundgql.storage.accounts import find_viewer_by_ref
+from refundgql.storage.database import Source
+
+COLUMNS = "id, external_ref, name, roles"
+"""What an account row is made of, in this order."""
+
+
+@dataclass(slots=True)
+class AccountRow:
+    """An account as one viewer sees it; `is_open` when they see all of it."""
+
+    TYPENAME: ClassVar[str] = "Account"
+    id: str
+    external_ref: str
+    name: str
+    roles: list[str]
+    is_open: bool
+
+
+@dataclass(slots=True)
+class BalanceRow:
+    """Money of one purpose and currency, in minor units."""
+
+    purpose: str
+    currency: str
+    available_minor: int
+    in_transit_minor: int
+
+
+def account_columns(alias: str) -> str:
+    """Return the select list of an account row."""
+    return f"{alias}.id, {alias}.external_ref, {alias}.name, {alias}.roles"
+
+
+def account_row(viewer: Viewer, values: Sequence[Any]) -> AccountRow:
+    """Return the account of four values as the viewer sees it."""
+    account_id, external_ref, name, roles = values
+    is_open = viewer.is_staff or account_id == viewer.account_id
+    return AccountRow(account_id, external_ref, name, roles.split(",") if is_open and roles else [], is_open)
+
+
+async def find_viewer(source: Source, external_ref: str) -> Viewer | None:
+    """Return who an external reference stands for, with the roles of this moment."""
+    return await find_viewer_by_ref(source, external_ref)
+
+
+async def accounts_by_id(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, AccountRow]:
+    """Return the accounts that rows the viewer sees point at.
+
+    Whoever sees such a row may know the names in it, so no condition of its own is needed here.
+    """
+    if set(ids) == {viewer.account_id}:
+        roles = sorted(role.value for role in viewer.roles)
+        return {viewer.account_id: AccountRow(viewer.account_id, viewer.external_ref, viewer.name, roles, True)}
+    rows = await source.fetch(f"SELECT {COLUMNS} FROM account WHERE id = ANY(?)", (list(ids),))
+    return {row[0]: account_row(viewer, tuple(row)) for row in rows}
+
+
+async def visible_accounts(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, AccountRow]:
+    """Return the accounts that the viewer may come across, for ids that a client gives."""
+    condition, parameters = visibility.accounts(viewer, "a")
+    rows = await source.fetch(
+        f"SELECT {account_columns('a')} FROM account a WHERE a.id = ANY(?) AND {condition}", (list(ids), *parameters)
+    )
+    return {row[0]: account_row(viewer, tuple(row)) for row in rows}
+
+
+async def list_balances(source: Source, rows: Iterable[AccountRow]) -> list[list[BalanceRow]]:
+    """Return the balances of each account, by purpose, then currency; none of accounts that are not open."""
+    rows = list(rows)
+    ids = list({row.id for row in rows if row.is_open})
+    found: dict[str, dict[tuple[str, str], BalanceRow]] = {one: {} for one in ids}
+    if ids:
+        statement = (
+            "SELECT owner_id, purpose, currency, balance_minor, 0 AS in_transit FROM ledger_account"
+            " WHERE kind = 'balance' AND owner_id = ANY(?)"
+            " UNION ALL SELECT account_id, 'CONTRACTS', currency, 0, CAST(SUM(amount_minor) AS BIGINT) FROM withdrawal"
+            " WHERE status IN ('REQUESTED', 'SENT') AND account_id = ANY(?) GROUP BY account_id, currency"
+        )
+        for owner_id, purpose, currency, available, in_transit in await source.fetch(statement, (ids, ids)):
+            balance = found[owner_id].setdefault((purpose, currency), BalanceRow(purpose, currency, 0, 0))
+            balance.available_minor += available
+            balance.in_transit_minor += in_transit
+    return [[found[row.id][key] for key in sorted(found[row.id])] if row.is_open else [] for row in rows]

@@ -1,0 +1,158 @@
+"""What lists and streams of cases are narrowed by, as SQL for lists and as a predicate for streams.
+
+It must not decide visibility: a filter narrows what the viewer sees, never widens it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.money import Money
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import WhoseMove
+from refundgql.queries.pages import Condition
+from refundgql.queries.texts import contains
+
+_NUMBER = re.compile(r"\s*(?:RC-)?0*([0-9]{1,18})\s*\Z", re.ASCII | re.IGNORECASE)
+AMOUNT = "COALESCE(c.requested_minor, c.approved_minor)"
+"""The amount that filters and orders look at: what was asked for, or what was issued unasked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFilter:
+    """What cases are narrowed by; None narrows nothing."""
+
+    kinds: tuple[str, ...] | None = None
+    states: tuple[str, ...] | None = None
+    numbers: tuple[str, ...] | None = None
+    text: str | None = None
+    opened_after: datetime | None = None
+    opened_before: datetime | None = None
+    overdue: bool | None = None
+    whose_move: WhoseMove | None = None
+    assignee_id: str | None = None
+    unassigned: bool | None = None
+    amount_at_least: Money | None = None
+    amount_at_most: Money | None = None
+    reasons: tuple[str, ...] | None = None
+
+
+def case_number(text: str) -> int | None:
+    """Return the number of a text such as RC-000123, or nothing when it is none."""
+    found = _NUMBER.match(text)
+    return int(found[1]) if found else None
+
+
+def waiting_for_support(given: CaseFilter | None) -> CaseFilter:
+    """Return the queue's own filter: waiting for support, unless the filter says whose move or which states."""
+    given = given or CaseFilter()
+    if given.whose_move is None and given.states is None:
+        return replace(given, whose_move=WhoseMove.SUPPORT)
+    return given
+
+
+def conditions(given: CaseFilter | None, viewer: Viewer) -> list[Condition]:
+    """Return the conditions of a filter on the refund case `c`."""
+    if given is None:
+        return []
+    return [*_lists(given), *_values(given), *_desk(given, viewer), *_texts(given)]
+
+
+def _lists(given: CaseFilter) -> list[Condition]:
+    columns = (("c.kind", given.kinds), ("c.state", given.states), ("c.reason", given.reasons))
+    found: list[Condition] = [
+        (f"{column} = ANY(?)", (list(values),)) for column, values in columns if values is not None
+    ]
+    if given.numbers is not None:
+        numbers = [number for number in map(case_number, given.numbers) if number is not None]
+        found.append(("c.number = ANY(?)", (numbers,)))
+    return found
+
+
+def _values(given: CaseFilter) -> list[Condition]:
+    found: list[Condition] = []
+    if given.opened_after is not None:
+        found.append(("c.opened_at >= ?", (to_micros(given.opened_after),)))
+    if given.opened_before is not None:
+        found.append(("c.opened_at < ?", (to_micros(given.opened_before),)))
+    if given.overdue is not None:
+        found.append(("c.overdue" if given.overdue else "NOT c.overdue", ()))
+    if given.whose_move is not None:
+        found.append(("c.whose_move = ?", (given.whose_move.value,)))
+    for sign, bound in ((">=", given.amount_at_least), ("<=", given.amount_at_most)):
+        if bound is not None:
+            found.append((f"c.currency = ? AND {AMOUNT} {sign} ?", (bound.currency, bound.minor)))
+    return found
+
+
+def _desk(given: CaseFilter, viewer: Viewer) -> list[Condition]:
+    """Return the conditions on who takes care of a case; for others than staff nobody does, as they read it."""
+    assignee = "c.assignee_id" if viewer.is_staff else "CAST(NULL AS CHAR(36))"
+    found: list[Condition] = []
+    if given.assignee_id is not None:
+        known = viewer.is_staff and given.assignee_id
+        found.append(("c.assignee_id = ?", (given.assignee_id,)) if known else ("FALSE", ()))
+    if given.unassigned is not None:
+        found.append((f"{assignee} IS {'' if given.unassigned else 'NOT '}NULL", ()))
+    return found
+
+
+def _texts(given: CaseFilter) -> list[Condition]:
+    if given.text is None or not given.text.strip():
+        return []
+    text = given.text.strip()
+    places = (
+        "SELECT 1 FROM account a WHERE a.id IN (c.requester_id, c.counterparty_id) AND {}",
+        "SELECT 1 FROM lead l WHERE l.id = c.lead_id AND {}",
+        "SELECT 1 FROM contract k WHERE k.id = c.contract_id AND {}",
+        "SELECT 1 FROM milestone s WHERE s.id = c.milestone_id AND {}",
+    )
+    columns = ("a.name", "l.title", "k.title", "s.title")
+    number, number_parameters = contains(
+        "'rc-' || substr('000000', 1 + length(CAST(c.number AS TEXT))) || c.number", text
+    )
+    alternatives, parameters = [number], list(number_parameters)
+    for place, column in zip(places, columns, strict=True):
+        condition, values = contains(column, text)
+        alternatives.append(f"EXISTS ({place.format(condition)})")
+        parameters.extend(values)
+    return [("(" + " OR ".join(alternatives) + ")", parameters)]
+
+
+def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
+    """Tell whether a case fits a filter as an event's snapshot holds it; texts are not in snapshots and fit."""
+    if snapshot is None:
+        return False
+    amount = snapshot["requested_minor"]
+    amount = snapshot["approved_minor"] if amount is None else amount
+    return (
+        _among(given.kinds, snapshot["kind"])
+        and _among(given.states, snapshot["state"])
+        and _among(given.reasons, snapshot["reason"])
+        and (given.numbers is None or snapshot["number"] in {case_number(one) for one in given.numbers})
+        and (given.opened_after is None or snapshot["opened_at"] >= to_micros(given.opened_after))
+        and (given.opened_before is None or snapshot["opened_at"] < to_micros(given.opened_before))
+        and (given.overdue is None or bool(snapshot["overdue"]) is given.overdue)
+        and (given.whose_move is None or snapshot["whose_move"] == given.whose_move.value)
+        and (given.assignee_id is None or snapshot["assignee_id"] == given.assignee_id)
+        and (given.unassigned is None or (snapshot["assignee_id"] is None) is given.unassigned)
+        and _bounded(given.amount_at_least, given.amount_at_most, snapshot["currency"], amount)
+    )
+
+
+def _among(values: Sequence[str] | None, value: str | None) -> bool:
+    return values is None or value in values
+
+
+def _bounded(least: Money | None, most: Money | None, currency: str, amount: int | None) -> bool:
+    bounds = [bound for bound in (least, most) if bound is not None]
+    if not bounds:
+        return True
+    if amount is None or any(bound.currency != currency for bound in bounds):
+        return False
+    return (least is None or amount >= least.minor) and (most is None or amount <= most.minor)

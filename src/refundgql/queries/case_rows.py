@@ -1,0 +1,197 @@
+"""The read model of a refund case: its columns by field, and the to-one relations read in the same statement.
+
+It must not run statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from refundgql.domain.viewers import Viewer
+from refundgql.queries import invoices, leads, milestones, weeks
+from refundgql.queries.accounts import AccountRow, account_columns, account_row
+from refundgql.queries.rows import Make, Shape
+
+
+@dataclass(slots=True)
+class CaseRow:
+    """A refund case; amounts in minor units, and the relations that were asked for as rows of their own."""
+
+    TYPENAME: ClassVar[str] = "RefundCase"
+    id: str
+    number: int
+    kind: str
+    state: str
+    version: int
+    route: str
+    goodwill: bool
+    reason: str | None
+    reason_detail: str | None
+    explanation: str | None
+    currency: str
+    requested_minor: int | None
+    approved_minor: int | None
+    consented_minor: int | None
+    credited_minor: int | None
+    opened_at: int
+    updated_at: int
+    decided_at: int | None
+    credited_at: int | None
+    reversed_at: int | None
+    settlement: str
+    whose_move: str
+    respond_by: int | None
+    overdue: bool
+    withdrawal_id: str | None
+    policy_version: str
+    subject: Any
+    requester: AccountRow
+    counterparty: AccountRow | None
+    filed_by: AccountRow
+    assignee: AccountRow | None
+
+
+_PLAIN = (
+    "number",
+    "kind",
+    "state",
+    "version",
+    "route",
+    "goodwill",
+    "reason",
+    "reason_detail",
+    "explanation",
+    "opened_at",
+    "updated_at",
+    "decided_at",
+    "credited_at",
+    "reversed_at",
+    "whose_move",
+    "respond_by",
+    "overdue",
+    "policy_version",
+)
+SHAPE = Shape(
+    CaseRow,
+    ("id",),
+    {
+        **{name: (name,) for name in _PLAIN},
+        "is_final": ("state",),
+        "requested_amount": ("requested_minor", "currency"),
+        "approved_amount": ("approved_minor", "currency"),
+        "consented_amount": ("consented_minor", "currency"),
+        "credited_amount": ("credited_minor", "currency"),
+        "settlement": ("settlement",),
+        "withdrawal": ("withdrawal_id",),
+        "subject": ("kind",),
+    },
+)
+
+ACCOUNTS = {"requester": "requester_id", "counterparty": "counterparty_id", "filed_by": "filed_by_id"}
+_WIDTH = 4
+"""Values of an account row."""
+
+SUBJECTS = (
+    ("LEAD", "Lead", "lead_id", "lead l", "l", leads.SHAPE),
+    ("INVOICE", "Invoice", "invoice_id", "invoice i", "i", invoices.SHAPE),
+    ("ESCROW", "Milestone", "milestone_id", "milestone s", "s", milestones.SHAPE),
+    ("TIMESHEET", "BillingWeek", "billing_week_id", "billing_week w", "w", weeks.SHAPE),
+)
+"""What each kind of case is about: GraphQL type, column, table, alias and shape."""
+
+
+Fill = Callable[[Any, Any], None]
+"""Puts a relation's row, read from a record, into a case's row."""
+
+
+@dataclass(slots=True)
+class CaseStatement:
+    """Select list, relation and row maker for the fields that are asked for of cases (`c`).
+
+    People and subjects are joined: one statement reads a page with everybody in it. Whoever sees a case sees what it
+    is about, by the same roles, so the case's condition is theirs too.
+    """
+
+    select: str
+    relation: str
+    make: Make
+
+
+def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
+    """Return the statement for the fields that are asked for."""
+    columns = SHAPE.columns(wanted)
+    select, joins, fills = [SHAPE.select(columns, "c")], ["refund_case c"], list[Fill]()
+    width = _join_people(viewer, wanted, select, joins, fills, len(columns))
+    if "subject" in wanted:
+        _join_subjects(wanted["subject"], select, joins, fills, width)
+    plain = SHAPE.maker(columns)
+    if not fills:
+        return CaseStatement(", ".join(select), " ".join(joins), plain)
+
+    def make(record: Any) -> Any:
+        row = plain(record)
+        for fill in fills:
+            fill(row, record)
+        return row
+
+    return CaseStatement(", ".join(select), " ".join(joins), make)
+
+
+def _join_people(
+    viewer: Viewer, wanted: Mapping[str, Any], select: list[str], joins: list[str], fills: list[Fill], width: int
+) -> int:
+    """Join the accounts that are asked for and return the new width of the record."""
+    known: dict[str, AccountRow] = {}
+    people = {**ACCOUNTS, "assignee": "assignee_id"} if viewer.is_staff else ACCOUNTS
+    for name, column in people.items():
+        if name in wanted:
+            select.append(account_columns(name))
+            joins.append(f"LEFT JOIN account {name} ON {name}.id = c.{column}")
+            fills.append(_fill_person(viewer, known, name, width))
+            width += _WIDTH
+    if "assignee" in wanted and not viewer.is_staff:
+        fills.append(_fill_nobody)
+    return width
+
+
+def _fill_person(viewer: Viewer, known: dict[str, AccountRow], name: str, start: int) -> Fill:
+    """Return the filler of one relation; the same person on many cases is one row."""
+
+    def fill(row: Any, record: Any) -> None:
+        account_id = record[start]
+        found = known.get(account_id)
+        if found is None and account_id is not None:
+            found = known[account_id] = account_row(viewer, record[start : start + _WIDTH])
+        setattr(row, name, found)
+
+    return fill
+
+
+def _fill_nobody(row: CaseRow, _record: Any) -> None:
+    """Leave out who takes care of the case: that is for staff."""
+    row.assignee = None
+
+
+def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list[Fill], width: int) -> None:
+    """Join what cases are about, each kind only as far as its fields are asked for."""
+    makers: dict[str, tuple[int, Make]] = {}
+    narrow = getattr(wanted, "on", None)
+    for kind, type_name, column, table, alias, shape in SUBJECTS:
+        columns = shape.columns(wanted if narrow is None else narrow(type_name))
+        if columns == ("id",):
+            select.append(f"c.{column}")
+        else:
+            select.append(shape.select(columns, alias))
+            joins.append(f"LEFT JOIN {table} ON {alias}.id = c.{column}")
+        makers[kind] = (width, shape.maker(columns, width))
+        width += len(columns)
+
+    def fill(row: CaseRow, record: Any) -> None:
+        start, make = makers[row.kind]
+        if record[start] is None:  # an issued refund of a released milestone has no invoice where none was written
+            start, make = next(it for it in makers.values() if record[it[0]] is not None)
+        row.subject = make(record)
+
+    fills.append(fill)

@@ -1,0 +1,200 @@
+"""Leads and the chats about them, for a viewer.
+
+It must not show a lead, or its chat, to the customer (L02).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import OPEN_STATES, RefundCaseState
+from refundgql.queries.listing import Listing, fetch_page, wanted_nodes
+from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
+from refundgql.queries.rows import Shape
+from refundgql.queries.texts import contains, equals
+from refundgql.storage import visibility
+from refundgql.storage.database import Source
+
+
+@dataclass(slots=True)
+class LeadRow:
+    """A lead; amounts in minor units."""
+
+    TYPENAME: ClassVar[str] = "Lead"
+    id: str
+    payment_id: str
+    external_ref: str
+    title: str
+    category: str
+    location: str
+    price_minor: int
+    currency: str
+    charged_at: int
+    customer_name: str
+    customer_id: str
+    pro_id: str
+    last_message_at: int | None
+    refund_case_id: str | None
+
+
+@dataclass(slots=True)
+class ConversationRow:
+    """The chat about a lead; it has the lead's own uuid."""
+
+    TYPENAME: ClassVar[str] = "Conversation"
+    id: str
+    last_message_at: int | None
+
+
+@dataclass(slots=True)
+class CustomerRow:
+    """What is known of a lead's customer."""
+
+    name: str
+    terms_reports: int | None
+
+
+class LeadFilter(Protocol):
+    """What leads are narrowed by; every value may be None."""
+
+    customer_name: str | None
+    category: str | None
+    has_open_case: bool | None
+    case_states: list[RefundCaseState] | None
+    external_refs: list[str] | None
+    charged_after: datetime | None
+    charged_before: datetime | None
+
+
+_LATEST_CASE = (
+    "(SELECT c.{column} FROM refund_case c WHERE c.payment_id = l.payment_id"
+    " ORDER BY c.opened_at DESC, c.id DESC LIMIT 1)"
+)
+CASE_ID = _LATEST_CASE.format(column="id")
+CASE_STATE = _LATEST_CASE.format(column="state")
+
+SHAPE = Shape(
+    LeadRow,
+    ("id",),
+    {
+        "external_ref": ("external_ref",),
+        "title": ("title",),
+        "category": ("category",),
+        "location": ("location",),
+        "price": ("price_minor", "currency"),
+        "charged_at": ("charged_at",),
+        "customer_name": ("customer_name",),
+        "customer": ("customer_name", "customer_id"),
+        "pro": ("pro_id",),
+        "refund_case": ("refund_case_id",),
+        "refund_action": ("payment_id",),
+    },
+    computed={"refund_case_id": CASE_ID},
+)
+CHATS = Shape(ConversationRow, ("id",), {"last_message_at": ("last_message_at",)})
+NEWEST = Order("leads", (Key("l.charged_at", "int", descending=True), Key("l.id", "uuid", descending=True)))
+LATEST_MESSAGE = Order(
+    "chats",
+    (
+        # A chat without a message stands where its lead would.
+        Key("COALESCE(l.last_message_at, l.charged_at)", "int", descending=True),
+        Key("l.id", "uuid", descending=True),
+    ),
+)
+
+
+async def leads_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leads of these ids that the viewer sees."""
+    return await _by_id(source, viewer, SHAPE, ids, wanted)
+
+
+async def conversations_by_id(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the chats of these leads that the viewer sees."""
+    return await _by_id(source, viewer, CHATS, ids, wanted)
+
+
+async def _by_id(
+    source: Source, viewer: Viewer, shape: Shape, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    columns = shape.columns(wanted)
+    make, (condition, parameters) = shape.maker(columns), visibility.leads(viewer, "l")
+    rows = await source.fetch(
+        f"SELECT {shape.select(columns, 'l')} FROM lead l WHERE l.id = ANY(?) AND {condition}",
+        (list(ids), *parameters),
+    )
+    return {row[0]: make(row) for row in rows}
+
+
+async def list_leads(
+    source: Source, viewer: Viewer, given: LeadFilter | None, page: Page, wanted: Mapping[str, Any]
+) -> ConnectionRow:
+    """Return a page of the leads that the viewer sees, newest first."""
+    return await _list(source, viewer, SHAPE, NEWEST, given, page, wanted)
+
+
+async def list_conversations(
+    source: Source, viewer: Viewer, given: LeadFilter | None, page: Page, wanted: Mapping[str, Any]
+) -> ConnectionRow:
+    """Return a page of the chats that the viewer sees, the latest message first."""
+    return await _list(source, viewer, CHATS, LATEST_MESSAGE, given, page, wanted)
+
+
+async def _list(
+    source: Source,
+    viewer: Viewer,
+    shape: Shape,
+    order: Order,
+    given: LeadFilter | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> ConnectionRow:
+    columns = shape.columns(wanted_nodes(wanted))
+    listing = Listing(
+        columns=shape.select(columns, "l"),
+        relation="lead l",
+        order=order,
+        make=shape.maker(columns),
+        conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
+    )
+    return await fetch_page(source, listing, page, wanted)
+
+
+def _filtered(given: LeadFilter) -> list[Condition]:
+    found: list[Condition] = []
+    if given.customer_name is not None:
+        found.append(contains("l.customer_name", given.customer_name))
+    if given.category is not None:
+        found.append(equals("l.category", given.category))
+    if given.has_open_case is not None:
+        exists = "EXISTS (SELECT 1 FROM refund_case c WHERE c.payment_id = l.payment_id AND c.state = ANY(?))"
+        found.append((exists if given.has_open_case else f"NOT {exists}", (sorted(OPEN_STATES),)))
+    if given.case_states is not None:
+        found.append((f"{CASE_STATE} = ANY(?)", (sorted({state.value for state in given.case_states}),)))
+    if given.external_refs is not None:
+        found.append(("l.external_ref = ANY(?)", (sorted(set(given.external_refs)),)))
+    if given.charged_after is not None:
+        found.append(("l.charged_at >= ?", (to_micros(given.charged_after),)))
+    if given.charged_before is not None:
+        found.append(("l.charged_at < ?", (to_micros(given.charged_before),)))
+    return found
+
+
+async def customer_summaries(
+    source: Source, viewer: Viewer, rows: Sequence[LeadRow], wanted: Mapping[str, Any]
+) -> list[CustomerRow]:
+    """Return each lead's customer; how often they were reported is counted for staff alone (L10)."""
+    counts: dict[str, int] | None = None
+    if viewer.is_staff and "terms_reports" in wanted:
+        ids = list({row.customer_id for row in rows})
+        found = await source.fetch(
+            "SELECT customer_id, COUNT(*) FROM customer_report WHERE customer_id = ANY(?) GROUP BY customer_id", (ids,)
+        )
+        counts = {row[0]: row[1] for row in found}
+    return [CustomerRow(row.customer_name, None if counts is None else counts.get(row.customer_id, 0)) for row in rows]

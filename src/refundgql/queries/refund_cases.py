@@ -1,0 +1,119 @@
+"""Refund cases for a viewer: by id, by number, by payment, and the lists of them.
+
+It must not decide rules; what can be done to a case is computed by the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.case_filters import CaseFilter, case_number, conditions, waiting_for_support
+from refundgql.queries.case_orders import ORDERS, QUEUE, RefundCaseOrder
+from refundgql.queries.case_rows import CaseRow, case_statement
+from refundgql.queries.invoices import InvoiceRow, add_refundable
+from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
+from refundgql.queries.pages import MAXIMUM_ITEMS, Condition, ConnectionRow, Order, Page
+from refundgql.storage import visibility
+from refundgql.storage.database import Source
+from refundgql.storage.events import stream_head
+
+
+async def cases_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cases of these ids that the viewer sees."""
+    if len(ids) == 1:
+        return await _where(source, viewer, ("c.id = ?", ids), wanted)
+    return await _where(source, viewer, ("c.id = ANY(?)", (list(ids),)), wanted)
+
+
+async def case_by_number(source: Source, viewer: Viewer, number: str, wanted: Mapping[str, Any]) -> CaseRow | None:
+    """Return the case of a short number, if there is one that the viewer sees."""
+    found = case_number(number)
+    if found is None:
+        return None
+    rows = await _where(source, viewer, ("c.number = ?", (found,)), wanted)
+    return next(iter(rows.values()), None)
+
+
+async def _where(source: Source, viewer: Viewer, which: Condition, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    statement, (condition, parameters) = case_statement(viewer, wanted), visibility.cases(viewer, "c")
+    rows = await source.fetch(
+        f"SELECT {statement.select} FROM {statement.relation} WHERE {which[0]} AND {condition}",
+        (*which[1], *parameters),
+    )
+    found = {row[0]: statement.make(row) for row in rows}
+    await _complete(source, found.values(), wanted)
+    return found
+
+
+async def list_cases(
+    source: Source,
+    viewer: Viewer,
+    given: CaseFilter | None,
+    order: RefundCaseOrder | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> ConnectionRow:
+    """Return a page of the cases that the viewer sees, newest first unless another order is asked for."""
+    return await _list(source, viewer, given, ORDERS[order or RefundCaseOrder.NEWEST], page, wanted)
+
+
+async def list_queue(
+    source: Source,
+    viewer: Viewer,
+    given: CaseFilter | None,
+    order: RefundCaseOrder | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> ConnectionRow:
+    """Return a page of the desk's queue, in its own order unless another one is asked for."""
+    by = QUEUE if order is None else ORDERS[order]
+    return await _list(source, viewer, waiting_for_support(given), by, page, wanted)
+
+
+async def _list(
+    source: Source, viewer: Viewer, given: CaseFilter | None, order: Order, page: Page, wanted: Mapping[str, Any]
+) -> ConnectionRow:
+    # The head is read first: what happens while the page is read lies after it, and is told again.
+    as_of = str(await stream_head(source)) if "as_of" in wanted else ""
+    nodes = wanted_nodes(wanted)
+    statement = case_statement(viewer, nodes)
+    listing = Listing(
+        columns=statement.select,
+        relation=statement.relation,
+        order=order,
+        make=statement.make,
+        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer)],
+        count_relation="refund_case c",
+    )
+    found = await fetch_page(source, listing, page, wanted)
+    found.as_of = as_of
+    await _complete(source, (edge.node for edge in found.edges), nodes)
+    return found
+
+
+async def cases_of_payments(
+    source: Source, viewer: Viewer, payment_ids: Sequence[str], wanted: Mapping[str, Any]
+) -> list[list[CaseRow]]:
+    """Return every case about each payment, newest first, the latest hundred."""
+    statement = case_statement(viewer, wanted)
+    listing = Listing(
+        columns=statement.select,
+        relation=statement.relation,
+        order=ORDERS[RefundCaseOrder.NEWEST],
+        make=statement.make,
+        conditions=[visibility.cases(viewer, "c")],
+    )
+    parents = list(dict.fromkeys(payment_ids))
+    found = await fetch_pages(source, listing, Page(MAXIMUM_ITEMS), {"edges": {}}, "c.payment_id", parents)
+    await _complete(source, (edge.node for page in found.values() for edge in page.edges), wanted)
+    return [[edge.node for edge in found[one].edges] for one in payment_ids]
+
+
+async def _complete(source: Source, rows: Iterable[CaseRow], wanted: Mapping[str, Any]) -> None:
+    """Add what joined invoices need from their contracts."""
+    subject = wanted.get("subject")
+    if subject and "refundable" in subject:
+        found = [row.subject for row in rows if isinstance(row.subject, InvoiceRow)]
+        await add_refundable(source, found, subject)

@@ -1,0 +1,110 @@
+"""The history of an account (C20): postings that touch its balances, and requests that are not credited yet.
+
+It must not show a balance to anybody but its owner and staff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.accounts import AccountRow
+from refundgql.queries.listing import Listing, fetch_pages
+from refundgql.queries.pages import ConnectionRow, Key, Order, Page
+from refundgql.storage.database import Source
+
+
+@dataclass(slots=True)
+class TransactionRow:
+    """One line of the history of `account_id`; amounts in minor units, negative when money left."""
+
+    TYPENAME: ClassVar[str] = "Transaction"
+    id: str
+    account_id: str
+    at: int
+    status: str
+    purpose: str
+    amount_minor: int
+    currency: str
+    balance_after_minor: int | None
+    description: str
+    refund_case_id: str | None
+    withdrawal_id: str | None
+    reverses_id: str | None
+
+
+COLUMNS = (
+    "t.id, t.account_id, t.at, t.status, t.purpose, t.amount_minor, t.currency, t.balance_after_minor,"
+    " t.description, t.case_id, t.withdrawal_id, t.reverses_id"
+)
+NEWEST = Order("transactions", (Key("t.at", "int", descending=True), Key("t.id", "uuid", descending=True)))
+
+_REVERSED = (
+    "CASE WHEN EXISTS (SELECT 1 FROM posting r WHERE r.reverses_id = p.id) THEN 'REVERSED' ELSE 'POSTED' END AS status"
+)
+
+
+def _leg(side: str, sign: str) -> str:
+    return (
+        f"SELECT p.id, o.owner_id AS account_id, p.at, {_REVERSED}, o.purpose, {sign}p.amount_minor AS amount_minor,"
+        f" p.currency, p.{side}_balance_after_minor AS balance_after_minor, p.description, p.case_id, p.withdrawal_id,"
+        f" p.reverses_id FROM ledger_account o JOIN posting p ON p.{side}_key = o.key WHERE o.kind = 'balance'"
+    )
+
+
+# A request is a line until it is credited: for whoever gets the money, which is the client when an expert issued it.
+_REQUESTS = (
+    "SELECT c.id, CASE WHEN c.opened_by = 'ISSUE' THEN c.counterparty_id ELSE c.requester_id END AS account_id,"
+    " c.opened_at AS at, CASE c.state WHEN 'DECLINED' THEN 'DECLINED' WHEN 'CANCELLED' THEN 'CANCELLED'"
+    " ELSE 'PENDING' END AS status, CASE c.kind WHEN 'LEAD' THEN 'LEADS' ELSE 'CONTRACTS' END AS purpose,"
+    " COALESCE(c.approved_minor, c.requested_minor) AS amount_minor, c.currency, NULL AS balance_after_minor,"
+    " 'Refund request' AS description, c.id AS case_id, NULL AS withdrawal_id, NULL AS reverses_id"
+    " FROM refund_case c WHERE c.state <> 'CREDITED' AND COALESCE(c.approved_minor, c.requested_minor) IS NOT NULL"
+)
+_LINES = f"({_leg('from', '-')} UNION ALL {_leg('to', '')} UNION ALL {_REQUESTS}) t"
+
+
+def _row(record: Any) -> TransactionRow:
+    return TransactionRow(*tuple(record)[:12])
+
+
+async def list_transactions(
+    source: Source, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
+) -> list[ConnectionRow]:
+    """Return the same page of each account's history, newest first; empty for accounts that are not open."""
+    ids = list({row.id for row in rows if row.is_open})
+    listing = Listing(columns=COLUMNS, relation=_LINES, order=NEWEST, make=_row)
+    found = await fetch_pages(source, listing, page, wanted, "t.account_id", ids)
+    return [found.get(row.id) or ConnectionRow.empty() for row in rows]
+
+
+async def reversed_transactions(
+    source: Source, rows: Sequence[TransactionRow], wanted: Mapping[str, Any]
+) -> list[TransactionRow | None]:
+    """Return the line of the same history that each line undoes, if any."""
+    ids = [row.reverses_id for row in rows if row.reverses_id is not None]
+    if not ids:
+        return [None] * len(rows)
+    accounts = list({row.account_id for row in rows})
+    found = await _lines(source, ids, accounts)
+    by_place = {(line.id, line.account_id): line for line in found}
+    return [None if row.reverses_id is None else by_place.get((row.reverses_id, row.account_id)) for row in rows]
+
+
+async def transactions_by_id(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, TransactionRow]:
+    """Return the lines of the viewer's own history; to staff, from the side that the money came to."""
+    found = await _lines(source, ids, None if viewer.is_staff else [viewer.account_id])
+    mine = [line for line in found if line.account_id == viewer.account_id]
+    return {line.id: line for line in [*sorted(found, key=lambda line: line.amount_minor), *mine]}
+
+
+async def _lines(source: Source, ids: Sequence[str], account_ids: Sequence[str] | None) -> list[TransactionRow]:
+    sql, parameters = f"SELECT {COLUMNS} FROM {_LINES} WHERE t.id = ANY(?)", [list(ids)]
+    if account_ids is not None:
+        sql += " AND t.account_id = ANY(?)"
+        parameters.append(list(account_ids))
+    return [_row(record) for record in await source.fetch(sql, parameters)]

@@ -1,0 +1,97 @@
+"""Withdrawals for a viewer.
+
+It must not show anybody's withdrawals to anybody but their owner, staff and the marketplace that sends the money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import WithdrawalStatus
+from refundgql.queries.accounts import AccountRow
+from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
+from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
+from refundgql.queries.rows import Shape
+from refundgql.storage import visibility
+from refundgql.storage.database import Source
+
+
+@dataclass(slots=True)
+class WithdrawalRow:
+    """A withdrawal."""
+
+    TYPENAME: ClassVar[str] = "Withdrawal"
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    requested_at: int
+    estimated_from: str
+    estimated_until: str
+    failure_reason: str | None
+
+
+SHAPE = Shape(
+    WithdrawalRow,
+    ("id",),
+    {
+        "status": ("status",),
+        "amount": ("amount_minor", "currency"),
+        "requested_at": ("requested_at",),
+        "estimated_from": ("estimated_from",),
+        "estimated_until": ("estimated_until",),
+        "failure_reason": ("failure_reason",),
+    },
+)
+NEWEST = Order("withdrawals", (Key("w.requested_at", "int", descending=True), Key("w.id", "uuid", descending=True)))
+
+
+def _listing(wanted: Mapping[str, Any], *conditions: Condition) -> Listing:
+    columns = SHAPE.columns(wanted)
+    return Listing(
+        columns=SHAPE.select(columns, "w"),
+        relation="withdrawal w",
+        order=NEWEST,
+        make=SHAPE.maker(columns),
+        conditions=conditions,
+    )
+
+
+async def withdrawals_by_id(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the withdrawals of these ids that the viewer sees."""
+    columns = SHAPE.columns(wanted)
+    make, (condition, parameters) = SHAPE.maker(columns), visibility.withdrawals(viewer, "w")
+    rows = await source.fetch(
+        f"SELECT {SHAPE.select(columns, 'w')} FROM withdrawal w WHERE w.id = ANY(?) AND {condition}",
+        (list(ids), *parameters),
+    )
+    return {row[0]: make(row) for row in rows}
+
+
+async def list_withdrawals(
+    source: Source,
+    viewer: Viewer,
+    statuses: Sequence[WithdrawalStatus] | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> ConnectionRow:
+    """Return a page of all withdrawals, newest first, narrowed to some states."""
+    conditions: list[Condition] = [visibility.withdrawals(viewer, "w")]
+    if statuses is not None:
+        conditions.append(("w.status = ANY(?)", (sorted({status.value for status in statuses}),)))
+    return await fetch_page(source, _listing(wanted_nodes(wanted), *conditions), page, wanted)
+
+
+async def list_account_withdrawals(
+    source: Source, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
+) -> list[ConnectionRow]:
+    """Return the same page of each account's withdrawals, newest first; empty for accounts that are not open."""
+    ids = list({row.id for row in rows if row.is_open})
+    listing = _listing(wanted_nodes(wanted))
+    found = await fetch_pages(source, listing, page, wanted, "w.account_id", ids)
+    return [found.get(row.id) or ConnectionRow.empty() for row in rows]
