@@ -1,0 +1,128 @@
+"""The last line: what the database refuses even when everything in front of it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from seeds import contract, credit, event_of, invoice_case, lead, lead_case, locked_facts, note, open_case
+
+from refundgql.domain import ledger as keys
+from refundgql.domain.decisions import Event
+from refundgql.domain.facts import Case
+from refundgql.domain.vocabulary import BalancePurpose
+from refundgql.storage.cases import save_decision
+from refundgql.storage.database import Database
+from refundgql.storage.events import append_events
+from refundgql.storage.faults import (
+    ONE_CREDIT_PER_CASE,
+    ONE_LIVE_CASE_PER_LEAD,
+    ONE_OPEN_CASE,
+    ConstraintViolated,
+)
+
+
+@pytest.fixture
+async def case(database: Database) -> Case:
+    """Give a credited case on a lead, on a database that also holds an open one on an invoice."""
+    async with database.transaction() as tx:
+        of, invoiced = await lead(tx), await contract(tx)
+    await open_case(database, invoice_case(invoiced))
+    made = lead_case(of)
+    await open_case(database, made)
+    purse = keys.balance(of.pro_id, BalancePurpose.LEADS, "USD")
+    async with database.transaction() as tx:
+        facts = await locked_facts(tx, made.id)
+        decision = credit(facts, 700, keys.platform_leads("USD"), purse)
+        await save_decision(tx, decision, facts)
+    return decision.case
+
+
+async def _refused(database: Database, statement: str, parameters: Sequence[object] = ()) -> str:
+    """Return the name of the rule that refuses a statement."""
+    with pytest.raises(ConstraintViolated) as caught:
+        async with database.transaction() as tx:
+            await tx.execute(statement, parameters)
+    return caught.value.name
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("UPDATE payment SET refunded_minor = paid_minor + 1", "payment_within_paid"),
+        ("UPDATE payment SET reserved_minor = -1", "payment_within_paid"),
+        ("UPDATE payment SET reserved_minor = paid_minor - refunded_minor + 1", "payment_within_paid"),
+        ("UPDATE ledger_account SET balance_minor = -1", "ledger_balance_not_negative"),
+        ("UPDATE refund_case SET state = 'LOST'", "case_state_known"),
+        ("UPDATE refund_case SET route = 'POST'", "case_route"),
+        ("UPDATE refund_case SET approved_minor = requested_minor + 1", "case_amounts"),
+        ("UPDATE refund_case SET requested_minor = 0", "case_amounts"),
+        ("UPDATE refund_case SET credited_minor = 1", "case_amounts"),
+        ("UPDATE refund_event SET note = 'changed'", "refund_event_append_only"),
+        ("DELETE FROM refund_event", "refund_event_append_only"),
+        ("UPDATE posting SET amount_minor = 1", "posting_append_only"),
+        ("DELETE FROM posting", "posting_append_only"),
+        ("UPDATE lead SET price_minor = 0", "lead_price"),
+        ("UPDATE invoice SET paid_at = NULL", "invoice_paid"),
+        ("UPDATE account SET id = '0192f0c4-0000-7000-8000-000000000009' WHERE roles = 'PRO'", "foreign_key"),
+        ("UPDATE account SET name = NULL", "account.name"),
+        ("UPDATE account SET external_ref = 'same'", "account(external_ref)"),
+    ],
+)
+async def test_rows_that_must_never_be_are_refused(database: Database, case: Case, statement: str, name: str) -> None:
+    """What cannot be right is refused by name, the same on both databases."""
+    assert await _refused(database, statement) == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"amount_minor": "0"}, "posting_amount"),
+        ({"amount_minor": "-5"}, "posting_amount"),
+        ({"to_key": "from_key"}, "posting_between_two"),
+        ({"to_key": "'external:EUR'"}, "posting_one_currency"),
+        ({}, ONE_CREDIT_PER_CASE),
+    ],
+)
+async def test_postings_that_must_never_be_are_refused(
+    database: Database, case: Case, changes: dict[str, str], name: str
+) -> None:
+    """A posting moves a positive amount of one currency between two accounts; a case is credited once from each."""
+    columns = ("fact", "from_key", "to_key", "amount_minor", "currency", "description", "case_id")
+    values = ", ".join(changes.get(column, column) for column in columns)
+    statement = (
+        f"INSERT INTO posting (id, at, {', '.join(columns)})"
+        f" SELECT '0192f0c4-0000-7000-8000-00000000000a', 0, {values} FROM posting WHERE fact = 'CREDIT'"
+    )
+    if database.dialect == "postgres":
+        statement = statement.replace("'0192f0c4-0000-7000-8000-00000000000a'", "gen_random_uuid()")
+    assert await _refused(database, statement) == name
+
+
+@pytest.mark.parametrize("sequence", [1, 3, 5, 6])
+async def test_a_history_has_no_gap_and_no_double(database: Database, case: Case, sequence: int) -> None:
+    """After three events of a case only the fourth can be written."""
+    event = event_of(case, "ASSIGN")
+    wrong = Event(**{**{name: getattr(event, name) for name in Event.__dataclass_fields__}, "sequence": sequence})
+    with pytest.raises(ConstraintViolated, match="event_sequence_without_gap"):
+        async with database.transaction() as tx:
+            await append_events(tx, [wrong], {})
+    async with database.transaction() as tx:
+        await note(tx, case.id)
+
+
+async def test_a_history_cannot_be_emptied(postgres: Database) -> None:
+    """TRUNCATE is refused as DELETE is."""
+    assert await _refused(postgres, "TRUNCATE posting") == "posting_append_only"
+
+
+async def test_a_second_open_case_is_refused_by_its_payment_and_its_lead(database: Database, case: Case) -> None:
+    """A credited lead takes no second case; an invoice with an open case takes no second open one (D6, D14)."""
+    copied = [name for name in Case.__dataclass_fields__ if name not in ("id", "number", "payment_id", "lead_id")]
+    insert = (
+        f"INSERT INTO refund_case (id, payment_id, lead_id, {', '.join(copied)})"
+        f" SELECT ?, payment_id, lead_id, {', '.join(copied)} FROM refund_case WHERE kind = ?"
+    )
+    new = "0192f0c4-0000-7000-8000-00000000000b"
+    assert await _refused(database, insert, (new, "LEAD")) == ONE_LIVE_CASE_PER_LEAD
+    assert await _refused(database, insert, (new, "INVOICE")) == ONE_OPEN_CASE
