@@ -316,14 +316,6 @@ async def test_rate_is_limited_for_each_account(serve: MakeDesk, http: httpx.Asy
     assert (await http.post(url, content=body("{ me }"), headers=sam)).status_code == 200
 
 
-async def test_operation_that_takes_too_long_is_stopped(serve: MakeDesk, http: httpx.AsyncClient) -> None:
-    """An operation ends at its time limit with an error that says so."""
-    desk = serve(limits=Limits(operation_seconds=0.2))
-    answer = await http.post(f"{desk.url}/graphql", content=body("{ slow(seconds: 30) }"), headers=MODERN)
-    assert answer.status_code == 200
-    assert answer.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
-
-
 async def test_at_most_five_errors(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """An answer lists no more than five errors, whether the request or its fields are at fault."""
     desk = serve()

@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from refundgql.transport import eager
 from refundgql.transport.answers import Header, RequestRefused
 
 # What is left of a refused body must not be taken for the next request of the connection.
@@ -41,9 +42,16 @@ async def read_body(receive: Receive, declared_length: bytes | None, *, max_byte
             raise RequestRefused(400, "BAD_REQUEST", "The Content-Length header is not a number.", CLOSE)
         if len(declared_length) > 12 or int(declared_length) > max_bytes:
             raise _too_large(max_bytes)
+    reading = _read_counted(receive, max_bytes)
+    try:
+        # Most bodies are there with their headers, and then no timer is needed.
+        awaited = reading.send(None)
+    except StopIteration as read:
+        body: bytes = read.value
+        return body
     try:
         async with asyncio.timeout(seconds):
-            return await _read_counted(receive, max_bytes)
+            return await eager.resume(reading, awaited)
     except TimeoutError:
         message = f"The body did not arrive within {seconds:g} seconds."
         raise RequestRefused(408, "REQUEST_TIMEOUT", message, CLOSE) from None

@@ -6,7 +6,9 @@ It must not be used for work that needs a task of its own from the start, such a
 import asyncio
 import types
 from collections.abc import Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -23,7 +25,8 @@ def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
 
 
 @types.coroutine
-def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+def resume(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Finish a coroutine that was begun by hand and waits for something."""
     # What the coroutine waits for is handed on untouched, so the task waits for it in the coroutine's place.
     while True:
         thrown: BaseException | None = None
@@ -34,9 +37,10 @@ def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any
             thrown = error
         try:
             awaited = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
-        except StopIteration:
-            return
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
 
 
 async def _rest(coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
-    await _resume(coroutine, awaited)
+    await resume(coroutine, awaited)

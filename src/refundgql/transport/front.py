@@ -64,9 +64,9 @@ class FrontDoor:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message["headers"] = list(message.get("headers", ()))
-                names = {name for name, _ in headers}
-                extra = SECURITY_HEADERS if b"content-security-policy" in names else DATA_HEADERS
-                headers.extend(pair for pair in extra if pair[0] not in names)
+                # A page brings a policy and caching of its own.
+                is_page = any(name == b"content-security-policy" for name, _ in headers)
+                headers += SECURITY_HEADERS if is_page else DATA_HEADERS
                 headers.append((b"x-request-id", exchange.request_id.encode()))
             await send(message)
 

@@ -3,7 +3,6 @@
 It must not know HTTP or sockets; their modules turn its results and refusals into bytes.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -94,18 +93,13 @@ class Operations:
         return prepared
 
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
-        """Return the result of a query or mutation; a fault or an operation that takes too long is an error in it.
+        """Return the result of a query or mutation; a fault is an error in it. The engine keeps the time limit.
 
         Refuses: `OperationRefused` for one that costs too much with these variables.
         """
         cost = self._cost_of(prepared, variables)
-        seconds = self._limits.operation_seconds
         try:
-            async with asyncio.timeout(seconds):
-                result = await self._engine.execute(prepared, variables, self._make_context(viewer))
-        except TimeoutError:
-            message = f"The operation took longer than {seconds:g} s and was stopped."
-            return {"data": None, "errors": [error_entry("LIMIT_EXCEEDED", message)]}
+            result = await self._engine.execute(prepared, variables, self._make_context(viewer))
         except Exception as fault:
             return {"data": None, "errors": [self.masked(fault)]}
         errors = result.get("errors")
@@ -126,11 +120,7 @@ class Operations:
         self._cost_of(prepared, variables)
         context = self._make_context(viewer, resume_after=resume_after)
         try:
-            async with asyncio.timeout(self._limits.operation_seconds):
-                stream = await self._engine.subscribe(prepared, variables, context)
-        except TimeoutError:
-            message = "The subscription could not be started in time."
-            raise OperationRefused([error_entry("LIMIT_EXCEEDED", message)]) from None
+            stream = await self._engine.subscribe(prepared, variables, context)
         except Exception as fault:
             raise OperationRefused([self.masked(fault)]) from fault
         if isinstance(stream, dict):

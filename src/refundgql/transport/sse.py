@@ -27,7 +27,6 @@ _RETRY_MILLISECONDS: Final = 1000
 
 _HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
     # Proxies that collect an answer before they pass it on would hold events back.
     (b"x-accel-buffering", b"no"),
 ]
