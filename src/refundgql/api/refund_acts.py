@@ -101,9 +101,7 @@ class RefundActMutations:
     ) -> Level[RefundCasePayload]:
         return await _act(info, commands.decline_refund, commands.DeclineRefund, input)
 
-    @level(
-        description="As the requester, take a case to support: for a second look (D6, C24), or while it is unpaid (D13)."
-    )
+    @level(description="As the requester, take a case to support: for a second look (D6, C24), or unpaid (D13).")
     @staticmethod
     async def escalate_refund(
         rows: list[Any],

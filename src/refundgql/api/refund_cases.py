@@ -37,9 +37,9 @@ from refundgql.domain.vocabulary import (
 )
 from refundgql.queries import refund_cases as queries
 from refundgql.queries.case_messages import list_case_messages
+from refundgql.queries.case_rows import CaseRow
 from refundgql.queries.events import list_events
 from refundgql.queries.evidence import evidence_of_cases
-from refundgql.queries.refund_cases import CaseRow
 
 RefundSubject = Annotated[
     Lead | Invoice | Milestone | BillingWeek,

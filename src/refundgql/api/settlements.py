@@ -14,7 +14,7 @@ from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import SettlementStatus
-from refundgql.queries.refund_cases import CaseRow
+from refundgql.queries.case_rows import CaseRow
 
 
 @strawberry.type(description="Where the money of a case stands.")

@@ -24,6 +24,7 @@ from refundgql.queries.streams import (
     Cursor,
     Inbox,
     StreamEvent,
+    Tail,
     TooSlow,
     case_topic,
     case_version,
@@ -70,46 +71,56 @@ AfterCursor = Annotated[
 ]
 
 
+async def refund_case_updates(
+    info: strawberry.Info[RequestContext, Any],
+    refund_case_id: Annotated[strawberry.ID, strawberry.argument(description="The case.")],
+    after: AfterCursor = strawberry.UNSET,
+) -> AsyncGenerator[RefundCaseUpdate, None]:
+    """Follow one case. Refuses: BAD_USER_INPUT for a case that the viewer does not see, and for bad cursors."""
+    context = info.context
+    viewer, start = context.signed_in(), await _start(context, after)
+    case_id = uuid_of("RefundCase", refund_case_id)
+    if case_id is None or await case_version(context.app.database, viewer, case_id) is None:
+        raise ApiError("There is no such refund case that you can see; check the id.", ErrorCode.BAD_USER_INPUT)
+    return _declared(_case_updates(context, case_id, start))
+
+
+async def viewer_refund_updates(
+    info: strawberry.Info[RequestContext, Any], after: AfterCursor = strawberry.UNSET
+) -> AsyncGenerator[RefundCaseUpdate, None]:
+    """Follow every case of the viewer. Refuses: BAD_USER_INPUT for bad cursors."""
+    context = info.context
+    viewer, start = context.signed_in(), await _start(context, after)
+    return _declared(_list_updates(context, viewer_topic(viewer.account_id), start, None))
+
+
+async def support_queue_updates(
+    info: strawberry.Info[RequestContext, Any],
+    filter: CaseFilterArgument = strawberry.UNSET,
+    after: AfterCursor = strawberry.UNSET,
+) -> AsyncGenerator[RefundCaseUpdate, None]:
+    """Follow the desk's queue. Refuses: FORBIDDEN for others than staff; BAD_USER_INPUT for bad cursors."""
+    context = info.context
+    context.staff()
+    asked, start = waiting_for_support(case_filter(filter or None)), await _start(context, after)
+    return _declared(_list_updates(context, QUEUE, start, asked))
+
+
 @strawberry.type(description="What is told as it happens, over WebSocket or server-sent events.")
 class Subscription:
-    @strawberry.subscription(
-        description="One case: its present state (without an event), then every event. Ends when you lose sight of it."
+    refund_case_updates: RefundCaseUpdate = strawberry.subscription(
+        resolver=refund_case_updates,
+        description="One case: its present state (without an event), then every event. Ends when you lose sight of it.",
     )
-    async def refund_case_updates(
-        self,
-        info: strawberry.Info[RequestContext, Any],
-        refund_case_id: Annotated[strawberry.ID, strawberry.argument(description="The case.")],
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[RefundCaseUpdate, None]:
-        context = info.context
-        viewer, start = context.signed_in(), await _start(context, after)
-        case_id = uuid_of("RefundCase", refund_case_id)
-        if case_id is None or await case_version(context.app.database, viewer, case_id) is None:
-            raise ApiError("There is no such refund case that you can see; check the id.", ErrorCode.BAD_USER_INPUT)
-        return _declared(_case_updates(context, case_id, start))
-
-    @strawberry.subscription(description="Every event of the cases you are a party of, from `after` or from now on.")
-    async def viewer_refund_updates(
-        self, info: strawberry.Info[RequestContext, Any], after: AfterCursor = None
-    ) -> AsyncGenerator[RefundCaseUpdate, None]:
-        context = info.context
-        viewer, start = context.signed_in(), await _start(context, after)
-        return _declared(_list_updates(context, viewer_topic(viewer.account_id), start, None))
-
-    @strawberry.subscription(
+    viewer_refund_updates: RefundCaseUpdate = strawberry.subscription(
+        resolver=viewer_refund_updates,
+        description="Every event of the cases you are a party of, from `after` or from now on.",
+    )
+    support_queue_updates: RefundCaseUpdate = strawberry.subscription(
+        resolver=support_queue_updates,
         description="Every event of cases that fit the filter before or after it, for staff; without a filter, and "
-        "without states or whose move in it, of cases that wait for support. Texts in a filter are not looked at."
+        "without states or whose move in it, of cases that wait for support.",
     )
-    async def support_queue_updates(
-        self,
-        info: strawberry.Info[RequestContext, Any],
-        filter: CaseFilterArgument = None,
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[RefundCaseUpdate, None]:
-        context = info.context
-        context.staff()
-        asked, start = waiting_for_support(case_filter(filter)), await _start(context, after)
-        return _declared(_list_updates(context, QUEUE, start, asked))
 
 
 def _declared(rows: AsyncIterator[UpdateRow]) -> AsyncGenerator[RefundCaseUpdate, None]:
@@ -123,7 +134,7 @@ async def _start(context: RequestContext, after: str | None) -> Cursor | None:
     Refuses: BAD_USER_INPUT for a text that is no cursor of this stream.
     """
     text = context.resume_after or after
-    if text is None:
+    if not text:
         return None
     try:
         return await parse_cursor(context.app.database, text)
@@ -133,7 +144,7 @@ async def _start(context: RequestContext, after: str | None) -> Cursor | None:
 
 async def _case_updates(context: RequestContext, case_id: str, after: Cursor | None) -> AsyncIterator[UpdateRow]:
     """Yield the present state of a case, then its events after it, or after the cursor that is given."""
-    async with open_inbox(context.app.tail, case_topic(case_id)) as inbox:
+    async with open_inbox(_tail(context), case_topic(case_id)) as inbox:
         start = inbox.start if after is None else after
         shown = await _seen_version(context, case_id)
         if shown is None:
@@ -151,7 +162,7 @@ async def _list_updates(
     context: RequestContext, topic: str, after: Cursor | None, given: CaseFilter | None
 ) -> AsyncIterator[UpdateRow]:
     """Yield the events of every case of a topic that the viewer sees, and that fits a filter before or after."""
-    async with open_inbox(context.app.tail, topic) as inbox:
+    async with open_inbox(_tail(context), topic) as inbox:
         async for event in _events(context, inbox, inbox.start if after is None else after, None):
             fits = given is None or matches(given, event.snapshot)
             if not fits and not (given is not None and matches(given, event.before)):
@@ -183,6 +194,12 @@ async def _events(
         if event.cursor > start:
             last = event.cursor
             yield event
+
+
+def _tail(context: RequestContext) -> Tail:
+    if context.app.tail is None:
+        raise LookupError("this process follows no events")
+    return context.app.tail
 
 
 async def _present_viewer(context: RequestContext) -> Viewer | None:

@@ -162,7 +162,7 @@ class SyncMutations:
         return await run_command(info, lambda viewer: sync_records(info.context.app.uow, viewer, shapes))
 
 
-def shape(given: Input) -> dict[str, Any]:
+def shape(given: Input | MoneyInput) -> dict[str, Any]:
     """Return an input as the object of an import line: names as clients write them, absent values left out."""
     found = {}
     for one in fields(given):  # type: ignore[arg-type]  # inputs are dataclasses

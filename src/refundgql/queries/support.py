@@ -106,7 +106,7 @@ class _Desk:
     async def rows(self, sql: str, values: tuple[Any, ...], tail: str = "") -> list[tuple[Any, ...]]:
         """Run a statement that ends in a place for the viewer's condition."""
         found = await self.source.fetch(f"{sql}{self.condition} {tail}", (*values, *self.parameters))
-        return [tuple(row) for row in found]  # type: ignore[arg-type]  # rows of both drivers are sequences
+        return [tuple(row) for row in found]
 
     async def hours(self, decided: int, share: float) -> float | None:
         """Return the hours within which a share of the span's decisions were made: the nearest rank."""

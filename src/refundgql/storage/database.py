@@ -7,7 +7,7 @@ connections of their own, so that a slow list never delays a decision.
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,8 +27,11 @@ class Dialect(StrEnum):
 class Row(Protocol):
     """One row; its values are found by column name or by position."""
 
-    def __getitem__(self, key: str | int) -> Any:
-        """Return one value."""
+    def __getitem__(self, key: str | int | slice) -> Any:
+        """Return one value, or the values of some places."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the values in their order."""
 
     def keys(self) -> Any:
         """Return the column names."""
