@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,8 +21,9 @@ from refundgql.api.context import Application
 from refundgql.clocks import FileClock, SetClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
-from refundgql.domain.policy import DEFAULT_POLICY, Policy, PolicyError
-from refundgql.messaging.bus import Bus, open_bus
+from refundgql.domain.policy import Policy, PolicyError
+from refundgql.messaging.bus import Bus
+from refundgql.messaging.memory import MemoryBus
 from refundgql.scenarios import Desk, Difference, Story
 from refundgql.scenarios import replay as replay_stories
 from refundgql.settings import Settings
@@ -55,7 +57,7 @@ def policy_of(settings: Settings) -> Policy:
     Refuses: CannotRun naming the override that cannot be.
     """
     try:
-        return DEFAULT_POLICY.with_overrides(settings.policy)
+        return Policy().with_overrides(settings.policy)
     except PolicyError as error:
         raise CannotRun(f"REFUNDGQL_POLICY: {error}") from error
 
@@ -117,7 +119,8 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
     """Open database and bus and wire the application; everything is closed again at the end."""
     policy, clock = policy_of(settings), clock or clock_of(settings)
     async with database_of(settings) as database:
-        bus: Bus = await open_bus(settings.bus_url, database_url=settings.database_url)
+        bus = bus_of(settings)
+        await bus.start()
         try:
             yield Application(
                 database=database,
@@ -134,6 +137,35 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
             )
         finally:
             await bus.close()
+
+
+def bus_of(settings: Settings) -> Bus:
+    """Return the doorbell that the settings name, not yet connected.
+
+    Refuses: CannotRun when its driver is not installed.
+    """
+    url = settings.bus_url
+    try:
+        if url == "postgres":
+            from refundgql.messaging.postgres import PostgresBus
+
+            return PostgresBus(settings.database_url)
+        if url != "memory":
+            from refundgql.messaging.nats import NatsBus
+
+            return NatsBus(url)
+    except ImportError as error:
+        extra = "postgres" if url == "postgres" else "nats"
+        raise CannotRun(f"REFUNDGQL_BUS: this bus needs the extra: pip install 'refundgql[{extra}]'.") from error
+    return MemoryBus()
+
+
+async def check_ready(application: Application) -> None:
+    """Ask the database whether it answers with the schema this version knows.
+
+    Refuses: the database's own fault, for the log.
+    """
+    await storage_schema.check_known(application.database)
 
 
 def make_engine(settings: Settings) -> GraphQLEngine:
@@ -240,11 +272,12 @@ class StoryDesk:
 
     async def execute(self, as_ref: str | None, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Run one operation as an account, or as nobody."""
+        from refundgql.api.execution import RequestErrors
+
         viewer = None if as_ref is None else await self._application.load_viewer(as_ref)
         prepared = self._engine.prepare(document, None)
-        errors = getattr(prepared, "errors", None)
-        if errors:
-            return {"errors": errors}
+        if isinstance(prepared, RequestErrors):
+            return {"errors": prepared.errors}
         return await self._engine.execute(prepared, variables, self._application.context(viewer))
 
     async def sweep(self) -> None:
@@ -258,25 +291,28 @@ class StoryDesk:
 
 async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:
     """Tell stories, each to a desk on a fresh database, and return how many differ."""
-    from refundgql.settings import Settings
-
     engine = make_engine(Settings())
     async with contextlib.AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-"))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-")))
+        migrated = folder / "migrated.sqlite3"
+        await migrate(_story_settings(migrated))
         opened = 0
 
         async def open_desk() -> Desk:
             nonlocal opened
             opened += 1
-            settings = Settings(
-                database_url=f"sqlite:///{folder}/story-{opened}.sqlite3", bus="memory", test_clock=None
-            )
-            await migrate(settings)
+            path = folder / f"story-{opened}.sqlite3"
+            shutil.copyfile(migrated, path)
+            settings = _story_settings(path)
             clock = SetClock(datetime.now(UTC))
             application = await stack.enter_async_context(open_application(settings, clock=clock))
             return StoryDesk(application, engine, clock)
 
         return await replay_stories(paths, open_desk, report)
+
+
+def _story_settings(path: Path) -> Settings:
+    return Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None)
 
 
 async def keep_sweeping(application: Application, stop: asyncio.Event) -> None:

@@ -106,11 +106,13 @@ def serve(
     ] = False,
 ) -> None:
     """Serve for real, with the settings of the environment."""
+    from refundgql import serving
+
     given = {"host": host, "port": port, "workers": workers}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     if settings.test_clock is not None and not allow_test_clock:
         raise SettingsError("REFUNDGQL_TEST_CLOCK is set: pass --allow-test-clock, or unset it in production.")
-    bootstrap.serve(settings)
+    serving.run(settings)
 
 
 @app.command()
@@ -156,7 +158,9 @@ def token(
     lifetime_seconds: Annotated[int, typer.Option(help="How long it is valid.", min=1)] = 3_600,
 ) -> None:
     """Print a signed token for local use."""
-    print(_run(bootstrap.issue_token(read_settings(), as_ref, lifetime_seconds)))
+    from refundgql import serving
+
+    print(_run(serving.issue_token(read_settings(), as_ref, lifetime_seconds)))
 
 
 @app.command()
@@ -204,7 +208,7 @@ def ledger_verify(as_json: Json = False) -> None:
         print(json.dumps({"ok": not offending, "offending": offending}))
     elif offending:
         for line in offending:
-            print(f"{line['invariant']}: {line['detail']}")
+            print(f"{line['invariant']}: {line['row']}")
         print(f"The ledger is broken in {len(offending)} places.")
     else:
         print("The ledger is sound: every invariant holds.")

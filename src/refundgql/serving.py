@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
@@ -76,10 +76,6 @@ class _Desk:
         """Return an account with the roles it has now."""
         return await self.application.load_viewer(external_ref)
 
-    async def load_viewers(self, external_refs: Collection[str]) -> Mapping[str, Viewer]:
-        """Return many accounts with the roles they have now."""
-        return await self.application.load_viewers(external_refs)
-
     async def database_answers(self) -> bool:
         """Tell whether the database answers and has the schema that this version knows."""
         await bootstrap.check_ready(self.application)
@@ -120,6 +116,18 @@ def issuer_of(settings: Settings) -> TokenIssuer:
     return TokenIssuer(key, rules)
 
 
+async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: int) -> str:
+    """Return a signed token for an account of the database.
+
+    Refuses: CannotRun when there is no such account, or the server's keys are somebody else's.
+    """
+    issuer = issuer_of(settings)
+    async with bootstrap.open_application(settings) as application:
+        if await application.load_viewer(external_ref) is None:
+            raise CannotRun(f"No account has the externalRef {external_ref}; import it first.")
+    return issuer.issue_token(external_ref, lifetime_seconds=lifetime_seconds)
+
+
 def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starlette:
     """Return the ASGI app; its database and bus are opened when the server starts."""
     from refundgql.api.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
@@ -136,7 +144,6 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
             make_context=desk.context,
             verifier=TokenVerifier(keys, rules),
             load_viewer=desk.load_viewer,
-            load_viewers=desk.load_viewers,
             limits=bootstrap.limits_of(settings),
             trusted_documents=trusted,
             allowed_origins=settings.allowed_origins,
