@@ -24,6 +24,12 @@ Response = dict[str, Any]
 NO_VARIABLES = VariableValues({}, {})
 
 
+class StreamAnswer(dict[str, Any]):
+    """One answer of a stream; `cursor` is that of its event, whatever the client selected."""
+
+    cursor: str | None = None
+
+
 class GraphQLEngine:
     """Executes operations against one schema; one engine for a process.
 
@@ -162,7 +168,9 @@ class GraphQLEngine:
     ) -> AsyncIterator[Response]:
         try:
             async for row in rows:
-                yield await self.encode_event(prepared, variables, context(), row)
+                answer = StreamAnswer(await self.encode_event(prepared, variables, context(), row))
+                answer.cursor = getattr(row, "cursor", None)
+                yield answer
         except Exception as error:
             yield {"errors": [self._format.describe_one(GraphQLError(str(error), original_error=error))]}
         finally:
