@@ -219,7 +219,7 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case) -> Case:
         amount_minor=amount_of(case, act.action),
         note=act.text if act.action is not RefundActionName.SEND_MESSAGE else None,
         internal_note=act.internal_note or act.on_behalf_reason,
-        rule=row.guards.cites[0] if row.guards.cites else None,
+        rule=row.guards.cited(it),
         saw=row.guards.saw(it),
     )
 

@@ -29,6 +29,7 @@ class Guards:
         self.given = _of_group(rules, Group.GIVEN) + _ON_EVERY_ROW
         self.facts_rules = _of_group(rules, Group.RULE)
         self._tellers = tuple(rule for rule in rules if type(rule).saw is not Rule.saw)
+        self._choosers = tuple(rule for rule in rules if type(rule).cited is not Rule.cited)
         self._timed = tuple(rule for rule in rules if type(rule).window is not Rule.window)
 
     def validate(self, situation: Situation) -> None:
@@ -53,6 +54,11 @@ class Guards:
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return the facts that the rules looked at, for the event."""
         return tuple(fact for rule in self._tellers for fact in rule.saw(it))
+
+    def cited(self, it: Situation) -> str | None:
+        """Return the rule number that the event of an act names: a rule's own choice, or the row's first."""
+        chosen = next((found for rule in self._choosers if (found := rule.cited(it)) is not None), None)
+        return chosen or (self.cites[0] if self.cites else None)
 
     def window(self, it: Situation) -> Window:
         """Return when the act is open, as far as that depends on the instant: all of the rules' windows at once."""

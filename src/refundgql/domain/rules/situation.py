@@ -108,6 +108,10 @@ class Rule:
         """Return the facts it looked at, for the event of an act it let pass."""
         return ()
 
+    def cited(self, it: Situation) -> str | None:
+        """Return the number an act it let pass happened by, where that depends on the facts."""
+        return None
+
     def window(self, it: Situation) -> Window | None:
         """Return when it lets pass, where that depends on the instant alone."""
         return None

@@ -187,6 +187,11 @@ class HandOverDue(Rule):
         at, rule = min(dues)
         return rule, at
 
+    def cited(self, it: Situation) -> str | None:
+        """Return which of the two deadlines handed the request over."""
+        due = self.due(it)
+        return due[0] if due is not None else None
+
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with NOT_YET_AVAILABLE before the hand-over is due."""
         due = self.due(it)
