@@ -6,8 +6,8 @@ It must not write rows. What earlier lines will make it knows from memory, or fr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 from refundgql.commands.sync_book import Book, StepsBack
 from refundgql.commands.sync_finding import DatabaseFinder, fill
@@ -23,10 +23,11 @@ ROWS_IN_MEMORY = 40_000
 """Rows of a generation; two generations are kept, about 50 MB."""
 
 RowType = TypeVar("RowType", bound=Stored)
+_WITH_BODIES = frozenset({MessageRow.table, ReviewRow.table})
+_NAME = itemgetter(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One record of a file; `place` counts lines over all files of an import."""
 
     place: int
@@ -68,13 +69,12 @@ class Foreseen:
     def remember(self, book: Book) -> None:
         """Remember what a batch would have changed."""
         for row_type, rows in book.tables():
-            if row_type.updatable:
-                self._remember(row_type.table, row_type.key_column, rows)
-        self._remember("withdrawal", "id", book.withdrawals.values())
-        self._remember("claim", "key", book.claims.values())
-        self._remember("totals", "key", book.totals.values())
+            self._remember(row_type.table, rows)
+        self._remember("withdrawal", book.withdrawals)
+        self._remember("claim", book.claims)
+        self._remember("totals", book.totals)
         if len(self._young) > ROWS_IN_MEMORY:
-            self._scratch.keep((key, _compact(row)) for key, row in self._old.items())
+            self._scratch.keep((name, values_of(type(row))(row)) for name, row in sorted(self._old.items(), key=_NAME))
             self._old, self._young = self._young, {}
 
     def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:
@@ -96,13 +96,14 @@ class Foreseen:
             del elsewhere[name]
         return found, list(elsewhere.values())
 
-    def _remember(self, table: str, key_column: str, rows: Iterable[Stored]) -> None:
-        for row in rows:
+    def _remember(self, table: str, rows: Mapping[str, Stored]) -> None:
+        for key, row in rows.items():
             if row.dirty or not row.stored:
                 row.stored, row.dirty = True, False
-                if isinstance(row, MessageRow | ReviewRow):
-                    row.body = ""  # it decides nothing, and may be long
-                self._young[f"{table}:{getattr(row, key_column)}"] = row
+                self._young[f"{table}:{key}"] = row
+        if table in _WITH_BODIES:
+            for row in rows.values():
+                row.body = ""  # type: ignore[attr-defined]  # it decides nothing, and may be long
 
     async def _holds(self, row_type: type[Stored]) -> bool:
         """Tell whether the table had any row when it was first looked at: a first import need not look again."""
@@ -122,6 +123,7 @@ class FirstPass:
         self._foreseen = Foreseen(source, scratch)
         self._faulty: set[tuple[str, str]] = set()
         self._behind: dict[tuple[str, str], tuple[int, RecordError]] = {}
+        self.any_restated = False
 
     def spoil(self, named: tuple[str, str] | None) -> None:
         """Note a record that could not even be read, so that those which refer to it are not blamed as well."""
@@ -155,24 +157,25 @@ class FirstPass:
                 restated[_restated(record)] = (line.place,)
             seen.add(key)
         self._foreseen.remember(book)
-        self._scratch.keep(restated.items())
+        if restated:
+            self._scratch.keep(restated.items())
+            self.any_restated = True
         return errors
 
     def left_behind(self) -> list[tuple[int, RecordError]]:
         """Return the lines that state an earlier state than the present one, and that no later line explains."""
         return sorted(self._behind.values(), key=lambda item: item[0])
 
-
-def superseded_lines(lines: Sequence[Line], scratch: Scratch) -> set[int]:
-    """Return the positions within `lines` of records that a later line of the import states anew."""
-    if scratch.empty:
-        return set()
-    last = scratch.find({_restated(line.record) for line in lines})
-    return {
-        position
-        for position, line in enumerate(lines)
-        if (found := last.get(_restated(line.record))) is not None and line.place < found[0]
-    }
+    def superseded(self, lines: Sequence[Line]) -> set[int]:
+        """Return the positions within `lines` of records that a later line of the import states anew."""
+        if not self.any_restated:
+            return set()
+        last = self._scratch.find({_restated(line.record) for line in lines})
+        return {
+            position
+            for position, line in enumerate(lines)
+            if (found := last.get(_restated(line.record))) is not None and line.place < found[0]
+        }
 
 
 _TABLES = {
@@ -190,7 +193,3 @@ _TABLES = {
 
 def _restated(record: Record) -> str:
     return f"restated:{record.kind}:{record.ref}"
-
-
-def _compact(row: Stored) -> tuple[Any, ...]:
-    return values_of(type(row))(row)

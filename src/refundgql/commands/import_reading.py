@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 LINE_BYTES = 1024 * 1024
 """The longest record has some 130 KiB; a longer line is not JSON Lines."""
@@ -32,8 +32,7 @@ class InputFile:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RawLine:
+class RawLine(NamedTuple):
     """One line as it stands in its file; `place` counts the lines of all files from 1."""
 
     place: int

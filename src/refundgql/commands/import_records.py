@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import orjson
 
-from refundgql.commands.import_checks import FirstPass, Line, superseded_lines
+from refundgql.commands.import_checks import FirstPass, Line
 from refundgql.commands.import_reading import ImportStopped, RawLine, Reader, in_batches, open_inputs
 from refundgql.commands.sync_records import FaultyRecords, SyncCounts, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -111,20 +111,18 @@ async def import_files(
     try:
         reader = Reader(open_inputs(files, stdin, scratch.folder))
         with _rare_garbage_collection():
-            report = await _check_all(uow, reader, scratch, _Meter(Phase.CHECKING, reader, tell), batch_records)
+            first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch)
+            report = await _check_all(first_pass, reader, _Meter(Phase.CHECKING, reader, tell), batch_records)
             if report.ok:
                 meter = _Meter(Phase.WRITING, reader, tell)
-                report.counts = await _write_all(uow, reader, scratch, meter, batch_records)
+                report.counts = await _write_all(uow, first_pass, reader, meter, batch_records)
     finally:
         scratch.close()
     report.seconds = time.monotonic() - started
     return report
 
 
-async def _check_all(
-    uow: UnitOfWork, reader: Reader, scratch: Scratch, meter: _Meter, batch_records: int
-) -> ImportReport:
-    first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch)
+async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch_records: int) -> ImportReport:
     bad: list[tuple[int, RecordError]] = []
     for batch in in_batches(reader.lines(), batch_records):
         lines: list[Line] = []
@@ -143,20 +141,20 @@ async def _check_all(
     bad += first_pass.left_behind()
     bad.sort(key=lambda found: found[0])
     told = []
-    for place, error in bad[:BAD_LINES_TOLD]:
+    for place, found in bad[:BAD_LINES_TOLD]:
         file, number = reader.where(place)
-        told.append(BadLine(file, number, ".".join(error.path), error.message))
+        told.append(BadLine(file, number, ".".join(found.path), found.message))
     return ImportReport(lines=meter.lines, bad_lines=told, bad_count=len(bad))
 
 
 async def _write_all(
-    uow: UnitOfWork, reader: Reader, scratch: Scratch, meter: _Meter, batch_records: int
+    uow: UnitOfWork, first_pass: FirstPass, reader: Reader, meter: _Meter, batch_records: int
 ) -> SyncCounts:
     counts = SyncCounts()
     for batch in in_batches(reader.lines(), batch_records):
         try:
             lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch]
-            counts += await _write(uow, lines, superseded_lines(lines, scratch))
+            counts += await _write(uow, lines, first_pass.superseded(lines))
         except FaultyRecords as faulty:
             position, error = faulty.errors[0]
             raise _changed(reader, lines[position].place, error) from None

@@ -5,7 +5,7 @@ It must not read or write: sync_finding.py fills it, sync_records.py keeps it, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from uuid_utils import uuid7
@@ -75,20 +75,20 @@ class Book:
     recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
     faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
 
-    def tables(self) -> Iterator[tuple[type[Stored], Iterable[Stored]]]:
-        """Yield the rows of every table, referenced ones before those that refer to them."""
-        yield AccountRow, self.accounts.values()
-        yield ContractRow, self.contracts.values()
-        yield PaymentRow, self.payments.values()
-        yield LeadRow, self.leads.values()
-        yield MessageRow, self.messages.values()
-        yield BillingWeekRow, self.weeks.values()
-        yield MilestoneRow, self.milestones.values()
-        yield InvoiceRow, self.invoices.values()
-        yield ReviewRow, self.reviews.values()
-        yield BalanceRow, self.balances.values()
-        yield PostingRow, self.postings
-        yield WeekClockRow, self.clocks
+    def tables(self) -> tuple[tuple[type[Stored], Mapping[str, Stored]], ...]:
+        """Return the rows of every table by key, referenced ones before those that refer to them."""
+        return (
+            (AccountRow, self.accounts),
+            (ContractRow, self.contracts),
+            (PaymentRow, self.payments),
+            (LeadRow, self.leads),
+            (MessageRow, self.messages),
+            (BillingWeekRow, self.weeks),
+            (MilestoneRow, self.milestones),
+            (InvoiceRow, self.invoices),
+            (ReviewRow, self.reviews),
+            (BalanceRow, self.balances),
+        )
 
     def missing(self, kind: str, ref: str, field_name: str) -> RecordError:
         """Return why a reference leads nowhere."""

@@ -41,6 +41,7 @@ from refundgql.domain.refusals import BasicRefusal, Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.faults import ConstraintViolated, TransientFault
+from refundgql.storage.record_rows import PostingRow, WeekClockRow
 from refundgql.storage.records import insert_rows, recount_last_messages, rename_customers, take_turn, update_rows
 from refundgql.storage.settlements import Waiting
 
@@ -218,9 +219,10 @@ async def keep(unit: Unit, book: Book) -> None:
     _hide_reviews(book, unit.policy)
     try:
         for row_type, rows in book.tables():
-            await insert_rows(unit.tx, row_type, [row for row in rows if not row.stored])
-            if row_type.updatable:
-                await update_rows(unit.tx, row_type, [row for row in rows if row.stored and row.dirty])
+            await insert_rows(unit.tx, row_type, [row for row in rows.values() if not row.stored])
+            await update_rows(unit.tx, row_type, [row for row in rows.values() if row.stored and row.dirty])
+        await insert_rows(unit.tx, PostingRow, book.postings)
+        await insert_rows(unit.tx, WeekClockRow, book.clocks)
     except ConstraintViolated as violated:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
     await rename_customers(unit.tx, book.renamed)

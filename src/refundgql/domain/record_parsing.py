@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from refundgql.domain.calendar import CalendarError, parse_date, parse_instant
 from refundgql.domain.money import Money, MoneyError, exponent, parse_decimal
@@ -62,13 +62,13 @@ def parse_record(shape: object) -> Record:
     Instants, decimals and enum values may be texts, as in a file, or parsed values, as the API holds them.
     Refuses: RecordError for the first thing that is wrong.
     """
-    if not isinstance(shape, Mapping) or len(shape) != 1:
+    if not _is_object(shape) or len(shape) != 1:
         raise RecordError(f"Give an object with exactly one of {', '.join(_PARSERS)} in it.")
     ((kind, values),) = shape.items()
     known = _PARSERS.get(kind)
     if known is None:
         raise RecordError(f"{str(kind)[:40]!r} is no kind of record: give one of {', '.join(_PARSERS)}.")
-    if not isinstance(values, Mapping):
+    if not _is_object(values):
         raise RecordError("Give the record's fields as an object.", kind)
     parse, fields = known
     try:
@@ -231,19 +231,25 @@ def _withdrawal(values: Shape) -> WithdrawalRecord:
     return WithdrawalRecord(found[1], status, reason)
 
 
+def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return type(value) is dict or isinstance(value, Mapping)
+
+
 def _optional(read: Callable[[Shape, str], Any], values: Shape, name: str) -> Any:
     return None if values.get(name) is None else read(values, name)
 
 
 def _text(values: Shape, name: str, limit_chars: int, *, blank: bool = False) -> str:
     value = values.get(name)
+    if type(value) is str and value.isprintable() and len(value) <= limit_chars and (blank or value.strip()):
+        return value  # as nearly every text is; what follows finds out what is wrong with the others, if anything
     if not isinstance(value, str):
         raise RecordError("Give a text.", name)
     if len(value) > limit_chars:
         raise RecordError(f"The text is longer than {limit_chars} characters: shorten it.", name)
-    if not blank and (not value or value.isspace()):
+    if not blank and not value.strip():
         raise RecordError("The text is empty: write something.", name)
-    if "\0" in value or (not value.isascii() and _SURROGATE(value)):
+    if "\0" in value or _SURROGATE(value):
         raise RecordError("The text holds characters that are not text (NUL or half a surrogate pair).", name)
     return value
 
@@ -311,7 +317,7 @@ def _currency(values: Shape, *path: str) -> str:
 
 def _money(values: Shape, name: str) -> Money:
     given = values.get(name)
-    if not isinstance(given, Mapping) or given.keys() - {"amount", "currencyCode"}:
+    if not _is_object(given) or given.keys() - {"amount", "currencyCode"}:
         raise RecordError("Give money as an object with amount and currencyCode.", name)
     currency = _currency(given, name, "currencyCode")
     amount = _decimal(given, name, "amount")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -19,12 +20,14 @@ SYNC_TURN = 7_263_031
 RowType = TypeVar("RowType", bound=Stored)
 
 
+@cache
 def columns(row_type: type[Stored]) -> tuple[str, ...]:
     """Return the names of a row's columns, in the order its values are given."""
     own = {base.name for base in fields(Stored)}
     return tuple(column.name for column in fields(row_type) if column.name not in own)
 
 
+@cache
 def values_of(row_type: type[Stored]) -> Callable[[Stored], tuple[Any, ...]]:
     """Return the function that reads a row's values in the order of its columns."""
     return attrgetter(*columns(row_type))

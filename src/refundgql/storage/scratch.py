@@ -37,13 +37,14 @@ class Scratch:
         return Path(self._folder.name)
 
     def keep(self, values: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-        """Keep values under their keys, replacing earlier ones; sorted keys fill neighbouring pages."""
-        rows = [(key, marshal.dumps(value)) for key, value in sorted(values, key=_key)]
-        if rows:
-            self.empty = False
-            self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT OR REPLACE INTO kept (key, value) VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
+        """Keep values under their keys, replacing earlier ones; sorted keys are quicker, they share pages."""
+        self.empty = False
+        self._connection.execute("BEGIN")
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO kept (key, value) VALUES (?, ?)",
+            ((key, marshal.dumps(value)) for key, value in values),
+        )
+        self._connection.execute("COMMIT")
 
     def find(self, keys: Collection[str]) -> dict[str, tuple[Any, ...]]:
         """Return the values of those keys that have one."""
@@ -57,7 +58,3 @@ class Scratch:
         """Remove the file."""
         self._connection.close()
         self._folder.cleanup()
-
-
-def _key(item: tuple[str, tuple[Any, ...]]) -> str:
-    return item[0]

@@ -143,9 +143,8 @@ class SqliteTransaction(Transaction):
         note(sql)
         statement = for_sqlite(sql)
         try:
-            cursor = await self._connection.executemany(
-                statement.sql, (sqlite_parameters(statement, row) for row in rows)
-            )
+            given = (sqlite_parameters(statement, row) for row in rows) if statement.lists else rows
+            cursor = await self._connection.executemany(statement.sql, given)
             await cursor.close()
         except sqlite3.Error as error:
             raise translated(error) from error
