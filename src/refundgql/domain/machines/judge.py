@@ -36,15 +36,18 @@ def judge(it: Situation) -> Row:
     Refuses: every reason of the first group that refuses.
     """
     state, action = it.state, it.action.value
-    remarks = TABLE[it.kind].get((action, state))
-    if remarks is not None and remarks[0].is_remark:
-        remarks[0].guards.validate(it)
-        return remarks[0]
+    rows = TABLE[it.kind].get((action, state), ())
+    declared = ACTION_ROWS[it.kind].get(action, ())
+    if declared and declared[0].is_remark:
+        if not rows:
+            raise Refused(*not_allowed(it))
+        rows[0].guards.validate(it)
+        return rows[0]
     try:
         to_state = machine_of(it.kind).step(state, action.lower(), it)
     except TransitionNotAllowed:
         raise Refused(*not_allowed(it)) from None
-    return next(row for row in TABLE[it.kind][action, state] if row.to_state is to_state)
+    return next(row for row in rows if row.to_state is to_state)
 
 
 def blockers(it: Situation) -> list[Refusal]:
