@@ -22,7 +22,7 @@ from refundgql.clocks import FileClock, SetClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
 from refundgql.domain.policy import Policy, PolicyError
-from refundgql.messaging.bus import Bus
+from refundgql.messaging.bus import Bus, Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.scenarios import Desk, Difference, Story
 from refundgql.scenarios import replay as replay_stories
@@ -31,6 +31,7 @@ from refundgql.storage import schema as storage_schema
 from refundgql.storage.database import Database
 from refundgql.storage.database import Limits as DatabaseLimits
 from refundgql.storage.faults import StorageError, UnknownSchema
+from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
     from refundgql.api.execution import GraphQLEngine
@@ -121,12 +122,15 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
     async with database_of(settings) as database:
         bus = bus_of(settings)
         await bus.start()
+        tail = Tail(database, bus, Doorbell())
+        await tail.start()
         try:
             yield Application(
                 database=database,
                 clock=clock,
                 policy=policy,
                 bus=bus,
+                tail=tail,
                 uow=UnitOfWork(
                     database=database,
                     clock=clock,
@@ -136,6 +140,7 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
                 ),
             )
         finally:
+            await tail.stop()
             await bus.close()
 
 
