@@ -56,7 +56,8 @@ class World:
         self.seed = seed
         self.odds = odds
         self.calls: Counter[str] = Counter()
-        self.bad = 0
+        self.forced: dict[str, Any] = {}
+        """Values of attributes by name, whatever row they are of; an exception class is raised."""
 
     def number(self, ident: str, name: str, salt: str = "") -> int:
         """Give the number that decides about a value."""
@@ -65,9 +66,13 @@ class World:
 
     def value(self, ident: str, name: str, shape: str) -> Any:
         """Give the value of a row's field, or raise instead."""
+        if name in self.forced:
+            forced = self.forced[name]
+            if isinstance(forced, type):
+                raise forced(f"raised {ident}.{name}")
+            return forced
         number = self.number(ident, name)
         if (number >> 8) % 100_000 < self.odds * 100_000:
-            self.bad += 1
             return self.odd(ident, name, shape, number)
         return self.good(ident, name, shape, number)
 
@@ -89,6 +94,8 @@ class World:
             return tuple(self.items(ident, name, shape, number)) if shape[0] == "[" else -7
         if kind == 6:
             return {"a": 1}
+        if kind == 7:
+            return [True, float("inf"), float("nan"), 3.0, "7", "", b"x"][number // 11 % 7]
         return None
 
     def items(self, ident: str, name: str, shape: str, number: int) -> list[Any]:

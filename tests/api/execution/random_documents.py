@@ -119,6 +119,9 @@ class DocumentMaker:
             if choice < 0.5:
                 self.variables["maybe_n"] = ("Int = 2", self.random.choice([Ellipsis, 1, 2, None]))
                 return "$maybe_n"
+            if choice < 0.6:
+                self.variables["free_n"] = ("Int", self.random.choice([Ellipsis, Ellipsis, 1, 2]))
+                return "$free_n"
             return str(self.random.choice([0, 1, 2]))
         if self.random.random() < 0.3:
             self.variables["word"] = ("String!", self.random.choice(["w", 'quote"d', "ünï\u2028code", "\\"]))

@@ -70,6 +70,17 @@ class Box(Node):
 
     @level
     @staticmethod
+    async def grid(rows: list[BoxRow], info: LevelInfo) -> Level[list[list["Box"]]]:
+        return [[[BoxRow(row.id, i) for i in range(row.size)] for _ in range(row.size)] for row in rows]
+
+    @level
+    @staticmethod
+    async def note_rows(rows: list[BoxRow], info: LevelInfo) -> Level[int]:
+        info.context.notes.append(len(rows))  # type: ignore[attr-defined]  # the context is a log
+        return [row.size for row in rows]
+
+    @level
+    @staticmethod
     async def secret(rows: list[BoxRow], info: LevelInfo) -> Level[int | None]:
         raise SHARED_FAULT
 
@@ -394,6 +405,21 @@ async def test_a_level_is_one_call_in_either_executor(engine: GraphQLEngine) -> 
     assert [note[0] for note in log.notes] == [5, 15, 30]
 
 
+async def test_rows_reached_at_different_times_are_one_level(engine: GraphQLEngine) -> None:
+    """Rows below lists of different lengths, which graphql-core reaches one after the other, are one call."""
+    log = Log()
+    query = "{ boxes(n: 5) { grid { grid { noteRows own: noteRows } size noteRows } noteRows } }"
+    response = await run(engine, query, log=log)
+    assert [len(box["grid"]) for box in response["data"]["boxes"]] == [0, 1, 2, 3, 4]
+    assert sorted(log.notes) == [5, 30, 73, 73]
+
+
+def test_an_argument_without_default_is_shown_without_one() -> None:
+    """A Python default of None is no default in the schema."""
+    assert "inside(first: Int, wish: Wish): [Box!]!" in build_schema().as_str()
+    assert "boxes(n: Int! = 3): [Box!]!" in build_schema().as_str()
+
+
 async def test_arguments_reach_a_level_as_declared(engine: GraphQLEngine) -> None:
     """Left-out arguments take the Python default, inputs become their class, variables are looked up."""
     log = Log()
@@ -468,7 +494,9 @@ async def test_operations_are_compiled_when_used_again() -> None:
     first = await run(engine, "{ boxes { id } }")
     assert len(engine.plans) == 0
     assert await run(engine, "{ boxes { id } }") == first
-    assert len(engine.plans) == 1
+    (plan,) = engine.plans._known.values()
+    assert await run(engine, "{ boxes { id } }") == first
+    assert [known is plan for known in engine.plans._known.values()] == [True]
 
 
 async def test_plans_are_kept_within_bounds() -> None:

@@ -8,7 +8,9 @@ a parent, several errors below that null may each be the one reported. There, on
 import asyncio
 import json
 import os
+import re
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,15 +18,18 @@ from graphql import (
     GraphQLError,
     NoFragmentCyclesRule,
     OverlappingFieldsCanBeMergedRule,
+    Undefined,
     VariablesInAllowedPositionRule,
+    get_named_type,
+    is_leaf_type,
     parse,
     validate,
 )
 from graphql.execution.values import get_variable_values
-from odd_world import Row, World, build_schema
+from odd_world import Color, Row, World, build_schema
 from random_documents import DocumentMaker
 
-from refundgql.api.execution import reference
+from refundgql.api.execution import ApiError, reference
 from refundgql.api.execution.adapter import adapt
 from refundgql.api.execution.compiler import Plan, compile_plan
 from refundgql.api.execution.documents import Prepared, flag_names
@@ -81,6 +86,7 @@ class Comparison:
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
+        self.forced: dict[str, Any] = {}
 
     async def both(self, source: str, given: dict[str, Any], seed: int, odds: float, root: str = "") -> None:
         """Run one document over one world both ways, and compare."""
@@ -92,6 +98,7 @@ class Comparison:
         assert not isinstance(variables, list), (source, variables)
         plan = compile_plan(SCHEMA, prepared, variables, concurrent=seed % 3 == 0)
         ours, theirs = World(seed, odds), World(seed, odds)
+        ours.forced = theirs.forced = self.forced
         row = (lambda world: Row(world, root, "Thing")) if root else (lambda world: None)
         expected, their_errors = await reference.run(
             reference.executor_for(CORE, prepared, variables, theirs, row(theirs), True)
@@ -151,6 +158,49 @@ def test_generated_documents_agree() -> None:
 def test_many_generated_documents_agree() -> None:
     """The same over as many documents as DIFFERENTIAL_DOCUMENTS says."""
     check(asyncio.run(compare_many(1_000_000, int(os.environ.get("DIFFERENTIAL_DOCUMENTS", FULL)))))
+
+
+class Named(Exception):
+    """An exception that could be mistaken for a row."""
+
+    TYPENAME = "Thing"
+    name = code = text = "mistaken"
+    amount = count = 1
+
+
+ODD: list[Any] = [
+    None, ValueError, ApiError("returned", "FORBIDDEN"), Named("an exception"), GraphQLError("graphql"), Undefined,
+    True, 0, 7, -7, 2**31, 2**40, 1.5, 3.0, float("inf"), float("nan"), "", "text", "RED", "red", Color.GREEN, b"x", {},
+    {"a": 1}, {"name"}, (), ("a", "b"), [], [None], ["RED", None], [[]], [[1], None], [ValueError("item"), 1], [[None]],
+    [Named("an exception")], Decimal("1.5"), object, Row(World(3, 0), "odd", "Thing"),
+    [Row(World(3, 0), "odd", "Vase")],
+    [[Row(World(3, 0), "odd", "Coin")], []], Row(World(3, 0), "odd", "Nowhere"), [Row(World(3, 0), "odd", "Query")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CORE.type_map["Thing"].fields))
+async def test_any_value_at_any_field_agrees(name: str) -> None:
+    """Whatever a field of any shape holds, alone or beside good rows, both executors say the same."""
+    thing: Any = CORE.type_map["Thing"]
+    named = get_named_type(thing.fields[name].type)
+    below = {"Coin": "{ amount name same { code } }", "Thing": "{ name farCount near { count } }"}.get(
+        named.name, "{ __typename ... on Named { name } ... on Coin { amount } ... on Vase { far { name } } }"
+    )
+    body = "" if is_leaf_type(named) else below
+    source = (
+        f"{{ thing {{ name {name} {body} }} direct {{ {name} {body} count }} things {{ nears {{ {name} {body} }} }} }}"
+    )
+    comparison = Comparison()
+    for odd in ODD:
+        comparison.forced = {python_name(name): odd} if odd is not object else {python_name(name): object()}
+        await comparison.both(source, {}, 1, 0.0)
+    assert comparison.count["compared"] == len(ODD)
+    assert comparison.count["with data"] == len(ODD)
+
+
+def python_name(name: str) -> str:
+    """Give the attribute of a field."""
+    return re.sub("([A-Z])", r"_\1", name).lower()
 
 
 def test_generated_code_is_used() -> None:
