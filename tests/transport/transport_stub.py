@@ -102,6 +102,25 @@ def error_of(error: GraphQLError, code: str) -> dict[str, Any]:
     return entry
 
 
+class PushedStream:
+    """A stream that hands over whatever the engine broadcasts."""
+
+    def __init__(self, engine: "StubEngine") -> None:
+        self.engine = engine
+        self.sink: Any = None
+
+    def attach(self, sink: Any) -> None:
+        """Deliver from now on."""
+        self.sink = sink
+        self.engine.pushed.append(self)
+
+    async def aclose(self) -> None:
+        """Deliver no more."""
+        self.engine.closed += 1
+        if self in self.engine.pushed:
+            self.engine.pushed.remove(self)
+
+
 class StubEngine:
     """Prepare, execute and subscribe by graphql-core alone."""
 
@@ -110,6 +129,7 @@ class StubEngine:
         self.started = 0
         self.closed = 0
         self.broadcast: list[asyncio.Queue[dict[str, Any]]] = []
+        self.pushed: list[PushedStream] = []
 
     def prepare(self, query: str, operation_name: str | None) -> Any:
         """Return the prepared operation, or an object with errors."""
@@ -145,6 +165,8 @@ class StubEngine:
 
     async def subscribe(self, prepared: Any, variables: Any, context: Any) -> Any:
         """Return a stream of results, or errors."""
+        if prepared.operation_name == "Pushed":
+            return PushedStream(self)
         stream = subscribe(
             SCHEMA,
             prepared.document,

@@ -13,6 +13,7 @@ from refundgql.api.trusted_documents import TrustedDocuments
 from refundgql.domain.viewers import Viewer
 from refundgql.transport.answers import error_entry
 from refundgql.transport.bodies import GraphQLRequest
+from refundgql.transport.pushing import PushStream
 
 log = logging.getLogger("refundgql.operations")
 
@@ -35,7 +36,7 @@ class Engine(Protocol):
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
     async def subscribe(
         self, prepared: Any, variables: dict[str, Any] | None, context: Any
-    ) -> AsyncIterator[Result] | Result: ...
+    ) -> AsyncIterator[Result] | PushStream | Result: ...
 
 
 class MakeContext(Protocol):
@@ -115,8 +116,11 @@ class Operations:
         variables: dict[str, Any] | None,
         viewer: Viewer | None,
         resume_after: str | None = None,
-    ) -> AsyncIterator[Result]:
-        """Return the stream of results. Refuses: `OperationRefused` when the subscription does not begin."""
+    ) -> AsyncIterator[Result] | PushStream:
+        """Return the stream of results, to be asked for them or to hand them over.
+
+        Refuses: `OperationRefused` when the subscription does not begin.
+        """
         self._cost_of(prepared, variables)
         context = self._make_context(viewer, resume_after=resume_after)
         try:

@@ -75,15 +75,19 @@ class Outbox:
         Refuses: `ReaderGone` once nothing more can be sent.
         """
         self.put(message, size)
+        await self.taken()
+        self._turn = (self._turn + 1) % _MESSAGES_A_TURN
+        if self._turn == 0:
+            await asyncio.sleep(0)
+
+    async def taken(self) -> None:
+        """Wait until the socket has taken all that waited. Refuses: `ReaderGone` once nothing more can be sent."""
         while self._pump is not None and self._open:
             if self._moved is None:
                 self._moved = asyncio.Event()
             await self._moved.wait()
         if not self._open:
             raise ReaderGone
-        self._turn = (self._turn + 1) % _MESSAGES_A_TURN
-        if self._turn == 0:
-            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Drop what waits; nothing more is sent."""

@@ -19,6 +19,7 @@ from refundgql.transport.observability import Metrics
 from refundgql.transport.operations import OperationRefused, Operations
 from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
+from refundgql.transport.pushing import PushStream, Subscriber
 
 # Proxies close connections that say nothing for 15 seconds or more.
 KEEP_ALIVE_SECONDS: Final = 12.0
@@ -159,16 +160,28 @@ class _Stream:
             await self._put(_event({"errors": [operations.masked(fault)]}))
         self._farewell = _COMPLETE
 
-    async def _forward(self, results: AsyncIterator[dict[str, Any]]) -> None:
+    async def _forward(self, results: AsyncIterator[dict[str, Any]] | PushStream) -> None:
         self._streams.metrics.stream_opened("sse")
         try:
-            async for result in results:
-                await self._put(_event(result, cursor_of(result)))
+            if isinstance(results, AsyncIterator):
+                async for result in results:
+                    await self._put(_event(result, cursor_of(result)))
+            else:
+                subscriber = Subscriber(self._write, self._outbox.taken)
+                results.attach(subscriber)
+                errors = await subscriber.ended()
+                if errors is not None:
+                    raise OperationRefused(errors)
         finally:
             self._streams.metrics.stream_closed("sse")
             close = getattr(results, "aclose", None)
             if close is not None:
                 await close()
+
+    def _write(self, result: str, cursor: str | None) -> None:
+        self._arm_keep_alive()
+        event = _event_of(result.encode(), cursor)
+        self._outbox.put(_part(event), len(event))
 
     async def _put(self, event: bytes) -> None:
         self._arm_keep_alive()
@@ -217,8 +230,12 @@ def _resume_after(last_event_id: bytes | None) -> str | None:
 
 
 def _event(result: dict[str, Any], cursor: str | None = None) -> bytes:
+    return _event_of(orjson.dumps(result), cursor)
+
+
+def _event_of(result: bytes, cursor: str | None) -> bytes:
     number = f"id: {cursor}\n".encode() if cursor is not None else b""
-    return b"event: next\n" + number + b"data: " + orjson.dumps(result) + b"\n\n"
+    return b"event: next\n" + number + b"data: " + result + b"\n\n"
 
 
 def _part(body: bytes) -> Message:

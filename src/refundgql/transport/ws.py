@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,8 +17,10 @@ from refundgql.transport.authentication import ANONYMOUS, Authentication, Caller
 from refundgql.transport.exchange import Exchange, address_of, new_request_id
 from refundgql.transport.observability import Metrics, log_access
 from refundgql.transport.operations import OperationRefused, Operations
+from refundgql.transport.origins import may_connect
 from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
+from refundgql.transport.pushing import PushStream, Subscriber
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.ws_messages import (
     ACK,
@@ -35,12 +36,12 @@ from refundgql.transport.ws_messages import (
     complete_message,
     error_message,
     next_message,
+    next_message_around,
     read_message,
 )
 
 log = logging.getLogger("refundgql.sockets")
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # A close frame behind a reader that takes nothing is not waited for any longer than this.
 _CLOSE_SECONDS: Final = 5.0
 
@@ -293,20 +294,39 @@ class Session:
             raise RequestRefused(401, "UNAUTHENTICATED", "The account has no access any more.")
         return viewer
 
-    async def _stream(self, operation_id: str, operation: _Operation, stream: AsyncIterator[dict[str, Any]]) -> None:
+    async def _stream(
+        self, operation_id: str, operation: _Operation, stream: AsyncIterator[dict[str, Any]] | PushStream
+    ) -> None:
         self._endpoint.metrics.stream_opened("ws")
         try:
-            async for result in stream:
-                if "data" not in result:
-                    raise OperationRefused(result.get("errors", []))
-                text = next_message(operation_id, result)
-                await self._outbox.put_and_wait({"type": "websocket.send", "text": text}, len(text))
+            if isinstance(stream, AsyncIterator):
+                async for result in stream:
+                    if "data" not in result:
+                        raise OperationRefused(result.get("errors", []))
+                    text = next_message(operation_id, result)
+                    await self._outbox.put_and_wait({"type": "websocket.send", "text": text}, len(text))
+            else:
+                subscriber = self._subscriber(operation_id)
+                stream.attach(subscriber)
+                errors = await subscriber.ended()
+                if errors is not None:
+                    raise OperationRefused(errors)
         finally:
             self._endpoint.metrics.stream_closed("ws")
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
         self._finish(operation_id, operation, complete_message(operation_id))
+
+    def _subscriber(self, operation_id: str) -> Subscriber:
+        before, after = next_message_around(operation_id)
+        put = self._outbox.put
+
+        def write(result: str, _: str | None) -> None:
+            text = before + result + after
+            put({"type": "websocket.send", "text": text}, len(text))
+
+        return Subscriber(write, self._outbox.taken)
 
     def _finish(self, operation_id: str, operation: _Operation, text: str) -> None:
         # The id is free before the client can hear that it is.
@@ -340,35 +360,6 @@ class Session:
         except (OSError, RuntimeError):
             # The peer was faster.
             return
-
-
-def may_connect(scope: Scope, allowed_origins: frozenset[str]) -> bool:
-    """Tell whether a handshake may go on: a program without Origin, our own page, or a listed origin.
-
-    Browsers let any page open a socket to any server, so the server has to look.
-    """
-    origin = host = None
-    for name, value in scope["headers"]:
-        if name == b"origin":
-            if origin is not None:
-                return False
-            origin = value.decode("latin-1")
-        elif name == b"host":
-            host = value.decode("latin-1")
-    if origin is None or origin in allowed_origins or "*" in allowed_origins:
-        return True
-    ours = _authority(origin)
-    return ours is not None and host is not None and ours == _authority(f"{origin.partition(':')[0]}://{host}")
-
-
-def _authority(url: str) -> tuple[str | None, int | None] | None:
-    try:
-        parts = urlsplit(url)
-        if parts.hostname is None:
-            return None
-        return parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
 
 
 async def _refuse_handshake(scope: Scope, send: Send) -> None:
