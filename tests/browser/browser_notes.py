@@ -3,7 +3,11 @@
 It must not start or stop anything; conftest does.
 """
 
+import asyncio
+import os
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,10 +20,27 @@ class Demo:
 
     address: str
     people: dict[str, dict[str, str]]
+    folder: Path
 
     def token(self, role: str) -> str:
         """Return a token of the demo person with this role."""
         return self.people[role]["token"]
+
+    async def short_token(self, role: str, seconds: int) -> str:
+        """Have the command line sign a token that ends soon, with the demo's own key."""
+        settings = {
+            "REFUNDGQL_KEY_FILE": str(self.folder / "key.pem"),
+            "REFUNDGQL_DATABASE_URL": f"sqlite:///{self.folder / 'demo.sqlite3'}",
+        }
+        who = self.people[role]["externalRef"]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "refundgql", "token", "--as", who, "--lifetime-seconds", str(seconds)),
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **settings},
+        )
+        printed, _ = await process.communicate()
+        assert process.returncode == 0
+        return printed.decode().strip()
 
     async def run(self, role: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run an operation beside the browser, as the demo person with this role."""

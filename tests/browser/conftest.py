@@ -16,7 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from browser_notes import Demo, Watched
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Root in a container has no user namespaces for the sandbox; the rest keeps Chromium from calling home.
@@ -30,6 +30,9 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 STARTUP_SECONDS = 60
+# Generous: a busy machine draws late, and a page that is right does not make anybody wait.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,14 +50,14 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
             env=environment,
         )
         try:
-            yield await _wait_for(f"http://127.0.0.1:{port}", process, log)
+            yield await _wait_for(f"http://127.0.0.1:{port}", process, folder, log)
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()
             await asyncio.wait_for(process.wait(), 15)
 
 
-async def _wait_for(address: str, process: asyncio.subprocess.Process, log: Path) -> Demo:
+async def _wait_for(address: str, process: asyncio.subprocess.Process, folder: Path, log: Path) -> Demo:
     async with httpx.AsyncClient() as client:
         for _ in range(STARTUP_SECONDS * 10):
             if process.returncode is not None:
@@ -63,7 +66,7 @@ async def _wait_for(address: str, process: asyncio.subprocess.Process, log: Path
                 answer = await client.get(f"{address}/graphiql/people.json")
                 if answer.status_code == httpx.codes.OK:
                     people: list[dict[str, str]] = answer.json()
-                    return Demo(address, {person["role"]: person for person in reversed(people)})
+                    return Demo(address, {person["role"]: person for person in reversed(people)}, folder)
             await asyncio.sleep(0.1)
     said = await asyncio.to_thread(log.read_text, errors="replace")
     raise AssertionError(f"The demo did not start:\n{said[-4_000:]}")
@@ -104,7 +107,7 @@ async def page(chromium: Browser, demo: Demo, watched: Watched) -> AsyncIterator
         color_scheme="light",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("page", watched.follow)
     page = await context.new_page()
     await page.goto(f"{demo.address}/graphql")

@@ -37,7 +37,7 @@ const lastThirtyDays = () => {
   const now = Date.now();
   return { from: new Date(now - 30 * DAY_MS).toISOString(), until: new Date(now).toISOString() };
 };
-const lead = () => ({ input: { leadId: '', reason: 'NOT_HIRED', idempotencyKey: freshKey() } });
+const lead = () => ({ input: { leadId: '', reason: 'JOB_CHANGED', reasonDetail: 'DIFFERENT_LOCATION', idempotencyKey: freshKey() } });
 const invoice = () => ({
   input: { invoiceId: '', amount: { amount: '', currencyCode: 'EUR' }, explanation: '', idempotencyKey: freshKey() },
 });
@@ -74,7 +74,7 @@ export const readyGroups: ReadyGroup[] = [
     operations: [
       ...laidOut(balance, page),
       ...laidOut(followMine, nothing),
-      ...laidOut(previewRefund, () => ({ input: { leadId: '', reason: 'NOT_HIRED' } })),
+      ...laidOut(previewRefund, () => ({ input: { leadId: '', reason: 'JOB_CHANGED' } })),
       ...laidOut(policy, () => ({ kind: 'LEAD' })),
     ],
   },
