@@ -137,7 +137,9 @@ def week_facts(*, paid_at: datetime | None = NOW - timedelta(days=1), held: int 
     )
 
 
-def escrow_facts(*, status: MilestoneStatus = MilestoneStatus.FUNDED, with_invoice: bool = True, **payment: Any) -> Facts:
+def escrow_facts(
+    *, status: MilestoneStatus = MilestoneStatus.FUNDED, with_invoice: bool = True, **payment: Any
+) -> Facts:
     """Return a funded milestone of a fixed-price contract."""
     funded_at = NOW - timedelta(days=2)
     funded = status is not MilestoneStatus.UNFUNDED
@@ -227,9 +229,18 @@ def with_case(facts: Facts, case: Case) -> Facts:
     return replace(facts, payment=payment, contract=there, lead=lead, case=case)
 
 
-def good_act(action: RefundActionName, kind: RefundCaseKind, viewer: Viewer | None, at: datetime = NOW, **given: Any) -> Act:
+def good_act(
+    action: RefundActionName, kind: RefundCaseKind, viewer: Viewer | None, at: datetime = NOW, **given: Any
+) -> Act:
     """Return an act whose input is right for its kind and action."""
-    base: dict[str, Any] = {"action": action, "at": at, "viewer": viewer, "kind": kind, "case_id": "case", "text": "Why."}
+    base: dict[str, Any] = {
+        "action": action,
+        "at": at,
+        "viewer": viewer,
+        "kind": kind,
+        "case_id": "case",
+        "text": "Why.",
+    }
     if action is A.REQUEST and kind is K.LEAD:
         base |= {"reason": RefundReason.JOB_CHANGED, "reason_detail": RefundReasonDetail.OTHER_CHANGE}
         if viewer is not None and viewer.account_id != "pro":

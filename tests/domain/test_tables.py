@@ -57,9 +57,9 @@ ANY_TIMESHEET = (S.DISPUTED, S.APPROVED, S.DECLINED, S.CREDITED, S.CANCELLED)
 def remarks(states: tuple[RefundCaseState, ...], parties: set[str]) -> Table:
     """Return the rows that change nothing, alike for all kinds."""
     return {
-        A.ADD_EVIDENCE: {state: (SAME, parties | STAFF) for state in states},
-        A.SEND_MESSAGE: {state: (SAME, parties | STAFF) for state in states},
-        A.ASSIGN: {state: (SAME, STAFF) for state in states},
+        A.ADD_EVIDENCE: dict.fromkeys(states, (SAME, parties | STAFF)),
+        A.SEND_MESSAGE: dict.fromkeys(states, (SAME, parties | STAFF)),
+        A.ASSIGN: dict.fromkeys(states, (SAME, STAFF)),
         A.REVERSE: {S.CREDITED: (SAME, {"ADMIN"})},
     }
 

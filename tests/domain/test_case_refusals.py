@@ -1,0 +1,453 @@
+"""Each rule's refusal exactly: code, rule, parameters, and what to do instead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from domain_world import (
+    ADMIN,
+    CLIENT,
+    COLLEAGUE,
+    EXPERT,
+    NOW,
+    PRO,
+    SUPPORT,
+    A,
+    K,
+    S,
+    case_in,
+    done,
+    escrow_facts,
+    good_act,
+    invoice_facts,
+    lead_facts,
+    person,
+    refused,
+    usd,
+    week_facts,
+    why,
+    with_case,
+)
+
+from refundgql.domain.decisions import Act
+from refundgql.domain.facts import Facts, FundsFacts
+from refundgql.domain.money import Money
+from refundgql.domain.refusals import AmountRefusal, ConflictRefusal, Refusal, WindowRefusal
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import (
+    ContractKind,
+    IssueDecision,
+    MilestoneStatus,
+    RefundActionName,
+    RefundReason,
+    RefundReasonDetail,
+    Role,
+    SettlementStatus,
+)
+
+
+def only(act: Act, facts: Facts) -> Refusal:
+    """Return the one refusal of an act."""
+    (refusal,) = refused(act, facts)
+    return refusal
+
+
+def test_not_being_hired_is_no_reason() -> None:
+    """L08: offered, refused, with asking for another reason as what is left."""
+    act = good_act(A.REQUEST, K.LEAD, PRO, reason=RefundReason.NOT_HIRED, reason_detail=None)
+    refusal = only(act, lead_facts())
+    assert (refusal.code.value, refusal.rule, refusal.field) == ("REASON_NOT_REFUNDABLE", "L08", ("reason",))
+    assert refusal.alternatives == (A.REQUEST,)
+
+
+@pytest.mark.parametrize(
+    ("given", "rule", "field"),
+    [
+        ({"reason": None, "reason_detail": None}, "D17", "reason"),
+        ({"reason": RefundReason.QUALITY, "reason_detail": None}, "D17", "reason"),
+        ({"reason_detail": None}, "L09", "reasonDetail"),
+        ({"reason_detail": RefundReasonDetail.MINOR}, "L09", "reasonDetail"),
+        ({"reason": RefundReason.TERMS_VIOLATION}, "L10", "reasonDetail"),
+        ({"reason": RefundReason.OTHER}, "D17", "reasonDetail"),
+        ({"reason": RefundReason.OTHER, "reason_detail": None, "text": " \n"}, "L12", "explanation"),
+        ({"on_behalf_reason": "Me."}, "D4", "onBehalfReason"),
+        ({"text": "x" * 10_001}, None, "explanation"),
+        ({"text": "a\0b"}, None, "explanation"),
+        ({"text": "a\ud800b"}, None, "explanation"),
+    ],
+)
+def test_what_a_lead_request_needs(given: dict[str, object], rule: str | None, field: str) -> None:
+    """L09, L10, L12, D4, D17: reasons, details and texts of a lead's request."""
+    refusal = only(good_act(A.REQUEST, K.LEAD, PRO, **given), lead_facts())
+    assert (refusal.code.value, refusal.rule, refusal.field) == ("INVALID_INPUT", rule, (field,))
+
+
+def test_staff_say_why_they_file() -> None:
+    """D4: staff who file for a professional give a reason."""
+    refusal = only(good_act(A.REQUEST, K.LEAD, SUPPORT, on_behalf_reason=" "), lead_facts())
+    assert (refusal.code.value, refusal.rule, refusal.field) == ("INVALID_INPUT", "D4", ("onBehalfReason",))
+
+
+@pytest.mark.parametrize(
+    ("action", "case", "field"),
+    [
+        (A.DECLINE, case_in(S.REQUESTED), "message"),
+        (A.ESCALATE, case_in(S.DECLINED), "explanation"),
+        (A.DISPUTE, case_in(S.REQUESTED), "explanation"),
+        (A.REVERSE, case_in(S.CREDITED), "reason"),
+    ],
+)
+def test_acts_that_need_words(action: RefundActionName, case: object, field: str) -> None:
+    """A decline, an escalation, a dispute and a reversal come with words."""
+    viewer = {A.DECLINE: EXPERT, A.REVERSE: ADMIN}.get(action, CLIENT)
+    refusal = only(good_act(action, K.INVOICE, viewer, text=None), with_case(invoice_facts(), case))  # type: ignore[arg-type]
+    assert (refusal.code.value, refusal.field) == ("INVALID_INPUT", (field,))
+
+
+def test_reasons_of_contracts() -> None:
+    """D17: a reason of contracts or none; incorrect hours only where hours are billed."""
+    fixed = invoice_facts(contract_kind=ContractKind.FIXED_PRICE)
+    assert done(A.REQUEST, fixed, CLIENT, reason=None).case.reason is None
+    assert done(A.REQUEST, invoice_facts(), CLIENT, reason=RefundReason.HOURS_INCORRECT).case
+    assert why(A.REQUEST, fixed, CLIENT, reason=RefundReason.HOURS_INCORRECT) == [("INVALID_INPUT", "D17")]
+    assert why(A.REQUEST, fixed, CLIENT, reason=RefundReason.JOB_CHANGED) == [("INVALID_INPUT", "D17")]
+    assert why(A.REQUEST, fixed, CLIENT, reason=RefundReason.NOT_HIRED) == [("INVALID_INPUT", "D17")]
+
+
+def test_amounts_are_money_of_the_payment() -> None:
+    """D2: above zero, in the payment's currency; both are told at once."""
+    assert why(A.REQUEST, invoice_facts(), CLIENT, amount=usd(0)) == [("INVALID_INPUT", "D2")]
+    assert why(A.REQUEST, invoice_facts(), CLIENT, amount=None) == [("INVALID_INPUT", "D2")]
+    assert why(A.REQUEST, invoice_facts(), CLIENT, amount=Money(-1, "EUR")) == [
+        ("INVALID_INPUT", "D2"),
+        ("CURRENCY_MISMATCH", "D2"),
+    ]
+
+
+def test_the_cap_counts_payment_and_contract() -> None:
+    """C14, D9: the smaller rest of the two, less what is reserved."""
+    facts = invoice_facts(refunded_minor=1_000, reserved_minor=500)
+    assert facts.contract is not None
+    refusal = only(good_act(A.REQUEST, K.INVOICE, CLIENT, amount=usd(8_501)), facts)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.code.value, refusal.rule) == ("AMOUNT_EXCEEDS_REFUNDABLE", "C14")
+    assert (refusal.maximum, refusal.requested, refusal.field) == (usd(8_500), usd(8_501), ("amount",))
+    poorer = replace(facts, contract=replace(facts.contract, refunded_minor=9_000))
+    assert only(good_act(A.REQUEST, K.INVOICE, CLIENT), poorer).maximum == usd(500)  # type: ignore[attr-defined]
+    nothing = invoice_facts(refunded_minor=10_000)
+    refusal = only(good_act(A.REQUEST, K.INVOICE, CLIENT, amount=usd(1)), nothing)
+    assert (refusal.maximum, refusal.message) == (usd(0), "Nothing is left of this payment to refund.")  # type: ignore[attr-defined]
+
+
+def test_an_approval_is_at_most_what_was_asked_and_is_left() -> None:
+    """D9: looked at again when it is approved; without an amount it is the requested one."""
+    facts = with_case(invoice_facts(), case_in(S.REQUESTED))
+    refusal = only(good_act(A.APPROVE, K.INVOICE, EXPERT, amount=usd(6_001)), facts)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum, refusal.requested) == ("D9", usd(6_000), usd(6_001))
+    less = with_case(invoice_facts(refunded_minor=5_000), case_in(S.REQUESTED))
+    refusal = only(good_act(A.APPROVE, K.INVOICE, EXPERT), less)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum, refusal.requested) == ("C14", usd(5_000), usd(6_000))
+    assert done(A.APPROVE, less, EXPERT, amount=usd(5_000)).case.credited_minor == 5_000
+
+
+def test_support_approves_at_most_a_leads_price() -> None:
+    """D5: all or part of the price."""
+    facts = with_case(lead_facts(), case_in(S.REQUESTED, K.LEAD))
+    refusal = only(good_act(A.APPROVE, K.LEAD, SUPPORT, amount=usd(2_001)), facts)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum) == ("D5", usd(2_000))
+    assert done(A.APPROVE, facts, SUPPORT, amount=usd(1)).case.credited_minor == 1
+
+
+def test_accepted_work_is_refunded_by_consent_alone() -> None:
+    """C29: support approves at most what the expert consented to; nobody escalates or disputes it."""
+    escalated = case_in(S.ESCALATED)
+    facts = with_case(escrow_facts(status=MilestoneStatus.RELEASED), escalated)
+    refusal = only(good_act(A.APPROVE, K.INVOICE, SUPPORT), facts)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.code.value, refusal.rule, refusal.maximum) == ("AMOUNT_EXCEEDS_REFUNDABLE", "C29", usd(0))
+    consented = done(A.CONSENT, facts, EXPERT, amount=usd(2_500))
+    facts = with_case(escrow_facts(status=MilestoneStatus.RELEASED), consented.case)
+    refusal = only(good_act(A.APPROVE, K.INVOICE, SUPPORT, amount=usd(2_501)), facts)
+    assert refusal.maximum == usd(2_500)  # type: ignore[attr-defined]
+    assert done(A.APPROVE, facts, SUPPORT, amount=usd(2_500)).case.credited_minor == 2_500
+    assert why(A.DISPUTE, facts, CLIENT) == [("DISPUTE_NOT_AVAILABLE", "C29")]
+    declined = with_case(escrow_facts(status=MilestoneStatus.RELEASED), case_in(S.DECLINED))
+    refusal = only(good_act(A.ESCALATE, K.INVOICE, CLIENT), declined)
+    assert (refusal.code.value, refusal.rule, refusal.alternatives) == ("ESCALATION_NOT_AVAILABLE", "C29", (A.REQUEST,))
+
+
+def test_consent_is_at_most_what_was_asked() -> None:
+    """C15: consent above the requested amount is refused."""
+    facts = with_case(invoice_facts(), case_in(S.ESCALATED))
+    refusal = only(good_act(A.CONSENT, K.INVOICE, EXPERT, amount=usd(6_001)), facts)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum) == ("C15", usd(6_000))
+
+
+def test_only_hourly_work_is_escalated_and_disputed() -> None:
+    """C24, C31: a fixed price without milestone is asked about again instead."""
+    facts = with_case(invoice_facts(contract_kind=ContractKind.FIXED_PRICE), case_in(S.DECLINED))
+    for action, code, rule in (
+        (A.ESCALATE, "ESCALATION_NOT_AVAILABLE", "C24"),
+        (A.DISPUTE, "DISPUTE_NOT_AVAILABLE", "C31"),
+    ):
+        refusal = only(good_act(action, K.INVOICE, CLIENT), facts)
+        assert (refusal.code.value, refusal.rule, refusal.alternatives) == (code, rule, (A.REQUEST,))
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"support_decided": True}, "D12"),
+        ({"opened_by": A.ISSUE}, "C13"),
+        ({}, "D14"),
+    ],
+)
+def test_a_final_decline_goes_nowhere(given: dict[str, object], rule: str) -> None:
+    """D12, C13, D14: what made it final is said."""
+    facts = with_case(invoice_facts(), case_in(S.DECLINED, final_decision=True, **given))
+    assert why(A.ESCALATE, facts, CLIENT) == [("ESCALATION_NOT_AVAILABLE", rule)]
+    assert why(A.DISPUTE, facts, CLIENT) == [("DISPUTE_NOT_AVAILABLE", rule)]
+
+
+def test_the_second_look_is_taken_once() -> None:
+    """D6: SECOND_LOOK_USED, and the first decider does not take it."""
+    used = case_in(S.DECLINED, K.LEAD, second_look_used=True)
+    assert why(A.ESCALATE, with_case(lead_facts(), used), PRO) == [("SECOND_LOOK_USED", "D6")]
+    looking = with_case(lead_facts(), case_in(S.ESCALATED, K.LEAD, first_decided_by_id="support"))
+    for action in (A.APPROVE, A.DECLINE):
+        assert why(action, looking, SUPPORT) == [("SAME_DECIDER", "D6")]
+        assert done(action, looking, COLLEAGUE).case.decided_by_id == "colleague"
+
+
+def test_nobody_decides_on_their_own_money() -> None:
+    """Staff who are a party, or who filed the case, leave the decision to a colleague (D4)."""
+    filer = with_case(lead_facts(), case_in(S.REQUESTED, K.LEAD, filed_by_id="support"))
+    assert why(A.APPROVE, filer, SUPPORT) == [("OWN_CASE", "D4")]
+    assert why(A.DECLINE, filer, SUPPORT) == [("OWN_CASE", "D4")]
+    for account in ("pro", "customer"):
+        own = with_case(lead_facts(), case_in(S.REQUESTED, K.LEAD))
+        assert why(A.APPROVE, own, person(account, Role.PRO, Role.SUPPORT)) == [("OWN_CASE", None)]
+    for account in ("client", "expert"):
+        party = person(account, Role.CLIENT, Role.EXPERT, Role.SUPPORT, Role.ADMIN)
+        assert why(A.APPROVE, with_case(invoice_facts(), case_in(S.ESCALATED)), party) == [("OWN_CASE", None)]
+        assert why(A.REVERSE, with_case(invoice_facts(), case_in(S.CREDITED)), party) == [("OWN_CASE", None)]
+    expert_and_staff = person("expert", Role.EXPERT, Role.SUPPORT)
+    assert done(A.APPROVE, with_case(invoice_facts(), case_in(S.REQUESTED)), expert_and_staff).event.actor_role == (
+        "EXPERT"
+    )
+
+
+def test_own_case_and_same_decider_are_told_together() -> None:
+    """The first group that refuses gives all of its refusals."""
+    case = case_in(S.ESCALATED, K.LEAD, first_decided_by_id="support", filed_by_id="support")
+    assert why(A.APPROVE, with_case(lead_facts(), case), SUPPORT) == [("OWN_CASE", "D4"), ("SAME_DECIDER", "D6")]
+
+
+def test_only_whoever_asked_cancels() -> None:
+    """D15: an issued refund that was escalated is cancelled by nobody."""
+    issued = with_case(
+        invoice_facts(),
+        case_in(S.ESCALATED, opened_by=A.ISSUE, requester_id="expert", counterparty_id="client", filed_by_id="expert"),
+    )
+    assert why(A.CANCEL, issued, CLIENT) == [("FORBIDDEN", "D15")]
+    assert why(A.CANCEL, issued, EXPERT) == [("FORBIDDEN", "D15")]
+
+
+def test_a_stale_version_is_a_conflict() -> None:
+    """VERSION_CONFLICT tells the state and version that are now true, and comes before the state."""
+    facts = with_case(invoice_facts(), case_in(S.REQUESTED))
+    refusal = only(good_act(A.APPROVE, K.INVOICE, EXPERT, expected_version=2), facts)
+    assert isinstance(refusal, ConflictRefusal)
+    assert (refusal.code.value, refusal.current_state, refusal.current_version) == ("VERSION_CONFLICT", S.REQUESTED, 3)
+    assert refusal.alternatives == (A.APPROVE,)
+    assert done(A.APPROVE, facts, EXPERT, expected_version=3).case.state is S.CREDITED
+    gone = with_case(invoice_facts(), case_in(S.CANCELLED))
+    assert why(A.APPROVE, gone, EXPERT, expected_version=2) == [("VERSION_CONFLICT", None)]
+    refusal = only(good_act(A.APPROVE, K.INVOICE, EXPERT, expected_version=3), gone)
+    assert isinstance(refusal, ConflictRefusal)
+    assert (refusal.code.value, refusal.current_state) == ("TRANSITION_NOT_ALLOWED", S.CANCELLED)
+
+
+def test_the_groups_come_in_order() -> None:
+    """FORBIDDEN before INVALID_INPUT before VERSION_CONFLICT before the rules, each group whole."""
+    late = with_case(invoice_facts(paid_at=NOW - timedelta(days=200)), case_in(S.REQUESTED))
+    wrong = {"text": "", "amount": Money(0, "EUR"), "expected_version": 1}
+    assert why(A.DECLINE, late, PRO, **wrong) == [("FORBIDDEN", "C12")]
+    assert why(A.DECLINE, late, EXPERT, **wrong) == [
+        ("INVALID_INPUT", None),
+        ("INVALID_INPUT", "D2"),
+        ("CURRENCY_MISMATCH", "D2"),
+    ]
+    assert why(A.DECLINE, late, EXPERT, expected_version=1) == [("VERSION_CONFLICT", None)]
+    overdue = with_case(late, case_in(S.REQUESTED, respond_by=NOW))
+    assert why(A.DECLINE, overdue, EXPERT) == [("WINDOW_CLOSED", "D7"), ("WINDOW_CLOSED", "D8")]
+
+
+def test_one_open_case_per_payment() -> None:
+    """D14: the open case's number and what can be done with it."""
+    facts = replace(with_case(invoice_facts(), case_in(S.REQUESTED)), case=None)
+    facts = replace(facts, open_case=case_in(S.REQUESTED))
+    refusal = only(good_act(A.REQUEST, K.INVOICE, CLIENT), facts)
+    assert (refusal.code.value, refusal.rule) == ("CASE_ALREADY_OPEN", "D14")
+    assert "RC-000007" in refusal.message
+    assert refusal.alternatives == (A.DISPUTE, A.ADD_EVIDENCE, A.CANCEL)
+    assert only(good_act(A.ISSUE, K.INVOICE, EXPERT), facts).alternatives == (A.APPROVE, A.DECLINE, A.ADD_EVIDENCE)
+    none = good_act(A.ISSUE, K.INVOICE, EXPERT, decision=IssueDecision.NONE)
+    assert only(none, facts).code.value == "CASE_ALREADY_OPEN"
+    declined = with_case(invoice_facts(open_case_id="other"), case_in(S.DECLINED))
+    declined = replace(declined, payment=replace(declined.payment, open_case_id="other"))
+    assert why(A.ESCALATE, declined, CLIENT) == [("CASE_ALREADY_OPEN", "D14")]
+    assert why(A.DISPUTE, declined, CLIENT) == [("CASE_ALREADY_OPEN", "D14")]
+
+
+@pytest.mark.parametrize("state", [S.DISPUTED, S.APPROVED])
+def test_a_case_further_on_keeps_a_timesheet_dispute_out(state: object) -> None:
+    """D14, C25: only an undecided invoice request gives way to a dispute of its week."""
+    there = with_case(week_facts(), case_in(state))  # type: ignore[arg-type]
+    facts = replace(there, case=None, open_case=there.case)
+    assert why(A.OPEN_TIMESHEET_DISPUTE, facts, CLIENT, kind=K.TIMESHEET)[0] == ("CASE_ALREADY_OPEN", "D14")
+
+
+def test_three_requests_per_payment() -> None:
+    """D14: the fourth is refused, cancelled ones included; issuing counts for nothing."""
+    assert why(A.REQUEST, invoice_facts(requests_made=3), CLIENT) == [("TOO_MANY_REQUESTS_FOR_PAYMENT", "D14")]
+    assert done(A.REQUEST, invoice_facts(requests_made=2), CLIENT).case
+    assert done(A.ISSUE, invoice_facts(requests_made=3), EXPERT).case
+
+
+def test_what_support_declined_is_not_asked_again() -> None:
+    """D12: neither as a request nor as a dispute of the same hours, but the expert can still be asked."""
+    facts = invoice_facts(support_declined_kinds=frozenset({K.INVOICE}))
+    assert why(A.REQUEST, facts, CLIENT) == [("TOO_MANY_REQUESTS_FOR_PAYMENT", "D12")]
+    week = replace(week_facts(), payment=replace(week_facts().payment, support_declined_kinds=frozenset({K.TIMESHEET})))
+    refusal = only(good_act(A.OPEN_TIMESHEET_DISPUTE, K.TIMESHEET, CLIENT), week)
+    assert (refusal.code.value, refusal.rule, refusal.alternatives) == ("DISPUTE_NOT_AVAILABLE", "D12", (A.REQUEST,))
+
+
+def test_one_case_per_lead() -> None:
+    """D6: an open one, a closed one, and a cancelled one after the window."""
+    open_one = replace(with_case(lead_facts(), case_in(S.REQUESTED, K.LEAD)), case=None)
+    assert why(A.REQUEST, open_one, PRO) == [("CASE_ALREADY_OPEN", "D6")]
+    declined = with_case(lead_facts(), case_in(S.DECLINED, K.LEAD))
+    closed = replace(declined, case=None, previous_declined=declined.case)
+    refusal = only(good_act(A.REQUEST, K.LEAD, PRO), closed)
+    assert (refusal.code.value, refusal.rule) == ("TOO_MANY_REQUESTS_FOR_PAYMENT", "D6")
+    assert refusal.alternatives == (A.ESCALATE,)
+    cancelled = lead_facts(requests_made=1)
+    assert done(A.REQUEST, cancelled, PRO).case.state is S.REQUESTED
+    late = lead_facts(requests_made=1, charged_at=NOW - timedelta(days=31))
+    assert why(A.REQUEST, late, SUPPORT) == [("TOO_MANY_REQUESTS_FOR_PAYMENT", "D6")]
+    assert why(A.REQUEST, late, PRO) == [("WINDOW_CLOSED", "L15")]
+
+
+def test_unpaid_money_is_not_refunded() -> None:
+    """C04, C11: an invoice that is not paid."""
+    assert why(A.REQUEST, invoice_facts(paid_at=None), CLIENT) == [("INVOICE_NOT_PAID", "C04")]
+    assert why(A.ISSUE, invoice_facts(paid_at=None), EXPERT) == [("INVOICE_NOT_PAID", "C04")]
+    assert why(A.OPEN_TIMESHEET_DISPUTE, week_facts(paid_at=None), CLIENT, kind=K.TIMESHEET) == [
+        ("INVOICE_NOT_PAID", "C11")
+    ]
+
+
+def test_an_unreleased_milestones_invoice_is_escrow() -> None:
+    """C30: asked for as an invoice it is refused, with asking for the escrow as what is left."""
+    refusal = only(good_act(A.REQUEST, K.INVOICE, CLIENT), escrow_facts())
+    assert (refusal.code.value, refusal.rule, refusal.alternatives) == ("NOT_YET_AVAILABLE", "C30", (A.REQUEST,))
+    assert isinstance(refusal, WindowRefusal)
+    assert done(A.ISSUE, escrow_facts(), EXPERT, kind=K.INVOICE).case.kind is K.ESCROW
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (MilestoneStatus.UNFUNDED, "MILESTONE_NOT_FUNDED"),
+        (MilestoneStatus.RETURNED, "MILESTONE_NOT_FUNDED"),
+        (MilestoneStatus.RELEASED, "MILESTONE_RELEASED"),
+    ],
+)
+def test_escrow_needs_a_funded_milestone(status: MilestoneStatus, code: str) -> None:
+    """C30: what is not in escrow does not come back from it."""
+    refusals = refused(good_act(A.REQUEST, K.ESCROW, CLIENT), escrow_facts(status=status))
+    assert (refusals[0].code.value, refusals[0].rule) == (code, "C30")
+    if status is MilestoneStatus.RELEASED:
+        assert refusals[0].alternatives == (A.REQUEST,)
+
+
+def test_a_released_milestone_is_still_refunded_voluntarily() -> None:
+    """C29: the client may ask, the expert may issue, with or without an invoice."""
+    released = escrow_facts(status=MilestoneStatus.RELEASED)
+    assert done(A.REQUEST, released, CLIENT, kind=K.INVOICE).case.kind is K.INVOICE
+    bare = escrow_facts(status=MilestoneStatus.RELEASED, with_invoice=False)
+    decision = done(A.ISSUE, bare, EXPERT, kind=K.ESCROW)
+    assert (decision.case.kind, decision.case.state, decision.case.milestone_id) == (K.INVOICE, S.CREDITED, "milestone")
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"decision": None}, "C12"),
+        ({"decision": IssueDecision.FULL, "amount": usd(1)}, "C12"),
+        ({"decision": IssueDecision.NONE, "amount": usd(1)}, "C13"),
+        ({"decision": IssueDecision.PARTIAL}, "C12"),
+        ({"decision": IssueDecision.PARTIAL, "amount": usd(10_000)}, "C12"),
+    ],
+)
+def test_the_shape_of_what_is_issued(given: dict[str, object], rule: str) -> None:
+    """C12, C13: FULL and NONE take no amount, PARTIAL one below the maximum."""
+    assert why(A.ISSUE, invoice_facts(), EXPERT, **given) == [("INVALID_INPUT", rule)]
+
+
+def test_a_part_above_the_maximum() -> None:
+    """C14: PARTIAL above what is left tells the maximum."""
+    refusal = only(
+        good_act(A.ISSUE, K.INVOICE, EXPERT, decision=IssueDecision.PARTIAL, amount=usd(10_001)), invoice_facts()
+    )
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum) == ("C14", usd(10_000))
+
+
+def test_funds_that_are_not_awaited_are_not_escalated() -> None:
+    """D13: an approval whose money is not awaited stays."""
+    facts = with_case(invoice_facts(), case_in(S.APPROVED, settlement=SettlementStatus.NOT_DUE))
+    assert why(A.ESCALATE, facts, CLIENT) == [("ESCALATION_NOT_AVAILABLE", "D13")]
+
+
+def test_credit_waits_for_funds() -> None:
+    """D13: the system's CREDIT is refused while a cent is missing."""
+    facts = with_case(invoice_facts(funds=5_999), case_in(S.APPROVED))
+    assert why(A.CREDIT, facts, None) == [("FUNDS_INSUFFICIENT", "D13")]
+    assert done(A.CREDIT, with_case(invoice_facts(funds=6_000), case_in(S.APPROVED)), None).case.state is S.CREDITED
+
+
+def test_a_reversal_needs_the_money_and_happens_once() -> None:
+    """D16: BALANCE_INSUFFICIENT, and a conflict the second time."""
+    facts = with_case(invoice_facts(), case_in(S.CREDITED))
+    poor = replace(facts, funds=FundsFacts(requester_available_minor=5_999))
+    assert why(A.REVERSE, poor, ADMIN) == [("BALANCE_INSUFFICIENT", "D16")]
+    again = with_case(invoice_facts(), case_in(S.CREDITED, reversed_at=NOW))
+    refusal = only(good_act(A.REVERSE, K.INVOICE, ADMIN), again)
+    assert isinstance(refusal, ConflictRefusal)
+    assert (refusal.code.value, refusal.rule) == ("TRANSITION_NOT_ALLOWED", "D16")
+
+
+@pytest.mark.parametrize("viewer", [PRO, CLIENT, EXPERT, SUPPORT])
+def test_nobody_plays_the_system(viewer: Viewer) -> None:
+    """Timers and settlement act by themselves, never by request."""
+    facts = with_case(invoice_facts(), case_in(S.REQUESTED))
+    for action in (A.HAND_OVER, A.SUPERSEDE, A.CREDIT):
+        assert refused(good_act(action, K.INVOICE, viewer), facts)[0].code.value == "FORBIDDEN"
+
+
+def test_a_refusal_is_one_sentence() -> None:
+    """What people read is one sentence that ends."""
+    facts = with_case(invoice_facts(paid_at=NOW - timedelta(days=400)), case_in(S.DECLINED))
+    for action in (A.ESCALATE, A.DISPUTE, A.APPROVE, A.CANCEL):
+        for refusal in refused(good_act(action, K.INVOICE, CLIENT), facts):
+            assert refusal.message.endswith(".")
+            assert ". " not in refusal.message
