@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import pytest
 import strawberry
 from graphql import GraphQLError
+from strawberry.extensions.field_extension import FieldExtension
+from strawberry.permission import BasePermission
 
 from refundgql.api.execution import (
     ApiError,
@@ -55,6 +57,23 @@ class Wish:
     name: str | None = None
 
 
+class OnlySmall(BasePermission):
+    """Lets only rows of size 0 through."""
+
+    error_class = staticmethod(lambda *_, **__: ApiError("Too big.", ErrorCode.FORBIDDEN))  # type: ignore[assignment]
+
+    async def has_permission(self, source: Any, info: strawberry.Info, **kwargs: Any) -> bool:
+        await asyncio.sleep(0)
+        return bool(source.size == 0)
+
+
+class Shout(FieldExtension):
+    """Makes text loud."""
+
+    def resolve(self, next_: Any, source: Any, info: strawberry.Info, **kwargs: Any) -> Any:
+        return next_(source, info, **kwargs).upper()
+
+
 @strawberry.type
 class Box(Node):
     size: int
@@ -71,7 +90,7 @@ class Box(Node):
     @level
     @staticmethod
     async def grid(rows: list[BoxRow], info: LevelInfo) -> Level[list[list["Box"]]]:
-        return [[[BoxRow(row.id, i) for i in range(row.size)] for _ in range(row.size)] for row in rows]
+        return [[[BoxRow(row.id, i + 1) for i in range(row.size)] for _ in range(row.size)] for row in rows]
 
     @level
     @staticmethod
@@ -94,6 +113,14 @@ class Box(Node):
     async def short(rows: list[BoxRow], info: LevelInfo) -> Level[int | None]:
         return [1]
 
+    @strawberry.field(permission_classes=[OnlySmall])
+    def guarded(self) -> int | None:
+        return self.size
+
+    @strawberry.field(extensions=[Shout()])
+    def shouted(self) -> str:
+        return f"box {self.size}"
+
     @level
     @staticmethod
     async def waits(rows: list[BoxRow], info: LevelInfo) -> Level[int]:
@@ -114,6 +141,11 @@ async def visit(info: LevelInfo, name: str, rows: list[BoxRow]) -> list[int]:
 
 
 @strawberry.type
+class Crate(Node):
+    lid: str
+
+
+@strawberry.type
 class Query:
     @level
     @staticmethod
@@ -123,6 +155,7 @@ class Query:
     @level
     @staticmethod
     async def node(rows: list[None], info: LevelInfo) -> Level[Node | None]:
+        getattr(info.context, "look", lambda _: None)(info.selection)
         return [BoxRow("n", 7)]
 
     @level
@@ -176,7 +209,7 @@ class Subscription:
 
 def build_schema() -> strawberry.Schema:
     """Build the schema of these tests."""
-    return strawberry.Schema(Query, mutation=Mutation, subscription=Subscription, types=[Box])
+    return strawberry.Schema(Query, mutation=Mutation, subscription=Subscription, types=[Box, Crate])
 
 
 def make_engine(**options: Any) -> GraphQLEngine:
@@ -411,7 +444,37 @@ async def test_rows_reached_at_different_times_are_one_level(engine: GraphQLEngi
     query = "{ boxes(n: 5) { grid { grid { noteRows own: noteRows } size noteRows } noteRows } }"
     response = await run(engine, query, log=log)
     assert [len(box["grid"]) for box in response["data"]["boxes"]] == [0, 1, 2, 3, 4]
-    assert sorted(log.notes) == [5, 30, 73, 73]
+    assert sorted(log.notes) == [5, 30, 173, 173]
+
+
+async def test_permissions_and_field_extensions_apply(engine: GraphQLEngine) -> None:
+    """Strawberry's permissions and field extensions guard and change ordinary fields in either executor."""
+    response = await run(engine, "{ boxes(n: 2) { guarded shouted size } }")
+    assert response["data"] == {
+        "boxes": [{"guarded": 0, "shouted": "BOX 0", "size": 0}, {"guarded": None, "shouted": "BOX 1", "size": 1}]
+    }
+    assert [(error["path"], error["extensions"]["code"]) for error in response["errors"]] == [
+        (["boxes", 1, "guarded"], "FORBIDDEN")
+    ]
+
+
+async def test_a_selection_can_be_narrowed() -> None:
+    """`at`, `has` and `on` look down, along paths and at one member of an interface."""
+    seen: list[Any] = []
+    log = Log()
+    log.look = seen.append  # type: ignore[attr-defined]  # only this test looks
+    query = "{ node { id ... on Box { size inside { ...F } } ... on Crate { lid } } } fragment F on Node { id }"
+    await run(make_engine(compile_after=0), query, log=log)
+    (selection,) = seen
+    assert sorted(selection) == ["id", "inside", "lid", "size"]
+    assert sorted(selection.on("Box")) == ["id", "inside", "size"]
+    assert sorted(selection.on("Crate")) == ["id", "lid"]
+    assert sorted(selection.on("Nothing")) == []
+    assert selection.has("inside", "id")
+    assert not selection.has("inside", "size")
+    assert not selection.has("lid", "size", "id")
+    assert selection.at("inside") == selection["inside"]
+    assert len(selection.at("nowhere", "at", "all")) == 0
 
 
 def test_an_argument_without_default_is_shown_without_one() -> None:

@@ -187,9 +187,8 @@ async def test_any_value_at_any_field_agrees(name: str) -> None:
         named.name, "{ __typename ... on Named { name } ... on Coin { amount } ... on Vase { far { name } } }"
     )
     body = "" if is_leaf_type(named) else below
-    source = (
-        f"{{ thing {{ name {name} {body} }} direct {{ {name} {body} count }} things {{ nears {{ {name} {body} }} }} }}"
-    )
+    alone, beside = f"thing {{ name {name} {body} }}", f"things(n: 9) {{ nears {{ {name} {body} }} }}"
+    source = f"{{ {alone} direct {{ {name} {body} count }} {beside} }}"
     comparison = Comparison()
     for odd in ODD:
         comparison.forced = {python_name(name): odd} if odd is not object else {python_name(name): object()}
