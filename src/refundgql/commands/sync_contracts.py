@@ -22,14 +22,19 @@ WEEK_MICROS = 7 * 86_400_000_000
 
 
 @cache
-def way(machine: type[StrictMachine], current: str, target: str) -> tuple[str, ...] | None:
-    """Return the states from the present one to the target in the machine's table, or None when it never gets there."""
+def way(
+    machine: type[StrictMachine], current: str, target: str, events: tuple[str, ...] | None = None
+) -> tuple[str, ...] | None:
+    """Return the states on the machine's way from the present one to the target, or None when there is no way.
+
+    Only the named events are taken, where some are named.
+    """
     reached: dict[str, tuple[str, ...]] = {current: ()}
     frontier = [current]
     while frontier and target not in reached:
         state = frontier.pop(0)
-        for source, following in steps(machine):
-            if source == state and following not in reached:
+        for (source, following), event in steps(machine).items():
+            if source == state and following not in reached and (events is None or event in events):
                 reached[following] = (*reached[state], following)
                 frontier.append(following)
     return reached.get(target)

@@ -19,6 +19,9 @@ from refundgql.domain.refusals import Refused
 from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind, RefusalCode
 from refundgql.storage.record_rows import ContractRow, MilestoneRow, PaymentRow
 
+SYNCED = ("fund", "release")
+"""The steps that the marketplace takes; money returns, and is funded again, by refund cases alone (C30, D16)."""
+
 
 def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Outcome:
     """Create or describe a milestone, fund it into escrow, release it to the expert (C30)."""
@@ -36,8 +39,8 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
     if _states_less(book, row, record.status):
         return describe(row, superseded, title=record.title)
     status = record.status.value
-    on_the_way = way(MilestoneMachine, row.status, status)
-    if on_the_way is None or MilestoneStatus.RETURNED in on_the_way:
+    on_the_way = way(MilestoneMachine, row.status, status, SYNCED)
+    if on_the_way is None:
         if superseded:
             return Outcome.UNCHANGED
         raise steps_back("milestone", row.status, status)
@@ -58,8 +61,8 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
 def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -> Outcome:
     if contract.kind != ContractKind.FIXED_PRICE:
         raise RecordError("Only a fixed-price contract has milestones.", "contract")
-    on_the_way = way(MilestoneMachine, MilestoneStatus.UNFUNDED.value, record.status.value) or ()
-    if record.status is MilestoneStatus.RETURNED:
+    on_the_way = way(MilestoneMachine, MilestoneStatus.UNFUNDED.value, record.status.value, SYNCED)
+    if on_the_way is None:
         raise steps_back("milestone", MilestoneStatus.UNFUNDED.value, record.status.value)
     _check_instants(None, record)
     check_cover(book, contract, record.from_balance)

@@ -38,6 +38,7 @@ from refundgql.domain.records import (
     WithdrawalRecord,
 )
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.faults import ConstraintViolated, TransientFault
@@ -236,12 +237,7 @@ def _hide_reviews(book: Book, policy: Policy) -> None:
         if not totals.dirty:
             continue
         contract = contracts[totals.key]
-        threshold = policy.review_threshold_minor.get(contract.currency)
-        hidden = (
-            threshold is not None
-            and totals.refunded_minor > 0
-            and totals.paid_minor - totals.refunded_minor < threshold
-        )
+        hidden = reviews_hidden(totals.paid_minor, totals.refunded_minor, contract.currency, policy)
         if hidden != bool(contract.reviews_hidden):
             contract.reviews_hidden, contract.dirty = hidden, True
 

@@ -1,0 +1,269 @@
+"""Batches of records: all or nothing, upsert by reference, replays without effect, refusals that name the record."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from command_world import World
+from marketplace import (
+    SERVICE,
+    Shape,
+    account,
+    contract,
+    everything,
+    having,
+    invoice,
+    lead,
+    message,
+    milestone,
+    money,
+    people,
+    refused,
+    review,
+    sync,
+    told_fields,
+    week,
+)
+
+from refundgql.commands.sync_records import BATCH_AT_MOST, sync_records
+from refundgql.domain.vocabulary import Role
+from refundgql.storage.statements import counted_statements
+
+
+async def test_everything_is_created_and_a_replay_changes_nothing(world: World) -> None:
+    """The second time all records are unchanged, and not a single row differs."""
+    records = everything()
+    assert await sync(world, *records) == (len(records), 0, 0)
+    before = await world.dump()
+    assert await sync(world, *records) == (0, 0, len(records))
+    assert await world.dump() == before
+
+
+async def test_only_the_service_account_may_sync(world: World) -> None:
+    """An admin is refused like everybody else, before the records are looked at."""
+    admin = dataclasses.replace(SERVICE, roles=frozenset(set(Role) - {Role.SERVICE}))
+    refusals = await world.refused(lambda: sync_records(world.uow, admin, [{"nonsense": {}}]))
+    assert [(it.code.value, it.field) for it in refusals] == [("FORBIDDEN", None)]
+
+
+async def test_a_batch_is_bounded(world: World) -> None:
+    """More records than one transaction should hold are refused as a whole."""
+    shapes = [account(f"a-{number}") for number in range(BATCH_AT_MOST + 1)]
+    assert told_fields(await refused(world, *shapes)) == [("INVALID_INPUT", None, "records")]
+
+
+async def test_one_bad_record_refuses_the_whole_batch_and_names_its_index(world: World) -> None:
+    """Every record that is wrong is named, those that merely refer to one are not; nothing of the batch is kept."""
+    assert told_fields(
+        await refused(
+            world,
+            account("pro", "PRO"),
+            lead("orphan"),
+            account("customer", "PRO"),
+            lead("wrong-role"),
+            lead("blameless", pro="orphan"),
+        )
+    ) == [
+        ("NOT_FOUND", None, "records.1.lead.customer"),
+        ("INVALID_INPUT", None, "records.3.lead.customer"),
+        ("NOT_FOUND", None, "records.4.lead.pro"),
+    ]
+    assert told_fields(
+        await refused(
+            world,
+            account("client", "CLIENT"),
+            account("expert", "EXPERT"),
+            contract("hourly", "HOURLY", currencyCode="XXX"),
+            week("week"),
+        )
+    ) == [("INVALID_INPUT", "D2", "records.2.contract.currencyCode")]
+    assert told_fields(
+        await refused(world, *people(), contract("hourly", "HOURLY", client="expert"), week("week"), week("next"))
+    ) == [("INVALID_INPUT", None, "records.5.contract.client")]
+
+
+async def test_references_may_stand_earlier_in_the_batch_but_not_later(world: World) -> None:
+    """The same two records the other way round are refused."""
+    accounts = people()
+    assert told_fields(await refused(world, *accounts, week("week"), contract("hourly", "HOURLY"))) == [
+        ("NOT_FOUND", None, "records.5.billingWeek.contract")
+    ]
+    assert await sync(world, *accounts, contract("hourly", "HOURLY"), week("week")) == (7, 0, 0)
+
+
+async def test_what_may_change_is_updated(world: World) -> None:
+    """Names, titles, texts and unposted amounts follow the marketplace; each counts as updated once."""
+    await sync(world, *everything())
+    changed = [
+        having(account("customer", "CUSTOMER"), name="Cleo Marsh"),
+        having(lead(), title="Garden fence"),
+        having(message("hello", "customer", "2026-02-20T08:01:00Z"), body="Good morning"),
+        having(contract("fixed", "FIXED_PRICE"), title="Housing", status="CLOSED", endedAt="2026-03-01T00:00:00Z"),
+        milestone("later", "UNFUNDED", "310.00"),
+        invoice("open", "fixed", "26.00"),
+        having(review("praise", "fixed", "client"), rating=5),
+    ]
+    assert await sync(world, *changed) == (0, 7, 0)
+    assert await sync(world, *changed) == (0, 0, 7)
+    (row,) = await world.rows("SELECT title, customer_name FROM lead")
+    assert row == {"title": "Garden fence", "customer_name": "Cleo Marsh"}
+    (row,) = await world.rows("SELECT amount_minor FROM milestone WHERE external_ref = 'later'")
+    assert row == {"amount_minor": 31_000}
+
+
+FIXED: list[tuple[Shape, str]] = [
+    (account("client", "CLIENT", openingBalance=money("101.00")), "account.openingBalance"),
+    (lead(pro="client"), "lead.pro"),
+    (lead(customer="client"), "lead.customer"),
+    (lead(price=money("19.00")), "lead.price"),
+    (lead(price=money("18.00", "EUR")), "lead.price"),
+    (lead(chargedAt="2026-02-20T08:00:01Z"), "lead.chargedAt"),
+    (message("hello", "pro", "2026-02-20T08:01:00Z"), "message.author"),
+    (contract("fixed", "FIXED_PRICE", client="both"), "contract.client"),
+    (contract("fixed", "FIXED_PRICE", expert="both"), "contract.expert"),
+    (contract("fixed", "HOURLY"), "contract.kind"),
+    (contract("fixed", "FIXED_PRICE", currencyCode="EUR"), "contract.currencyCode"),
+    (week("week-8", hours="11"), "billingWeek.hours"),
+    (week("week-8", rate="21.00"), "billingWeek.rate"),
+    (week("week-8", starts_on="2026-03-02"), "billingWeek.startsOn"),
+    (milestone("escrow", amount="301.00"), "milestone.amount"),
+    (milestone("escrow", fromBalance=money("1.00")), "milestone.fromBalance"),
+    (invoice("extra", "fixed", "41.00", "2026-02-01T00:00:00Z"), "invoice.amount"),
+    (invoice("extra", "fixed", "40.00", "2026-02-01T00:00:01Z"), "invoice.paidAt"),
+    (invoice("extra", "fixed", "40.00", "2026-02-01T00:00:00Z", milestone="later"), "invoice.milestone"),
+    (
+        invoice(
+            "invoice-8", "hourly", "210.00", "2026-03-02T01:00:00Z", billingWeek="week-8", fromBalance=money("61.00")
+        ),
+        "invoice.fromBalance",
+    ),
+    (review("praise", "fixed", "expert"), "review.author"),
+]
+
+
+async def test_what_is_posted_is_fixed(world: World) -> None:
+    """Parties, currency, posted amounts and the instants of charges and payments are refused another value."""
+    await sync(world, *everything())
+    shapes = [shape for shape, _ in FIXED]
+    refusals = await refused(world, *shapes)
+    assert [it[2].split(".", 2)[2] for it in told_fields(refusals)] == [path for _, path in FIXED]
+    assert {it.code.value for it in refusals} == {"INVALID_INPUT"}
+    for refusal in refusals:
+        assert "cannot change any more" in refusal.message
+
+
+BACKWARDS: list[tuple[Shape, str]] = [
+    (having(contract("closed", "FIXED_PRICE")), "contract.status"),
+    (milestone("escrow", "UNFUNDED"), "milestone.status"),
+    (milestone("done", "FUNDED"), "milestone.status"),
+    (milestone("done", "RETURNED"), "milestone.status"),
+    (milestone("escrow", "RETURNED"), "milestone.status"),
+    (invoice("extra", "fixed", "40.00"), "invoice.paidAt"),
+]
+
+
+async def test_states_only_advance(world: World) -> None:
+    """A state behind the present one is refused, and so is a return, which only a refund case makes."""
+    closed = contract("closed", "FIXED_PRICE", status="CLOSED", endedAt="2026-03-01T00:00:00Z")
+    await sync(world, *everything(), closed)
+    for shape, path in BACKWARDS:
+        assert told_fields(await refused(world, shape)) == [("TRANSITION_NOT_ALLOWED", None, f"records.0.{path}")]
+    new = milestone("new", "RETURNED")
+    assert told_fields(await refused(world, new)) == [("TRANSITION_NOT_ALLOWED", None, "records.0.milestone.status")]
+
+
+async def test_several_states_of_one_milestone_in_a_batch_replay_as_well(world: World) -> None:
+    """A batch may tell a history; told again, its early states are history and not steps back."""
+    history = [
+        having(account("client", "CLIENT"), name="Before"),
+        account("client", "CLIENT"),
+        milestone("step", "UNFUNDED"),
+        milestone("step", "FUNDED", fromBalance=money("30.00")),
+        milestone("step", "RELEASED"),
+    ]
+    await sync(world, *people(), contract("fixed", "FIXED_PRICE"))
+    assert (await sync(world, *history))[0] == 1
+    before = await world.dump()
+    assert await sync(world, *history) == (0, 0, 5)
+    assert await world.dump() == before
+    assert told_fields(await refused(world, history[4], history[3])) == [
+        ("TRANSITION_NOT_ALLOWED", None, "records.1.milestone.status")
+    ]
+
+
+WRONG: list[tuple[Shape, str, str]] = [
+    (lead("same", customer="pro"), "lead.customer", "INVALID_INPUT"),
+    (lead("role", pro="client"), "lead.pro", "INVALID_INPUT"),
+    (message("stranger", "client", "2026-02-20T09:00:00Z"), "message.author", "INVALID_INPUT"),
+    (contract("self", "HOURLY", client="both", expert="both"), "contract.expert", "INVALID_INPUT"),
+    (week("taken", starts_on="2026-02-16"), "billingWeek.startsOn", "INVALID_INPUT"),
+    (week("fixed-week", contract="fixed"), "billingWeek.contract", "INVALID_INPUT"),
+    (having(milestone("hourly-step"), contract="hourly"), "milestone.contract", "INVALID_INPUT"),
+    (having(milestone("no-instant"), fundedAt=None), "milestone.fundedAt", "INVALID_INPUT"),
+    (invoice("other-amount", "hourly", "209.99", billingWeek="week-8"), "invoice.amount.amount", "INVALID_INPUT"),
+    (invoice("second", "hourly", "210.00", billingWeek="week-8"), "invoice.billingWeek", "INVALID_INPUT"),
+    (invoice("elsewhere", "fixed", "210.00", billingWeek="week-8"), "invoice.billingWeek", "INVALID_INPUT"),
+    (
+        having(invoice("euros", "fixed", "9.00"), amount=money("9.00", "EUR")),
+        "invoice.amount.currencyCode",
+        "CURRENCY_MISMATCH",
+    ),
+    (having(review("outsider", "fixed", "pro")), "review.author", "INVALID_INPUT"),
+    (review("again", "fixed", "client"), "review.author", "REVIEW_ALREADY_POSTED"),
+]
+
+
+@pytest.mark.parametrize(
+    ("shape", "path", "code"), WRONG, ids=[f"{path}-{next(iter(it.values()))['externalRef']}" for it, path, _ in WRONG]
+)
+async def test_records_have_to_fit_each_other(world: World, shape: Shape, path: str, code: str) -> None:
+    """Parties, roles, currencies, amounts and places that do not fit are refused, each at its field."""
+    await sync(world, *everything())
+    (found,) = told_fields(await refused(world, shape))
+    assert (found[0], found[2]) == (code, f"records.0.{path}")
+
+
+async def test_a_batch_takes_a_constant_number_of_statements(world: World) -> None:
+    """Ten times the records take no statement more."""
+
+    def batch(start: int, count: int) -> list[Shape]:
+        shapes: list[Shape] = []
+        for number in range(start, start + count):
+            shapes += [
+                lead(f"lead-{number}"),
+                message(f"message-{number}", "pro", "2026-02-20T08:05:00Z", lead=f"lead-{number}"),
+                contract(f"fixed-{number}", "FIXED_PRICE"),
+                milestone(f"step-{number}", contract=f"fixed-{number}"),
+                invoice(
+                    f"paid-{number}", f"fixed-{number}", "300.00", "2026-01-10T09:00:00Z", milestone=f"step-{number}"
+                ),
+                review(f"review-{number}", f"fixed-{number}", "client"),
+            ]
+        return shapes
+
+    await sync_records(world.uow, SERVICE, people())
+    counted: list[int] = []
+    for start, count in ((0, 1), (100, 5), (1000, 50), (100, 5), (1000, 50)):
+        with counted_statements() as texts:
+            await sync_records(world.uow, SERVICE, batch(start, count))
+        counted.append(len(texts))
+    assert counted[1] == counted[2]
+    assert counted[3] == counted[4]
+
+
+async def test_a_deleted_message_keeps_its_row_and_leaves_the_chat_s_last_instant(world: World) -> None:
+    """lastMessageAt falls back to the message before; a deletion stands."""
+    await sync(world, *everything())
+
+    async def last() -> Any:
+        return (await world.rows("SELECT last_message_at FROM lead"))[0]["last_message_at"]
+
+    answered = await last()
+    gone = message("answer", "pro", "2026-02-20T08:05:00Z", deletedAt="2026-02-21T00:00:00Z")
+    assert await sync(world, gone) == (0, 1, 0)
+    assert await last() == answered - 4 * 60 * 1_000_000
+    back = message("answer", "pro", "2026-02-20T08:05:00Z")
+    assert told_fields(await refused(world, back)) == [("INVALID_INPUT", None, "records.0.message.deletedAt")]
+    assert await sync(world, back, gone) == (0, 0, 2)
