@@ -16,6 +16,7 @@ import pytest
 from transport_desk import MakeDesk
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from refundgql.transport import uvicorn_protocols
@@ -190,3 +191,26 @@ async def test_a_reader_that_takes_nothing_is_dropped(serve: MakeDesk, monkeypat
             break
     assert desk.engine.closed == before + 1
     connection.close()
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
+async def test_texts_of_every_length_arrive_whole(length: int, serve: MakeDesk) -> None:
+    """A text of any length reaches a client as one message, around each border of the frame's length."""
+    url = f"ws://127.0.0.1:{serve().port}/graphql"
+    async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], max_size=None) as ws:
+        await ws.send('{"type":"connection_init"}')
+        await ws.recv()
+        query = "subscription($size: Int!) { counts(to: 2, size: $size) { text } }"
+        payload = {"query": query, "variables": {"size": length}}
+        await ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        for _ in range(2):
+            message = json.loads(await ws.recv())
+            assert message["payload"]["data"]["counts"]["text"] == "x" * length
+        assert json.loads(await ws.recv())["type"] == "complete"
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_frames_are_those_of_the_library(length: int) -> None:
+    """The short way writes the same bytes as the WebSocket library would."""
+    text = b"x" * length
+    assert uvicorn_protocols.text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refundgql.api.limits import Limits
@@ -93,7 +93,17 @@ def build_app(transport: Transport) -> Starlette:
     if transport.graphiql:
         root = _PageForBrowsers(root)
     direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
-    middleware = [Middleware(FrontDoor, direct=direct, metrics=transport.metrics)]
+    sockets = SocketEndpoint(
+        operations,
+        authentication,
+        rate,
+        presence,
+        transport.metrics,
+        limits,
+        allowed_origins=transport.allowed_origins,
+        stall_seconds=transport.stall_seconds,
+    )
+    middleware = [Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=transport.metrics)]
     if transport.allowed_origins:
         # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
         cors = Middleware(
@@ -105,18 +115,8 @@ def build_app(transport: Transport) -> Starlette:
             max_age=_PREFLIGHT_SECONDS,
         )
         middleware.insert(0, cors)
-    sockets = SocketEndpoint(
-        operations,
-        authentication,
-        rate,
-        presence,
-        transport.metrics,
-        limits,
-        allowed_origins=transport.allowed_origins,
-        stall_seconds=transport.stall_seconds,
-    )
     app = Starlette(
-        routes=[WebSocketRoute("/graphql", sockets), *_routes(transport)],
+        routes=_routes(transport),
         middleware=middleware,
         exception_handlers={HTTPException: answer_router},
         lifespan=_lifespan(transport, presence),

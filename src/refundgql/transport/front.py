@@ -42,17 +42,19 @@ _ROUTER_REFUSALS: Final = {
 
 
 class FrontDoor:
-    """ASGI middleware; the endpoints in `direct` are reached without a detour over the router."""
+    """ASGI middleware; sockets and the endpoints in `direct` are reached without a detour over the router."""
 
-    def __init__(self, app: ASGIApp, *, direct: Mapping[str, ASGIApp], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, direct: Mapping[str, ASGIApp], sockets: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._sockets = sockets
         self._direct = direct
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, whatever happens in it."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            sockets = self._sockets if scope["type"] == "websocket" and scope["path"] == "/graphql" else self._app
+            await sockets(scope, receive, send)
             return
         started_at = time.perf_counter()
         exchange = Exchange(new_request_id(_header(scope, b"x-request-id")))

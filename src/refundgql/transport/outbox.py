@@ -47,7 +47,8 @@ class Outbox:
         self._send = send
         self._cut_off = cut_off
         self._stall_seconds = stall_seconds
-        self._waiting: deque[tuple[Message, int]] = deque()
+        # Made when somebody first has to wait: most readers never let anything wait.
+        self._waiting: deque[tuple[Message, int]] | None = None
         self._waiting_bytes = 0
         self._pump: asyncio.Task[None] | None = None
         self._moved: asyncio.Event | None = None
@@ -59,15 +60,18 @@ class Outbox:
         """Send a message now, or after those that wait; cut the reader off when too many do."""
         if not self._open:
             return
-        self._waiting.append((message, size))
-        self._waiting_bytes += size
         if self._pump is None:
-            self._pump = eager.start(self._send_waiting())
+            self._pump = eager.start(self._send_now(message))
             if self._pump is not None:
+                self._waiting = self._waiting or deque()
                 self._pump.add_done_callback(self._pumped)
                 self._watch_for_stall()
-        elif len(self._waiting) > MAX_WAITING_MESSAGES or self._waiting_bytes > MAX_WAITING_BYTES:
-            self._overflowed()
+            return
+        if self._waiting is not None:
+            self._waiting.append((message, size))
+            self._waiting_bytes += size
+            if len(self._waiting) > MAX_WAITING_MESSAGES or self._waiting_bytes > MAX_WAITING_BYTES:
+                self._overflowed()
 
     async def put_and_wait(self, message: Message, size: int) -> None:
         """Send a message and wait until the socket has taken all that waited: its reader sets the pace.
@@ -92,27 +96,25 @@ class Outbox:
     def close(self) -> None:
         """Drop what waits; nothing more is sent."""
         self._open = False
-        self._waiting.clear()
+        self._waiting = None
         if self._stall is not None:
             self._stall.cancel()
         if self._pump is not None:
             self._pump.cancel()
         self._wake()
 
-    async def _send_waiting(self) -> None:
-        waiting = self._waiting
-        while waiting:
-            message, size = waiting.popleft()
-            self._waiting_bytes -= size
-            try:
-                await self._send(message)
-            except (OSError, RuntimeError):
-                # The peer has gone, or the socket was closed in the meantime; the receiving side ends the rest.
-                self._open = False
-                waiting.clear()
-                return
-            if self._stall is not None:
+    async def _send_now(self, message: Message) -> None:
+        try:
+            await self._send(message)
+            while self._waiting:
+                message, size = self._waiting.popleft()
+                self._waiting_bytes -= size
                 self._watch_for_stall()
+                await self._send(message)
+        except (OSError, RuntimeError):
+            # The peer has gone, or the socket was closed in the meantime; the receiving side ends the rest.
+            self._open = False
+            self._waiting = None
 
     def _pumped(self, _: asyncio.Task[None]) -> None:
         self._pump = None

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from refundgql.transport.answers import errors_body
 
@@ -87,14 +88,37 @@ class HttpProtocol(_DropsBlockedPeers, HttpToolsProtocol):
             self._deadline = None
 
 
+def text_frame(text: bytes) -> bytes:
+    """Return a whole, unmasked WebSocket frame (RFC 6455, 5.2) that holds a text."""
+    length = len(text)
+    if length < 126:
+        return b"\x81" + length.to_bytes(1, "big") + text
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + text
+    return b"\x81\x7f" + length.to_bytes(8, "big") + text
+
+
 class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
     """WebSockets whose close frame is always sent, behind whatever the reader has not taken yet."""
 
     async def send(self, message: Any) -> None:
-        """Send a message; a close does not wait until a reader that has stopped takes what is before it."""
-        if message["type"] == "websocket.close" and not self.disconnected:
+        """Send a message; a close does not wait until a reader that has stopped takes what is before it.
+
+        A text goes out by the short way: with nothing to compress, a server's frame is its length and the text.
+        """
+        kind = message["type"]
+        if kind == "websocket.send" and self.conn.state is State.OPEN:
+            if not self.writable.is_set():
+                await self.writable.wait()
+            if self.conn.state is State.OPEN and not (self.disconnected or self.close_sent):
+                self.transport.write(text_frame(message["text"].encode()))
+                return
+        elif kind == "websocket.close" and not self.disconnected:
             self.writable.set()
         await super().send(message)
+        if kind == "websocket.accept":
+            # The handshake is over; a socket lives for hours, and thousands of handshakes need not.
+            del self.request, self.response
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""

@@ -82,6 +82,8 @@ class SocketEndpoint:
             await send({"type": "websocket.close", "code": code, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        # A socket lives for hours; its handshake need not.
+        scope["headers"].clear()
         self.metrics.socket_opened()
         try:
             await Session(self, scope, receive, send).run()
@@ -108,6 +110,22 @@ class _Operation:
 
 class Session:
     """One socket: who is on it, which operations run on it, and why it closes."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_address",
+        "_caller",
+        "_closed",
+        "_endpoint",
+        "_initialising",
+        "_operations",
+        "_outbox",
+        "_presence_key",
+        "_receive",
+        "_send",
+        "_served",
+        "_socket_id",
+    )
 
     def __init__(self, endpoint: SocketEndpoint, scope: Scope, receive: Receive, send: Send) -> None:
         self._endpoint = endpoint
