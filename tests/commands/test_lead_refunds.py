@@ -224,6 +224,7 @@ async def test_decisions_that_are_refused(desk: Desk) -> None:
     assert await why(desk.stranger) == [("NOT_FOUND", None)]
     assert await why(desk.customer) == [("NOT_FOUND", None)]
     assert [code for code, _ in await why(desk.pro)] == ["FORBIDDEN"]
+    assert [code for code, _ in await why(desk.pro, amount=usd("1.001"))] == ["FORBIDDEN"]
     assert await why(desk.ivy, amount=usd("1.001"), expected_version=7) == [("INVALID_INPUT", "D2")]
     assert await why(desk.ivy, amount=replace(usd("1"), currency_code="EUR"), expected_version=7) == [
         ("CURRENCY_MISMATCH", "D2")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from command_world import START, World, told, usd
 from contract_desk import ContractDesk
 
+from refundgql.commands import sweep as sweeping
 from refundgql.commands.sweep import sweep_due
 from refundgql.commands.unit_of_work import Unit
 from refundgql.commands.withdrawals import RequestWithdrawal, change_withdrawal, request_withdrawal
@@ -63,21 +65,21 @@ async def test_an_approval_without_cover_waits_and_reserves(desk: ContractDesk) 
 
 
 async def test_waiting_cases_are_credited_in_order_by_the_act_that_brings_the_money(desk: ContractDesk) -> None:
-    """A reversal brings the expert 50: the case approved first gets it, a smaller later one waits its turn."""
+    """A reversal brings the expert 50: the case approved first gets it, a small one waits behind a large one."""
     world = desk.world
     given_back = await desk.ask(await desk.paid_invoice(), "50")
     await desk.approve(desk.expert, given_back)
     first = await desk.ask(await desk.paid_invoice(), "40")
     second = await desk.ask(await desk.paid_invoice(), "5")
-    third = await desk.ask(await desk.paid_invoice(), "6")
+    third = await desk.ask(await desk.paid_invoice(), "11")
     await _spend(desk, await world.balance(desk.expert))
     for case_id in (first, third, second):
         world.clock.at += timedelta(minutes=1)
         await desk.approve(desk.expert, case_id)
     await desk.reverse(desk.ada, given_back)
     states = {case_id: (await world.case(case_id))["state"] for case_id in (first, second, third)}
-    assert states == {first: "CREDITED", third: "CREDITED", second: "APPROVED"}
-    assert await world.balance(desk.expert) == 400
+    assert states == {first: "CREDITED", third: "APPROVED", second: "APPROVED"}
+    assert await world.balance(desk.expert) == 1_000
     assert await world.events(first) == ["REQUEST", "APPROVE", "CREDIT"]
     assert f"case:{first}" in world.bus.rung
     (payment,) = await world.rows(
@@ -86,9 +88,10 @@ async def test_waiting_cases_are_credited_in_order_by_the_act_that_brings_the_mo
     assert (payment["refunded_minor"], payment["reserved_minor"]) == (4_000, 0)
 
 
-async def test_a_released_week_settles_what_waits(desk: ContractDesk) -> None:
+async def test_a_released_week_settles_what_waits(desk: ContractDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cut-off brings the week's money, and the waiting case is credited in the same transaction."""
     world = desk.world
+    monkeypatch.setattr(sweeping, "list_coverable", _nothing)  # what a sweep makes up for afterwards
     contract_id = await world.contract(desk.client, desk.expert, kind="HOURLY")
     await world.week(contract_id)
     case_id = await desk.ask(await desk.paid_invoice(), "60")
@@ -115,6 +118,28 @@ async def test_one_credit_can_settle_the_next_person(desk: ContractDesk) -> None
     assert (await world.case(case_id))["state"] == "CREDITED"
     assert (await world.balance(desk.client), await world.balance(both)) == (3_000, 500)
     assert await world.rows("SELECT * FROM withdrawal") == []  # what was left does not cover what was to be sent on
+
+
+async def _nothing(*_args: object, **_options: object) -> list[object]:
+    return []
+
+
+async def test_credits_settle_along_a_chain(desk: ContractDesk) -> None:
+    """Each of three people waits for the next one's refund: one approval at the end credits all of them."""
+    world = desk.world
+    people = [await world.person(f"person-{number}", Role.CLIENT, Role.EXPERT) for number in range(4)]
+    cases = []
+    for client, expert in pairwise(people):
+        pair = ContractDesk(world, client, expert, desk.ivy, desk.ada, desk.stranger)
+        cases.append(await pair.ask(await pair.paid_invoice(), "30"))
+        await world.post(
+            "PAYMENT", balance(expert.account_id, BalancePurpose.CONTRACTS, "USD"), external("USD"), 10_000
+        )
+        await pair.approve(expert, cases[-1])
+    last = ContractDesk(world, people[-1], desk.expert, desk.ivy, desk.ada, desk.stranger)
+    await last.approve(desk.expert, await last.ask(await last.paid_invoice(), "30"))
+    assert {(await world.case(case_id))["state"] for case_id in cases} == {"CREDITED"}
+    assert [await world.balance(person) for person in people] == [3_000, 0, 0, 0]
 
 
 async def test_the_sweeper_credits_what_was_left_waiting(desk: ContractDesk) -> None:

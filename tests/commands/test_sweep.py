@@ -13,7 +13,8 @@ from refundgql.commands import sweep as sweeping
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.domain.vocabulary import RefundReason, RefundReasonDetail, Role
-from refundgql.storage.database import Database
+from refundgql.storage.database import Database, Dialect
+from refundgql.storage.sweeping import take_turn
 
 
 @pytest.fixture
@@ -160,6 +161,19 @@ async def test_several_sweepers_act_exactly_once_and_in_order(desk: ContractDesk
             await one.database.close()
     events = await world.rows("SELECT case_id FROM refund_event WHERE name = 'TARGET_MISSED' ORDER BY position")
     assert [row["case_id"] for row in events] == cases
+
+
+async def test_only_one_process_sweeps_at_a_time(world: World) -> None:
+    """While another process has its turn, a sweep acts on nothing instead of overtaking it."""
+    if world.database.dialect is not Dialect.POSTGRES:
+        pytest.skip("SQLite has one writer at a time by itself")
+    case_id = await _lead_case(world)
+    world.clock.at = START + 3 * DAY
+    async with world.database.transaction() as tx:
+        assert await take_turn(tx)
+        assert await sweep_due(world.uow) == 0
+    assert await world.events(case_id) == ["REQUEST"]
+    assert await sweep_due(world.uow) == 1
 
 
 async def test_the_sweeper_runs_until_it_is_told_to_stop(world: World) -> None:
