@@ -56,22 +56,33 @@ class FactsCache:
 
     load: LoadFacts
     loading: dict[str, asyncio.Future[Facts | None]] = field(default_factory=dict)
+    wanted: list[str] = field(default_factory=list)
 
     async def get(self, source: Any, ids: Sequence[str]) -> list[Facts | None]:
-        """Return the facts of each id, in order; what another field is loading is waited for."""
+        """Return the facts of each id, in order; fields that ask at the same moment are answered by one load."""
         missing = [key for key in dict.fromkeys(ids) if key not in self.loading]
         if missing:
             loop = asyncio.get_running_loop()
             self.loading.update((key, loop.create_future()) for key in missing)
-            try:
-                found = await self.load(source, missing)
-            except BaseException as error:
-                for key in missing:
-                    self.loading.pop(key).set_exception(error)
-                raise
-            for key in missing:
-                self.loading[key].set_result(found.get(key))
+            first, self.wanted = not self.wanted, [*self.wanted, *missing]
+            if first:
+                await self._load(source)
         return [await self.loading[key] for key in ids]
+
+    async def _load(self, source: Any) -> None:
+        await asyncio.sleep(0)  # sibling fields may start in the same turn of the event loop
+        wanted, self.wanted = self.wanted, []
+        futures = [self.loading[key] for key in wanted]
+        try:
+            found = await self.load(source, wanted)
+        except Exception as error:
+            for future in futures:
+                future.set_exception(error)
+                future.exception()  # told to whoever waits, and nobody has to
+            return
+        for key, future in zip(wanted, futures, strict=True):
+            if not future.done():
+                future.set_result(found.get(key))
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from refundgql.queries.streams import (
     missed,
     open_inbox,
     parse_cursor,
+    stream_head,
     viewer_topic,
 )
 
@@ -90,7 +91,7 @@ async def viewer_refund_updates(
 ) -> AsyncGenerator[RefundCaseUpdate, None]:
     """Follow every case of the viewer. Refuses: BAD_USER_INPUT for bad cursors."""
     context = info.context
-    viewer, start = context.signed_in(), await _start(context, after)
+    viewer, start = context.signed_in(), await _start(context, after) or await stream_head(context.app.database)
     return _declared(_list_updates(context, viewer_topic(viewer.account_id), start, None))
 
 
@@ -102,7 +103,8 @@ async def support_queue_updates(
     """Follow the desk's queue. Refuses: FORBIDDEN for others than staff; BAD_USER_INPUT for bad cursors."""
     context = info.context
     context.staff()
-    asked, start = waiting_for_support(case_filter(filter or None)), await _start(context, after)
+    asked = waiting_for_support(case_filter(filter or None))
+    start = await _start(context, after) or await stream_head(context.app.database)
     return _declared(_list_updates(context, QUEUE, start, asked))
 
 
@@ -133,8 +135,8 @@ async def _start(context: RequestContext, after: str | None) -> Cursor | None:
 
     Refuses: BAD_USER_INPUT for a text that is no cursor of this stream.
     """
-    text = context.resume_after or after
-    if not text:
+    text = after if context.resume_after is None else context.resume_after
+    if text is None or text is strawberry.UNSET:
         return None
     try:
         return await parse_cursor(context.app.database, text)
@@ -159,11 +161,14 @@ async def _case_updates(context: RequestContext, case_id: str, after: Cursor | N
 
 
 async def _list_updates(
-    context: RequestContext, topic: str, after: Cursor | None, given: CaseFilter | None
+    context: RequestContext, topic: str, start: Cursor, given: CaseFilter | None
 ) -> AsyncIterator[UpdateRow]:
-    """Yield the events of every case of a topic that the viewer sees, and that fits a filter before or after."""
+    """Yield the events of every case of a topic that the viewer sees, and that fits a filter before or after.
+
+    The start is known before anything is waited for, so that nothing happens unheard between asking and listening.
+    """
     async with open_inbox(_tail(context), topic) as inbox:
-        async for event in _events(context, inbox, inbox.start if after is None else after, None):
+        async for event in _events(context, inbox, start, None):
             fits = given is None or matches(given, event.snapshot)
             if not fits and not (given is not None and matches(given, event.before)):
                 continue

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import Cursor, StreamEvent
+from refundgql.storage.events import Cursor, StreamEvent, stream_head
 from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "missed",
     "open_inbox",
     "parse_cursor",
+    "stream_head",
     "viewer_topic",
 ]
 

@@ -1,0 +1,76 @@
+"""The desk's stream: what fits its filter before or after each event, and joining a list without a gap."""
+
+from __future__ import annotations
+
+import pytest
+from stream_world import QUEUE, opened, subscribed
+
+from api_world import START, Desk, lead, usd
+
+
+async def test_a_case_comes_and_leaves(desk: Desk, things: dict[str, str]) -> None:
+    """A lead's case enters the queue, and the event that takes it out says so, once."""
+    async with subscribed(desk, "sam", QUEUE) as sam:
+        case = await desk.done(
+            "paula", "requestLeadRefund", leadId=things["lead-1"], reason="OTHER", explanation="Not the job."
+        )
+        update = await sam.take()
+        assert (update["event"]["name"], update["matchesFilter"]) == ("REQUEST", True)
+        await desk.done("sue", "approveRefund", refundCaseId=case["id"])
+        update = await sam.take()
+        assert (update["event"]["name"], update["matchesFilter"]) == ("APPROVE", False)
+        await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"))
+        assert await sam.is_quiet()
+
+
+async def test_a_list_goes_on_as_a_stream(desk: Desk, things: dict[str, str]) -> None:
+    """What happens between reading a page and subscribing after its asOf is told."""
+    page = await desk.run("sam", "{ supportQueue { asOf edges { node { number } } } }")
+    assert page["supportQueue"]["edges"] == []
+    await desk.done("paula", "requestLeadRefund", leadId=things["lead-1"], reason="OTHER", explanation="Not the job.")
+    async with subscribed(desk, "sam", QUEUE, after=page["supportQueue"]["asOf"]) as sam:
+        assert await sam.names(1) == ["REQUEST"]
+        await desk.seed(lead("lead-3"))
+        assert await sam.is_quiet()
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"kinds": ["LEAD"]}, ["REQUEST"]),
+        ({"kinds": ["INVOICE"], "states": ["REQUESTED"]}, ["REQUEST", "APPROVE"]),
+        ({"states": ["CREDITED"]}, ["CREDIT"]),
+        ({"states": ["REQUESTED"], "amountAtLeast": usd("15.00")}, ["REQUEST"]),
+        ({"states": ["REQUESTED"], "reasons": ["QUALITY"]}, ["REQUEST", "APPROVE"]),
+        (
+            {"states": ["REQUESTED"], "openedAfter": START.isoformat().replace("+00:00", "Z")},
+            ["REQUEST"] * 2 + ["APPROVE"],
+        ),
+        ({"whoseMove": "COUNTERPARTY"}, ["REQUEST", "APPROVE"]),
+    ],
+)
+async def test_filters(desk: Desk, things: dict[str, str], given: dict[str, object], names: list[str]) -> None:
+    """The stream tells what fitted before the event or fits after it."""
+    async with subscribed(desk, "sam", QUEUE, filter=given) as sam:
+        await desk.done(
+            "paula", "requestLeadRefund", leadId=things["lead-1"], reason="OTHER", explanation="Not the job."
+        )
+        case = await desk.done(
+            "karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"), reason="QUALITY"
+        )
+        await desk.done("erik", "approveRefund", refundCaseId=case["id"])
+        assert await sam.names(len(names)) == names
+        assert await sam.is_quiet()
+
+
+async def test_the_queue_is_for_staff(desk: Desk, things: dict[str, str]) -> None:
+    """Others are FORBIDDEN, nobody is UNAUTHENTICATED, and a role taken away ends the stream."""
+    for ref, code in (("karl", "FORBIDDEN"), ("market", "FORBIDDEN"), (None, "UNAUTHENTICATED")):
+        found = await opened(desk, ref, QUEUE)
+        assert found["errors"][0]["extensions"]["code"] == code
+    async with subscribed(desk, "sue", QUEUE) as sue:
+        await desk.seed({"account": {"externalRef": "sue", "name": "Sue", "roles": ["CLIENT"]}})
+        await desk.done(
+            "paula", "requestLeadRefund", leadId=things["lead-1"], reason="OTHER", explanation="Not the job."
+        )
+        assert await sue.has_ended()
