@@ -1,4 +1,4 @@
-"""The tables, as Tortoise's generator wrote them from tables.py."""
+"""The tables, as Tortoise's generator wrote them from the tables."""
 
 # ruff: noqa: E501, I001, RUF012  # generated: kept as it was written
 
