@@ -15,6 +15,7 @@ import pytest
 
 from refundgql.api.context import Application
 from refundgql.api.execution import GraphQLEngine
+from refundgql.api.faults import translate
 from refundgql.api.schema import build_schema
 from refundgql.clocks import SetClock
 from refundgql.commands.import_records import import_lines
@@ -35,7 +36,7 @@ Json = Any
 @cache
 def engine() -> GraphQLEngine:
     """Return the engine of this process."""
-    return GraphQLEngine(build_schema())
+    return GraphQLEngine(build_schema(), translate=translate)
 
 
 def at(instant: datetime) -> str:

@@ -176,6 +176,7 @@ async def check_ready(application: Application) -> None:
 def make_engine(settings: Settings) -> GraphQLEngine:
     """Build the schema and the engine that executes operations against it, with the limits of the settings."""
     from refundgql.api.execution import GraphQLEngine
+    from refundgql.api.faults import translate
     from refundgql.api.limits import DocumentLimits
     from refundgql.api.schema import build_schema
 
@@ -187,6 +188,7 @@ def make_engine(settings: Settings) -> GraphQLEngine:
         check_source=documents.check_source,
         check_document=documents.check_document,
         max_tokens=limits.max_tokens,
+        translate=translate,
         max_errors=limits.max_errors,
         deadline_s=limits.operation_seconds,
         introspection=settings.introspection,

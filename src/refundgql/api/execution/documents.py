@@ -27,6 +27,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from refundgql.api.execution.errors import ErrorCode
 from refundgql.api.execution.responses import request_errors
+from refundgql.api.execution.variables import PlainVariables
 
 Flags = tuple[bool | None, ...]
 """The values of the variables that decide which fields are asked for."""
@@ -85,6 +86,7 @@ class Prepared:
     extensions: Mapping[str, Any]
     flags: tuple[str, ...]
     """The variables whose values decide which fields are asked for."""
+    variables: PlainVariables
     uses: dict[Flags, int] = field(default_factory=dict)
     """How often it was executed without a plan, by the values of its flags."""
     compilable: bool = True
@@ -238,7 +240,13 @@ class Documents:
         checked, operation = valid.checked, named[0]
         measure = checked.measures.get(operation.name.value if operation.name else None)
         prepared = Prepared(
-            valid.document, operation, valid.fragments, checked.extensions, valid.flags, measure=measure
+            document=valid.document,
+            operation=operation,
+            fragments=valid.fragments,
+            extensions=checked.extensions,
+            flags=valid.flags,
+            variables=PlainVariables(self._schema, operation),
+            measure=measure,
         )
         if operation_name is None or len(valid.prepared) < len(valid.operations) + 1:
             valid.prepared[operation_name] = prepared

@@ -206,6 +206,9 @@ class GraphQLEngine:
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
+        plain = prepared.variables.coerce(variables or {})
+        if plain is not None:
+            return plain
         return get_variable_values(
             self._core,
             definitions,

@@ -37,7 +37,7 @@ class Level(Protocol[T_co]):
     def __len__(self) -> int: ...
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for each level, and freezing triples that
 class LevelInfo:
     """What a level function may ask about its surroundings."""
 

@@ -6,6 +6,7 @@ It must not report errors: what does not fit goes to `completion`, together with
 import asyncio
 from collections.abc import Coroutine, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from graphql import is_non_null_type
@@ -154,7 +155,9 @@ async def fill_awaiting(field: Field, rows: list[Any], outs: Outs, run: Run, pat
     arranged, flat, groups = fitting
     before, at = len(run.errors), _paths(arranged, field.key, values, path_of)
     if groups is None:
-        done = await _run(field.only, flat, run, at) if flat else []
+        done: Any = field.only.run(flat, run, at) if flat else []
+        if field.only.awaits and flat:
+            done = await done
     else:
         done = [None] * len(flat)
         for name, places in groups.items():
@@ -269,20 +272,21 @@ def group(rows: Sequence[Any], possible: dict[str, Selected]) -> Groups | None:
 
 def _paths(arranged: Arranged, key: str, values: Sequence[Any], path_of: PathOf) -> PathOf:
     """Give the path of each object that was lined up."""
-
-    def in_some(j: int) -> list[str | int]:
-        return [*path_of([i for i, value in enumerate(values) if value is not None][j]), key]
-
-    def in_lists(j: int) -> list[str | int]:
-        for i, items in enumerate(values):
-            if j < len(items):
-                return [*path_of(i), key, j]
-            j -= len(items)
-        raise IndexError(j)
-
     if arranged is Arranged.EACH:
         return lambda i: [*path_of(i), key]
-    return in_some if arranged is Arranged.SOME else in_lists
+    return partial(_path_in_some if arranged is Arranged.SOME else _path_in_lists, key, values, path_of)
+
+
+def _path_in_some(key: str, values: Sequence[Any], path_of: PathOf, j: int) -> list[str | int]:
+    return [*path_of([i for i, value in enumerate(values) if value is not None][j]), key]
+
+
+def _path_in_lists(key: str, values: Sequence[Any], path_of: PathOf, j: int) -> list[str | int]:
+    for i, items in enumerate(values):
+        if j < len(items):
+            return [*path_of(i), key, j]
+        j -= len(items)
+    raise IndexError(j)
 
 
 def _picked(path_of: PathOf, places: list[int]) -> PathOf:
