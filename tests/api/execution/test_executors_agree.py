@@ -35,6 +35,7 @@ from refundgql.api.execution.compiler import Plan, compile_plan
 from refundgql.api.execution.documents import Prepared, flag_names
 from refundgql.api.execution.plan import Run
 from refundgql.api.execution.responses import in_response_order, one_for_each_null
+from refundgql.api.execution.variables import PlainVariables
 
 pytestmark = [
     # graphql-core drops siblings of a lost non-null field before it has started them, on purpose.
@@ -62,7 +63,8 @@ def prepare(source: str) -> Prepared | None:
         return None
     operation, *fragments = document.definitions
     named: Any = {f.name.value: f for f in fragments}  # type: ignore[attr-defined]  # fragments have names
-    return Prepared(document, operation, named, {}, flag_names(document))  # type: ignore[arg-type]  # the first
+    variables = PlainVariables(CORE, operation)  # type: ignore[arg-type]  # the first one is an operation
+    return Prepared(document, operation, named, {}, flag_names(document), variables)  # type: ignore[arg-type]
 
 
 def told(errors: list[GraphQLError], data: Any) -> list[tuple[tuple[Any, ...], Told]]:
@@ -96,6 +98,9 @@ class Comparison:
             return
         variables = get_variable_values(CORE, prepared.operation.variable_definitions or (), given)
         assert not isinstance(variables, list), (source, variables)
+        plain = prepared.variables.coerce(given)
+        self.count["plain variables"] += plain is not None
+        assert plain is None or (plain.coerced, *plain.sources) == (variables.coerced, *variables.sources)
         plan = compile_plan(SCHEMA, prepared, variables, concurrent=seed % 3 == 0)
         ours, theirs = World(seed, odds), World(seed, odds)
         ours.forced = theirs.forced = self.forced
@@ -103,7 +108,7 @@ class Comparison:
         expected, their_errors = await reference.run(
             reference.executor_for(CORE, prepared, variables, theirs, row(theirs), True)
         )
-        run = Run(ours, variables, lambda: reference.executor_for(CORE, prepared, variables, ours, None, True))
+        run = Run(ours, plain or variables, lambda: reference.executor_for(CORE, prepared, variables, ours, None, True))
         data = await plan.run(run, row(ours))
         self.compare(source, data, run.errors, expected, their_errors)
         if not their_errors and not run.errors:
