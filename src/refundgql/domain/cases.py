@@ -188,7 +188,7 @@ def _credit(draft: Draft, case: Case, *, waited: bool) -> None:
         credited,
         case.state,
         amount_minor=credited.credited_minor,
-        rule=row.guards.cites[0],
+        rule=row.cited(it),
         saw=row.guards.saw(it),
     )
 
@@ -204,7 +204,7 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
     own = situation_of(act, replace(it.facts, case=case), it.policy)
     row = judge(own)
     cancelled = with_next_move(moved(case, own, row), it.facts, it.policy)
-    return draft.record(RefundActionName.SUPERSEDE.value, cancelled, case.state, rule=row.guards.cites[0])
+    return draft.record(RefundActionName.SUPERSEDE.value, cancelled, case.state, rule=row.cited(own))
 
 
 def _recorded(draft: Draft, it: Situation, row: Row, case: Case) -> Case:
@@ -219,7 +219,7 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case) -> Case:
         amount_minor=amount_of(case, act.action),
         note=act.text if act.action is not RefundActionName.SEND_MESSAGE else None,
         internal_note=act.internal_note or act.on_behalf_reason,
-        rule=row.guards.cited(it),
+        rule=row.cited(it),
         saw=row.guards.saw(it),
     )
 

@@ -71,8 +71,8 @@ def workflow(kind: RefundCaseKind) -> Workflow:
 
 def _transition(row: Row) -> WorkflowTransition:
     guards = row.guards
-    chosen = tuple(one.about if expected else one.otherwise for one, expected in row.conditions)
-    numbers = (*guards.cites, *(number for rule in guards.rules for number in rule.rules))
+    chosen = tuple((one.yes if expected else one.no)[0] for one, expected in row.conditions)
+    numbers = (*row.cites, *(number for rule in guards.rules for number in rule.rules))
     return WorkflowTransition(
         action=row.action,
         from_state=row.from_state,

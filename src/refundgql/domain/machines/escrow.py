@@ -34,7 +34,7 @@ _ASKED = (
     SupportNotFinal(),
     RequestCap(),
 )
-_ISSUED = (IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap())
+_ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap()))
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
@@ -59,9 +59,9 @@ class EscrowMachine(CaseMachine):
     cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
 
     request = nothing.to(requested, validators=guarded(Who.CLIENT, cites="C30", rules=_ASKED))
-    issue = nothing.to(
-        approved, unless=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
-    ) | nothing.to(declined, cond=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
+    issue = nothing.to(approved, unless=ISSUES_NONE, validators=_ISSUED) | nothing.to(
+        declined, cond=ISSUES_NONE, validators=_ISSUED
+    )
     approve = (
         requested.to(approved, validators=guarded(Who.EXPERT, cites="C12", rules=(MilestoneInEscrow(), ApprovalCap())))
         | escalated.to(approved, validators=_BY_SUPPORT)

@@ -55,24 +55,32 @@ def _is_direct(situation: Situation) -> bool:
     return paid_at is None or day_number(paid_at, situation.at) <= situation.policy.direct_window_days
 
 
-DIRECT_ROUTE = Condition("within the direct window", "after the direct window", _is_direct).holds
+DIRECT_ROUTE = Condition(
+    _is_direct, yes=("within the direct window", "C06"), no=("after the direct window", "C07")
+).holds
 ISSUES_NONE = Condition(
-    "the decision is NONE", "the decision is FULL or PARTIAL", lambda it: it.act.decision is IssueDecision.NONE
+    lambda it: it.act.decision is IssueDecision.NONE,
+    yes=("the decision is NONE", "C13"),
+    no=("the decision is FULL or PARTIAL", "C12"),
 ).holds
 
 
 _PAID = (WeekEnded(), InvoicePaid(), NotInEscrow())
-_ASKED = (
-    ContractReason(),
-    AmountGiven(),
-    *_PAID,
-    SupportWindow(),
-    NoOpenCase(),
-    RequestsLeft(),
-    SupportNotFinal(),
-    RequestCap(),
+_REQUESTED = guarded(
+    Who.CLIENT,
+    cites="C04",
+    rules=(
+        ContractReason(),
+        AmountGiven(),
+        *_PAID,
+        SupportWindow(),
+        NoOpenCase(),
+        RequestsLeft(),
+        SupportNotFinal(),
+        RequestCap(),
+    ),
 )
-_ISSUED = (IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap())
+_ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap()))
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
@@ -99,12 +107,12 @@ class InvoiceMachine(CaseMachine):
     credited = State(value=RefundCaseState.CREDITED.value, final=True)
     cancelled = State(value=RefundCaseState.CANCELLED.value, final=True)
 
-    request = nothing.to(
-        requested, cond=DIRECT_ROUTE, validators=guarded(Who.CLIENT, cites=("C04", "C06"), rules=_ASKED)
-    ) | nothing.to(escalated, unless=DIRECT_ROUTE, validators=guarded(Who.CLIENT, cites=("C07", "C15"), rules=_ASKED))
-    issue = nothing.to(
-        approved, unless=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C12", rules=_ISSUED)
-    ) | nothing.to(declined, cond=ISSUES_NONE, validators=guarded(Who.EXPERT, cites="C13", rules=_ISSUED))
+    request = nothing.to(requested, cond=DIRECT_ROUTE, validators=_REQUESTED) | nothing.to(
+        escalated, unless=DIRECT_ROUTE, validators=_REQUESTED
+    )
+    issue = nothing.to(approved, unless=ISSUES_NONE, validators=_ISSUED) | nothing.to(
+        declined, cond=ISSUES_NONE, validators=_ISSUED
+    )
     approve = (
         requested.to(
             approved,

@@ -56,9 +56,8 @@ class Guards:
         return tuple(fact for rule in self._tellers for fact in rule.saw(it))
 
     def cited(self, it: Situation) -> str | None:
-        """Return the rule number that the event of an act names: a rule's own choice, or the row's first."""
-        chosen = next((found for rule in self._choosers if (found := rule.cited(it)) is not None), None)
-        return chosen or (self.cites[0] if self.cites else None)
+        """Return the rule number that one of the rules chooses for the act's event, if one does."""
+        return next((found for rule in self._choosers if (found := rule.cited(it)) is not None), None)
 
     def window(self, it: Situation) -> Window:
         """Return when the act is open, as far as that depends on the instant: all of the rules' windows at once."""
@@ -86,10 +85,10 @@ def guarded(*by: Who, cites: tuple[str, ...] | str = (), rules: tuple[Rule, ...]
 class Condition:
     """What chooses between two rows of the same act and state; each row says which answer it needs."""
 
-    def __init__(self, about: str, otherwise: str, test: Callable[[Situation], bool]) -> None:
-        """Name both answers."""
-        self.about = about
-        self.otherwise = otherwise
+    def __init__(self, test: Callable[[Situation], bool], *, yes: tuple[str, str], no: tuple[str, str]) -> None:
+        """Name both answers, each in words and by the rule behind it."""
+        self.yes = yes
+        self.no = no
         self._test = test
 
     def holds(self, situation: Situation) -> bool:

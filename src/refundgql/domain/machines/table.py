@@ -32,6 +32,16 @@ class Row:
     conditions: tuple[Choice, ...] = ()
     is_remark: bool = False
 
+    @property
+    def cites(self) -> tuple[str, ...]:
+        """Return the rule numbers of the row itself, the one that chose it first."""
+        chosen = tuple((one.yes if expected else one.no)[1] for one, expected in self.conditions)
+        return tuple(dict.fromkeys(chosen + self.guards.cites))
+
+    def cited(self, it: Situation) -> str | None:
+        """Return the rule number that the event of an act names: a rule's own choice, or the row's first."""
+        return self.guards.cited(it) or (self.cites[0] if self.cites else None)
+
     def applies(self, it: Situation) -> bool:
         """Tell whether this row is the one, among those of the same action and state."""
         return all(condition.holds(it) is expected for condition, expected in self.conditions)
