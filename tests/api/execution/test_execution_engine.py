@@ -141,6 +141,17 @@ async def visit(info: LevelInfo, name: str, rows: list[BoxRow]) -> list[int]:
 
 
 @strawberry.type
+class Checking:
+    """A type with a check of its own, which only graphql-core asks."""
+
+    size: int
+
+    @classmethod
+    def is_type_of(cls, obj: Any, info: Any) -> bool:
+        return isinstance(obj, BoxRow) and obj.size < 2
+
+
+@strawberry.type
 class Crate(Node):
     lid: str
 
@@ -157,6 +168,11 @@ class Query:
     async def node(rows: list[None], info: LevelInfo) -> Level[Node | None]:
         getattr(info.context, "look", lambda _: None)(info.selection)
         return [BoxRow("n", 7)]
+
+    @level
+    @staticmethod
+    async def checking(rows: list[None], info: LevelInfo, size: int) -> Level[Checking | None]:
+        return [BoxRow("c", size)]
 
     @level
     @staticmethod
@@ -586,6 +602,17 @@ async def test_only_booleans_make_new_plans() -> None:
     for i in range(5):
         assert await engine.execute(ready(engine, query, "A"), {"x": f"t{i}"}, Log()) == {"data": {"echo": f"t{i}"}}
     assert len(engine.plans) == 1
+
+
+async def test_checks_of_authors_are_asked() -> None:
+    """A type with an is_type_of of its own is executed by graphql-core, which asks it, however often it is used."""
+    engine = make_engine(compile_after=0, on_fault=lambda error, fault_id: None)
+    query = "{ good: checking(size: 1) { size } bad: checking(size: 2) { size } }"
+    for _ in range(3):
+        response = await run(engine, query)
+        assert response["data"] == {"good": {"size": 1}, "bad": None}
+        assert [error["path"] for error in response["errors"]] == [["bad"]]
+    assert len(engine.plans) == 0
 
 
 HOSTILE = [

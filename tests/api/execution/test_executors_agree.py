@@ -25,7 +25,7 @@ from graphql import (
     parse,
     validate,
 )
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import VariableValues, get_variable_values
 from odd_world import Color, Row, World, build_schema
 from random_documents import DocumentMaker
 
@@ -33,7 +33,7 @@ from refundgql.api.execution import ApiError, reference
 from refundgql.api.execution.adapter import adapt
 from refundgql.api.execution.compiler import Plan, compile_plan
 from refundgql.api.execution.documents import Prepared, flag_names
-from refundgql.api.execution.plan import Run
+from refundgql.api.execution.plan import MAX_FIELDS, NotCompiled, Run
 from refundgql.api.execution.responses import in_response_order, one_for_each_null
 from refundgql.api.execution.variables import PlainVariables
 
@@ -205,6 +205,38 @@ async def test_any_value_at_any_field_agrees(name: str) -> None:
 def python_name(name: str) -> str:
     """Give the attribute of a field."""
     return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+async def test_deep_documents_agree() -> None:
+    """Objects, lists and levels nested far deeper than Python's parser would take are compiled all the same."""
+    comparison = Comparison()
+    for step in ("near", "nearOrNull", "far"):
+        nested = "name"
+        for _ in range(40):
+            nested = f"name {step} {{ {nested} }}"
+        await comparison.both(f"{{ thing {{ {nested} }} }}", {}, 1, 0.0)
+    assert comparison.count["with data"] == 3
+
+
+def test_documents_that_are_too_wide_are_left_to_graphql_core() -> None:
+    """A plan larger than any allowed operation is refused, not built."""
+    fields = " ".join(f"a{i}: name" for i in range(MAX_FIELDS + 1))
+    prepared = prepare(f"{{ thing {{ {fields} }} }}")
+    assert prepared is not None
+    with pytest.raises(NotCompiled):
+        compile_plan(SCHEMA, prepared, VariableValues({}, {}), concurrent=False)
+
+
+def test_shared_fragments_are_read_once() -> None:
+    """A document whose fragments fan out makes a plan as long as the document, not as its expansion."""
+    fragments = [
+        f"fragment F{i} on Thing {{ far {{ ...F{i + 1} }} farOrNull {{ ...F{i + 1} }} farNamed {{ ...F{i + 1} }} }}"
+        for i in range(12)
+    ]
+    prepared = prepare("{ thing { ...F0 } } " + " ".join(fragments) + " fragment F12 on Thing { name }")
+    assert prepared is not None
+    plan = compile_plan(SCHEMA, prepared, VariableValues({}, {}), concurrent=False)
+    assert plan.source.count("def ") < 200
 
 
 def test_generated_code_is_used() -> None:

@@ -43,6 +43,9 @@ MAX_FIELDS = 4_000
 """A plan with more fields than any allowed operation has is not worth its memory."""
 
 
+MAX_INLINE_DEPTH = 12
+"""Objects nested deeper than this get a function of their own; Python's parser has a limit on nesting."""
+
 MAX_CLASSES = 64
 """Classes remembered as harmless for one field; more would mean classes made at run time."""
 
@@ -187,7 +190,7 @@ class Field:
 class Selected:
     """One selection set on one object type."""
 
-    __slots__ = ("awaits", "composed", "fields", "inline", "read", "run", "type_name", "written")
+    __slots__ = ("awaits", "composed", "depth", "fields", "inline", "read", "run", "type_name", "written")
 
     def __init__(self, type_name: str) -> None:
         self.type_name = type_name
@@ -196,6 +199,8 @@ class Selected:
         """The fields that need a function of their own: resolvers, levels, and whatever is above one."""
         self.inline = False
         """All fields are read from the row, so that the whole object is one expression."""
+        self.depth = 1
+        """How many dictionary displays are nested in that expression."""
         self.awaits = False
         """Completing the rows needs an await."""
         self.written = ""
@@ -234,7 +239,9 @@ class Planner:
             self._below(field)
             if not field.inline:
                 selected.composed.append(field)
-        selected.inline = not selected.composed
+        nested = [field.only.depth for field in selected.fields if field.inline and field.only is not None]
+        selected.depth = 1 + max(nested, default=0)
+        selected.inline = not selected.composed and selected.depth <= MAX_INLINE_DEPTH
         selected.awaits = any(field.waits for field in selected.composed)
         return selected
 
