@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
@@ -75,6 +75,10 @@ class _Desk:
     async def load_viewer(self, external_ref: str) -> Viewer | None:
         """Return an account with the roles it has now."""
         return await self.application.load_viewer(external_ref)
+
+    async def load_viewers(self, external_refs: Collection[str]) -> dict[str, Viewer]:
+        """Return many accounts at once, with the roles they have now."""
+        return await self.application.load_viewers(external_refs)
 
     async def database_answers(self) -> bool:
         """Tell whether the database answers and has the schema that this version knows."""
@@ -144,6 +148,7 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
             make_context=desk.context,
             verifier=TokenVerifier(keys, rules),
             load_viewer=desk.load_viewer,
+            load_viewers=desk.load_viewers,
             limits=bootstrap.limits_of(settings),
             trusted_documents=trusted,
             allowed_origins=settings.allowed_origins,

@@ -6,7 +6,7 @@ It must not be kept beyond its operation; a stream makes a new one for every eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from refundgql.api.execution import ApiError, ErrorCode
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.accounts import find_viewer
+from refundgql.queries.accounts import find_viewer, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Application:
     async def load_viewer(self, external_ref: str) -> Viewer | None:
         """Return the account with the roles that the database holds for it now."""
         return await find_viewer(self.database, external_ref)
+
+    async def load_viewers(self, external_refs: Collection[str]) -> dict[str, Viewer]:
+        """Return many accounts at once, by externalRef; unknown ones are left out."""
+        return await find_viewers(self.database, external_refs)
 
 
 @dataclass(slots=True)

@@ -5,13 +5,13 @@ It must not show more of another person than name and external reference: roles 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
-from refundgql.storage.accounts import find_viewer_by_ref
+from refundgql.storage.accounts import find_viewer_by_ref, find_viewers_by_ref
 from refundgql.storage.database import Source
 
 COLUMNS = "id, external_ref, name, roles"
@@ -55,6 +55,11 @@ def account_row(viewer: Viewer, values: Sequence[Any]) -> AccountRow:
 async def find_viewer(source: Source, external_ref: str) -> Viewer | None:
     """Return who an external reference stands for, with the roles of this moment."""
     return await find_viewer_by_ref(source, external_ref)
+
+
+async def find_viewers(source: Source, external_refs: Collection[str]) -> dict[str, Viewer]:
+    """Return who many external references stand for, with the roles of this moment; unknown ones are left out."""
+    return await find_viewers_by_ref(source, external_refs)
 
 
 async def accounts_by_id(

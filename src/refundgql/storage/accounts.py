@@ -5,6 +5,8 @@ It must not cache anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Row, Source
@@ -22,6 +24,12 @@ async def find_viewer_by_ref(source: Source, external_ref: str) -> Viewer | None
     """Return the account of an external reference as the viewer it is now, or nothing."""
     row = await source.fetch_row(f"{_SELECT} external_ref = ?", (external_ref,))
     return None if row is None else _viewer(row)
+
+
+async def find_viewers_by_ref(source: Source, external_refs: Collection[str]) -> dict[str, Viewer]:
+    """Return the accounts of many external references as the viewers they are now, by reference."""
+    rows = await source.fetch(f"{_SELECT} external_ref = ANY(?)", (list(external_refs),))
+    return {row["external_ref"]: _viewer(row) for row in rows}
 
 
 def roles_from(text: str) -> frozenset[Role]:

@@ -62,18 +62,30 @@ class Transport:
 
 def build_app(transport: Transport) -> Starlette:
     """Return the ASGI app: `/graphql`, `/graphql/stream`, health, metrics and, when asked for, GraphiQL."""
-    limits = transport.limits
+    presence = Presence(
+        transport.load_viewers or one_by_one(transport.load_viewer),
+        max_per_account=transport.limits.max_sockets_per_account,
+    )
+    app = Starlette(
+        routes=_routes(transport),
+        middleware=[*_cors(transport), _front_door(transport, presence)],
+        exception_handlers={HTTPException: answer_router},
+        lifespan=_lifespan(transport, presence),
+    )
+    # The server calls this when it is told to stop, before it waits for connections to end.
+    app.state.drain = presence.drain
+    return app
+
+
+def _front_door(transport: Transport, presence: Presence) -> Middleware:
+    limits, metrics = transport.limits, transport.metrics
     operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
     authentication = Authentication(transport.verifier, transport.load_viewer)
     rate = RequestRate(limits.requests_per_minute)
-    presence = Presence(
-        transport.load_viewers or one_by_one(transport.load_viewer),
-        max_per_account=limits.max_sockets_per_account,
-    )
     streams = EventStreams(
         operations,
         presence,
-        transport.metrics,
+        metrics,
         keep_alive_seconds=transport.keep_alive_seconds,
         stall_seconds=transport.stall_seconds,
     )
@@ -92,21 +104,26 @@ def build_app(transport: Transport) -> Starlette:
     root: ASGIApp = endpoint(always_stream=False)
     if transport.graphiql:
         root = _PageForBrowsers(root)
-    direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
     sockets = SocketEndpoint(
         operations,
         authentication,
         rate,
         presence,
-        transport.metrics,
+        metrics,
         limits,
         allowed_origins=transport.allowed_origins,
         stall_seconds=transport.stall_seconds,
     )
-    middleware = [Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=transport.metrics)]
-    if transport.allowed_origins:
-        # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
-        cors = Middleware(
+    direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
+    return Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=metrics)
+
+
+def _cors(transport: Transport) -> list[Middleware]:
+    if not transport.allowed_origins:
+        return []
+    # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
+    return [
+        Middleware(
             CORSMiddleware,
             allow_origins=transport.allowed_origins,
             allow_methods=("POST", "GET"),
@@ -114,16 +131,7 @@ def build_app(transport: Transport) -> Starlette:
             expose_headers=("x-request-id", "retry-after"),
             max_age=_PREFLIGHT_SECONDS,
         )
-        middleware.insert(0, cors)
-    app = Starlette(
-        routes=_routes(transport),
-        middleware=middleware,
-        exception_handlers={HTTPException: answer_router},
-        lifespan=_lifespan(transport, presence),
-    )
-    # The server calls this when it is told to stop, before it waits for connections to end.
-    app.state.drain = presence.drain
-    return app
+    ]
 
 
 def _routes(transport: Transport) -> list[BaseRoute]:
