@@ -173,8 +173,9 @@ def _assemble(
     kept = records[: page.size]
     if page.backward:
         kept.reverse()
-    keys = slice(-len(listing.order.keys) - 2, -2) if parent_column else slice(-len(listing.order.keys), None)
-    edges = [EdgeRow(listing.make(record), listing.order, tuple(record[keys])) for record in kept]
+    order, make, count = listing.order, listing.make, len(listing.order.keys)
+    places = slice(-count - 2, -2) if parent_column else slice(-count, None)
+    edges = [EdgeRow(make(record), record, order, places) for record in kept]
     info = PageInfoRow(
         has_next_page=ahead if page.backward else more or ahead,
         has_previous_page=more or behind if page.backward else behind,

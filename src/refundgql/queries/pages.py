@@ -138,13 +138,15 @@ class EdgeRow:
     """One item of a page."""
 
     node: Any
+    record: Any
     order: Order
-    keys: tuple[Any, ...]
+    places: slice
+    """Where the record holds the keys of its place in the order."""
 
     @property
     def cursor(self) -> str:
         """Return the opaque cursor of the item."""
-        return self.order.cursor(self.keys)
+        return self.order.cursor(self.record[self.places])
 
 
 @dataclass(slots=True)
