@@ -1,0 +1,188 @@
+"""A refund desk in memory for long random stories: one payment, its cases and a ledger, moved by decisions alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from domain_world import LEDGER, NOW, POLICY, A, K, S, facts_of
+
+from refundgql.domain.cases import decide
+from refundgql.domain.decisions import Act, Decision, Event, Posting
+from refundgql.domain.facts import Case, Facts, FundsFacts
+from refundgql.domain.machines.table import TABLE
+from refundgql.domain.refusals import Refused
+from refundgql.domain.settlement import release_postings
+from refundgql.domain.vocabulary import MilestoneStatus, RefundCaseKind, SettlementStatus
+
+OPEN = (S.REQUESTED, S.APPROVED, S.ESCALATED, S.DISPUTED)
+
+
+@dataclass
+class Story:
+    """What stands after some acts; `facts` hold the payment, `cases` its cases by id, `ledger` balances by key."""
+
+    facts: Facts
+    at: datetime = NOW
+    cases: dict[str, Case] = field(default_factory=dict)
+    events: dict[str, list[Event]] = field(default_factory=dict)
+    ledger: Counter[str] = field(default_factory=Counter)
+    overdrawn_by_support: bool = False
+
+    @classmethod
+    def of(cls, kind: RefundCaseKind) -> Story:
+        """Begin with a paid payment whose money is where its kind keeps it."""
+        story = cls(replace(facts_of(kind)))
+        where = {K.LEAD: "platform", K.INVOICE: "expert"}.get(kind, "held")
+        story.bring(LEDGER[where], story.facts.payment.paid_minor)
+        return story
+
+    def bring(self, key: str, minor: int) -> None:
+        """Move money from outside to an account."""
+        self.ledger["external"] -= minor
+        self.ledger[key] += minor
+
+    def seen(self, case: Case | None) -> Facts:
+        """Return what storage would load for a case, or for the payment."""
+        cases = list(self.cases.values())
+        opened = next((one for one in cases if one.state in OPEN), None)
+        lasting = [one for one in cases if one.state is not S.CANCELLED]
+        declined = [one for one in cases if one.state is S.DECLINED and not one.final_decision and one is not case]
+        final = [one for one in cases if one.state is S.DECLINED and one.final_decision and one.support_decided]
+        facts = self.facts
+        payment = replace(
+            facts.payment,
+            open_case_id=opened.id if opened else None,
+            open_case_number=opened.number if opened else None,
+            open_case_kind=opened.kind if opened else None,
+            requests_made=sum(one.opened_by is A.REQUEST for one in cases),
+            support_declined_kinds=frozenset(one.kind for one in final),
+        )
+        lead = replace(facts.lead, case_id=lasting[-1].id if lasting else None) if facts.lead else None
+        owner = LEDGER["pro"] if lead else LEDGER["client"]
+        return replace(
+            facts,
+            payment=payment,
+            lead=lead,
+            case=case,
+            open_case=opened if opened is not None and opened is not case else None,
+            previous_declined=declined[-1] if declined else None,
+            funds=FundsFacts(
+                held_minor=self.ledger[LEDGER["held"]],
+                expert_available_minor=self.ledger[LEDGER["expert"]],
+                requester_available_minor=self.ledger[owner],
+            ),
+        )
+
+    def tries(self, act: Act, case: Case | None) -> Decision | None:
+        """Decide an act and keep what it changes; None when it is refused, with nothing changed."""
+        facts = self.seen(case)
+        try:
+            decision = decide(act, facts, POLICY)
+        except Refused:
+            return None
+        self.keep(decision, facts)
+        return decision
+
+    def keep(self, decision: Decision, facts: Facts) -> None:
+        """Save a decision as storage does."""
+        for case in decision.cases:
+            self.cases[case.id] = case
+        for event in decision.events:
+            self.events.setdefault(event.case_after.id, []).append(event)
+        for posting in decision.postings:
+            self.post(posting)
+        refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
+        payment, contract, milestone, week = facts.payment, facts.contract, facts.milestone, facts.week
+        payment = replace(
+            payment,
+            refunded_minor=payment.refunded_minor + refunded,
+            reserved_minor=payment.reserved_minor + reserved,
+        )
+        if contract is not None:
+            hidden = contract.reviews_hidden if decision.reviews_hidden is None else decision.reviews_hidden
+            contract = replace(
+                contract,
+                refunded_minor=payment.refunded_minor,
+                reserved_minor=payment.reserved_minor,
+                reviews_hidden=hidden,
+            )
+        if milestone is not None and decision.milestone_returned:
+            milestone = replace(milestone, status=MilestoneStatus.RETURNED)
+        if milestone is not None and decision.milestone_refunded_again:
+            milestone = replace(milestone, status=MilestoneStatus.FUNDED)
+        if week is not None and decision.week_released:
+            week = replace(week, released=True)
+        self.facts = replace(self.facts, payment=payment, contract=contract, milestone=milestone, week=week)
+
+    def post(self, posting: Posting) -> None:
+        """Move money between accounts."""
+        assert posting.amount.minor > 0
+        assert posting.from_key != posting.to_key
+        self.ledger[posting.from_key] -= posting.amount.minor
+        self.ledger[posting.to_key] += posting.amount.minor
+        self.overdrawn_by_support |= posting.may_overdraw
+
+    def pass_days(self, days: int) -> None:
+        """Let time pass, and what timers do at its end: hand-overs, and the week's release when undisputed."""
+        self.at += timedelta(days=days)
+        for case in list(self.cases.values()):
+            self.tries(Act(action=A.HAND_OVER, at=self.at), case)
+        week = self.facts.week
+        disputed = any(one.kind is K.TIMESHEET and one.state in OPEN for one in self.cases.values())
+        if week is None or week.released or disputed or self.at < POLICY.timesheet_until(week.ends_at):
+            return
+        for posting in release_postings(self.facts, self.ledger[LEDGER["held"]]):
+            self.post(posting)
+        self.facts = replace(self.facts, week=replace(week, released=True))
+
+    def release_milestone(self) -> None:
+        """Release the milestone to the expert, unless a case holds it."""
+        milestone = self.facts.milestone
+        held = any(one.state in OPEN for one in self.cases.values())
+        if milestone is None or milestone.status is not MilestoneStatus.FUNDED or held:
+            return
+        for posting in release_postings(self.facts, self.ledger[LEDGER["held"]]):
+            self.post(posting)
+        self.facts = replace(self.facts, milestone=replace(milestone, status=MilestoneStatus.RELEASED))
+
+    def settle(self) -> None:
+        """Credit what waits for funds, as far as the money goes."""
+        for case in list(self.cases.values()):
+            if case.state is S.APPROVED:
+                self.tries(Act(action=A.CREDIT, at=self.at), case)
+
+    def check(self) -> None:
+        """Assert everything that is always true."""
+        payment, cases = self.facts.payment, list(self.cases.values())
+        assert sum(self.ledger.values()) == 0
+        credited = sum(one.credited_minor or 0 for one in cases if one.state is S.CREDITED and one.reversed_at is None)
+        reserved = sum(one.approved_minor or 0 for one in cases if one.state is S.APPROVED)
+        assert payment.refunded_minor == credited
+        assert payment.reserved_minor == reserved
+        assert credited + reserved <= payment.paid_minor
+        assert sum(one.state in OPEN for one in cases) <= 1
+        assert self.ledger[LEDGER["held"]] >= 0
+        assert self.ledger[LEDGER["client"]] >= 0
+        assert self.ledger[LEDGER["pro"]] >= 0
+        assert self.ledger[LEDGER["expert"]] >= 0 or self.overdrawn_by_support
+        for case in cases:
+            self._check_case(case)
+
+    def _check_case(self, case: Case) -> None:
+        events = self.events[case.id]
+        assert [event.sequence for event in events] == list(range(1, case.version + 1))
+        assert sum(event.name == "CREDIT" for event in events) == (case.state is S.CREDITED)
+        before = None
+        for event in events:
+            rows = TABLE[case.kind][event.name, before]
+            assert event.from_state is before
+            assert event.to_state in {row.to_state for row in rows}
+            before = event.to_state
+        assert before is case.state
+        assert (case.settlement is SettlementStatus.AWAITING_FUNDS) == (case.state is S.APPROVED)
+        if case.approved_minor is not None and case.requested_minor is not None:
+            assert 0 < case.approved_minor <= case.requested_minor
+        if case.state is S.CANCELLED or case.state is S.CREDITED:
+            assert (case.whose_move.value, case.deadline_at, case.respond_by) == ("NOBODY", None, None)
