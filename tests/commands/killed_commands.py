@@ -1,0 +1,107 @@
+"""A process that runs one command and is killed before one of its statements, before its commit, or after it.
+
+It must not clean up: SIGKILL leaves what a crash leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from command_world import HeardBus, SetClock
+
+from databases import LIMITS
+from refundgql.commands import (
+    assignments,
+    decisions,
+    evidence,
+    messages,
+    requests,
+    reviews,
+    sweep,
+    withdrawals,
+)
+from refundgql.commands.unit_of_work import UnitOfWork
+from refundgql.domain.policy import Policy
+from refundgql.domain.viewers import Viewer
+from refundgql.storage.database import Database, Row, Transaction
+
+BEFORE_COMMIT = -1
+AFTER_COMMIT = -2
+NEVER = 0
+
+_MODULES = (assignments, decisions, evidence, messages, requests, reviews, withdrawals)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command to run on a database, and when the process dies: before its n-th statement, or around its commit."""
+
+    url: str
+    at: datetime
+    name: str
+    viewer: Viewer | None
+    given: Any
+    dies: int
+
+
+def run(one: Run) -> None:
+    """Run the command in this process."""
+    asyncio.run(_run(one))
+
+
+async def _run(one: Run) -> None:
+    database = await Database.open(one.url, LIMITS)
+    open_transaction = database.transaction
+    seen = 0
+
+    class Dying(Transaction):
+        def __init__(self, inner: Transaction) -> None:
+            self.inner = inner
+            self.dialect = inner.dialect
+
+        def _count(self) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == one.dies:
+                _die()
+
+        async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+            self._count()
+            return await self.inner.fetch(sql, parameters)
+
+        async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+            self._count()
+            return await self.inner.execute(sql, parameters)
+
+        async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+            self._count()
+            await self.inner.execute_many(sql, rows)
+
+    @asynccontextmanager
+    async def dying() -> AsyncIterator[Transaction]:
+        async with open_transaction() as inner:
+            yield Dying(inner)
+            if one.dies == BEFORE_COMMIT:
+                _die()
+        if one.dies == AFTER_COMMIT:
+            _die()
+
+    database.transaction = dying  # type: ignore[method-assign]
+    uow = UnitOfWork(database=database, clock=SetClock(one.at), policy=Policy(), bus=HeardBus())
+    if one.viewer is None:
+        await sweep.sweep_due(uow)
+    else:
+        command = next(getattr(module, one.name) for module in _MODULES if hasattr(module, one.name))
+        await command(uow, one.viewer, one.given)
+    await database.close()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
