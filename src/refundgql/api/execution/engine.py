@@ -3,7 +3,6 @@
 It must not know HTTP or WebSocket, and it decides nothing about who may see what.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from refundgql.api.execution import reference
 from refundgql.api.execution.adapter import adapt
+from refundgql.api.execution.deadline import Deadline
 from refundgql.api.execution.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.api.execution.errors import ErrorCode
 from refundgql.api.execution.plan import Run
@@ -66,7 +66,7 @@ class GraphQLEngine:
         adapt(schema)
         self.schema = schema
         self._core = schema._schema
-        self._deadline_s = deadline_s
+        self._deadline = Deadline(deadline_s)
         self._max_errors = max_errors
         self._hide_suggestions = not suggestions
         self._format = ErrorFormat(translate, on_fault, max_errors)
@@ -139,7 +139,7 @@ class GraphQLEngine:
             return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
         executor = self._executor(prepared, coerced, context, None)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            with self._deadline.watch():
                 stream = await reference.open_stream(executor)
         except TimeoutError:
             return {"errors": [self._late(prepared)]}
@@ -180,7 +180,7 @@ class GraphQLEngine:
 
     async def _answer(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Response:
         try:
-            async with asyncio.timeout(self._deadline_s):
+            with self._deadline.watch():
                 data, errors = await self._run(prepared, variables, context, root)
         except TimeoutError:
             return {"data": None, "errors": [self._late(prepared)]}
@@ -221,6 +221,6 @@ class GraphQLEngine:
         return {"errors": request_errors(errors[: self._max_errors], code)}
 
     def _late(self, prepared: Prepared) -> dict[str, Any]:
-        message = f"The {prepared.operation_type} took longer than {self._deadline_s:g} seconds."
+        message = f"The {prepared.operation_type} took longer than {self._deadline.seconds:g} seconds."
         (entry,) = request_errors([GraphQLError(message)], ErrorCode.LIMIT_EXCEEDED)
         return entry
