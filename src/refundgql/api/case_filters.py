@@ -10,7 +10,7 @@ import strawberry
 
 from refundgql.api.execution import ApiError, ErrorCode
 from refundgql.api.ids import uuid_of
-from refundgql.api.inputs import Input, optional
+from refundgql.api.inputs import Input, bounded, optional
 from refundgql.api.money import MoneyInput
 from refundgql.domain.money import Money, MoneyError
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason, WhoseMove
@@ -44,9 +44,6 @@ CaseOrderArgument = Annotated[
     RefundCaseOrder | None, strawberry.argument(description="The order; the list's own when left out.")
 ]
 
-# Lists in a filter become parameters of a statement; a hundred is what a page shows.
-LIST_ITEMS = 100
-
 
 def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     """Return a filter as queries take it.
@@ -55,8 +52,7 @@ def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     """
     if given is None:
         return None
-    if len(given.numbers or ()) > LIST_ITEMS:
-        raise ApiError(f"filter.numbers: at most {LIST_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+    bounded(given.numbers, "filter.numbers")
     if len(given.text or "") > 200:
         raise ApiError("filter.text: at most 200 characters.", ErrorCode.BAD_USER_INPUT)
     return CaseFilter(

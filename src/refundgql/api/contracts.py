@@ -11,7 +11,7 @@ import strawberry
 from refundgql.api.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.execution import Level, LevelInfo, leaf, level
 from refundgql.api.ids import uuid_of
-from refundgql.api.inputs import Input, optional
+from refundgql.api.inputs import Input, bounded, optional
 from refundgql.api.lazy import LazyAccount, LazyBillingWeek, LazyInvoice, LazyMilestone, LazyReview
 from refundgql.api.money import Money, money
 from refundgql.api.nodes import Node
@@ -141,4 +141,5 @@ class ContractQueries:
         before: Before = None,
     ) -> Level[Connection[Contract]]:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        bounded(None if filter is None else filter.external_refs, "filter.externalRefs")
         return [await queries.list_contracts(info.context.app.database, viewer, filter, page, info.selection)]

@@ -3,11 +3,13 @@
 It must not check anything: commands do, in the order in which reasons are given.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import strawberry
 
+from refundgql.api.execution import ApiError, ErrorCode
 from refundgql.api.ids import uuid_of
 from refundgql.api.money import MoneyInput, amount_of
 
@@ -16,6 +18,10 @@ Command = TypeVar("Command")
 KEY = "A text of your choice, at most 200 characters, that makes a repeat harmless: the same key with the same input "
 KEY += "replays what it did."
 VERSION = "The version of the case you decided on; anything newer refuses with VERSION_CONFLICT."
+
+
+LIST_ITEMS = 100
+"""What a page shows; more cannot be looked at anyway."""
 
 
 class Input:
@@ -36,6 +42,12 @@ def optional(description: str) -> Any:
 def required(description: str) -> Any:
     """Declare a value that clients must give."""
     return strawberry.field(description=description)
+
+
+def bounded(items: Sequence[Any] | None, name: str) -> None:
+    """Check a list of a filter, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
+    if items is not None and len(items) > LIST_ITEMS:
+        raise ApiError(f"{name}: at most {LIST_ITEMS}.", ErrorCode.BAD_USER_INPUT)
 
 
 def command(cls: type[Command], given: Input, **types: str) -> Command:

@@ -12,12 +12,13 @@ from refundgql.api.availability import subject_actions
 from refundgql.api.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.execution import Level, LevelInfo, leaf, level
 from refundgql.api.ids import uuid_of
-from refundgql.api.inputs import Input, optional
+from refundgql.api.inputs import Input, bounded, optional
 from refundgql.api.lazy import LazyAccount, LazyConversation, LazyRefundCase
 from refundgql.api.money import Money, money
 from refundgql.api.nodes import Node
 from refundgql.api.refusals import ActionAvailability
 from refundgql.api.relations import accounts_of, cases_of, leads_of
+from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 from refundgql.queries import leads as queries
 from refundgql.queries.leads import LeadRow
@@ -111,7 +112,7 @@ class LeadQueries:
         last: Last = None,
         before: Before = None,
     ) -> Level[Connection[Lead]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer, page = _asked(info, filter), asked_page(first, after, last, before)
         return [await queries.list_leads(info.context.app.database, viewer, filter, page, info.selection)]
 
     @level(description="Your chats with customers, the latest message first; all chats for staff (L05, L06).")
@@ -125,5 +126,12 @@ class LeadQueries:
         last: Last = None,
         before: Before = None,
     ) -> Level[Connection[LazyConversation]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer, page = _asked(info, filter), asked_page(first, after, last, before)
         return [await queries.list_conversations(info.context.app.database, viewer, filter, page, info.selection)]
+
+
+def _asked(info: LevelInfo, given: LeadFilter | None) -> Viewer:
+    """Return who asks. Refuses: UNAUTHENTICATED; BAD_USER_INPUT for a filter that is too long."""
+    viewer = info.context.signed_in()
+    bounded(None if given is None else given.external_refs, "filter.externalRefs")
+    return viewer
