@@ -103,7 +103,7 @@ async def cases(desk: Desk, things: dict[str, str]) -> dict[str, str]:
     """Give five cases an hour apart, and their names by number."""
     await desk.seed(
         lead("tiles", title="Tiles in KREUZBERG", price=usd("35.00")),
-        contract("yen", currencyCode="JPY", client="karl", expert="emma", title="Ein Gärtner"),
+        contract("yen", currencyCode="JPY", client="karl", expert="emma", title="Ein GÄRTNER"),
         {
             "invoice": {
                 "externalRef": "yen-1",
@@ -168,6 +168,7 @@ async def cases(desk: Desk, things: dict[str, str]) -> dict[str, str]:
         ({"text": "PLUMBER"}, {"lead", "tiles"}),
         ({"text": "step"}, {"escrow"}),
         ({"text": "gärt"}, {"yen"}),
+        ({"text": "EIN GÄRT"}, {"yen"}),
         ({"text": "%"}, set()),
         ({"text": "_"}, set()),
         ({"text": "\\"}, set()),

@@ -166,6 +166,10 @@ async def fetch_on(connection: aiosqlite.Connection, sql: str, parameters: Seque
     return rows  # type: ignore[no-any-return]  # sqlite3.Row has what Row asks for
 
 
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
 class SqliteDatabase(Database):
     """A SQLite file, or one in memory on a single connection."""
 
@@ -277,4 +281,6 @@ class SqliteDatabase(Database):
         await reader.execute_fetchall(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
         for pragma in _READER_PRAGMAS:
             await reader.execute_fetchall(pragma)
+        # SQLite's own lower() knows ASCII alone; people's names are found in any case of letters.
+        await reader.create_function("lower", 1, _lower, deterministic=True)
         return reader
