@@ -295,6 +295,16 @@ async def test_bad_authorization_is_401(value: str, serve: MakeDesk, http: httpx
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+async def test_good_token_under_another_scheme_is_401(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """Also a good token counts only as a bearer's, whatever the case of the word."""
+    desk = serve()
+    token = desk.token("ada")
+    for value, status in ((f"Basic {token}", 401), (token, 401), (f"bearer {token}", 200), (f"BEARER  {token}", 200)):
+        headers = {**JSON, "authorization": value}
+        answer = await http.post(f"{desk.url}/graphql", content=body("{ me }"), headers=headers)
+        assert (value[:7], answer.status_code) == (value[:7], status)
+
+
 async def test_repeated_header_is_400(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """Two tokens, or two content types, are no request anybody can read in one way."""
     desk = serve()

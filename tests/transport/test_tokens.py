@@ -115,6 +115,7 @@ FORGERIES: dict[str, Any] = {
     "type of a logout token": lambda f: f.signed(typ="logout+jwt"),
     "critical extension": lambda f: f.signed(crit=["exp"]),
     "unencoded payload": lambda f: f.signed(b64=False),
+    "compressed payload": lambda f: f.signed(zip="DEF"),
     "expired": lambda f: f.changed(exp=int(time.time()) - 11),
     "expired long ago": lambda f: f.changed(exp=1),
     "expiry left out": lambda f: f.without("exp"),
