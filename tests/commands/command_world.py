@@ -27,6 +27,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import BalancePurpose, Role
 from refundgql.storage.database import Database
 from refundgql.storage.ledger import post
+from refundgql.storage.ledger_checks import verify
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)
@@ -120,11 +121,18 @@ class World:
         )
         return Viewer(account_id, ref, ref.title(), frozenset(roles))
 
-    async def post(self, fact: str, from_key: str, to_key: str, minor: int, currency: str = "USD") -> None:
+    async def post(
+        self, fact: str, from_key: str, to_key: str, minor: int, *, currency: str = "USD", payment_id: str | None = None
+    ) -> None:
         """Move money."""
         async with self.database.transaction() as tx:
             posting = Posting(
-                fact=fact, from_key=from_key, to_key=to_key, amount=Money(minor, currency), description=fact.title()
+                fact=fact,
+                from_key=from_key,
+                to_key=to_key,
+                amount=Money(minor, currency),
+                description=fact.title(),
+                payment_id=payment_id,
             )
             await post(tx, [posting], self.clock.at)
 
@@ -145,7 +153,7 @@ class World:
         payment_id = await self.insert("payment", kind="LEAD", currency="USD", paid_minor=price)
         purse = balance(pro.account_id, BalancePurpose.LEADS, "USD")
         await self.post("TOP_UP", external("USD"), purse, price)
-        await self.post("CHARGE", purse, platform_leads("USD"), price)
+        await self.post("CHARGE", purse, platform_leads("USD"), price, payment_id=payment_id)
         return await self.insert(
             "lead",
             external_ref=ref,
@@ -195,9 +203,8 @@ class World:
             "payment", kind="INVOICE", contract_id=contract_id, currency="USD", paid_minor=paid
         )
         if paid:
-            await self.post(
-                "PAYMENT", external("USD"), balance(expert.account_id, BalancePurpose.CONTRACTS, "USD"), paid
-            )
+            to_key = balance(expert.account_id, BalancePurpose.CONTRACTS, "USD")
+            await self.post("PAYMENT", external("USD"), to_key, paid, payment_id=payment_id)
         return await self._invoice(contract_id, payment_id, minor, paid_at)
 
     async def _invoice(
@@ -243,7 +250,7 @@ class World:
             currency="USD",
         )
         if paid:
-            await self.post("PAYMENT", external("USD"), held(payment_id, "USD"), paid)
+            await self.post("PAYMENT", external("USD"), held(payment_id, "USD"), paid, payment_id=payment_id)
             await self.insert("clock", billing_week_id=week_id, name="WEEK_RELEASE", due_at=ends_at + 5 * DAY)
         return week_id, await self._invoice(contract_id, payment_id, minor, paid_at, billing_week_id=week_id)
 
@@ -252,7 +259,7 @@ class World:
         payment_id = await self.insert(
             "payment", kind="MILESTONE", contract_id=contract_id, currency="USD", paid_minor=minor
         )
-        await self.post("PAYMENT", external("USD"), held(payment_id, "USD"), minor)
+        await self.post("PAYMENT", external("USD"), held(payment_id, "USD"), minor, payment_id=payment_id)
         return await self.insert(
             "milestone",
             external_ref=f"milestone-{self.key()}",
@@ -301,6 +308,11 @@ class World:
             table: sorted((plain(row) for row in await self.database.fetch(f"SELECT * FROM {table}")), key=repr)
             for table in TABLES
         }
+
+    async def check_ledger(self) -> None:
+        """Check everything that is always true of money, cases and events."""
+        findings = [finding async for finding in verify(self.database)]
+        assert findings == []
 
     async def refused(self, act: Callable[[], Awaitable[Any]]) -> list[Refusal]:
         """Run an act that is refused, check that nothing has changed and nobody was woken, and return why."""

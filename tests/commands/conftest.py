@@ -14,11 +14,13 @@ from refundgql.storage.database import Database
 
 @pytest.fixture(params=DIALECTS)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    """A fresh marketplace on one of the databases."""
+    """A fresh marketplace on one of the databases; whatever a test did to it, its ledger is sound afterwards."""
     url = new_database_url(request.param, tmp_path)
     database = await Database.open(url, LIMITS)
     try:
-        yield World(database)
+        world = World(database)
+        yield world
+        await world.check_ledger()
     finally:
         await database.close()
         drop_database(url)

@@ -12,6 +12,7 @@ from contract_desk import ContractDesk
 from refundgql.commands import sweep as sweeping
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.sweep import Sweeper, sweep_due
+from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.vocabulary import RefundReason, RefundReasonDetail, Role
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.sweeping import take_turn
@@ -191,6 +192,32 @@ async def test_the_sweeper_runs_until_it_is_told_to_stop(world: World) -> None:
     assert await world.events(first) == ["REQUEST", "TARGET_MISSED"]
     stop.set()
     await asyncio.wait_for(running, 1)
+
+
+async def test_the_sweeper_survives_what_goes_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that fails, for whatever reason, is followed by the next one."""
+    case_id = await _lead_case(world)
+    world.clock.at = START + 3 * DAY
+    good, looks = sweeping.sweep_due, 0
+
+    async def broken(uow: UnitOfWork) -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise RuntimeError("no database")
+        return await good(uow)
+
+    monkeypatch.setattr(sweeping, "sweep_due", broken)
+    monkeypatch.setattr(sweeping, "LONGEST_SLEEP_SECONDS", 0.05)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Sweeper(world.uow).run(stop))
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if len(await world.events(case_id)) == 2:
+            break
+    stop.set()
+    await running
+    assert await world.events(case_id) == ["REQUEST", "TARGET_MISSED"]
 
 
 async def test_old_keys_are_purged_by_the_sweeper(world: World) -> None:

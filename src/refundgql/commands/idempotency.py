@@ -45,11 +45,8 @@ async def once(
         return await uow.run(work, repeatable=False), False
     digest = input_sha256(operation, given)
 
-    async def look(unit: Unit) -> Made | None:
-        return _replay(await find_result(unit.tx, viewer.account_id, key), digest)
-
     async def attempt(unit: Unit) -> tuple[Made, bool]:
-        if (made := await look(unit)) is not None:
+        if (made := _replay(await find_result(unit.tx, viewer.account_id, key), digest)) is not None:
             return made, True
         made = await work(unit)
         await store_result(
@@ -67,10 +64,10 @@ async def once(
         return await uow.run(attempt)
     except Refused:
         # A copy of this request may have won while this one waited for its locks: then it is a replay, not a refusal.
-        made = await uow.run(look)
-        if made is None:
+        done = _replay(await find_result(uow.database, viewer.account_id, key), digest)
+        if done is None:
             raise
-        return made, True
+        return done, True
 
 
 def input_sha256(operation: str, given: Given) -> str:

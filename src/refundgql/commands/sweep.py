@@ -66,9 +66,17 @@ async def sweep_due(uow: UnitOfWork) -> int:
             failed.add(clock_id)
         else:
             acted += 1
-    for balance in await list_coverable(uow.database, limit=SKIPPED_AT_MOST):
-        await uow.run(_settling(balance))
+    await _settle_what_was_left(uow)
     return acted
+
+
+async def _settle_what_was_left(uow: UnitOfWork) -> None:
+    """Credit cases whose money has come without anybody noticing; one that fails does not keep the others waiting."""
+    for balance in await list_coverable(uow.database, limit=SKIPPED_AT_MOST):
+        try:
+            await uow.run(_settling(balance))
+        except Exception:
+            _log.exception("Cases that wait for the balance of %s could not be credited.", balance.account_id)
 
 
 class Sweeper:
@@ -87,8 +95,9 @@ class Sweeper:
                 acted = await sweep_due(self._uow)
                 if sweeps % PURGE_EVERY_SWEEPS == 0:
                     await purge_results(self._uow.database, to_micros(self._uow.clock.now()))
-            except StorageError:
-                _log.warning("Due clocks could not be looked at; the next look is in a second.", exc_info=True)
+            except Exception:
+                # Whatever it was, the next look may succeed, and nobody else looks in this process.
+                _log.exception("Due clocks could not be looked at; the next look is in a second.")
             sweeps += 1
             if not acted:
                 with contextlib.suppress(TimeoutError):
