@@ -26,7 +26,8 @@ from graphql import (
     validate,
 )
 from graphql.execution.values import VariableValues, get_variable_values
-from odd_world import Color, Row, World, build_schema
+from odd_schema import build_schema
+from odd_world import Color, Row, World
 from random_documents import DocumentMaker
 
 from refundgql.api.execution import ApiError, reference

@@ -124,6 +124,11 @@ class GraphQLEngine:
         rows = await self.open(prepared, variables, context)
         if isinstance(rows, dict):
             return rows
+        push = getattr(rows, "pushed", None)
+        if push is not None:
+            handed = push(prepared, variables, lambda given, row: self.encode_event(prepared, variables, given, row))
+            if handed is not None:
+                return handed  # type: ignore[no-any-return]  # it hands answers over, see transport/pushing.py
         return self._answers(prepared, variables, renew or (lambda: context), rows)
 
     async def open(

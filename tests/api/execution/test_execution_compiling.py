@@ -1,0 +1,101 @@
+"""Which operations are compiled, what is kept of them, and that client text is only data."""
+
+import pytest
+from box_world import Log, make_engine, ready, run
+
+
+async def test_operations_are_compiled_when_used_again() -> None:
+    """The first execution is graphql-core's, the second is compiled, and both answer the same."""
+    engine = make_engine()
+    first = await run(engine, "{ boxes { id } }")
+    assert len(engine.plans) == 0
+    assert await run(engine, "{ boxes { id } }") == first
+    (plan,) = engine.plans._known.values()
+    assert await run(engine, "{ boxes { id } }") == first
+    assert [known is plan for known in engine.plans._known.values()] == [True]
+
+
+async def test_plans_are_kept_within_bounds() -> None:
+    """Each set of flags has its plan, and the least recently used ones are forgotten."""
+    engine = make_engine(compile_after=0, max_plans=3)
+    query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id @skip(if: $a) size @include(if: $b) } }"
+    answers = [
+        (await run(engine, query, {"a": a, "b": b}))["data"]["boxes"][0] for a in (True, False) for b in (True, False)
+    ]
+    assert [sorted(answer) for answer in answers] == [["size"], [], ["id", "size"], ["id"]]
+    assert len(engine.plans) == 3
+    small = make_engine(compile_after=0, max_plan_chars=1_000)
+    for i in range(6):
+        await run(small, f"{{ boxes(n: 1) {{ id a{i}: size }} }}")
+        assert 0 < small.plans.source_chars <= 1_000
+    await run(small, "{ " + " ".join(f"a{i}: boxes {{ id }}" for i in range(20)) + " }")
+    assert small.plans.source_chars <= 1_000
+
+
+async def test_only_booleans_make_new_plans() -> None:
+    """A variable that is a flag elsewhere in the document does not multiply the plans by its values."""
+    engine = make_engine(compile_after=0)
+    query = "query A($x: String!) { echo(text: $x) } query B($x: Boolean!) { boxes { id @skip(if: $x) } }"
+    for i in range(5):
+        assert await engine.execute(ready(engine, query, "A"), {"x": f"t{i}"}, Log()) == {"data": {"echo": f"t{i}"}}
+    assert len(engine.plans) == 1
+
+
+async def test_checks_of_authors_are_asked() -> None:
+    """A type with an is_type_of of its own is executed by graphql-core, which asks it, however often it is used."""
+    engine = make_engine(compile_after=0, on_fault=lambda error, fault_id: None)
+    query = "{ good: checking(size: 1) { size } bad: checking(size: 2) { size } }"
+    for _ in range(3):
+        response = await run(engine, query)
+        assert response["data"] == {"good": {"size": 1}, "bad": None}
+        assert [error["path"] for error in response["errors"]] == [["bad"]]
+    assert len(engine.plans) == 0
+
+
+HOSTILE = [
+    'a"b', "a'b", "\\", "\\n", "'''", "{x}", "%s", "]) or __import__('os').system('x') #", "\u2028", "😀",
+    "\x7f", "é\u0301", "${", "`",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_client_text_is_only_data(text: str) -> None:
+    """Strings of the client, literal or variable, come back as they were and never stand in the source bare."""
+    engine = make_engine(compile_after=0)
+    quoted = "".join(c if c.isalnum() else "".join(f"\\u{ord(u):04x}" for u in _units(c)) for c in text)
+    response = await run(engine, f'query ($t: String!) {{ a: echo(text: "{quoted}") b: echo(text: $t) }}', {"t": text})
+    assert response == {"data": {"a": text, "b": text}}
+    (plan,) = engine.plans._known.values()
+    assert "__import__" not in plan.source
+
+
+def _units(character: str) -> list[str]:
+    data = character.encode("utf-16-be")
+    return [chr(int.from_bytes(data[i : i + 2], "big")) for i in range(0, len(data), 2)]
+
+
+ALIASES = [
+    "None",
+    "class",
+    "__class__",
+    "import",
+    "X",
+    "rows",
+    "outs",
+    "s",
+    "v",
+    "w1",
+    "_",
+    "__init__",
+    "print",
+    "P",
+    "S1",
+]
+
+
+async def test_aliases_are_only_keys() -> None:
+    """Aliases that are Python keywords or names of the generated code are plain keys."""
+    engine = make_engine(compile_after=0)
+    fields = " ".join(f"{alias}: boxes(n: 1) {{ {alias}: size x{alias}: id }}" for alias in ALIASES)
+    response = await run(engine, f"{{ {fields} }}")
+    assert response == {"data": {alias: [{alias: 0, f"x{alias}": "Box_0"}] for alias in ALIASES}}
