@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refundgql.api.context import Application
+from refundgql.api.fanout import Fanout
 from refundgql.clocks import FileClock, SetClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.messaging.bus import Bus, Doorbell
 from refundgql.messaging.memory import MemoryBus
+from refundgql.queries.onlookers import Onlookers
 from refundgql.scenarios import Desk, Difference, Story
 from refundgql.scenarios import replay as replay_stories
 from refundgql.settings import Settings
@@ -131,6 +133,7 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
                 policy=policy,
                 bus=bus,
                 tail=tail,
+                fanout=Fanout(tail, Onlookers(database)),
                 uow=UnitOfWork(
                     database=database,
                     clock=clock,

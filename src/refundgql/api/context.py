@@ -19,6 +19,7 @@ from refundgql.queries.accounts import find_viewer, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
 if TYPE_CHECKING:
+    from refundgql.api.fanout import Fanout
     from refundgql.commands.unit_of_work import Clock, UnitOfWork
     from refundgql.messaging.bus import Bus
     from refundgql.queries.streams import Tail
@@ -38,6 +39,8 @@ class Application:
     uow: UnitOfWork
     tail: Tail | None = None
     """Hands events to subscriptions; without one, nothing can be subscribed to."""
+    fanout: Fanout | None = None
+    """Hands updates over to transports that can take them; without one they are pulled one by one."""
     download_url: Callable[[Viewer, str, datetime], str] | None = None
     """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
 

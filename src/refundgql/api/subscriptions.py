@@ -5,7 +5,7 @@ out of sight ends.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import strawberry
@@ -13,11 +13,13 @@ import strawberry
 from refundgql.api.case_filters import CaseFilterArgument, case_filter
 from refundgql.api.context import RequestContext
 from refundgql.api.execution import ApiError, ErrorCode, Level, LevelInfo, level
+from refundgql.api.fanout import Follower
+from refundgql.api.feeds import Encode, Feed, UpdateRow
 from refundgql.api.ids import uuid_of
 from refundgql.api.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.relations import cases_of, events_of
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.case_filters import CaseFilter, matches, waiting_for_support
+from refundgql.queries.case_filters import waiting_for_support
 from refundgql.queries.streams import (
     QUEUE,
     BadCursor,
@@ -34,16 +36,6 @@ from refundgql.queries.streams import (
     stream_head,
     viewer_topic,
 )
-
-
-@dataclass(slots=True)
-class UpdateRow:
-    """One update of one case; no event when it is the present state."""
-
-    case_id: str
-    event_id: str | None
-    cursor: str
-    matches_filter: bool = True
 
 
 @strawberry.type(description="One update of one case, as you see it at this moment.")
@@ -83,7 +75,7 @@ async def refund_case_updates(
     case_id = uuid_of("RefundCase", refund_case_id)
     if case_id is None or await case_version(context.app.database, viewer, case_id) is None:
         raise ApiError("There is no such refund case that you can see; check the id.", ErrorCode.BAD_USER_INPUT)
-    return _declared(_case_updates(context, case_id, start))
+    return _declared(Updates(context, Feed(case_topic(case_id), start, case_id)))
 
 
 async def viewer_refund_updates(
@@ -92,7 +84,7 @@ async def viewer_refund_updates(
     """Follow every case of the viewer. Refuses: BAD_USER_INPUT for bad cursors."""
     context = info.context
     viewer, start = context.signed_in(), await _start(context, after) or await stream_head(context.app.database)
-    return _declared(_list_updates(context, viewer_topic(viewer.account_id), start, None))
+    return _declared(Updates(context, Feed(viewer_topic(viewer.account_id), start)))
 
 
 async def support_queue_updates(
@@ -105,7 +97,7 @@ async def support_queue_updates(
     context.staff()
     asked = waiting_for_support(case_filter(filter or None))
     start = await _start(context, after) or await stream_head(context.app.database)
-    return _declared(_list_updates(context, QUEUE, start, asked))
+    return _declared(Updates(context, Feed(QUEUE, start, given=asked, for_staff=True)))
 
 
 @strawberry.type(description="What is told as it happens, over WebSocket or server-sent events.")
@@ -125,9 +117,43 @@ class Subscription:
     )
 
 
-def _declared(rows: AsyncIterator[UpdateRow]) -> AsyncGenerator[RefundCaseUpdate, None]:
+class Updates:
+    """A subscription's updates: pulled one by one, or pushed to a sink by whoever can take them so."""
+
+    def __init__(self, context: RequestContext, feed: Feed) -> None:
+        """Keep what is asked for."""
+        self._context = context
+        self._feed = feed
+        self._rows = _updates(context, feed)
+
+    def pushed(self, prepared: Any, variables: dict[str, Any] | None, encode: Encode) -> Follower | None:
+        """Return the subscription as one that hands its updates over, where the process has a fan-out."""
+        fanout = self._context.app.fanout
+        return None if fanout is None else fanout.follower(self._feed, self._context, prepared, variables, encode)
+
+    def __aiter__(self) -> AsyncIterator[UpdateRow]:
+        """Give the updates one by one."""
+        return self
+
+    async def __anext__(self) -> UpdateRow:
+        """Return the next update."""
+        return await anext(self._rows)
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self._rows.aclose()
+
+
+def _declared(updates: Updates) -> AsyncGenerator[RefundCaseUpdate, None]:
     """Give rows under the type that declares them."""
-    return rows  # type: ignore[return-value]  # types are declarations, rows travel in their place
+    return updates  # type: ignore[return-value]  # types are declarations, rows travel in their place
+
+
+async def _updates(context: RequestContext, feed: Feed) -> AsyncGenerator[UpdateRow, None]:
+    rows = _list_updates(context, feed) if feed.case_id is None else _case_updates(context, feed.case_id, feed)
+    async with aclosing(rows):
+        async for row in rows:
+            yield row
 
 
 async def _start(context: RequestContext, after: str | None) -> Cursor | None:
@@ -144,36 +170,34 @@ async def _start(context: RequestContext, after: str | None) -> Cursor | None:
         raise ApiError(f"after: {error}", ErrorCode.BAD_USER_INPUT) from None
 
 
-async def _case_updates(context: RequestContext, case_id: str, after: Cursor | None) -> AsyncIterator[UpdateRow]:
+async def _case_updates(context: RequestContext, case_id: str, feed: Feed) -> AsyncGenerator[UpdateRow, None]:
     """Yield the present state of a case, then its events after it, or after the cursor that is given."""
-    async with open_inbox(_tail(context), case_topic(case_id)) as inbox:
-        start = inbox.start if after is None else after
+    async with open_inbox(_tail(context), feed.topic) as inbox:
+        start = inbox.start if feed.start is None else feed.start
         shown = await _seen_version(context, case_id)
         if shown is None:
             return
         yield UpdateRow(case_id, None, str(start))
         async for event in _events(context, inbox, start, case_id):
-            if after is None and event.sequence <= shown:
+            if feed.start is None and event.sequence <= shown:
                 continue  # the present state had it in it already
             if await _seen_version(context, case_id) is None:
                 return
             yield UpdateRow(case_id, event.id, str(event.cursor))
 
 
-async def _list_updates(
-    context: RequestContext, topic: str, start: Cursor, given: CaseFilter | None
-) -> AsyncIterator[UpdateRow]:
+async def _list_updates(context: RequestContext, feed: Feed) -> AsyncGenerator[UpdateRow, None]:
     """Yield the events of every case of a topic that the viewer sees, and that fits a filter before or after.
 
     The start is known before anything is waited for, so that nothing happens unheard between asking and listening.
     """
-    async with open_inbox(_tail(context), topic) as inbox:
-        async for event in _events(context, inbox, start, None):
-            fits = given is None or matches(given, event.snapshot)
-            if not fits and not (given is not None and matches(given, event.before)):
+    async with open_inbox(_tail(context), feed.topic) as inbox:
+        async for event in _events(context, inbox, feed.start or inbox.start, None):
+            fits = feed.fits(event)
+            if fits is None:
                 continue
             viewer = await _present_viewer(context)
-            if viewer is None or (given is not None and not viewer.is_staff):
+            if viewer is None or (feed.for_staff and not viewer.is_staff):
                 return
             if await case_version(context.app.database, viewer, event.case_id) is not None:
                 yield UpdateRow(event.case_id, event.id, str(event.cursor), fits)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import Cursor, StreamEvent, stream_head
+from refundgql.storage.events import START, Cursor, StreamEvent, stream_head
 from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
 
 __all__ = [
     "QUEUE",
+    "START",
     "BadCursor",
     "Cursor",
     "Inbox",
@@ -84,7 +85,7 @@ class Inbox:
 @asynccontextmanager
 async def open_inbox(tail: Tail, topic: str) -> AsyncIterator[Inbox]:
     """Give an inbox that a topic's events are put into while the block runs."""
-    inbox = Inbox(Cursor(0, 0))
+    inbox = Inbox(START)
     inbox.start = await tail.join(topic, inbox.put)
     try:
         yield inbox
