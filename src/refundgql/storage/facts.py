@@ -64,12 +64,12 @@ LEFT JOIN ledger_account e ON e.key = 'balance:' || CAST(k.expert_id AS TEXT) ||
 LEFT JOIN ledger_account r ON r.key = CASE WHEN l.id IS NULL
   THEN 'balance:' || CAST(k.client_id AS TEXT) || ':CONTRACTS:' || p.currency
   ELSE 'balance:' || CAST(l.pro_id AS TEXT) || ':LEADS:' || p.currency END
-WHERE p.id"""
+WHERE p.id = ANY(?)"""
 
 _TOTALS = """
 SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded,
   CAST(SUM(reserved_minor) AS BIGINT) AS reserved
-FROM payment WHERE contract_id IN (SELECT contract_id FROM payment WHERE id"""
+FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id"""
 
 _CASES = f"SELECT {', '.join(COLUMNS)} FROM refund_case WHERE payment_id"
 
@@ -101,7 +101,7 @@ async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bo
         return {}
     if lock and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_CASES, (ids, ids, ids))
-    loaded, cases = await _load(source, f"IN {_PAYMENTS_OF_CASES}", ids)
+    loaded, cases = await _load(source, ids, of_cases=True)
     found: dict[str, Facts] = {}
     wanted = set(ids)
     for payment_id, payment_cases in cases.items():
@@ -118,7 +118,7 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
         return {}
     if lock and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_PAYMENTS, (ids, ids, ids))
-    loaded, cases = await _load(source, "= ANY(?)", ids)
+    loaded, cases = await _load(source, ids, of_cases=False)
     return {payment_id: _with_cases(facts, cases.get(payment_id, []), None) for payment_id, facts in loaded.items()}
 
 
@@ -133,16 +133,21 @@ async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, 
     return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
 
 
-async def _load(source: Source, which: str, ids: Sequence[str]) -> tuple[dict[str, Facts], dict[str, list[Case]]]:
+async def _load(
+    source: Source, ids: Sequence[str], *, of_cases: bool
+) -> tuple[dict[str, Facts], dict[str, list[Case]]]:
+    which = f"IN {_PAYMENTS_OF_CASES}" if of_cases else "= ANY(?)"
     cases: dict[str, list[Case]] = defaultdict(list)
     for row in await source.fetch(f"{_CASES} {which} ORDER BY opened_at, number", (ids,)):
         case = case_from(row)
         cases[case.payment_id].append(case)
-    wide = await source.fetch(f"{_WIDE} {which}", (ids,))
+    # Plain ids, not a subquery: with so many joins PostgreSQL would not look at the subquery first.
+    payment_ids = list(cases) if of_cases else list(ids)
+    wide = await source.fetch(_WIDE, (payment_ids,))
+    contract_ids = list({row["contract_id"] for row in wide if row["contract_id"] is not None})
     totals: Mapping[str, Row] = {}
-    if any(row["contract_id"] is not None for row in wide):
-        rows = await source.fetch(f"{_TOTALS} {which}) GROUP BY contract_id", (ids,))
-        totals = {row["contract_id"]: row for row in rows}
+    if contract_ids:
+        totals = {row["contract_id"]: row for row in await source.fetch(_TOTALS, (contract_ids,))}
     return {row["id"]: _facts(row, totals) for row in wide}, cases
 
 
