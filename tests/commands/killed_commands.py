@@ -30,7 +30,7 @@ from refundgql.commands import (
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
-from refundgql.storage.database import Database, Row, Transaction
+from refundgql.storage.database import Database, Dialect, Row, Transaction, Write
 
 BEFORE_COMMIT = -1
 AFTER_COMMIT = -2
@@ -63,6 +63,7 @@ async def _run(one: Run) -> None:
 
     class Dying(Transaction):
         def __init__(self, inner: Transaction) -> None:
+            super().__init__()
             self.inner = inner
             self.dialect = inner.dialect
 
@@ -72,22 +73,36 @@ async def _run(one: Run) -> None:
             if seen == one.dies:
                 _die()
 
+        async def _run_together(self, writes: Sequence[Write]) -> None:
+            if self.dialect is Dialect.POSTGRES:  # one statement
+                self._count()
+                await self.inner._run_together(writes)
+                return
+            for write in writes:
+                self._count()
+                await self.inner._run_together([write])
+
         async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+            await self.flush()
             self._count()
             return await self.inner.fetch(sql, parameters)
 
         async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+            await self.flush()
             self._count()
             return await self.inner.execute(sql, parameters)
 
         async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+            await self.flush()
             self._count()
             await self.inner.execute_many(sql, rows)
 
     @asynccontextmanager
     async def dying() -> AsyncIterator[Transaction]:
         async with open_transaction() as inner:
-            yield Dying(inner)
+            tx = Dying(inner)
+            yield tx
+            await tx.flush()
             if one.dies == BEFORE_COMMIT:
                 _die()
         if one.dies == AFTER_COMMIT:

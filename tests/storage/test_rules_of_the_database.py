@@ -13,7 +13,7 @@ from refundgql.domain.facts import Case
 from refundgql.domain.vocabulary import BalancePurpose
 from refundgql.storage.cases import save_decision
 from refundgql.storage.database import Database
-from refundgql.storage.events import append_events
+from refundgql.storage.events import event_write
 from refundgql.storage.faults import (
     ONE_CREDIT_PER_CASE,
     ONE_LIVE_CASE_PER_LEAD,
@@ -104,9 +104,10 @@ async def test_a_history_has_no_gap_and_no_double(database: Database, case: Case
     """After three events of a case only the fourth can be written."""
     event = event_of(case, "ASSIGN")
     wrong = Event(**{**{name: getattr(event, name) for name in Event.__dataclass_fields__}, "sequence": sequence})
+    write, _ = event_write([wrong], {})
     with pytest.raises(ConstraintViolated, match="event_sequence_without_gap"):
         async with database.transaction() as tx:
-            await append_events(tx, [wrong], {})
+            await tx.execute(write.sql, write.parameters)
     async with database.transaction() as tx:
         await note(tx, case.id)
 

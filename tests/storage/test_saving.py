@@ -32,8 +32,14 @@ from refundgql.storage.cases import save_decision
 from refundgql.storage.clocks import next_due_at
 from refundgql.storage.database import Database
 from refundgql.storage.facts import load_case_facts, load_payment_facts
-from refundgql.storage.faults import ONE_LIVE_CASE_PER_LEAD, ONE_OPEN_CASE, ConstraintViolated, TransientFault
-from refundgql.storage.ledger import BalanceRace, find_balances, post
+from refundgql.storage.faults import (
+    ONE_LIVE_CASE_PER_LEAD,
+    ONE_OPEN_CASE,
+    BalanceRace,
+    ConstraintViolated,
+    TransientFault,
+)
+from refundgql.storage.ledger import find_balances, post
 from refundgql.storage.ledger_checks import INVARIANTS, Finding, verify
 from refundgql.storage.statements import counted_statements
 
@@ -102,6 +108,7 @@ async def test_a_failure_anywhere_leaves_nothing(database: Database) -> None:
             facts = await locked_facts(tx, case.id)
             decision = credit(facts, 700, keys.platform_leads("USD"), purse)
             await save_decision(tx, replace(decision, payment_refunded_delta_minor=refunded_minor), facts)
+            await tx.flush()
             raise RuntimeError("the machine stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):

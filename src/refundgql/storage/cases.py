@@ -5,18 +5,18 @@ It must not decide anything, nor open or commit the transaction that all of it h
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Case, Facts
 from refundgql.storage.case_rows import COLUMNS, changed_columns, column_value
-from refundgql.storage.clocks import replace_clocks
-from refundgql.storage.database import Dialect, Transaction
-from refundgql.storage.events import append_events
-from refundgql.storage.faults import TransientFault
+from refundgql.storage.clocks import clock_writes
+from refundgql.storage.database import Dialect, Transaction, Write
+from refundgql.storage.events import event_write
 from refundgql.storage.ids import new_id
-from refundgql.storage.ledger import post
+from refundgql.storage.ledger import posting_writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +32,22 @@ class SavedDecision:
 
 
 async def save_decision(tx: Transaction, decision: Decision, facts: Facts) -> SavedDecision:
-    """Save everything that a decision changes, in the caller's transaction.
+    """Save everything that a decision changes, in the caller's transaction, at the latest when it commits.
 
-    A new case with number 0 is given the next one. Refuses: TransientFault when a case or a balance is no longer as
-    the facts say; ConstraintViolated when a rule of the database is broken.
+    A new case with number 0 is given the next one. Refuses, then at the latest: TransientFault when a case or a
+    balance is no longer as the facts say; ConstraintViolated when a rule of the database is broken.
     """
     numbers = await _save_cases(tx, decision, facts)
-    event_ids = await append_events(tx, decision.events, numbers)
+    events, event_ids = event_write(decision.events, numbers)
     at = decision.events[-1].at
-    posting_ids = await post(tx, decision.postings, at)
-    await _save_payment(tx, decision, facts)
-    await _save_subjects(tx, decision, facts, to_micros(at))
-    await replace_clocks(tx, [case.id for case in decision.cases], decision.clocks)
+    postings, posting_ids = await posting_writes(tx, decision.postings, at)
+    tx.later(
+        events,
+        *postings,
+        *_payment_writes(decision, facts),
+        *_subject_writes(decision, facts, to_micros(at)),
+        *clock_writes([case.id for case in decision.cases], decision.clocks),
+    )
     own = next(place for place, event in enumerate(decision.events) if event is decision.event)
     return SavedDecision(
         case_id=decision.case.id,
@@ -62,61 +66,54 @@ async def next_case_number(tx: Transaction) -> int:
 
 
 async def _save_cases(tx: Transaction, decision: Decision, facts: Facts) -> dict[str, int]:
-    """Write each case and return the numbers of new ones by id."""
+    """Write each case and return the numbers of new ones by id; the last waits for the rest of the decision."""
+    await tx.flush()
     known = {case.id: case for case in (facts.case, facts.open_case, facts.previous_declined) if case is not None}
     numbers: dict[str, int] = {}
     for case in decision.cases:
+        await tx.flush()  # an earlier case gives way before the one that takes its place is written (D14, C25)
         before = known.get(case.id)
         if before is None:
-            numbers[case.id] = await _insert_case(tx, case)
-        else:
-            await _update_case(tx, before, case)
+            numbers[case.id] = case.number or await next_case_number(tx)
+            tx.later(_insert_write(case, numbers[case.id]))
+        elif changed := changed_columns(before, case):
+            tx.later(_update_write(before, case, changed))
     return numbers
 
 
-async def _insert_case(tx: Transaction, case: Case) -> int:
-    number = case.number or await next_case_number(tx)
+def _insert_write(case: Case, number: int) -> Write:
     values = [number if name == "number" else column_value(case, name) for name in COLUMNS]
-    marks = ", ".join("?" * len(COLUMNS))
-    await tx.execute(f"INSERT INTO refund_case ({', '.join(COLUMNS)}) VALUES ({marks})", values)
-    return number
+    return Write(f"INSERT INTO refund_case ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", values)
 
 
-async def _update_case(tx: Transaction, before: Case, after: Case) -> None:
-    names = changed_columns(before, after)
-    if not names:
-        return
-    sets = ", ".join(f"{name} = ?" for name in names)
-    values = [column_value(after, name) for name in names]
-    changed = await tx.execute(
-        f"UPDATE refund_case SET {sets} WHERE id = ? AND version = ?", (*values, after.id, before.version)
-    )
-    if changed != 1:
-        raise TransientFault("The case changed while the decision was made.")
+def _update_write(before: Case, after: Case, changed: Sequence[str]) -> Write:
+    sets = ", ".join(f"{name} = ?" for name in changed)
+    values = [column_value(after, name) for name in changed]
+    sql = f"UPDATE refund_case SET {sets} WHERE id = ? AND version = ?"
+    return Write(sql, (*values, after.id, before.version), expected=1)
 
 
-async def _save_payment(tx: Transaction, decision: Decision, facts: Facts) -> None:
+def _payment_writes(decision: Decision, facts: Facts) -> Iterator[Write]:
     refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
     if refunded or reserved:
-        await tx.execute(
+        yield Write(
             "UPDATE payment SET refunded_minor = refunded_minor + ?, reserved_minor = reserved_minor + ? WHERE id = ?",
             (refunded, reserved, facts.payment.id),
         )
 
 
-async def _save_subjects(tx: Transaction, decision: Decision, facts: Facts, at_micros: int) -> None:
+def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterator[Write]:
     if facts.milestone is not None and (decision.milestone_returned or decision.milestone_refunded_again):
         status = "RETURNED" if decision.milestone_returned else "FUNDED"
-        await tx.execute("UPDATE milestone SET status = ? WHERE id = ?", (status, facts.milestone.id))
+        yield Write("UPDATE milestone SET status = ? WHERE id = ?", (status, facts.milestone.id))
     if facts.week is not None and decision.week_released:
-        await tx.execute("UPDATE billing_week SET released_at = ? WHERE id = ?", (at_micros, facts.week.id))
+        yield Write("UPDATE billing_week SET released_at = ? WHERE id = ?", (at_micros, facts.week.id))
     if facts.contract is not None and decision.reviews_hidden is not None:
-        await tx.execute(
-            "UPDATE contract SET reviews_hidden = ? WHERE id = ?", (decision.reviews_hidden, facts.contract.id)
-        )
+        sql = "UPDATE contract SET reviews_hidden = ? WHERE id = ?"
+        yield Write(sql, (decision.reviews_hidden, facts.contract.id))
     if facts.lead is not None and decision.customer_reported:
         case = decision.case
-        await tx.execute(
+        yield Write(
             "INSERT INTO customer_report (id, customer_id, case_id, detail, at) VALUES (?, ?, ?, ?, ?)",
             (new_id(), facts.lead.customer_id, case.id, case.reason_detail, at_micros),
         )

@@ -5,13 +5,13 @@ It must not act on one: whoever takes a clock away does, in the same transaction
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.decisions import DueClock
-from refundgql.storage.database import Source, Transaction
+from refundgql.storage.database import Source, Write
 from refundgql.storage.ids import new_id
 
 
@@ -22,17 +22,24 @@ class ClaimedClock(DueClock):
     id: str
 
 
-async def replace_clocks(tx: Transaction, case_ids: Sequence[str], clocks: Collection[DueClock]) -> None:
-    """Set the clocks of cases, dropping theirs that are not named again; a week's own of the same name is replaced."""
-    if case_ids:
-        await tx.execute("DELETE FROM clock WHERE case_id = ANY(?)", (list(case_ids),))
-    weekly = [(clock.billing_week_id, clock.name) for clock in clocks if clock.case_id is None]
-    if weekly:
-        await tx.execute_many("DELETE FROM clock WHERE billing_week_id = ? AND case_id IS NULL AND name = ?", weekly)
+def clock_writes(case_ids: Sequence[str], clocks: Collection[DueClock]) -> Iterator[Write]:
+    """Yield what sets the clocks of cases, dropping theirs not named again; a week's own is replaced by name."""
+    yield Write("DELETE FROM clock WHERE case_id = ANY(?)", (list(case_ids),))
+    for clock in clocks:
+        if clock.case_id is None:
+            yield Write(
+                "DELETE FROM clock WHERE billing_week_id = ? AND case_id IS NULL AND name = ?",
+                (clock.billing_week_id, clock.name),
+            )
     if clocks:
-        await tx.execute_many(
-            "INSERT INTO clock (id, case_id, billing_week_id, name, due_at) VALUES (?, ?, ?, ?, ?)",
-            [(new_id(), it.case_id, it.billing_week_id, it.name, to_micros(it.due_at)) for it in clocks],
+        yield Write(
+            "INSERT INTO clock (id, case_id, billing_week_id, name, due_at)"
+            f" VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(clocks))}",
+            [
+                value
+                for it in clocks
+                for value in (new_id(), it.case_id, it.billing_week_id, it.name, to_micros(it.due_at))
+            ],
         )
 
 

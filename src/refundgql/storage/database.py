@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from refundgql.storage.faults import LOST_RACES, ConstraintViolated
 
 if TYPE_CHECKING:
     from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
@@ -54,10 +56,52 @@ class Source(Protocol):
         """Return the first column of the first row of a statement, or None."""
 
 
+class Write(NamedTuple):
+    """A statement that writes, to be run with others in one round trip; see `Transaction.later`."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+    name: str | None = None
+    """What the others call its RETURNING rows, on PostgreSQL."""
+    expected: int | None = None
+    """How many rows it changes unless a race was lost."""
+
+
 class Transaction(abc.ABC):
     """One open transaction: it commits when its block ends well and is undone whole when it does not."""
 
     dialect: Dialect
+
+    def __init__(self) -> None:
+        """Start with nothing put off."""
+        self._later: list[Write] = []
+
+    def later(self, *writes: Write) -> None:
+        """Put writes off to run together before anything else happens in this transaction, at the latest its commit.
+
+        On PostgreSQL they become one statement: none sees what another did, except by name, and no two may change the
+        same row. On SQLite they run in order.
+        """
+        self._later += writes
+
+    async def flush(self) -> None:
+        """Run what was put off.
+
+        Refuses: TransientFault when a race was lost; ConstraintViolated.
+        """
+        if not self._later:
+            return
+        writes, self._later = self._later, []
+        try:
+            await self._run_together(writes)
+        except ConstraintViolated as violated:
+            if violated.name in LOST_RACES:
+                raise LOST_RACES[violated.name](f"A race was lost: {violated.name}.") from violated
+            raise
+
+    @abc.abstractmethod
+    async def _run_together(self, writes: Sequence[Write]) -> None:
+        """Run writes in as few round trips as possible. Refuses: TransientFault when one changed too few rows."""
 
     @abc.abstractmethod
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:

@@ -17,7 +17,7 @@ only ever grow and clients' cursors stay good. It runs whenever a PostgreSQL dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ import orjson
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Event
 from refundgql.domain.facts import Case
-from refundgql.storage.database import Database, Dialect, Source, Transaction
+from refundgql.storage.database import Database, Dialect, Source, Write
 from refundgql.storage.ids import new_id
 
 
@@ -108,44 +108,42 @@ def snapshot_of(case: Case) -> dict[str, Any]:
 
 _INSERT = (
     "INSERT INTO refund_event (id, case_id, sequence, name, at, actor_id, actor_role, from_state, to_state,"
-    " amount_minor, currency, note, internal_note, rule, facts, snapshot)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " amount_minor, currency, note, internal_note, rule, facts, snapshot) VALUES "
 )
+_VALUES = f"({', '.join('?' * 16)})"
 
 
-async def append_events(tx: Transaction, events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
-    """Append events in their order and return their new ids; `numbers` holds the numbers of new cases by id.
+def event_write(events: Sequence[Event], numbers: Mapping[str, int]) -> tuple[Write, list[str]]:
+    """Return what appends events in their order, and their new ids; `numbers` holds the numbers of new cases by id.
 
-    Refuses: ConstraintViolated("event_sequence_without_gap") when somebody else has written the next one.
+    Refuses, when it runs: TransientFault when somebody else wrote the next one.
     """
-    rows = []
+    values: list[Any] = []
+    ids = []
     for event in events:
         case = event.case_after
         snapshot = snapshot_of(case)
         snapshot["number"] = numbers.get(case.id, case.number)
-        rows.append(
-            (
-                new_id(),
-                case.id,
-                event.sequence,
-                event.name,
-                to_micros(event.at),
-                event.actor_id,
-                event.actor_role,
-                event.from_state,
-                event.to_state,
-                None if event.amount is None else event.amount.minor,
-                case.currency,
-                event.note,
-                event.internal_note,
-                event.rule,
-                orjson.dumps(event.facts).decode(),
-                orjson.dumps(snapshot).decode(),
-            )
+        ids.append(new_id())
+        values += (
+            ids[-1],
+            case.id,
+            event.sequence,
+            event.name,
+            to_micros(event.at),
+            event.actor_id,
+            event.actor_role,
+            event.from_state,
+            event.to_state,
+            None if event.amount is None else event.amount.minor,
+            case.currency,
+            event.note,
+            event.internal_note,
+            event.rule,
+            orjson.dumps(event.facts).decode(),
+            orjson.dumps(snapshot).decode(),
         )
-    if rows:
-        await tx.execute_many(_INSERT, rows)
-    return [row[0] for row in rows]
+    return Write(_INSERT + ", ".join([_VALUES] * len(events)), values), ids
 
 
 _COLUMNS = (

@@ -18,6 +18,10 @@ class CommitUnknown(TransientFault):
     """The connection was lost while committing: it may have happened, so only a repeat that can tell is safe."""
 
 
+class BalanceRace(TransientFault):
+    """A balance was spent between looking and posting: decide again."""
+
+
 class StatementTimeout(StorageError):
     """One statement took longer than it may."""
 
@@ -43,6 +47,15 @@ ONE_LIVE_CASE_PER_LEAD = "one_live_case_per_lead"
 
 ONE_CREDIT_PER_CASE = "one_credit_per_case"
 """A case was already credited from that account."""
+
+LOST_RACES: dict[str, type[TransientFault]] = {
+    "ledger_balance_not_negative": BalanceRace,
+    "ledger_account(key)": TransientFault,
+    "event_sequence_without_gap": TransientFault,
+    "refund_event(case_id,sequence)": TransientFault,
+    "idempotent_result(account_id,key)": TransientFault,
+}
+"""Rules that a decision made under lock can break only by losing a race: the repeat sees what the other one did."""
 
 UNIQUE_NAMES = {
     "refund_case(payment_id)": ONE_OPEN_CASE,

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from refundgql.domain.calendar import DAY_MICROS
-from refundgql.storage.database import Database, Source, Transaction
-from refundgql.storage.faults import ConstraintViolated, TransientFault
+from refundgql.storage.database import Database, Source, Transaction, Write
 
 KEPT_DAYS = 30
 """Clients may repeat a request this long and longer: keys are purged after it."""
@@ -46,20 +45,17 @@ async def store_result(
     result: Mapping[str, str],
     at: int,
 ) -> None:
-    """Keep what a key did; `at` is in microseconds since the epoch.
+    """Keep what a key did, at the latest when the transaction commits; `at` is in microseconds since the epoch.
 
-    Refuses: TransientFault when another transaction has used the key meanwhile: the repeat finds what it did.
+    Refuses, then: TransientFault when another transaction has used the key meanwhile: the repeat finds what it did.
     """
-    try:
-        await tx.execute(
+    tx.later(
+        Write(
             "INSERT INTO idempotent_result (account_id, key, operation, input_sha256, result, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (account_id, key, operation, input_sha256, orjson.dumps(dict(result)).decode(), at),
         )
-    except ConstraintViolated as violated:
-        if violated.name == "idempotent_result(account_id,key)":
-            raise TransientFault("The idempotency key was used at the same time.") from violated
-        raise
+    )
 
 
 async def purge_results(database: Database, now_micros: int, *, batch: int = 10_000) -> int:

@@ -6,7 +6,7 @@ It must not decide where money goes; `ledger_checks.py` proves the whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,44 +14,60 @@ import orjson
 
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Posting
-from refundgql.storage.database import Dialect, Source, Transaction
-from refundgql.storage.faults import ConstraintViolated, TransientFault
+from refundgql.storage.database import Dialect, Source, Transaction, Write
 from refundgql.storage.ids import new_id
 
 _UNCOUNTED = ("external:", "platform_leads:")
 """Accounts without a running balance: every payment would wait for their rows."""
 
 # A balance may be negative only by a posting that may overdraw, and then only rise (D13); the table's CHECK refuses
-# what this leaves not allowed.
-_MOVE = (
-    "UPDATE ledger_account{alias} SET balance_minor = {a}.balance_minor + given.delta,"
-    " may_be_negative = ({a}.balance_minor + given.delta < 0"
-    " AND (given.overdraw OR ({a}.may_be_negative AND given.delta >= 0)))"
+# what this leaves not allowed. Accounts come into being when they are first touched.
+_SET = (
+    "SET balance_minor = {account}.balance_minor + given.delta,"
+    " may_be_negative = ({account}.balance_minor + given.delta < 0"
+    " AND (given.overdraw OR ({account}.may_be_negative AND given.delta >= 0)))"
 )
+_COLUMNS = "key, kind, owner_id, purpose, currency, balance_minor, may_be_negative"
 
 _MOVE_POSTGRES = (
-    "WITH given (key, delta, overdraw) AS (SELECT * FROM"
-    " unnest(CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS boolean[]))),"
-    " locked AS (SELECT l.key FROM ledger_account l JOIN given USING (key) ORDER BY l.key FOR UPDATE OF l) "
-    + _MOVE.format(alias=" a", a="a")
-    + " FROM given JOIN locked USING (key) WHERE a.key = given.key RETURNING a.key, a.balance_minor"
+    (
+        "given",
+        "SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS text[]), CAST(? AS uuid[]), CAST(? AS text[]),"
+        " CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS boolean[]))"
+        " AS g (key, kind, owner_id, purpose, currency, delta, overdraw)",
+    ),
+    ("locked", "SELECT l.key FROM ledger_account l JOIN given USING (key) ORDER BY l.key FOR UPDATE OF l"),
+    (
+        "updated",
+        f"UPDATE ledger_account a {_SET.format(account='a')} FROM given JOIN locked USING (key)"
+        " WHERE a.key = given.key RETURNING a.key, a.balance_minor",
+    ),
+    (
+        "opened",
+        f"INSERT INTO ledger_account ({_COLUMNS}) SELECT key, kind, owner_id, purpose, currency, delta,"
+        " delta < 0 AND overdraw FROM given WHERE key NOT IN (SELECT key FROM locked) RETURNING key, balance_minor",
+    ),
+    ("moved", "SELECT * FROM updated UNION ALL SELECT * FROM opened"),
 )
 
+_GIVEN_SQLITE = (
+    "(SELECT value ->> 0 AS key, value ->> 1 AS kind, value ->> 2 AS owner_id, value ->> 3 AS purpose,"
+    " value ->> 4 AS currency, value ->> 5 AS delta, value ->> 6 AS overdraw FROM json_each(?)) AS given"
+)
 _MOVE_SQLITE = (
-    _MOVE.format(alias="", a="ledger_account") + " FROM (SELECT value ->> 0 AS key, value ->> 1 AS delta,"
-    " value ->> 2 AS overdraw FROM json_each(?)) AS given"
-    " WHERE ledger_account.key = given.key RETURNING key, balance_minor"
+    f"INSERT INTO ledger_account ({_COLUMNS}) SELECT key, kind, owner_id, purpose, currency, 0, FALSE"
+    f" FROM {_GIVEN_SQLITE} WHERE TRUE ON CONFLICT (key) DO NOTHING",
+    f"UPDATE ledger_account {_SET.format(account='ledger_account')} FROM {_GIVEN_SQLITE}"
+    " WHERE ledger_account.key = given.key",
 )
 
+# The balance after a posting: the account's after all of them, less what those after it move.
+_AFTER = "(SELECT balance_minor FROM {moved} WHERE key = ?) - ?"
 _INSERT = (
     "INSERT INTO posting (id, at, fact, from_key, to_key, amount_minor, currency, description, case_id, payment_id,"
     " withdrawal_id, reverses_id, from_balance_after_minor, to_balance_after_minor)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f" SELECT {', '.join('?' * 12)}, {_AFTER}, {_AFTER}"
 )
-
-
-class BalanceRace(TransientFault):
-    """A balance was spent between looking and posting: decide again."""
 
 
 async def post(tx: Transaction, postings: Sequence[Posting], at: datetime) -> list[str]:
@@ -59,8 +75,20 @@ async def post(tx: Transaction, postings: Sequence[Posting], at: datetime) -> li
 
     Refuses: BalanceRace when a balance would be negative that may not be (D13).
     """
+    await tx.flush()
+    writes, ids = await posting_writes(tx, postings, at)
+    tx.later(*writes)
+    await tx.flush()
+    return ids
+
+
+async def posting_writes(tx: Transaction, postings: Sequence[Posting], at: datetime) -> tuple[list[Write], list[str]]:
+    """Return what appends postings and moves the balances they touch, and the postings' new ids.
+
+    Refuses, when it runs: BalanceRace.
+    """
     if not postings:
-        return []
+        return [], []
     deltas: dict[str, int] = defaultdict(int)
     overdrawn: set[str] = set()
     for posting in postings:
@@ -69,71 +97,39 @@ async def post(tx: Transaction, postings: Sequence[Posting], at: datetime) -> li
         if posting.may_overdraw and posting.from_key.startswith("balance:"):
             overdrawn.add(posting.from_key)
     counted = {key: deltas[key] for key in sorted(deltas) if not key.startswith(_UNCOUNTED)}
-    final = await _move(tx, counted, overdrawn)
-    running = {key: final[key] - delta for key, delta in counted.items()}
+    rest = dict(counted)
     reversed_ids = await _reversed_ids(tx, postings)
-    at_micros = to_micros(at)
-    rows = []
+    writes = _move_writes(tx.dialect, counted, overdrawn)
+    ids: list[str] = []
     for posting, reverses_id in zip(postings, reversed_ids, strict=True):
+        ids.append(new_id())
+        values = [ids[-1], to_micros(at), posting.fact, posting.from_key, posting.to_key, posting.amount.minor]
+        values += [posting.amount.currency, posting.description[:300], posting.case_id, posting.payment_id]
+        values += [posting.withdrawal_id, reverses_id]
         for key, sign in ((posting.from_key, -1), (posting.to_key, 1)):
-            if key in running:
-                running[key] += sign * posting.amount.minor
-        rows.append(
-            (
-                new_id(),
-                at_micros,
-                posting.fact,
-                posting.from_key,
-                posting.to_key,
-                posting.amount.minor,
-                posting.amount.currency,
-                posting.description[:300],
-                posting.case_id,
-                posting.payment_id,
-                posting.withdrawal_id,
-                reverses_id,
-                running.get(posting.from_key),
-                running.get(posting.to_key),
-            )
-        )
-    await tx.execute_many(_INSERT, rows)
-    return [row[0] for row in rows]
+            rest[key] = rest.get(key, 0) - sign * posting.amount.minor
+            values += (key, rest[key])
+        writes.append(_insert_write(tx.dialect, values, writes[-1].name, f"posted_{len(ids)}"))
+    return writes, ids
 
 
-async def _move(tx: Transaction, deltas: dict[str, int], overdrawn: Collection[str]) -> dict[str, int]:
-    """Add the deltas and return the balances after them; accounts come into being when they are first touched."""
-    if not deltas:
-        return {}
-    balances = await _move_existing(tx, deltas, overdrawn)
-    missing = {key: delta for key, delta in deltas.items() if key not in balances}
-    if missing:
-        await open_accounts(tx, missing)
-        balances |= await _move_existing(tx, missing, overdrawn)
-    return balances
+def _insert_write(dialect: Dialect, values: Sequence[Any], before: str | None, name: str) -> Write:
+    """Return what appends one posting.
+
+    On PostgreSQL it waits for the write before it, so that positions follow the order in which balances were locked.
+    """
+    if dialect is Dialect.SQLITE:
+        return Write(_INSERT.format(moved="ledger_account"), values)
+    sql = f"{_INSERT.format(moved='moved')} FROM (SELECT count(*) FROM {before}) AS ready RETURNING id"
+    return Write(sql, values, name=name)
 
 
-async def _move_existing(tx: Transaction, deltas: dict[str, int], overdrawn: Collection[str]) -> dict[str, int]:
-    try:
-        if tx.dialect is Dialect.POSTGRES:
-            flags = [key in overdrawn for key in deltas]
-            rows = await tx.fetch(_MOVE_POSTGRES, (list(deltas), list(deltas.values()), flags))
-        else:
-            given = [[key, delta, key in overdrawn] for key, delta in deltas.items()]
-            rows = await tx.fetch(_MOVE_SQLITE, (orjson.dumps(given).decode(),))
-    except ConstraintViolated as violated:
-        if violated.name == "ledger_balance_not_negative":
-            raise BalanceRace("A balance changed while the decision was made.") from violated
-        raise
-    return {row["key"]: row["balance_minor"] for row in rows}
-
-
-async def open_accounts(tx: Transaction, keys: Iterable[str]) -> None:
-    """Add the accounts that are not there yet, with nothing on them."""
-    await tx.execute_many(
-        "INSERT INTO ledger_account (key, kind, owner_id, purpose, currency, balance_minor, may_be_negative)"
-        " VALUES (?, ?, ?, ?, ?, 0, FALSE) ON CONFLICT (key) DO NOTHING",
-        [_account_columns(key) for key in sorted(keys)],
-    )
+def _move_writes(dialect: Dialect, deltas: Mapping[str, int], overdrawn: Collection[str]) -> list[Write]:
+    given = [(*_account_columns(key), delta, key in overdrawn) for key, delta in deltas.items()]
+    if dialect is Dialect.POSTGRES:
+        columns = [list(column) for column in zip(*given, strict=True)] or [[] for _ in range(7)]
+        return [Write(sql, columns if name == "given" else (), name=name) for name, sql in _MOVE_POSTGRES]
+    return [Write(sql, (orjson.dumps(given).decode(),)) for sql in _MOVE_SQLITE]
 
 
 def _account_columns(key: str) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 
-from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction
+from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
 from refundgql.storage.faults import (
     CommitUnknown,
     ConstraintViolated,
@@ -25,7 +25,7 @@ from refundgql.storage.faults import (
     TransientFault,
     unique_violation,
 )
-from refundgql.storage.statements import for_postgres, note
+from refundgql.storage.statements import for_postgres, note, together
 
 _RETRIED_SQLSTATES = frozenset(
     {
@@ -183,10 +183,15 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         """Run statements on one connection."""
+        super().__init__()
         self._connection = connection
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
         """Return all rows of a statement."""
+        await self.flush()
+        return await self._fetch(sql, parameters)
+
+    async def _fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
         note(sql)
         try:
             rows: Sequence[Row] = await self._connection.fetch(for_postgres(sql), *parameters)
@@ -196,6 +201,7 @@ class PostgresTransaction(Transaction):
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement and return the number of rows it changed."""
+        await self.flush()
         note(sql)
         try:
             status = await self._connection.execute(for_postgres(sql), *parameters)
@@ -206,11 +212,19 @@ class PostgresTransaction(Transaction):
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters, in order."""
+        await self.flush()
         note(sql)
         try:
             await self._connection.executemany(for_postgres(sql), rows)
         except _DRIVER_ERRORS as error:
             raise translated(error) from error
+
+    async def _run_together(self, writes: Sequence[Write]) -> None:
+        sql = together(tuple((write.sql, write.name, write.expected is not None) for write in writes))
+        rows = await self._fetch(sql, [value for write in writes for value in write.parameters])
+        expected = [write.expected for write in writes if write.expected is not None]
+        if expected and list(rows[0].values()) != expected:  # type: ignore[attr-defined]
+            raise TransientFault("A row changed while the decision was made.")
 
 
 class PostgresDatabase(Database):
@@ -291,7 +305,9 @@ class PostgresDatabase(Database):
         except _DRIVER_ERRORS as error:
             raise translated(error) from error
         try:
-            yield PostgresTransaction(wrapper._connection)
+            tx = PostgresTransaction(wrapper._connection)
+            yield tx
+            await tx.flush()
         except BaseException as error:
             with contextlib.suppress(*_DRIVER_ERRORS):  # a lost connection has rolled back by itself
                 await context.__aexit__(type(error), error, None)

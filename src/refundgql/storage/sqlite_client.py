@@ -17,7 +17,7 @@ import aiosqlite
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 
-from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction
+from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
 from refundgql.storage.faults import (
     ConstraintViolated,
     StatementTimeout,
@@ -126,20 +126,27 @@ class SqliteTransaction(Transaction):
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         """Run statements on the writer's connection."""
+        super().__init__()
         self._connection = connection
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
         """Return all rows of a statement."""
+        await self.flush()
         return await fetch_on(self._connection, sql, parameters)
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement and return the number of rows it changed."""
+        await self.flush()
+        return await self._execute(sql, parameters)
+
+    async def _execute(self, sql: str, parameters: Sequence[Any]) -> int:
         before = self._connection.total_changes
         await fetch_on(self._connection, sql, parameters)
         return self._connection.total_changes - before
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters, in order."""
+        await self.flush()
         note(sql)
         statement = for_sqlite(sql)
         try:
@@ -148,6 +155,12 @@ class SqliteTransaction(Transaction):
             await cursor.close()
         except sqlite3.Error as error:
             raise translated(error) from error
+
+    async def _run_together(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            changed = await self._execute(write.sql, write.parameters)
+            if write.expected not in (None, changed):
+                raise TransientFault("A row changed while the decision was made.")
 
 
 async def fetch_on(connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
@@ -258,7 +271,9 @@ class SqliteDatabase(Database):
             raise translated(error) from error
         self._writing_task = asyncio.current_task()
         try:
-            yield SqliteTransaction(wrapper._connection)
+            tx = SqliteTransaction(wrapper._connection)
+            yield tx
+            await tx.flush()
         except BaseException as error:
             self._writing_task = None
             with contextlib.suppress(sqlite3.Error):  # what is left open is undone before the next begins

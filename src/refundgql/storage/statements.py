@@ -72,6 +72,20 @@ def sqlite_parameters(statement: SqliteStatement, parameters: Sequence[Any]) -> 
     return spelt
 
 
+@lru_cache(maxsize=2048)
+def together(pieces: tuple[tuple[str, str | None, bool], ...]) -> str:
+    """Return one PostgreSQL statement for several; each is its text, its name, and whether its rows are counted."""
+    named = []
+    counts = []
+    for place, (sql, name, counted) in enumerate(pieces):
+        name = name or f"write_{place}"
+        if counted:
+            sql += " RETURNING 1"
+            counts.append(f"(SELECT count(*) FROM {name})")
+        named.append(f"{name} AS ({sql})")
+    return f"WITH {', '.join(named)} SELECT {', '.join(counts) or '1'}"
+
+
 _counted: ContextVar[list[str] | None] = ContextVar("counted_statements", default=None)
 
 
