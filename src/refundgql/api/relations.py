@@ -4,7 +4,7 @@ It must not decide visibility: the queries' statements carry it, and what is not
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refundgql.api.execution import LevelInfo
 from refundgql.domain.viewers import Viewer
@@ -17,9 +17,11 @@ from refundgql.queries.milestones import milestones_by_id
 from refundgql.queries.refund_cases import cases_by_id
 from refundgql.queries.weeks import weeks_by_id
 from refundgql.queries.withdrawals import withdrawals_by_id
-from refundgql.storage.database import Source
 
-ById = Callable[[Source, Viewer, Sequence[str], Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+if TYPE_CHECKING:
+    from refundgql.storage.database import Source
+
+ById = Callable[["Source", Viewer, Sequence[str], Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 async def related(load: ById, info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
