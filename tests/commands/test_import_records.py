@@ -38,6 +38,8 @@ from refundgql.commands.import_records import ImportReport, Phase, Progress, imp
 from refundgql.commands.sync_records import sync_records
 from refundgql.storage.ledger_checks import verify
 
+LARGE = Path(__file__).parents[2] / "fixtures" / "datasets" / "large.json"
+
 RUNNER = """
 import asyncio, resource, sys
 from command_world import World
@@ -71,7 +73,7 @@ def told(report: ImportReport) -> list[tuple[int, str]]:
 
 def small(leads: int = 40) -> Size:
     """Return the size of a little marketplace."""
-    values = orjson.loads(Path("fixtures/datasets/large.json").read_bytes())
+    values = orjson.loads(LARGE.read_bytes())
     few = {"pros": 5, "customers": 9, "clients": 4, "experts": 4, "hourlyContracts": 6, "fixedContracts": 6}
     return Size.from_json(values | few | {"leads": leads, "weeksPerContract": 3})
 
@@ -340,7 +342,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """100,000 leads with their chats stay within the 300 MB that any file has to fit in."""
     from databases import new_database_url
 
-    size = Size.from_json(orjson.loads(Path("fixtures/datasets/large.json").read_bytes()))
+    size = Size.from_json(orjson.loads(LARGE.read_bytes()))
     file = write(tmp_path / "large.jsonl", generate(size))
     output, _ = _start(new_database_url("sqlite", tmp_path), file, 10_000).communicate()
     (peak,) = [int(line.split()[1]) for line in output.splitlines() if line.startswith("peak")]

@@ -1,0 +1,74 @@
+"""The demo's dataset: whole on any day, with every telling age kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from command_world import World
+
+from refundgql.commands.demo_dataset import demo_records, load_demo
+from refundgql.commands.import_records import import_files
+from refundgql.domain.calendar import parse_date, parse_instant
+from refundgql.domain.vocabulary import Role
+from refundgql.storage.ledger_checks import verify
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "datasets" / "demo"
+ABOUT: dict[str, Any] = orjson.loads((FOLDER / "dataset.json").read_bytes())
+FIXED = parse_instant(ABOUT["at"])
+DAYS = [FIXED.date() + timedelta(days=offset) for offset in range(7)] + [date(2028, 2, 29), date(2026, 12, 31)]
+
+
+def named(today: date) -> dict[str, dict[str, Any]]:
+    """Return the demo's records of a day by reference."""
+    return {values["externalRef"]: values for shape in demo_records(today) for values in shape.values()}
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_ages_hold_on_any_day(today: date) -> None:
+    """Whatever a reference or the dataset's own words say of days is so, and weeks start on Mondays around today."""
+    records = named(today)
+    for ref, values in records.items():
+        if "-day-" in ref:
+            paid_on = parse_instant(values["paidAt"]).date()
+            assert (today - paid_on).days == int(ref.rpartition("-")[2])
+    ages = {
+        ref: (today - parse_instant(records[ref]["chargedAt"]).date()).days for ref in records if "pro" in records[ref]
+    }
+    assert (ages["lead-hallway"], ages["lead-ceiling"], ages["lead-door"]) == (29, 30, 31)
+    assert (today - parse_instant(records["leaflet"]["endedAt"]).date()).days == 14
+    running = parse_date(records["week-gearbox-running"]["startsOn"])
+    assert running.weekday() == 0
+    assert running <= today < running + timedelta(weeks=1)
+    assert parse_date(records["week-gearbox-prior"]["startsOn"]) == running - timedelta(weeks=1)
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+async def test_it_loads_on_any_day_and_only_once(world: World, today: date) -> None:
+    """Every record is taken in on any day of the week; a second load finds it there and changes nothing."""
+    world.clock.at = datetime(today.year, today.month, today.day, 9, tzinfo=UTC)
+    people = await load_demo(world.uow)
+    before = await world.dump()
+    assert await load_demo(world.uow) == people
+    assert await world.dump() == before
+    assert [finding async for finding in verify(world.database)] == []
+
+
+async def test_everybody_is_there(world: World) -> None:
+    """Two of each part, the staff, the marketplace, and one who both gives and takes work."""
+    roles = [viewer.roles for viewer in await load_demo(world.uow)]
+    for role in (Role.PRO, Role.CUSTOMER, Role.CLIENT, Role.EXPERT, Role.SUPPORT):
+        assert sum(role in held for held in roles) >= 2
+    assert any(held == {Role.SERVICE} for held in roles)
+    assert any(Role.ADMIN in held for held in roles)
+    assert any({Role.CLIENT, Role.EXPERT} <= held for held in roles)
+
+
+async def test_its_files_can_be_imported_as_they_stand(world: World) -> None:
+    """On the fixed day itself the files are an ordinary import, and every record the dataset speaks of exists."""
+    report = await import_files(world.uow, [str(FOLDER / name) for name in ABOUT["files"]])
+    assert report.ok
+    assert set(ABOUT["tell"]) <= set(named(FIXED.date()))
