@@ -1,0 +1,32 @@
+"""Processor time and memory of a process and its children, as the operating system counts them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    found = [pid]
+    for one in found:
+        for children in PROC.glob(f"{one}/task/*/children"):
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process tree has run on a processor, from the scheduler's own nanoseconds."""
+    total = 0
+    for one in tree(pid):
+        for stat in PROC.glob(f"{one}/task/*/schedstat"):
+            total += int(stat.read_text().split()[0])
+    return total / 1e9
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory that a process tree holds."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return sum(int((PROC / str(one) / "statm").read_text().split()[1]) * page for one in tree(pid))
