@@ -19,7 +19,7 @@ LISTS = {
         f"cases {order}": ("sam", f"orderBy: {order}", "node { number }")
         for order in ("NEWEST", "OLDEST", "RECENTLY_CHANGED", "SOONEST_DEADLINE", "LARGEST_AMOUNT")
     },
-    "queue": ("sam", "filter: { kinds: [LEAD, INVOICE], states: [REQUESTED, DECLINED, CREDITED] }", "node { number }"),
+    "queue": ("sam", "filter: { whoseMove: SUPPORT }", "node { number }"),
 }
 ROOTS = {"leads": "leads", "all leads": "leads", "queue": "supportQueue"}
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount"

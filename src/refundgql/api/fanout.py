@@ -255,8 +255,13 @@ class Fanout:
             groups.setdefault(key, (viewer, fits, []))[2].append(follower)
         cursor = str(event.cursor)
         for viewer, fits, members in groups.values():
+            leader = members[0]
+            if not await leader.feed.has_text(leader.context.app.database, event.case_id):
+                for follower in members:
+                    follower.position = event.cursor
+                continue
             row = UpdateRow(event.case_id, event.id, cursor, fits)
-            text = await self._encoded(members[0], viewer, row)
+            text = await self._encoded(leader, viewer, row)
             for follower in members:
                 follower.deliver(text, event.cursor)
 

@@ -11,8 +11,9 @@ import orjson
 from graphql import FieldNode, OperationDefinitionNode, VariableNode, Visitor, visit
 
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.case_filters import CaseFilter, matches
+from refundgql.queries.case_filters import CaseFilter, case_has_text, matches
 from refundgql.queries.streams import Cursor, StreamEvent
+from refundgql.storage.database import Source
 
 Encode = Callable[[Any, "UpdateRow"], Awaitable[dict[str, Any]]]
 """Executes a subscription's selection for one update, in a context."""
@@ -46,6 +47,11 @@ class Feed:
         if self.given is None or matches(self.given, event.snapshot):
             return True
         return False if matches(self.given, event.before) else None
+
+    async def has_text(self, source: Source, case_id: str) -> bool:
+        """Tell whether a case has the filter's text in it, which snapshots of events do not hold."""
+        text = None if self.given is None else self.given.text
+        return text is None or await case_has_text(source, case_id, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ class Subscription:
     )
     support_queue_updates: RefundCaseUpdate = strawberry.subscription(
         resolver=support_queue_updates,
-        description="Every event of cases that fit the filter before or after it, for staff; without a filter, and "
-        "without states or whose move in it, of cases that wait for support.",
+        description="Every event of cases that waited for support before it or do after it, and fit the filter, for "
+        "staff. A filter that says whose move it is looks at those cases instead.",
     )
 
 
@@ -194,7 +194,7 @@ async def _list_updates(context: RequestContext, feed: Feed) -> AsyncGenerator[U
     async with open_inbox(_tail(context), feed.topic) as inbox:
         async for event in _events(context, inbox, feed.start or inbox.start, None):
             fits = feed.fits(event)
-            if fits is None:
+            if fits is None or not await feed.has_text(context.app.database, event.case_id):
                 continue
             viewer = await _present_viewer(context)
             if viewer is None or (feed.for_staff and not viewer.is_staff):

@@ -67,7 +67,7 @@ class AssignCaseInput(Input):
 class SupportQueries:
     @level(
         description="Cases that wait for support, for staff: late ones first, then the earliest deadline, then the "
-        "oldest. A filter that names whose move it is, or states, replaces the waiting for support."
+        "oldest. A filter that says whose move it is looks at those cases instead."
     )
     @staticmethod
     async def support_queue(

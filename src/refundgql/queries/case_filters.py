@@ -17,6 +17,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WhoseMove
 from refundgql.queries.pages import Condition
 from refundgql.queries.texts import contains
+from refundgql.storage.database import Source
 
 _NUMBER = re.compile(r"\s*(?:RC-)?0*([0-9]{1,18})\s*\Z", re.ASCII | re.IGNORECASE)
 AMOUNT = "COALESCE(c.requested_minor, c.approved_minor)"
@@ -49,11 +50,9 @@ def case_number(text: str) -> int | None:
 
 
 def waiting_for_support(given: CaseFilter | None) -> CaseFilter:
-    """Return the queue's own filter: waiting for support, unless the filter says whose move or which states."""
+    """Return the queue's own filter: waiting for support, unless the filter itself says whose move it is."""
     given = given or CaseFilter()
-    if given.whose_move is None and given.states is None:
-        return replace(given, whose_move=WhoseMove.SUPPORT)
-    return given
+    return given if given.whose_move is not None else replace(given, whose_move=WhoseMove.SUPPORT)
 
 
 def conditions(given: CaseFilter | None, viewer: Viewer) -> list[Condition]:
@@ -122,6 +121,14 @@ def _texts(given: CaseFilter) -> list[Condition]:
         alternatives.append(f"EXISTS ({place.format(condition)})")
         parameters.extend(values)
     return [("(" + " OR ".join(alternatives) + ")", parameters)]
+
+
+async def case_has_text(source: Source, case_id: str, text: str) -> bool:
+    """Tell whether a case has a text in its number, its parties' names or its subject's title."""
+    found = _texts(CaseFilter(text=text))
+    which = " AND ".join(["c.id = ?", *(sql for sql, _ in found)])
+    parameters = [case_id, *(value for _, values in found for value in values)]
+    return bool(await source.fetch(f"SELECT 1 FROM refund_case c WHERE {which}", parameters))
 
 
 def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
