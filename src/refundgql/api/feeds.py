@@ -12,8 +12,7 @@ from graphql import FieldNode, OperationDefinitionNode, VariableNode, Visitor, v
 
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.case_filters import CaseFilter, case_has_text, matches
-from refundgql.queries.streams import Cursor, StreamEvent
-from refundgql.storage.database import Source
+from refundgql.queries.streams import Cursor, Source, StreamEvent
 
 Encode = Callable[[Any, "UpdateRow"], Awaitable[dict[str, Any]]]
 """Executes a subscription's selection for one update, in a context."""

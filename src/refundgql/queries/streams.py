@@ -23,6 +23,7 @@ __all__ = [
     "BadCursor",
     "Cursor",
     "Inbox",
+    "Source",
     "StreamEvent",
     "Tail",
     "TooSlow",
