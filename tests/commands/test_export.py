@@ -1,0 +1,90 @@
+"""Exports: every case, event and posting, as JSON Lines or CSV, in values that others can read."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import orjson
+import pytest
+from command_world import World
+from contract_desk import ContractDesk
+from marketplace import everything, sync
+
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import Role
+from refundgql.queries.export import Exported, ExportFormat, export_lines
+
+
+async def _with_a_case(world: World) -> None:
+    await sync(world, *everything())
+    rows = await world.rows("SELECT id, external_ref FROM account")
+    people = {row["external_ref"]: row["id"] for row in rows}
+    client = Viewer(people["client"], "client", "Client", frozenset({Role.CLIENT}))
+    expert = Viewer(people["expert"], "expert", "Expert", frozenset({Role.EXPERT}))
+    desk = ContractDesk(world, client, expert, client, client, client)
+    (extra,) = await world.rows("SELECT id FROM invoice WHERE external_ref = 'extra'")
+    await desk.approve(expert, await desk.ask(extra["id"], "12.50"), note='Said "yes",\nwith a comma')
+
+
+async def _export(world: World, what: Exported, output_format: ExportFormat = ExportFormat.JSONL) -> list[str]:
+    return [line async for line in export_lines(world.database, what, output_format)]
+
+
+async def test_json_lines_hold_every_row(world: World) -> None:
+    """One object a line under its kind, instants and amounts as the API writes them, nothing left out but nulls."""
+    await _with_a_case(world)
+    lines: list[dict[str, Any]] = [orjson.loads(line) for line in await _export(world, Exported.ALL)]
+    postings = (await world.rows("SELECT COUNT(*) AS found FROM posting"))[0]["found"]
+    kinds = [next(iter(line)) for line in lines]
+    assert kinds == ["refundCase", "refundEvent", "refundEvent", "refundEvent", *["posting"] * postings]
+    case = lines[0]["refundCase"]
+    wanted = {
+        "number": "RC-000001",
+        "state": "CREDITED",
+        "invoice": "extra",
+        "requester": "client",
+        "counterparty": "expert",
+        "requestedAmount": "12.50",
+        "creditedAmount": "12.50",
+        "currencyCode": "USD",
+        "openedAt": "2026-03-04T12:00:00Z",
+        "overdue": False,
+    }
+    assert {name: case[name] for name in wanted} == wanted
+    assert case["id"].startswith("RefundCase_")
+    assert "lead" not in case
+    events = [line["refundEvent"] for line in lines[1:4]]
+    assert [(it["refundCase"], it["sequence"], it["name"]) for it in events] == [
+        ("RC-000001", 1, "REQUEST"),
+        ("RC-000001", 2, "APPROVE"),
+        ("RC-000001", 3, "CREDIT"),
+    ]
+    assert events[1]["note"] == 'Said "yes",\nwith a comma'
+    credit = lines[-1]["posting"]
+    assert (credit["fact"], credit["amount"], credit["refundCase"]) == ("CREDIT", "12.50", "RC-000001")
+
+
+@pytest.mark.parametrize("what", [Exported.CASES, Exported.EVENTS, Exported.POSTINGS])
+async def test_csv_says_the_same(world: World, what: Exported) -> None:
+    """A header once, then a row each that reads back to what the JSON line says."""
+    await _with_a_case(world)
+    rows = list(csv.DictReader("".join(await _export(world, what, ExportFormat.CSV)).splitlines(keepends=True)))
+    lines = [next(iter(orjson.loads(line).values())) for line in await _export(world, what)]
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert {name for name, value in row.items() if value} == {name for name in line if line[name] != ""}
+        for name, value in line.items():
+            if not isinstance(value, bool | dict | list):
+                assert row[name] == str(value)
+
+
+async def test_all_of_it_is_no_csv(world: World) -> None:
+    """Rows of three shapes do not fit under one header."""
+    with pytest.raises(ValueError, match="choose"):
+        export_lines(world.database, Exported.ALL, ExportFormat.CSV)
+
+
+async def test_an_empty_desk_exports_nothing(world: World) -> None:
+    """No rows, no lines."""
+    assert await _export(world, Exported.ALL) == []
