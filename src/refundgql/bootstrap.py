@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from refundgql.api.context import Application
 from refundgql.api.fanout import Fanout
@@ -240,6 +240,15 @@ async def verify_ledger(settings: Settings) -> list[dict[str, Any]]:
 
     async with database_of(settings) as database:
         return [{"invariant": one.invariant, "detail": one.detail} async for one in verify(database)]
+
+
+async def export(settings: Settings, *, what: str, output_format: str, out: TextIO) -> None:
+    """Write every case, event and posting, or one of the three, line by line."""
+    from refundgql.queries.export import Exported, ExportFormat, export_lines
+
+    async with database_of(settings) as database:
+        async for line in export_lines(database, Exported(what), ExportFormat(output_format)):
+            out.write(line)
 
 
 def schema_text() -> str:
