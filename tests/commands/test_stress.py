@@ -1,0 +1,84 @@
+"""Several processes acting on the same cases at once: one winner each, one effect a key, nothing but refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+import stressing
+from command_world import START, World
+from contract_desk import ContractDesk
+from stressing import Share
+
+from databases import LIMITS, drop_database, new_database_url
+from refundgql.storage.database import Database
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+PROCESSES = 3
+CASES = {"sqlite": 20, "postgres": 60}
+"""Enough that acts collide all the time; SQLite has one writer at a time."""
+
+
+def _at_once(
+    dialect: str, folder: Path, act: Callable[[Share], Counter[str]]
+) -> tuple[Counter[str], dict[str, list[dict[str, object]]]]:
+    """Let every process do its share of the acts, prove the ledger, and return what came of them and what is there."""
+    url = new_database_url(dialect, folder)
+
+    async def prepare() -> Share:
+        database = await Database.open(url, LIMITS)
+        world = World(database)
+        desk = await ContractDesk.open(world)
+        cases = [await desk.ask(await desk.paid_invoice(kind="HOURLY"), "60") for _ in range(CASES[dialect])]
+        await database.close()
+        return Share(url, START, desk.client, desk.expert, desk.ivy, tuple(cases), 0)
+
+    async def look() -> dict[str, list[dict[str, object]]]:
+        database = await Database.open(url, LIMITS)
+        world = World(database)
+        await world.check_ledger()
+        found = await world.dump()
+        await database.close()
+        return found
+
+    share = asyncio.run(prepare())
+    shares = [
+        Share(url, START, share.client, share.expert, share.support, share.case_ids, seed)
+        for seed in range(1, PROCESSES + 1)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+            outcomes = sum(pool.map(act, shares), Counter())
+    found = asyncio.run(look())
+    drop_database(url)
+    return outcomes, found
+
+
+@pytest.mark.parametrize("dialect", CASES)
+def test_conflicting_acts_have_one_winner(dialect: str, tmp_path: Path) -> None:
+    """Eighteen conflicting acts a case from three processes: one end each, every other act refused with a reason."""
+    outcomes, found = _at_once(dialect, tmp_path, stressing.conflicting_acts)
+    assert set(outcomes) <= {"DONE", "TRANSITION_NOT_ALLOWED", "FORBIDDEN"}
+    assert {row["state"] for row in found["refund_case"]} <= {"CREDITED", "CANCELLED"}
+    credits = Counter(row["case_id"] for row in found["refund_event"] if row["name"] == "CREDIT")
+    assert set(credits.values()) <= {1}
+    credited = [row for row in found["refund_case"] if row["state"] == "CREDITED"]
+    assert len(credits) == len(credited)
+    assert all(row["credited_minor"] in {100, 200, 6_000} for row in credited)
+
+
+@pytest.mark.parametrize("dialect", CASES)
+def test_a_key_has_one_effect_across_processes(dialect: str, tmp_path: Path) -> None:
+    """Twelve copies of each approval from three processes: one does it, eleven replay it, none is refused."""
+    outcomes, found = _at_once(dialect, tmp_path, stressing.copies)
+    assert outcomes == {"FIRST": CASES[dialect], "REPLAYED": CASES[dialect] * 11}
+    assert {row["credited_minor"] for row in found["refund_case"]} == {100}
