@@ -24,9 +24,10 @@ TOKEN_SECONDS = 12 * 3_600
 
 _TRY = """
 Try this in GraphiQL at {url}/graphql (pick a person there, or paste a token):
-  - as a professional: the tab "My leads", then report one; as support: approve it and see the balance change
+  - as a professional: MyLeads from the side panel "Ready-made operations", then report one;
+    as support: approve it; as the professional: see the balance change
   - as a client: ask for money back; as the expert: decline; as the client: escalate
-  - follow a case: run the subscription and act in another tab
+  - follow a case: run WatchCase, and act in a second browser window
 
 or on the command line:
   curl -s {url}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer TOKEN' \\

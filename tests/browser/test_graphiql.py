@@ -26,9 +26,14 @@ READY_TABS = (
     "WatchCase",
     "WatchQueue",
 )
-CASES_TO_DECIDE = """
-query ToDecide {
-  supportQueue(first: 50) { edges { node { id number state version actions { name enabled } } } }
+REPORTABLE_LEADS = """
+query Reportable {
+  leads(first: 100) { edges { node { id refundCase { id } refundAction { enabled } } } }
+}
+"""
+REPORT = """
+mutation Report($input: RequestLeadRefundInput!) {
+  requestLeadRefund(input: $input) { refundCase { id number state version } refusals { code message } }
 }
 """
 APPROVE = """
@@ -43,17 +48,29 @@ async def _sign_in_as_support(page: Page, demo: Demo) -> None:
     await pages.sign_in_as(page, demo.people["SUPPORT"]["name"], "SUPPORT")
 
 
-async def _case_to_approve(demo: Demo) -> dict[str, Any]:
-    found = await demo.run("SUPPORT", CASES_TO_DECIDE)
-    for edge in found["supportQueue"]["edges"]:
-        if any(action["name"] == "APPROVE" and action["enabled"] for action in edge["node"]["actions"]):
-            node: dict[str, Any] = edge["node"]
-            return node
-    raise AssertionError("The demo holds no case that support may approve.")
+async def _open_case(demo: Demo) -> dict[str, Any]:
+    """Have the demo's professional report a lead, and return the case that support now decides."""
+    leads = await demo.run("PRO", REPORTABLE_LEADS)
+    for edge in leads["leads"]["edges"]:
+        lead = edge["node"]
+        if lead["refundAction"]["enabled"] and lead["refundCase"] is None:
+            given = {
+                "leadId": lead["id"],
+                "reason": "JOB_CHANGED",
+                "reasonDetail": "DIFFERENT_LOCATION",
+                "explanation": "The job is in another town.",
+                "idempotencyKey": f"browser-{lead['id']}",
+            }
+            done = await demo.run("PRO", REPORT, {"input": given})
+            assert done["requestLeadRefund"]["refusals"] == []
+            case: dict[str, Any] = done["requestLeadRefund"]["refundCase"]
+            return case
+    raise AssertionError("The demo holds no lead that can be reported.")
 
 
 async def test_picks_a_demo_person_and_runs_the_queue(page: Page, demo: Demo) -> None:
     """A demo person signs in with one click, is named with the role, and the first tab answers with the queue."""
+    case = await _open_case(demo)
     await _sign_in_as_support(page, demo)
     await expect(page.get_by_test_id("person-name")).to_have_text(demo.people["SUPPORT"]["name"])
     await expect(page.get_by_test_id("person-role")).to_contain_text(["SUPPORT"])
@@ -62,7 +79,7 @@ async def test_picks_a_demo_person_and_runs_the_queue(page: Page, demo: Demo) ->
 
     shown = await pages.response(page, "totalCount")
     assert "errors" not in shown
-    assert shown["data"]["supportQueue"]["edges"]
+    assert case["number"] in [edge["node"]["number"] for edge in shown["data"]["supportQueue"]["edges"]]
 
 
 async def test_a_pasted_token_signs_in(page: Page, demo: Demo) -> None:
@@ -127,7 +144,7 @@ async def test_watches_a_case_change_live(page: Page, demo: Demo, watched: Watch
 
     With REFUNDGQL_SCREENSHOT=1 it renews the README's picture.
     """
-    case = await _case_to_approve(demo)
+    case = await _open_case(demo)
     await _sign_in_as_support(page, demo)
     await pages.open_tab(page, "WatchCase")
     await pages.type_variables(page, {"refundCaseId": case["id"]})
@@ -260,7 +277,7 @@ async def test_headers_are_sent_and_not_kept(page: Page, demo: Demo) -> None:
 
 async def test_every_ready_made_tab_runs(page: Page, demo: Demo) -> None:
     """Support's daily operations are all there by name, and each reading one answers without an error."""
-    case = await _case_to_approve(demo)
+    case = await _open_case(demo)
     await _sign_in_as_support(page, demo)
     assert await page.get_by_role("tab").all_inner_texts() == list(READY_TABS)
     for name, answer in (("EscalationsDue", "supportQueue"), ("Metrics", "supportMetrics")):
