@@ -30,6 +30,7 @@ SDL = """
 type Query {
   hello: String!
   me: String
+  roles: String
   echo(text: String, count: Int, ids: [ID!]): String
   broken: String
   slow(seconds: Float!): String
@@ -41,13 +42,15 @@ type Thing { id: ID! name: String child: Thing things(first: Int, last: Int): Th
 type ThingEdge { cursor: String! node: Thing! }
 type ThingConnection { edges: [ThingEdge!]! nodes: [Thing!]! }
 type Mutation { act: String! }
-type Update { number: Int! cursor: String! text: String resumedAfter: String viewer: String }
+type Update {
+  number: Int! cursor: String! text: String resumedAfter: String viewer: String things(first: Int): ThingConnection
+}
 type Subscription {
   counts(to: Int!, delay: Float, after: String, size: Int): Update!
   quiet: Update!
   refused: Update!
   breaks: Update!
-  broadcast: Update!
+  log(after: String, tag: String): Update!
 }
 """
 
@@ -69,7 +72,7 @@ class CursoredResult(dict[str, Any]):
     cursor: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class PreparedStub:
     """A document and one operation of it."""
 
@@ -121,6 +124,35 @@ class PushedStream:
             self.engine.pushed.remove(self)
 
 
+class EventLog:
+    """Numbered events, and whoever follows them."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.inboxes: list[asyncio.Queue[int | None]] = []
+
+    def join(self) -> tuple[asyncio.Queue[int | None], int]:
+        """Hand over events from now on; return the last one before."""
+        inbox: asyncio.Queue[int | None] = asyncio.Queue()
+        self.inboxes.append(inbox)
+        return inbox, self.head
+
+    def leave(self, inbox: asyncio.Queue[int | None]) -> None:
+        """Hand over no more."""
+        self.inboxes.remove(inbox)
+
+    def append(self) -> None:
+        """Let one more event happen."""
+        self.head += 1
+        for inbox in self.inboxes:
+            inbox.put_nowait(self.head)
+
+    def end(self) -> None:
+        """Let every stream end."""
+        for inbox in self.inboxes:
+            inbox.put_nowait(None)
+
+
 class StubEngine:
     """Prepare, execute and subscribe by graphql-core alone."""
 
@@ -128,11 +160,16 @@ class StubEngine:
         self.limits = limits or Limits()
         self.started = 0
         self.closed = 0
-        self.broadcast: list[asyncio.Queue[dict[str, Any]]] = []
+        self.known: dict[tuple[str, str | None], PreparedStub] = {}
+        self.encoded = 0
+        self.log = EventLog()
         self.pushed: list[PushedStream] = []
 
     def prepare(self, query: str, operation_name: str | None) -> Any:
         """Return the prepared operation, or an object with errors."""
+        known = self.known.get((query, operation_name))
+        if known is not None:
+            return known
         try:
             document = parse(query, max_tokens=self.limits.max_tokens, allow_empty_selection_sets=False)
             measures = measure_document(document, SCHEMA, self.limits)
@@ -149,7 +186,8 @@ class StubEngine:
             extensions = {"code": "OPERATION_RESOLUTION_FAILURE"}
             return SimpleNamespace(errors=[{"message": message, "extensions": extensions}])
         name = operation.name.value if operation.name else None
-        return PreparedStub(document, operation, measures[name])
+        prepared = self.known[query, operation_name] = PreparedStub(document, operation, measures[name])
+        return prepared
 
     async def execute(self, prepared: Any, variables: Any, context: Any) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -185,6 +223,7 @@ class StubEngine:
         self.started += 1
         try:
             async for result in stream:
+                self.encoded += 1
                 plain = CursoredResult(_plain(result))
                 update = next(iter((plain.get("data") or {}).values()), None)
                 plain.cursor = update.get("cursor") if update else None
@@ -218,6 +257,10 @@ class _Root:
     def me(self, _info: Any) -> str | None:
         return self._context.viewer.external_ref if self._context.viewer else None
 
+    def roles(self, _info: Any) -> str:
+        viewer = self._context.viewer
+        return " ".join(sorted(viewer.roles)) if viewer else ""
+
     def echo(self, _info: Any, text: str = "", count: int = 0, ids: Any = None) -> str:
         return text or str(count)
 
@@ -250,11 +293,23 @@ class _Root:
         await asyncio.Event().wait()
         yield {}
 
-    async def broadcast(self, _info: Any) -> AsyncIterator[dict[str, Any]]:
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._engine.broadcast.append(queue)
-        while True:
-            yield {"broadcast": await queue.get()}
+    async def log(self, _info: Any, after: str | None = None, tag: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        log = self._engine.log
+        after = self._context.resume_after or after
+        inbox, head = log.join()
+        try:
+            start = head if after is None else int(after.partition(".")[2])
+            # The present state first, under the cursor it was read at.
+            yield {"log": {"number": 0, "cursor": f"0.{start}", "text": tag}}
+            for number in range(start + 1, head + 1):
+                await asyncio.sleep(0)
+                yield {"log": {"number": number, "cursor": f"0.{number}", "text": tag}}
+            while (number := await inbox.get()) is not None:
+                if number > start:
+                    await asyncio.sleep(0)
+                    yield {"log": {"number": number, "cursor": f"0.{number}", "text": tag}}
+        finally:
+            log.leave(inbox)
 
     def refused(self, _info: Any) -> Any:
         raise ApiError("Sign in first.", "UNAUTHENTICATED")

@@ -18,7 +18,8 @@ from refundgql.transport.authentication import Authentication, Caller
 from refundgql.transport.bodies import GraphQLRequest, parse_request, read_body
 from refundgql.transport.exchange import Exchange, address_of
 from refundgql.transport.negotiation import Answer, check_content_type, negotiate
-from refundgql.transport.operations import OperationRefused, Operations
+from refundgql.transport.operations import Operations
+from refundgql.transport.pushing import OperationRefused
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.sse import EventStreams
 

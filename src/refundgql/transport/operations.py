@@ -13,7 +13,8 @@ from refundgql.api.trusted_documents import TrustedDocuments
 from refundgql.domain.viewers import Viewer
 from refundgql.transport.answers import error_entry
 from refundgql.transport.bodies import GraphQLRequest
-from refundgql.transport.pushing import PushStream
+from refundgql.transport.pushing import OperationRefused, PushStream
+from refundgql.transport.sharing import SharedStreams, shareable_variables
 
 log = logging.getLogger("refundgql.operations")
 
@@ -23,6 +24,8 @@ Result = dict[str, Any]
 class Prepared(Protocol):
     """One operation of a document that parsed, validated and kept the limits."""
 
+    @property
+    def operation(self) -> Any: ...
     @property
     def operation_type(self) -> str: ...
     @property
@@ -45,19 +48,6 @@ class MakeContext(Protocol):
     def __call__(self, viewer: Viewer | None, *, resume_after: str | None = None) -> Any: ...
 
 
-class OperationRefused(Exception):
-    """The operation was not begun; `errors` is what the client is told."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(errors[0]["message"] if errors else "refused")
-        self.errors = errors
-
-    @property
-    def code(self) -> str:
-        """The code of the first error."""
-        return str(self.errors[0].get("extensions", {}).get("code", "")) if self.errors else ""
-
-
 class Operations:
     """Prepare, execute and subscribe, with the limits of an operation kept and faults masked."""
 
@@ -74,6 +64,7 @@ class Operations:
         self._limits = limits
         self._trusted = trusted_documents
         self._new_error_id = new_error_id
+        self._shared = SharedStreams(self.masked)
 
     def prepare(self, request: GraphQLRequest) -> Any:
         """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
@@ -122,6 +113,19 @@ class Operations:
         Refuses: `OperationRefused` when the subscription does not begin.
         """
         self._cost_of(prepared, variables)
+        stream = await self._open(prepared, variables, viewer, resume_after)
+        common = shareable_variables(prepared.operation, variables)
+        if common is None or not isinstance(stream, AsyncIterator):
+            return stream
+
+        async def reopen() -> AsyncIterator[Result]:
+            return await self._open(prepared, common, viewer, None)  # type: ignore[return-value]  # as the first was
+
+        return self._shared.follow(prepared, common, viewer, stream, reopen)
+
+    async def _open(
+        self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None, resume_after: str | None
+    ) -> AsyncIterator[Result] | PushStream:
         context = self._make_context(viewer, resume_after=resume_after)
         try:
             stream = await self._engine.subscribe(prepared, variables, context)

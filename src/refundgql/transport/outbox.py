@@ -80,9 +80,6 @@ class Outbox:
         """
         self.put(message, size)
         await self.taken()
-        self._turn = (self._turn + 1) % _MESSAGES_A_TURN
-        if self._turn == 0:
-            await asyncio.sleep(0)
 
     async def taken(self) -> None:
         """Wait until the socket has taken all that waited. Refuses: `ReaderGone` once nothing more can be sent."""
@@ -92,6 +89,9 @@ class Outbox:
             await self._moved.wait()
         if not self._open:
             raise ReaderGone
+        self._turn = (self._turn + 1) % _MESSAGES_A_TURN
+        if self._turn == 0:
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Drop what waits; nothing more is sent."""

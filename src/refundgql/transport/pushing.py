@@ -1,4 +1,4 @@
-"""Let a stream hand its results over by itself, instead of being asked for each of them.
+"""What streams and subscribers agree on: a stream may hand its results over instead of being asked for each.
 
 It must not encode or filter: what is delivered is JSON already, made once for everybody who gets the same.
 
@@ -8,6 +8,19 @@ One event for thousands of subscribers is then one loop of plain calls; no task 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+
+
+class OperationRefused(Exception):
+    """The operation was not begun; `errors` is what the client is told."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors[0]["message"] if errors else "refused")
+        self.errors = errors
+
+    @property
+    def code(self) -> str:
+        """The code of the first error."""
+        return str(self.errors[0].get("extensions", {}).get("code", "")) if self.errors else ""
 
 
 class Sink(Protocol):

@@ -16,10 +16,10 @@ from refundgql.transport.authentication import Caller
 from refundgql.transport.bodies import GraphQLRequest
 from refundgql.transport.exchange import Exchange, address_of
 from refundgql.transport.observability import Metrics
-from refundgql.transport.operations import OperationRefused, Operations
+from refundgql.transport.operations import Operations
 from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
-from refundgql.transport.pushing import PushStream, Subscriber
+from refundgql.transport.pushing import OperationRefused, PushStream, Subscriber
 
 # Proxies close connections that say nothing for 15 seconds or more.
 KEEP_ALIVE_SECONDS: Final = 12.0

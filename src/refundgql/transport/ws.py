@@ -16,11 +16,11 @@ from refundgql.transport.answers import JSON, RequestRefused, error_entry, error
 from refundgql.transport.authentication import ANONYMOUS, Authentication, Caller
 from refundgql.transport.exchange import Exchange, address_of, new_request_id
 from refundgql.transport.observability import Metrics, log_access
-from refundgql.transport.operations import OperationRefused, Operations
+from refundgql.transport.operations import Operations
 from refundgql.transport.origins import may_connect
 from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
-from refundgql.transport.pushing import PushStream, Subscriber
+from refundgql.transport.pushing import OperationRefused, PushStream, Subscriber
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.ws_messages import (
     ACK,
