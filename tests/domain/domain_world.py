@@ -263,6 +263,12 @@ def refused(act: Act, facts: Facts, policy: Policy = POLICY) -> tuple[Refusal, .
     raise AssertionError(f"not refused: {[event.name for event in decision.events]}")
 
 
+def only(act: Act, facts: Facts) -> Refusal:
+    """Return the one refusal of an act."""
+    (refusal,) = refused(act, facts)
+    return refusal
+
+
 def told(refusals: tuple[Refusal, ...]) -> list[tuple[str, str | None]]:
     """Return codes and rules."""
     return [(refusal.code.value, refusal.rule) for refusal in refusals]

@@ -23,7 +23,7 @@ from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, Reque
 from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
-from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 
 _ASKED = (
     ContractReason(),
@@ -38,7 +38,12 @@ _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscro
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
-_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, MilestoneInEscrow(), ApprovalCap()))
+_BY_SUPPORT = guarded(
+    Who.SUPPORT,
+    cites=("C31", "D12"),
+    rules=(*_DECIDER, MilestoneInEscrow(), ApprovalCap()),
+    instead=(RefundActionName.CONSENT,),
+)
 _DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE))
 _DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), NoOpenCase()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))

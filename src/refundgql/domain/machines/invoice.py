@@ -47,7 +47,7 @@ from refundgql.domain.rules.windows import (
     IssueWindow,
     SupportWindow,
 )
-from refundgql.domain.vocabulary import IssueDecision, RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundCaseState
 
 
 def _is_direct(situation: Situation) -> bool:
@@ -84,7 +84,9 @@ _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), *_PAID, IssueWin
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
-_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, SupportApprovalCap()))
+_BY_SUPPORT = guarded(
+    Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, SupportApprovalCap()), instead=(RefundActionName.CONSENT,)
+)
 _DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, _MESSAGE))
 _DISPUTED = guarded(
     Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), DisputeWindow(), NoOpenCase())

@@ -12,7 +12,7 @@ from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
 from refundgql.domain.rules.given import AmountPositive, SameCurrency, TextStorable
 from refundgql.domain.rules.situation import Group, Rule, Situation, Window
 from refundgql.domain.rules.who import Who, not_yours, part_of
-from refundgql.domain.vocabulary import RefundCaseState, RefusalCode
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 
 _ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrency())
 
@@ -20,11 +20,18 @@ _ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrenc
 class Guards:
     """The guards of one row; as a machine's validator they raise what `refusals` returns."""
 
-    def __init__(self, by: tuple[Who, ...], cites: tuple[str, ...], rules: tuple[Rule, ...]) -> None:
+    def __init__(
+        self,
+        by: tuple[Who, ...],
+        cites: tuple[str, ...],
+        rules: tuple[Rule, ...],
+        instead: tuple[RefundActionName, ...] = (),
+    ) -> None:
         """Sort the rules by the group they are asked in."""
         self.by = by
         self.cites = cites
         self.rules = rules
+        self._not_yours = not_yours(by, cites[0] if cites else None, instead)
         self.who = _of_group(rules, Group.WHO)
         self.given = _of_group(rules, Group.GIVEN) + _ON_EVERY_ROW
         self.facts_rules = _of_group(rules, Group.RULE)
@@ -48,7 +55,7 @@ class Guards:
     def before_state(self, it: Situation) -> list[Refusal]:
         """Return the reasons that come before the state is looked at: who, what was given, which version."""
         if part_of(self.by, it.act.viewer, it.facts) is None:
-            return [not_yours(self.by, self.cites[0] if self.cites else None)]
+            return [self._not_yours]
         return _asked(self.who, it) or _asked(self.given, it) or version_conflict(it)
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
@@ -77,9 +84,14 @@ class Guards:
         return f"Guards({'/'.join(self.by)}: {', '.join(map(repr, self.rules))})"
 
 
-def guarded(*by: Who, cites: tuple[str, ...] | str = (), rules: tuple[Rule, ...] = ()) -> Any:
-    """Return a transition's validator: who may act, the rule numbers of the row itself, and its rules."""
-    return Guards(by, (cites,) if isinstance(cites, str) else cites, rules).validate
+def guarded(
+    *by: Who,
+    cites: tuple[str, ...] | str = (),
+    rules: tuple[Rule, ...] = (),
+    instead: tuple[RefundActionName, ...] = (),
+) -> Any:
+    """Return a transition's validator: who may act, the row's own rule numbers, its rules, what others do instead."""
+    return Guards(by, (cites,) if isinstance(cites, str) else cites, rules, instead).validate
 
 
 class Condition:

@@ -15,7 +15,7 @@ from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingC
 from refundgql.domain.rules.standing import NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import TimesheetCutOff
-from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 
 _OPENED = (
     AmountGiven(),
@@ -51,7 +51,12 @@ class TimesheetMachine(CaseMachine):
     open_timesheet_dispute = nothing.to(
         disputed, validators=guarded(Who.CLIENT, cites=("C25", "C26", "C27"), rules=_OPENED)
     )
-    approve = disputed.to(approved, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, ApprovalCap())))
+    approve = disputed.to(
+        approved,
+        validators=guarded(
+            Who.SUPPORT, cites="D12", rules=(*_DECIDER, ApprovalCap()), instead=(RefundActionName.CONSENT,)
+        ),
+    )
     decline = disputed.to(declined, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE)))
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
     cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))

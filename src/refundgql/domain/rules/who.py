@@ -69,12 +69,13 @@ def actor_role(by: tuple[Who, ...], viewer: Viewer | None, facts: Facts) -> str:
     return who.value
 
 
-def not_yours(by: tuple[Who, ...], rule: str | None) -> BasicRefusal:
-    """Say whose act it is."""
+def not_yours(by: tuple[Who, ...], rule: str | None, instead: tuple[RefundActionName, ...] = ()) -> BasicRefusal:
+    """Say whose act it is, and what somebody else may do instead."""
     return BasicRefusal(
         code=RefusalCode.FORBIDDEN,
         message=f"This act belongs to {' or '.join(_NAMES[who] for who in by)}: leave it to them.",
         rule=rule,
+        alternatives=instead,
     )
 
 
