@@ -5,7 +5,7 @@ It must not read or write: cases.py and facts.py do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from refundgql.domain.calendar import from_micros, to_micros
@@ -20,7 +20,6 @@ from refundgql.domain.vocabulary import (
     SettlementStatus,
     WhoseMove,
 )
-from refundgql.storage.database import Row
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "kind": RefundCaseKind,
@@ -57,13 +56,14 @@ COLUMNS: tuple[str, ...] = tuple(Case.__dataclass_fields__)
 _READERS = tuple((name, _READ.get(name)) for name in COLUMNS)
 
 
-def case_from(row: Row) -> Case:
-    """Return the case of a row that holds all of its columns."""
-    values: dict[str, Any] = {}
-    for name, read in _READERS:
-        value = row[name]
-        values[name] = value if read is None or value is None else read(value)
-    return Case(**values)
+def case_from(values: Iterable[Any]) -> Case:
+    """Return the case whose columns hold these values, in the order of COLUMNS."""
+    return Case(
+        **{
+            name: value if read is None or value is None else read(value)
+            for (name, read), value in zip(_READERS, values, strict=True)
+        }
+    )
 
 
 def column_value(case: Case, name: str) -> Any:

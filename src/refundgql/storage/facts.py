@@ -1,4 +1,4 @@
-"""Loads what the rules look at, for any number of cases or payments in a constant number of statements.
+"""Loads what the rules look at, for any number of cases or payments in one statement; under lock in two.
 
 It must not decide anything. Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by
 id; balances come last, when postings move them. On SQLite the transaction itself is the lock.
@@ -6,11 +6,12 @@ id; balances come last, when postings move them. On SQLite the transaction itsel
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.facts import (
@@ -39,10 +40,12 @@ from refundgql.domain.vocabulary import (
 from refundgql.storage.case_rows import COLUMNS, case_from
 from refundgql.storage.database import Dialect, Row, Source
 
-_PAYMENTS_OF_CASES = "(SELECT payment_id FROM refund_case WHERE id = ANY(?))"
-
-_WIDE = """
-SELECT p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
+# What there are several of comes as one JSON text, so that one statement loads everything.
+_SELECT = """
+SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor)) FROM payment t
+    WHERE t.contract_id = k.id) AS totals,
+  {cases} AS cases,
+  p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
   l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
   k.id AS contract_id, k.kind AS contract_kind, k.status AS contract_status, k.client_id, k.expert_id,
   k.currency AS contract_currency, k.started_at, k.ended_at, k.reviews_hidden,
@@ -64,14 +67,30 @@ LEFT JOIN ledger_account e ON e.key = 'balance:' || CAST(k.expert_id AS TEXT) ||
 LEFT JOIN ledger_account r ON r.key = CASE WHEN l.id IS NULL
   THEN 'balance:' || CAST(k.client_id AS TEXT) || ':CONTRACTS:' || p.currency
   ELSE 'balance:' || CAST(l.pro_id AS TEXT) || ':LEADS:' || p.currency END
-WHERE p.id = ANY(?)"""
+WHERE p.id {which}"""
 
-_TOTALS = """
-SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded,
-  CAST(SUM(reserved_minor) AS BIGINT) AS reserved
-FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id"""
+_CASE_VALUES = ", ".join(f"c.{name}" for name in COLUMNS)
 
-_CASES = f"SELECT {', '.join(COLUMNS)} FROM refund_case WHERE payment_id"
+_CASES = {
+    Dialect.POSTGRES: f"(SELECT json_agg(json_build_array({_CASE_VALUES}) ORDER BY c.opened_at, c.number)"
+    " FROM refund_case c WHERE c.payment_id = p.id)",
+    Dialect.SQLITE: f"(SELECT json_group_array(json_array({_CASE_VALUES})) FROM"
+    " (SELECT * FROM refund_case WHERE payment_id = p.id ORDER BY opened_at, number) AS c)",
+}
+_ARRAY = {Dialect.POSTGRES: "json_build_array", Dialect.SQLITE: "json_array"}
+
+_OF_CASES = "(SELECT payment_id FROM refund_case WHERE id = ANY(?))"
+_WHICH = {
+    # An array, not a subquery: with so many joins PostgreSQL would not look at the subquery first.
+    (Dialect.POSTGRES, True): f"= ANY(ARRAY{_OF_CASES})",
+    (Dialect.SQLITE, True): f"IN {_OF_CASES}",
+    (Dialect.POSTGRES, False): "= ANY(?)",
+    (Dialect.SQLITE, False): "= ANY(?)",
+}
+_STATEMENTS = {
+    (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which)
+    for (dialect, of_cases), which in _WHICH.items()
+}
 
 # Each step waits for the one before it: its count is asked for before the first row is.
 _LOCK = """
@@ -101,14 +120,13 @@ async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bo
         return {}
     if lock and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_CASES, (ids, ids, ids))
-    loaded, cases = await _load(source, ids, of_cases=True)
-    found: dict[str, Facts] = {}
     wanted = set(ids)
-    for payment_id, payment_cases in cases.items():
-        for case in payment_cases:
-            if case.id in wanted:
-                found[case.id] = _with_cases(loaded[payment_id], payment_cases, case)
-    return found
+    return {
+        case.id: _with_cases(facts, cases, case)
+        for facts, cases in await _load(source, ids, of_cases=True)
+        for case in cases
+        if case.id in wanted
+    }
 
 
 async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
@@ -118,8 +136,8 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
         return {}
     if lock and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_PAYMENTS, (ids, ids, ids))
-    loaded, cases = await _load(source, ids, of_cases=False)
-    return {payment_id: _with_cases(facts, cases.get(payment_id, []), None) for payment_id, facts in loaded.items()}
+    loaded = await _load(source, ids, of_cases=False)
+    return {facts.payment.id: _with_cases(facts, cases, None) for facts, cases in loaded}
 
 
 async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, frozenset[str]]:
@@ -133,25 +151,13 @@ async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, 
     return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
 
 
-async def _load(
-    source: Source, ids: Sequence[str], *, of_cases: bool
-) -> tuple[dict[str, Facts], dict[str, list[Case]]]:
-    which = f"IN {_PAYMENTS_OF_CASES}" if of_cases else "= ANY(?)"
-    cases: dict[str, list[Case]] = defaultdict(list)
-    for row in await source.fetch(f"{_CASES} {which} ORDER BY opened_at, number", (ids,)):
-        case = case_from(row)
-        cases[case.payment_id].append(case)
-    # Plain ids, not a subquery: with so many joins PostgreSQL would not look at the subquery first.
-    payment_ids = list(cases) if of_cases else list(ids)
-    wide = await source.fetch(_WIDE, (payment_ids,))
-    contract_ids = list({row["contract_id"] for row in wide if row["contract_id"] is not None})
-    totals: Mapping[str, Row] = {}
-    if contract_ids:
-        totals = {row["contract_id"]: row for row in await source.fetch(_TOTALS, (contract_ids,))}
-    return {row["id"]: _facts(row, totals) for row in wide}, cases
+async def _load(source: Source, ids: Sequence[str], *, of_cases: bool) -> list[tuple[Facts, list[Case]]]:
+    """Return the facts of payments, each with its cases, oldest first."""
+    rows = await source.fetch(_STATEMENTS[source.dialect, of_cases], (ids,))
+    return [(_facts(row), [case_from(values) for values in orjson.loads(row["cases"] or "[]")]) for row in rows]
 
 
-def _facts(row: Row, totals: Mapping[str, Row]) -> Facts:
+def _facts(row: Row) -> Facts:
     currency = row["currency"]
     return Facts(
         payment=PaymentFacts(
@@ -163,7 +169,7 @@ def _facts(row: Row, totals: Mapping[str, Row]) -> Facts:
             reserved_minor=row["reserved_minor"],
         ),
         lead=None if row["lead_id"] is None else _lead(row),
-        contract=None if row["contract_id"] is None else _contract(row, totals[row["contract_id"]]),
+        contract=None if row["contract_id"] is None else _contract(row),
         invoice=None if row["invoice_id"] is None else _invoice(row),
         week=None if row["week_id"] is None else _week(row),
         milestone=None if row["milestone_id"] is None else _milestone(row),
@@ -186,7 +192,8 @@ def _lead(row: Row) -> LeadFacts:
     )
 
 
-def _contract(row: Row, totals: Row) -> ContractFacts:
+def _contract(row: Row) -> ContractFacts:
+    paid_minor, refunded_minor, reserved_minor = orjson.loads(row["totals"])
     return ContractFacts(
         id=row["contract_id"],
         kind=ContractKind(row["contract_kind"]),
@@ -196,9 +203,9 @@ def _contract(row: Row, totals: Row) -> ContractFacts:
         currency=row["contract_currency"],
         started_at=from_micros(row["started_at"]),
         ended_at=_instant(row["ended_at"]),
-        paid_minor=totals["paid"],
-        refunded_minor=totals["refunded"],
-        reserved_minor=totals["reserved"],
+        paid_minor=paid_minor,
+        refunded_minor=refunded_minor,
+        reserved_minor=reserved_minor,
         reviews_hidden=bool(row["reviews_hidden"]),
         review_posted=bool(row["review_posted"]),
     )
