@@ -99,13 +99,10 @@ def text_frame(text: bytes) -> bytes:
 
 
 class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
-    """WebSockets whose close frame is always sent, behind whatever the reader has not taken yet."""
+    """WebSockets that send texts by the shortest way and keep nothing of their handshake."""
 
     async def send(self, message: Any) -> None:
-        """Send a message; a close does not wait until a reader that has stopped takes what is before it.
-
-        A text goes out by the short way: with nothing to compress, a server's frame is its length and the text.
-        """
+        """Send a message; a text by the short way: with nothing to compress, its frame is its length and the text."""
         kind = message["type"]
         if kind == "websocket.send" and self.conn.state is State.OPEN:
             if not self.writable.is_set():
@@ -113,8 +110,6 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
             if self.conn.state is State.OPEN and not (self.disconnected or self.close_sent):
                 self.transport.write(text_frame(message["text"].encode()))
                 return
-        elif kind == "websocket.close" and not self.disconnected:
-            self.writable.set()
         await super().send(message)
         if kind == "websocket.accept":
             # The handshake is over; a socket lives for hours, and thousands of handshakes need not.
