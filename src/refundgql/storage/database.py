@@ -35,9 +35,6 @@ class Row(Protocol):
     def __iter__(self) -> Iterator[Any]:
         """Yield the values in their order."""
 
-    def __iter__(self) -> Iterator[Any]:
-        """Yield the values in the order of their columns."""
-
     def keys(self) -> Any:
         """Return the column names."""
 
