@@ -179,9 +179,13 @@ def run(
     if settings.workers > 1:
         _run_workers(settings, serving, listener, on_started)
         return
-    server.run(
-        make_app(settings, demo_people), serving, listener=listener, on_started=lambda: on_started(address_of(listener))
-    )
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how people end it; everything is closed by then
+        server.run(
+            make_app(settings, demo_people),
+            serving,
+            listener=listener,
+            on_started=lambda: on_started(address_of(listener)),
+        )
 
 
 def address_of(listener: socket.socket) -> str:
@@ -251,4 +255,5 @@ def _run_workers(
 
 def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
     log_as_json(settings)
-    server.run(make_app(settings), serving, listener=listener)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(make_app(settings), serving, listener=listener)
