@@ -28,10 +28,11 @@ from marketplace import (
     milestone,
     money,
     people,
+    review,
     sync,
 )
 
-from refundgql.commands import import_checks, import_reading
+from refundgql.commands import import_foreseen, import_reading
 from refundgql.commands.generate_records import Size, generate
 from refundgql.commands.import_reading import ImportStopped
 from refundgql.commands.import_records import ImportReport, Phase, Progress, import_files, import_lines
@@ -205,6 +206,27 @@ async def test_later_lines_may_take_a_record_further(world: World, tmp_path: Pat
     assert await world.dump() == before
 
 
+async def test_messages_and_reviews_told_twice_get_a_second_look(world: World, tmp_path: Path) -> None:
+    """Far apart in the file, they refuse and explain as other records do, also after a rerun."""
+    filler = [account(f"filler-{number}", "PRO") for number in range(20)]
+    said, edited = message("m", "pro", "2026-02-20T08:05:00Z"), message("m", "pro", "2026-02-20T08:05:00Z", body="Hm")
+    gone = having(edited, deletedAt="2026-02-21T00:00:00Z")
+    start = [*people(), lead(), contract("fixed", "FIXED_PRICE"), said, review("r", "fixed", "client"), *filler]
+    wrong = [message("m", "customer", "2026-02-20T08:05:00Z"), review("r", "fixed", "expert"), gone, *filler[:4], said]
+    before = await world.dump()
+    report = await import_files(world.uow, [write(tmp_path / "wrong.jsonl", [*start, *wrong])], batch_records=4)
+    first = len(start) + 1
+    assert told(report) == [(first, "message.author"), (first + 1, "review.author"), (first + 7, "message.deletedAt")]
+    assert await world.dump() == before
+    right = [*start, edited, *filler[:4], gone, having(review("r", "fixed", "client"), rating=1)]
+    file = write(tmp_path / "right.jsonl", right)
+    assert (await import_files(world.uow, [file], batch_records=4)).counts.updated == 2  # the edit stands in the last line too
+    before = await world.dump()
+    again = await import_files(world.uow, [file], batch_records=4)
+    assert (again.ok, again.counts.updated) == (True, 0)
+    assert await world.dump() == before
+
+
 async def test_files_and_standard_input_are_one_stream(world: World, tmp_path: Path) -> None:
     """References lead from one file to another; bad lines name their own file."""
     first = write(tmp_path / "people.jsonl", people())
@@ -238,7 +260,7 @@ async def test_checks_hold_beyond_what_memory_keeps(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that went to the scratch file refuse and explain as those in memory do."""
-    monkeypatch.setattr(import_checks, "ROWS_IN_MEMORY", 5)
+    monkeypatch.setattr(import_foreseen, "ROWS_IN_MEMORY", 5)
     history = [
         milestone("s", "UNFUNDED", contract="fixed-0"),
         milestone("s", "RELEASED", contract="fixed-0"),

@@ -1,30 +1,23 @@
 """The first pass of an import: every line is tried on a working set that is never written.
 
-It must not write rows. What earlier lines will make it knows from memory, or from a scratch file where that is much.
+It must not write rows. Messages and reviews, which nothing refers to, are remembered only if they are told twice: those
+get a second look when everything else has had its first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from refundgql.commands.import_foreseen import LEAVES, Foreseen
+from refundgql.commands.import_repeats import Repeats
 from refundgql.commands.sync_book import Book, StepsBack
-from refundgql.commands.sync_finding import DatabaseFinder, fill
+from refundgql.commands.sync_finding import fill
 from refundgql.commands.sync_records import apply, note_error
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import Record, RecordError
-from refundgql.storage.database import Source, Transaction
-from refundgql.storage.record_rows import Claim, MessageRow, ReviewRow, Stored, TotalsRow
-from refundgql.storage.records import has_rows, values_of
+from refundgql.storage.database import Source
 from refundgql.storage.scratch import Scratch
-
-ROWS_IN_MEMORY = 40_000
-"""Rows of a generation; two generations are kept, about 50 MB."""
-
-RowType = TypeVar("RowType", bound=Stored)
-_WITH_BODIES = frozenset({MessageRow.table, ReviewRow.table})
-_NAME = itemgetter(0)
 
 
 class Line(NamedTuple):
@@ -32,84 +25,6 @@ class Line(NamedTuple):
 
     place: int
     record: Record
-
-
-class Foreseen:
-    """Finds rows as they will stand after the lines checked so far: in memory, in the scratch file, in the database."""
-
-    def __init__(self, source: Source, scratch: Scratch) -> None:
-        """Begin with what the database holds."""
-        self.source: Source | Transaction = source
-        self._database = DatabaseFinder(source)
-        self._scratch = scratch
-        self._young: dict[str, Stored] = {}
-        self._old: dict[str, Stored] = {}
-        self._has_rows: dict[str, bool] = {}
-        self.met: set[str] = set()  # names of the rows last found that earlier lines make or change
-
-    async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
-        """Return the rows with these keys."""
-        found, missing = self._foreseen(row_type, row_type.table, keys)
-        if missing and await self._holds(row_type):
-            found += await self._database.rows(row_type, missing)
-        return found
-
-    async def claims(self, row_type: type[Stored], owners: Mapping[str, str]) -> Iterable[Claim]:
-        """Return who has taken these unique places."""
-        found, missing = self._foreseen(Claim, "claim", owners)
-        if missing and await self._holds(row_type):
-            found += await self._database.claims(row_type, {key: owners[key] for key in missing})
-        return found
-
-    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
-        """Return what the payments of these contracts sum up to."""
-        found, missing = self._foreseen(TotalsRow, "totals", contract_ids)
-        return [*found, *await self._database.totals(missing)]
-
-    def remember(self, book: Book) -> None:
-        """Remember what a batch would have changed."""
-        for row_type, rows in book.tables():
-            self._remember(row_type.table, rows)
-        self._remember("withdrawal", book.withdrawals)
-        self._remember("claim", book.claims)
-        self._remember("totals", book.totals)
-        if len(self._young) > ROWS_IN_MEMORY:
-            self._scratch.keep((name, values_of(type(row))(row)) for name, row in sorted(self._old.items(), key=_NAME))
-            self._old, self._young = self._young, {}
-
-    def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:
-        found: list[RowType] = []
-        elsewhere: dict[str, str] = {}
-        for key in keys:
-            name = f"{table}:{key}"
-            row: Any = self._young.get(name) or self._old.get(name)
-            if row is not None:
-                found.append(row)
-                self.met.add(name)
-            else:
-                elsewhere[name] = key
-        for name, values in self._scratch.find(elsewhere).items():
-            row = row_type(*values)
-            row.stored = True
-            found.append(row)
-            self.met.add(name)
-            del elsewhere[name]
-        return found, list(elsewhere.values())
-
-    def _remember(self, table: str, rows: Mapping[str, Stored]) -> None:
-        for key, row in rows.items():
-            if row.dirty or not row.stored:
-                row.stored, row.dirty = True, False
-                self._young[f"{table}:{key}"] = row
-        if table in _WITH_BODIES:
-            for row in rows.values():
-                row.body = ""  # type: ignore[attr-defined]  # it decides nothing, and may be long
-
-    async def _holds(self, row_type: type[Stored]) -> bool:
-        """Tell whether the table had any row when it was first looked at: a first import need not look again."""
-        if row_type.table not in self._has_rows:
-            self._has_rows[row_type.table] = await has_rows(self.source, row_type)
-        return self._has_rows[row_type.table]
 
 
 class FirstPass:
@@ -123,6 +38,8 @@ class FirstPass:
         self._foreseen = Foreseen(source, scratch)
         self._faulty: set[tuple[str, str]] = set()
         self._behind: dict[tuple[str, str], tuple[int, RecordError]] = {}
+        self._repeats = Repeats()
+        self._repeated: frozenset[int] | None = None  # known when the second look begins
         self.any_restated = False
 
     def spoil(self, named: tuple[str, str] | None) -> None:
@@ -138,6 +55,8 @@ class FirstPass:
         errors: list[tuple[int, RecordError]] = []
         seen: set[tuple[str, str]] = set()
         restated: dict[str, tuple[int]] = {}
+        if self._repeated is None:
+            self._repeats.add(_name(line.record) for line in lines if _TABLES[line.record.kind] in LEAVES)
         for line in lines:
             record = line.record
             key = (record.kind, record.ref)
@@ -149,11 +68,7 @@ class FirstPass:
             except RecordError as error:
                 note_error(book, record, line.place, error, errors)
                 continue
-            if (
-                key in seen
-                or self._behind.pop(key, None)
-                or f"{_TABLES[record.kind]}:{record.ref}" in self._foreseen.met
-            ):
+            if key in seen or self._behind.pop(key, None) or _name(record) in self._foreseen.met:
                 restated[_restated(record)] = (line.place,)
             seen.add(key)
         self._foreseen.remember(book)
@@ -161,6 +76,19 @@ class FirstPass:
             self._scratch.keep(restated.items())
             self.any_restated = True
         return errors
+
+    def needs_second_look(self) -> bool:
+        """Begin the second look, and tell whether there is anything to look at."""
+        self._repeated = self._repeats.found()
+        self._repeats = Repeats()
+        self._foreseen.remembers_leaves = True
+        self._behind = {named: found for named, found in self._behind.items() if not self.is_told_again(*named)}
+        return bool(self._repeated)
+
+    def is_told_again(self, kind: str, ref: str) -> bool:
+        """Tell whether a record is a message or a review that other lines may tell as well."""
+        table = _TABLES.get(kind, "")
+        return table in LEAVES and hash(f"{table}:{ref}") in (self._repeated or ())
 
     def left_behind(self) -> list[tuple[int, RecordError]]:
         """Return the lines that state an earlier state than the present one, and that no later line explains."""
@@ -189,6 +117,10 @@ _TABLES = {
     "review": "review",
     "withdrawal": "withdrawal",
 }
+
+
+def _name(record: Record) -> str:
+    return f"{_TABLES[record.kind]}:{record.ref}"
 
 
 def _restated(record: Record) -> str:

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 
 LINE_BYTES = 1024 * 1024
 """The longest record has some 130 KiB; a longer line is not JSON Lines."""
+CHUNK_BYTES = 256 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -87,15 +88,10 @@ class Reader:
         self._before.clear()
         for source in self._inputs:
             self._before.append(place)
-            with source.path.open("rb", buffering=256 * 1024) as file:
-                while text := file.readline(LINE_BYTES + 1):
-                    place += 1
-                    if len(text) > LINE_BYTES and not text.endswith(b"\n"):
-                        _skip_rest(file)
-                    if place == self._before[-1] + 1:
-                        text = text.removeprefix(_BYTE_ORDER_MARK)
-                    if not text.isspace():
-                        yield RawLine(place, text)
+            for text in _texts(source.path):
+                place += 1
+                if text and not text.isspace():
+                    yield RawLine(place, text)
 
     def where(self, place: int) -> tuple[str, int]:
         """Return the file of a place and the line's number in it, from 1."""
@@ -103,10 +99,16 @@ class Reader:
         return self._inputs[index].name, place - self._before[index]
 
 
-def _skip_rest(file: IO[bytes]) -> None:
-    while rest := file.readline(LINE_BYTES):
-        if rest.endswith(b"\n"):
-            return
+def _texts(path: Path) -> Iterator[bytes]:
+    """Yield the lines of one file without their ends; much is read at once, since a call a line would cost more."""
+    with path.open("rb", buffering=0) as file:
+        begun = file.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
+        while chunk := file.read(CHUNK_BYTES):
+            *whole, begun = (begun + chunk).split(b"\n")
+            yield from whole
+            if len(begun) > LINE_BYTES:
+                begun = begun[: LINE_BYTES + 1]  # a line without end: its beginning will be refused
+        yield from begun.split(b"\n")
 
 
 def in_batches(lines: Iterable[RawLine], batch_records: int) -> Iterator[list[RawLine]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -123,7 +123,8 @@ async def import_files(
 
 
 async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch_records: int) -> ImportReport:
-    bad: list[tuple[int, RecordError]] = []
+    bad: dict[int, RecordError] = {}
+    unreadable: set[int] = set()
     for batch in in_batches(reader.lines(), batch_records):
         lines: list[Line] = []
         for raw in batch:
@@ -132,19 +133,36 @@ async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch
                 shape = _json(raw)
                 lines.append(Line(raw.place, parse_record(shape)))
             except RecordError as error:
-                bad.append((raw.place, error))
+                bad[raw.place] = error
+                unreadable.add(raw.place)
                 first_pass.spoil(shape_ref(shape))
-        bad += await first_pass.check(lines)
+        bad |= dict(await first_pass.check(lines))
         meter.advance(batch)
         if len(bad) > BAD_LINES_AT_MOST:
             break
-    bad += first_pass.left_behind()
-    bad.sort(key=lambda found: found[0])
+    else:
+        if first_pass.needs_second_look():
+            await _look_again(first_pass, reader, unreadable, bad, batch_records)
+    bad |= dict(first_pass.left_behind())
     told = []
-    for place, found in bad[:BAD_LINES_TOLD]:
+    for place in sorted(bad)[:BAD_LINES_TOLD]:
         file, number = reader.where(place)
-        told.append(BadLine(file, number, ".".join(found.path), found.message))
+        told.append(BadLine(file, number, ".".join(bad[place].path), bad[place].message))
     return ImportReport(lines=meter.lines, bad_lines=told, bad_count=len(bad))
+
+
+async def _look_again(
+    first_pass: FirstPass, reader: Reader, unreadable: Collection[int], bad: dict[int, RecordError], batch_records: int
+) -> None:
+    """Try the messages and reviews that are told twice once more, now that each is remembered: what counts is this."""
+    for batch in in_batches(reader.lines(), batch_records):
+        lines = []
+        for raw in batch:
+            named = None if raw.place in unreadable else shape_ref(_json(raw))
+            if named is not None and first_pass.is_told_again(*named):
+                lines.append(Line(raw.place, parse_record(_json(raw))))
+                bad.pop(raw.place, None)
+        bad |= dict(await first_pass.check(lines))
 
 
 async def _write_all(
@@ -205,7 +223,8 @@ class _Meter:
     def advance(self, batch: Sequence[RawLine]) -> None:
         """Count a batch and tell."""
         self.lines += len(batch)
-        self._bytes_done += sum(len(line.text) for line in batch)
+        read_bytes = sum(len(line.text) + 1 for line in batch)  # with their ends
+        self._bytes_done = min(self._bytes_done + read_bytes, self._bytes_total)
         if self._tell is not None:
             rate = self.lines / max(time.monotonic() - self._started, 1e-6)
             self._tell(Progress(self._phase, self.lines, self._bytes_done, self._bytes_total, rate))

@@ -157,7 +157,7 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
     if author.id not in (contract.client_id, contract.expert_id):
         raise RecordError("Only the client and the expert of a contract review each other.", "author", rule="C22")
     key = f"{contract.id}:{author.id}"
-    if key in book.claims:
+    if key in book.claims and book.claims[key].external_ref != record.ref:
         message = "This party has reviewed the contract already: there is one review a party."
         raise RecordError(message, "author", code=RefusalCode.REVIEW_ALREADY_POSTED, rule="C22")
     book.claims[key] = Claim(key, record.ref)

@@ -1,0 +1,108 @@
+"""What an import's earlier lines will have made: in memory as far as that is small, else in a scratch file.
+
+It must not write rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from refundgql.commands.sync_book import Book
+from refundgql.commands.sync_finding import DatabaseFinder
+from refundgql.storage.database import Source, Transaction
+from refundgql.storage.record_rows import Claim, MessageRow, ReviewRow, Stored, TotalsRow
+from refundgql.storage.records import has_rows, values_of
+from refundgql.storage.scratch import Scratch
+
+ROWS_IN_MEMORY = 40_000
+"""Rows of a generation; two generations are kept, about 50 MB."""
+
+RowType = TypeVar("RowType", bound=Stored)
+LEAVES = frozenset({MessageRow.table, ReviewRow.table})
+"""Tables that no other record refers to: their rows matter only to lines that tell the same record again."""
+_NAME = itemgetter(0)
+
+
+class Foreseen:
+    """Finds rows as they will stand after the lines checked so far: in memory, in the scratch file, in the database."""
+
+    def __init__(self, source: Source, scratch: Scratch) -> None:
+        """Begin with what the database holds."""
+        self.source: Source | Transaction = source
+        self._database = DatabaseFinder(source)
+        self._scratch = scratch
+        self._young: dict[str, Stored] = {}
+        self._old: dict[str, Stored] = {}
+        self._has_rows: dict[str, bool] = {}
+        self.remembers_leaves = False
+        self.met: set[str] = set()  # names of the rows last found that earlier lines make or change
+
+    async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
+        """Return the rows with these keys."""
+        found: list[RowType] = []
+        missing: Collection[str] = keys
+        if self.remembers_leaves or row_type.table not in LEAVES:
+            found, missing = self._foreseen(row_type, row_type.table, keys)
+        if missing and await self._holds(row_type):
+            found += await self._database.rows(row_type, missing)
+        return found
+
+    async def claims(self, row_type: type[Stored], owners: Mapping[str, str]) -> Iterable[Claim]:
+        """Return who has taken these unique places."""
+        found, missing = self._foreseen(Claim, "claim", owners)
+        if missing and await self._holds(row_type):
+            found += await self._database.claims(row_type, {key: owners[key] for key in missing})
+        return found
+
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+        """Return what the payments of these contracts sum up to."""
+        found, missing = self._foreseen(TotalsRow, "totals", contract_ids)
+        return [*found, *await self._database.totals(missing)]
+
+    def remember(self, book: Book) -> None:
+        """Remember what a batch would have changed."""
+        for row_type, rows in book.tables():
+            if self.remembers_leaves or row_type.table not in LEAVES:
+                self._remember(row_type.table, rows)
+        self._remember("withdrawal", book.withdrawals)
+        self._remember("claim", book.claims)
+        self._remember("totals", book.totals)
+        if len(self._young) > ROWS_IN_MEMORY:
+            self._scratch.keep((name, values_of(type(row))(row)) for name, row in sorted(self._old.items(), key=_NAME))
+            self._old, self._young = self._young, {}
+
+    def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:
+        found: list[RowType] = []
+        elsewhere: dict[str, str] = {}
+        for key in keys:
+            name = f"{table}:{key}"
+            row: Any = self._young.get(name) or self._old.get(name)
+            if row is not None:
+                found.append(row)
+                self.met.add(name)
+            else:
+                elsewhere[name] = key
+        for name, values in self._scratch.find(elsewhere).items():
+            row = row_type(*values)
+            row.stored = True
+            found.append(row)
+            self.met.add(name)
+            del elsewhere[name]
+        return found, list(elsewhere.values())
+
+    def _remember(self, table: str, rows: Mapping[str, Stored]) -> None:
+        for key, row in rows.items():
+            if row.dirty or not row.stored:
+                row.stored, row.dirty = True, False
+                self._young[f"{table}:{key}"] = row
+        if table in LEAVES:
+            for row in rows.values():
+                row.body = ""  # type: ignore[attr-defined]  # it decides nothing, and may be long
+
+    async def _holds(self, row_type: type[Stored]) -> bool:
+        """Tell whether the table had any row when it was first looked at: a first import need not look again."""
+        if row_type.table not in self._has_rows:
+            self._has_rows[row_type.table] = await has_rows(self.source, row_type)
+        return self._has_rows[row_type.table]
