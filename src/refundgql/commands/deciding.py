@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from refundgql.commands.checks import Checks, existing_id
+from refundgql.commands.filing import file_withdrawal
 from refundgql.commands.idempotency import Given, Made, once
 from refundgql.commands.results import CaseResult
-from refundgql.commands.settle import settle_after
+from refundgql.commands.settle import find_waiting, settle_balances
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
@@ -87,10 +88,13 @@ async def decide_and_save(
     act = fill(act, checks)
     checks.key(given.idempotency_key)
     decision = decide_checked(act, facts, unit.policy, checks)
+    waiting = await find_waiting(unit, decision.postings)  # before anything is written: writes go together, at the end
     saved = await unit.save(decision, facts)
     if after is not None:
         await after(unit, decision, saved)
-    await settle_after(unit, decision)
+    await settle_balances(unit, waiting)
+    if decision.withdrawal_requested:
+        await file_withdrawal(unit, decision)
     return {"case_id": decision.case.id, "event_id": saved.event_id}
 
 

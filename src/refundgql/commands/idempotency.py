@@ -45,9 +45,14 @@ async def once(
         return await uow.run(work, repeatable=False), False
     digest = input_sha256(operation, given)
 
+    # Most keys are new: the first attempt goes without a look, and is undone by the key's constraint when it is wrong.
+    repeated = False
+
     async def attempt(unit: Unit) -> tuple[Made, bool]:
-        if (made := _replay(await find_result(unit.tx, viewer.account_id, key), digest)) is not None:
-            return made, True
+        nonlocal repeated
+        if repeated and (done := _replay(await find_result(unit.tx, viewer.account_id, key), digest)) is not None:
+            return done, True
+        repeated = True
         made = await work(unit)
         await store_result(
             unit.tx,
@@ -63,7 +68,7 @@ async def once(
     try:
         return await uow.run(attempt)
     except Refused:
-        # A copy of this request may have won while this one waited for its locks: then it is a replay, not a refusal.
+        # What the key has done stands in the way of doing it again: then it is a replay, not a refusal.
         done = _replay(await find_result(uow.database, viewer.account_id, key), digest)
         if done is None:
             raise

@@ -15,17 +15,16 @@ from refundgql.domain.ledger import contracts_owner
 from refundgql.domain.refusals import Refused
 from refundgql.domain.vocabulary import RefundActionName
 from refundgql.storage.facts import load_case_facts
-from refundgql.storage.settlements import Waiting, list_awaiting_cases
+from refundgql.storage.settlements import Waiting, list_awaited, list_awaiting_cases
 
 CASES_AT_ONCE = 200
 """Cases credited in one transaction; the sweeper takes up the rest."""
 
 
-async def settle_after(unit: Unit, decision: Decision) -> None:
-    """Credit what a decision's postings made possible, and file the withdrawal that the decision asks for."""
-    await settle_postings(unit, decision.postings)
-    if decision.withdrawal_requested:
-        await file_withdrawal(unit, decision)
+async def find_waiting(unit: Unit, postings: Iterable[Posting]) -> list[Waiting]:
+    """Return those balances that postings bring money to and that cases wait for; nearly always none."""
+    received = _received(postings)
+    return await list_awaited(unit.tx, received) if received else []
 
 
 async def settle_postings(unit: Unit, postings: Iterable[Posting]) -> list[str]:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
-from refundgql.commands.settle import settle_after, settle_balances, settle_postings
+from refundgql.commands.settle import settle_balances, settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.cases import decide, miss_target
@@ -174,7 +174,7 @@ async def _act_on_case(unit: Unit, clock: ClaimedClock, decided: Callable[[Facts
         _log.info("The clock %s of case %s no longer applies: %s", clock.name, clock.case_id, refused)
         return
     await unit.save(decision, facts)
-    await settle_after(unit, decision)
+    await settle_postings(unit, decision.postings)
 
 
 async def _release_week(unit: Unit, clock: ClaimedClock) -> None:

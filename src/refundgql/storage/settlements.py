@@ -5,6 +5,7 @@ It must not credit any.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundgql.storage.database import Source, Transaction
@@ -16,6 +17,17 @@ class Waiting:
 
     account_id: str
     currency: str
+
+
+async def list_awaited(tx: Transaction, balances: Sequence[Waiting]) -> list[Waiting]:
+    """Return those of the balances that an approved case waits for."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND c.expert_id = ANY(?)",
+        ([balance.account_id for balance in balances],),
+    )
+    found = {Waiting(str(row["expert_id"]), row["currency"]) for row in rows}
+    return [balance for balance in balances if balance in found]
 
 
 async def list_awaiting_cases(tx: Transaction, balance: Waiting, *, limit: int) -> list[str]:
