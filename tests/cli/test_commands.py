@@ -11,6 +11,8 @@ from command_line import ask, run, running, wait_until_ready
 
 from refundgql.cli import settings_table
 
+pytestmark = pytest.mark.slow  # a process for each command
+
 ROOT = Path(__file__).parents[2]
 PEOPLE = (
     '{"account": {"externalRef": "pro", "name": "Pro", "roles": ["PRO"]}}\n'
