@@ -82,7 +82,7 @@ async def add_statement(uow: UnitOfWork, viewer: Viewer, given: AddStatement) ->
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
         text = given.text.strip()
         sha256 = hashlib.sha256(text.encode()).hexdigest()
-        await _keep(unit, decision, EvidenceKind.STATEMENT, sha256=sha256, content=text)
+        _keep(unit, decision, EvidenceKind.STATEMENT, sha256=sha256, content=text)
 
     return await act_on_case(
         uow, viewer, given, RefundActionName.ADD_EVIDENCE, fill, operation="add_statement", after=keep
@@ -106,7 +106,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
         return replace(act, message_ids=chosen)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-        await freeze_conversation(unit, decision, [message for message in chat if message.id in set(chosen)])
+        freeze_conversation(unit, decision, [message for message in chat if message.id in set(chosen)])
 
     return await act_on_case(
         uow,
@@ -128,7 +128,7 @@ async def add_file_evidence(uow: UnitOfWork, viewer: Viewer, given: AddFileEvide
         return act
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-        await _keep(
+        _keep(
             unit,
             decision,
             EvidenceKind.FILE,
@@ -202,12 +202,12 @@ def check_selection(message_ids: Sequence[str], checks: Checks) -> None:
         checks.refuse(f"Select at most {MESSAGE_IDS} messages at a time.", "messageIds")
 
 
-async def freeze_conversation(unit: Unit, decision: Decision, messages: Sequence[ChatMessage]) -> None:
+def freeze_conversation(unit: Unit, decision: Decision, messages: Sequence[ChatMessage]) -> None:
     """Keep what was said, with its hash; later edits and deletions do not reach it. Nothing said is not kept."""
     if not messages:
         return
     content, sha256 = freeze_chat(messages)
-    await _keep(unit, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
+    _keep(unit, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
 
 
 def _no_files() -> BasicRefusal:
@@ -215,7 +215,7 @@ def _no_files() -> BasicRefusal:
     return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
 
 
-async def _keep(
+def _keep(
     unit: Unit,
     decision: Decision,
     kind: EvidenceKind,
@@ -241,4 +241,4 @@ async def _keep(
         size_bytes=size_bytes,
         storage_key=storage_key,
     )
-    await insert_evidence(unit.tx, [piece])
+    insert_evidence(unit.tx, piece)

@@ -53,7 +53,7 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
             return replace(act, text=checks.text(given.body, "body", EXPLANATION_CHARS))
 
         async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-            await insert_case_message(
+            insert_case_message(
                 unit.tx,
                 message_id=message_id,
                 case_id=case.id,

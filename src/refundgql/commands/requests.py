@@ -119,8 +119,8 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
 
     async def keep_chat(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
         selected = set(chosen)
-        await freeze_conversation(unit, decision, [message for message in chat if message.id in selected])
-        await freeze_conversation(unit, decision, chat)
+        freeze_conversation(unit, decision, [message for message in chat if message.id in selected])
+        freeze_conversation(unit, decision, chat)
 
     return await _open_case(
         uow,

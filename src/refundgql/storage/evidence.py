@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import orjson
 
-from refundgql.storage.database import Source, Transaction
+from refundgql.storage.database import Source, Transaction, Write
 
 
 class EvidenceKind(StrEnum):
@@ -87,12 +87,12 @@ def freeze_chat(messages: Sequence[ChatMessage]) -> tuple[str, str]:
     return content.decode(), hashlib.sha256(content).hexdigest()
 
 
-async def insert_evidence(tx: Transaction, pieces: Sequence[NewEvidence]) -> None:
-    """Keep pieces of evidence."""
-    await tx.execute_many(
-        "INSERT INTO evidence (id, case_id, kind, added_at, added_by_id, sha256, content, file_name, content_type,"
-        " size_bytes, storage_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+def insert_evidence(tx: Transaction, piece: NewEvidence) -> None:
+    """Keep a piece of evidence; it is written with the rest of the transaction."""
+    tx.later(
+        Write(
+            "INSERT INTO evidence (id, case_id, kind, added_at, added_by_id, sha256, content, file_name, content_type,"
+            " size_bytes, storage_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 piece.id,
                 piece.case_id,
@@ -105,7 +105,6 @@ async def insert_evidence(tx: Transaction, pieces: Sequence[NewEvidence]) -> Non
                 piece.content_type,
                 piece.size_bytes,
                 piece.storage_key,
-            )
-            for piece in pieces
-        ],
+            ),
+        )
     )
