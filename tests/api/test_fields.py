@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from api_world import START, Desk, at, engine, usd
 from graphql import GraphQLObjectType, get_named_type, is_abstract_type, is_leaf_type, is_object_type
 
+from api_world import START, Desk, at, engine, usd
 from refundgql.api.schema import build_schema
 
 SCHEMA = build_schema()._schema
@@ -78,42 +78,41 @@ async def test_everything_can_be_read_together(desk: Desk, things: dict[str, str
     assert [case["__typename"] for case in found["nodes"]] == ["RefundCase"] * 4
 
 
-@pytest.mark.parametrize(
-    ("type_name", "ref", "root"),
-    [
-        ("RefundCase", "sam", "refundCases"),
-        ("RefundCase", "karl", "refundCases"),
-        ("RefundCase", "erik", "refundCases"),
-        ("RefundCase", "paula", "refundCases"),
-        ("RefundCase", "sue", "supportQueue"),
-        ("Lead", "paula", "leads"),
-        ("Lead", "sam", "leads"),
-        ("Conversation", "paula", "conversations"),
-        ("Contract", "karl", "contracts"),
-        ("Contract", "emma", "contracts"),
-        ("Withdrawal", "ada", "withdrawals"),
-        ("Withdrawal", "market", "withdrawals"),
-    ],
-)
-async def test_each_field_can_be_read_alone(
-    desk: Desk, things: dict[str, str], type_name: str, ref: str, root: str
-) -> None:
-    """Each field brings the columns that it needs itself."""
+ROADS = [
+    ("RefundCase", "sam", "refundCases"),
+    ("RefundCase", "karl", "refundCases"),
+    ("RefundCase", "erik", "refundCases"),
+    ("RefundCase", "paula", "refundCases"),
+    ("RefundCase", "sue", "supportQueue"),
+    ("Lead", "paula", "leads"),
+    ("Lead", "sam", "leads"),
+    ("Conversation", "paula", "conversations"),
+    ("Contract", "karl", "contracts"),
+    ("Contract", "emma", "contracts"),
+    ("Withdrawal", "ada", "withdrawals"),
+    ("Withdrawal", "market", "withdrawals"),
+]
+
+
+async def test_each_field_can_be_read_alone(desk: Desk, things: dict[str, str]) -> None:
+    """Each field brings the columns that it needs itself, by every road."""
     await open_cases(desk, things)
-    type_ = SCHEMA.type_map[type_name]
-    for name, field in type_.fields.items():
-        inner = get_named_type(field.type)
-        asked = name if is_leaf_type(inner) else f"{name} {{ {selection(inner.name, 1)} }}"
-        found = await desk.run(ref, f"{{ {root} {{ edges {{ node {{ {asked} }} }} }} }}")
-        assert found[root]["edges"], (ref, root)
+    for type_name, ref, root in ROADS:
+        type_ = SCHEMA.type_map[type_name]
+        assert isinstance(type_, GraphQLObjectType)
+        for name, field in type_.fields.items():
+            inner = get_named_type(field.type)
+            asked = name if is_leaf_type(inner) else f"{name} {{ {selection(inner.name, 1)} }}"
+            found = await desk.run(ref, f"{{ {root} {{ edges {{ node {{ {asked} }} }} }} }}")
+            assert found[root]["edges"], (ref, root, name)
 
 
-@pytest.mark.parametrize("ref", ["paula", "karl", "erik", "klara", "emma", "sam"])
-async def test_own_account(desk: Desk, things: dict[str, str], ref: str) -> None:
+async def test_own_account(desk: Desk, things: dict[str, str]) -> None:
     """Everybody reads the whole of their own account."""
     await open_cases(desk, things)
-    found = await desk.run(ref, f"{{ viewer {{ externalRef {selection('Account', 3)} }} }}")
-    assert found["viewer"]["externalRef"] == ref
+    for ref in ("paula", "karl", "erik", "klara", "emma", "sam"):
+        found = await desk.run(ref, f"{{ viewer {{ externalRef {selection('Account', 3)} }} }}")
+        assert found["viewer"]["externalRef"] == ref
 
 
 def test_types_are_reached() -> None:
