@@ -39,9 +39,9 @@ def measure(text: str, limits: Limits = LIMITS, name: str | None = None) -> Oper
 
 
 def refused(text: str, limits: Limits = LIMITS) -> str:
-    """Return the one sentence with which both hooks together refuse a text, in less than a second."""
+    """Return the one sentence with which both hooks together refuse a text, in less than a second of work."""
     hooks = DocumentLimits(SCHEMA, limits)
-    started_at = time.perf_counter()
+    started_at = time.process_time()
     errors = list(hooks.check_source(text))
     if not errors:
         try:
@@ -50,7 +50,7 @@ def refused(text: str, limits: Limits = LIMITS) -> str:
             errors = [error]
         else:
             errors = list(hooks.check_document(document).errors) or validate(SCHEMA, document, max_errors=20)
-    assert time.perf_counter() - started_at < 1
+    assert time.process_time() - started_at < 1
     assert errors, "the document was let through"
     return errors[0].message
 
@@ -202,11 +202,11 @@ def test_worst_document_within_the_limits_is_validated_at_once() -> None:
     """What the limits let through, validation copes with: many fields of one name in many fragments."""
     fragments = " ".join(f"fragment F{n} on Query {{ {'hello ' * 18} ...F{n + 1} }}" for n in range(19))
     text = "{ ...F0 } " + fragments + " fragment F19 on Query { hello }"
-    started_at = time.perf_counter()
+    started_at = time.process_time()
     document = parse(text, max_tokens=1500)
     measure_document(document, SCHEMA, LIMITS)
     assert validate(SCHEMA, document) == []
-    assert time.perf_counter() - started_at < 1
+    assert time.process_time() - started_at < 1
 
 
 def test_standard_introspection_is_within_the_limits() -> None:

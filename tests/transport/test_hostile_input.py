@@ -81,9 +81,10 @@ def loop_runner() -> Any:
 
 
 def check_answer(desk: Desk, content: bytes) -> None:
-    started_at = time.monotonic()
+    # The server runs in this process: its processor time tells, also on a machine busy with other things.
+    started_at = time.process_time()
     answer = httpx.post(f"{desk.url}/graphql", content=content, headers=JSON_HEADERS, timeout=10)
-    assert time.monotonic() - started_at < 1
+    assert time.process_time() - started_at < 1
     assert answer.status_code in (200, 400, 401, 406), answer.text
     body = answer.json()
     assert "data" in body or body["errors"]

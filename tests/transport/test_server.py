@@ -87,12 +87,12 @@ async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> N
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(ws.recv(), 5)
         assert (ws.close_code, ws.close_reason) == (1012, "service restart")
-        assert time.monotonic() - stopped_at < 1
+        assert time.monotonic() - stopped_at < 3
         answer = await slow
         assert answer.json()["data"] == {"slow": "slept"}
     code, out = await asyncio.to_thread(process.ended)
     assert out == "stopped\n" or code in (0, -signal.SIGTERM)
-    assert time.monotonic() - stopped_at < 5
+    assert time.monotonic() - stopped_at < 10
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", process.port), 1)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from test_ws import WITHIN_A_SECOND
 from transport_desk import Desk, MakeDesk
 from transport_stub import CursoredResult
 
@@ -186,7 +187,7 @@ async def test_lost_access_completes_the_stream(how: str, serve: MakeDesk, http:
         heard = [event async for event in events(answer)]
     assert [e.name for e in heard] == ["next", "complete"]
     assert heard[0].data["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert time.time() - issued_at < (3.1 if how == "expires" else 1.1)
+    assert time.time() - issued_at < WITHIN_A_SECOND + (2 if how == "expires" else 0)
 
 
 async def test_restart_breaks_off_without_complete(serve: MakeDesk, http: httpx.AsyncClient) -> None:
