@@ -85,6 +85,10 @@ class _Desk:
         await bootstrap.check_ready(self.application)
         return True
 
+    async def bus_connected(self) -> bool:
+        """Tell whether rings reach other processes; streams look each second without them."""
+        return self.application.bus.connected
+
 
 def keys_of(settings: Settings) -> tuple[KeySource, TokenRules]:
     """Return where tokens are verified with, and what they must say.
@@ -155,6 +159,7 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
             graphiql=settings.graphiql,
             demo_people=demo_people,
             readiness_checks={"database": desk.database_answers},
+            watched_parts={"bus": desk.bus_connected},
             lifespan=desk.open,
         )
     )

@@ -57,6 +57,21 @@ async def test_not_ready(serve: MakeDesk, http: httpx.AsyncClient, monkeypatch: 
     assert (await http.get(f"{desk.url}/healthz")).status_code == 200
 
 
+async def test_degraded(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """A part that the desk works without is shown when it fails, and takes nobody out of service."""
+
+    async def fine() -> bool:
+        return True
+
+    async def fails() -> bool:
+        return False
+
+    desk = serve(readiness_checks={"database": fine}, watched_parts={"bus": fails})
+    answer = await http.get(f"{desk.url}/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "degraded", "checks": {"database": "ok", "bus": "failed"}}
+
+
 async def test_metrics_count_requests_refusals_and_streams(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """Requests by status, refusals by code and open streams stand in the metrics."""
     desk = serve(limits=Limits(requests_per_minute=None))

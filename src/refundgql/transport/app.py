@@ -56,6 +56,7 @@ class Transport:
     stall_seconds: float = STALL_SECONDS
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
+    watched_parts: Mapping[str, health.Check] = field(default_factory=dict)
     extra_routes: tuple[BaseRoute, ...] = ()
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
@@ -141,7 +142,7 @@ def _routes(transport: Transport) -> list[BaseRoute]:
 
     routes: list[BaseRoute] = [
         Route("/healthz", health.alive, methods=["GET"]),
-        Route("/readyz", health.readiness(transport.readiness_checks), methods=["GET"]),
+        Route("/readyz", health.readiness(transport.readiness_checks, transport.watched_parts), methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         *transport.extra_routes,
     ]

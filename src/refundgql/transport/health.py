@@ -26,14 +26,22 @@ async def alive(_: Request) -> Response:
     return _answer(200, {"status": "ok"})
 
 
-def readiness(checks: Mapping[str, Check]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that runs all checks at once and answers 503 when one fails."""
+def readiness(
+    checks: Mapping[str, Check], watched: Mapping[str, Check] | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that runs all checks at once and answers 503 when one fails.
+
+    A watched part that fails is shown and answers 200: what works without it, only slower, must not be taken away.
+    """
+    both = {**checks, **(watched or {})}
 
     async def ready(_: Request) -> Response:
-        results = await asyncio.gather(*(_passes(name, check) for name, check in checks.items()))
-        parts = {name: "ok" if passed else "failed" for name, passed in zip(checks, results, strict=True)}
-        status = "ok" if all(results) else "unavailable"
-        return _answer(200 if all(results) else 503, {"status": status, "checks": parts})
+        results = await asyncio.gather(*(_passes(name, check) for name, check in both.items()))
+        passed = dict(zip(both, results, strict=True))
+        serving = all(passed[name] for name in checks)
+        status = "unavailable" if not serving else "ok" if all(results) else "degraded"
+        parts = {name: "ok" if fine else "failed" for name, fine in passed.items()}
+        return _answer(200 if serving else 503, {"status": status, "checks": parts})
 
     return ready
 
