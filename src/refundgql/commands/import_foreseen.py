@@ -16,8 +16,8 @@ from refundgql.storage.record_rows import Claim, MessageRow, ReviewRow, Stored, 
 from refundgql.storage.records import has_rows, values_of
 from refundgql.storage.scratch import Scratch
 
-ROWS_IN_MEMORY = 40_000
-"""Rows of a generation; two generations are kept, about 50 MB."""
+ROWS_IN_MEMORY = 20_000
+"""Rows of a generation; two generations are kept, about 25 MB."""
 
 RowType = TypeVar("RowType", bound=Stored)
 LEAVES = frozenset({MessageRow.table, ReviewRow.table})

@@ -25,7 +25,7 @@ from refundgql.domain.record_parsing import parse_record, shape_ref
 from refundgql.domain.records import RecordError
 from refundgql.storage.scratch import Scratch
 
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 20_000
 """Records of one transaction: fewer wait for the disk more often, more keep other writers waiting."""
 BAD_LINES_TOLD = 1_000
 """More are counted, not told."""

@@ -255,6 +255,9 @@ def _text(values: Shape, name: str, limit_chars: int, *, blank: bool = False) ->
 
 
 def _ref(values: Shape, name: str = "externalRef") -> str:
+    value = values.get(name)
+    if type(value) is str and value.isprintable() and len(value) <= REF_CHARS and value.strip():
+        return value
     return _text(values, name, REF_CHARS)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 16 * 1024
 
 
 class Scratch:

@@ -198,6 +198,7 @@ class SqliteDatabase(Database):
             connection_name="default",
             synchronous="FULL",  # WAL survives a power cut only so
             busy_timeout=limits.busy_timeout_ms,
+            cache_size=-32_768,  # KiB; an import's indexes do not fit in the default 2 MiB
         )
         self._idle: list[aiosqlite.Connection] = []
         self._opened: list[aiosqlite.Connection] = []
