@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from graphql import GraphQLObjectType, get_named_type, is_abstract_type, is_leaf_type, is_object_type
 
 from api_world import START, Desk, at, engine, usd
@@ -65,17 +64,14 @@ async def open_cases(desk: Desk, things: dict[str, str]) -> list[str]:
     return [case["id"] for case in (lead, week, invoice, escrow)]
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2])
-async def test_everything_can_be_read_together(desk: Desk, things: dict[str, str], depth: int) -> None:
+async def test_everything_can_be_read_together(desk: Desk, things: dict[str, str]) -> None:
     """Staff read every field of every case and everything around it without an error."""
     cases = await open_cases(desk, things)
-    found = await desk.run(
-        "sam",
-        f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {selection('RefundCase', 0)[0:0]} "
-        f"... on RefundCase {{ {selection('RefundCase', depth)} }} }} }}",
-        ids=cases,
-    )
-    assert [case["__typename"] for case in found["nodes"]] == ["RefundCase"] * 4
+    for depth in range(3):
+        inner = selection("RefundCase", depth)
+        document = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename ... on RefundCase {{ {inner} }} }} }}"
+        found = await desk.run("sam", document, ids=cases)
+        assert [case["__typename"] for case in found["nodes"]] == ["RefundCase"] * 4
 
 
 ROADS = [
