@@ -259,17 +259,19 @@ def schema_text() -> str:
 
 
 def workflow_text(kind: str | None, output_format: str) -> str:
-    """Return the machines as tables or as Mermaid diagrams, one kind or all.
+    """Return the machines as tables, as Mermaid diagrams or as a page with both, one kind or all.
 
     Refuses: CannotRun for a kind that does not exist.
     """
     from refundgql.domain.vocabulary import RefundCaseKind
-    from refundgql.domain.workflow import workflow
+    from refundgql.domain.workflow import workflow, workflow_page
 
     try:
         kinds = [RefundCaseKind(kind.upper())] if kind else list(RefundCaseKind)
     except ValueError as error:
         raise CannotRun(f"There is no kind {kind}; give {', '.join(RefundCaseKind)}.") from error
+    if output_format == "page":
+        return workflow_page(kinds)
     machines = [workflow(one) for one in kinds]
     return "\n\n".join(machine.mermaid if output_format == "mermaid" else machine.table for machine in machines)
 

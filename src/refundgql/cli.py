@@ -43,6 +43,7 @@ class WorkflowFormat(StrEnum):
 
     TABLE = "table"
     MERMAID = "mermaid"
+    PAGE = "page"
 
 
 class ExportFormat(StrEnum):
@@ -218,9 +219,11 @@ def ledger_verify(as_json: Json = False) -> None:
 @app.command()
 def workflow(
     kind: Annotated[str | None, typer.Option(help="LEAD, INVOICE, ESCROW or TIMESHEET; all by default.")] = None,
-    output_format: Annotated[WorkflowFormat, typer.Option("--format", help="table or mermaid.")] = WorkflowFormat.TABLE,
+    output_format: Annotated[
+        WorkflowFormat, typer.Option("--format", help="table, mermaid or page.")
+    ] = WorkflowFormat.TABLE,
 ) -> None:
-    """Print the state machines."""
+    """Print the state machines; all of them as a page is docs/workflow.md."""
     print(bootstrap.workflow_text(kind, output_format.value))
 
 

@@ -5,6 +5,7 @@ It must not state a transition by hand: what is printed is what is declared.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +23,22 @@ _ABOUT = {
     RefundCaseState.CREDITED: "The money is on the balance.",
     RefundCaseState.CANCELLED: "Taken back by who asked, or superseded by a timesheet dispute.",
 }
+_KINDS = {
+    RefundCaseKind.LEAD: "What a professional was charged for a lead.",
+    RefundCaseKind.INVOICE: "A paid invoice of a contract, hourly or fixed-price.",
+    RefundCaseKind.ESCROW: "A milestone that is funded and not released.",
+    RefundCaseKind.TIMESHEET: "The hours of the billing week that ended last.",
+}
+_PAGE_HEAD = """# Workflow
+
+Each kind of refund case has its own state machine. This page is printed from the machines and never edited by hand:
+
+    refundgql workflow --format page > docs/workflow.md
+
+The API serves the same under `refundWorkflow(kind:)`. ∅ is where a case does not exist yet; rules are the numbers that
+`refundPolicy` lists. An act that no row allows is refused, with the reason, and changes nothing. In the diagrams an
+arrow names the event and who may cause it; events that change no state stand in the tables only. SUPPORT includes
+administrators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,19 @@ def workflow(kind: RefundCaseKind) -> Workflow:
     )
     transitions = tuple(_transition(row) for row in ROWS[kind])
     return Workflow(kind, states, transitions, _mermaid(states, transitions), _table(kind, transitions))
+
+
+def workflow_page(kinds: Iterable[RefundCaseKind]) -> str:
+    """Return a Markdown page: for each kind its states, its diagram and its transition table."""
+    return "\n\n".join([_PAGE_HEAD, *(_section(workflow(kind)) for kind in kinds)])
+
+
+def _section(machine: Workflow) -> str:
+    heading, table = machine.table.split("\n\n", 1)
+    states = ["| state | meaning |", "|---|---|"]
+    states += [f"| {one.state}{' (final)' if one.final else ''} | {one.description} |" for one in machine.states]
+    diagram = f"```mermaid\n{machine.mermaid}\n```"
+    return "\n\n".join([heading.removeprefix("#"), _KINDS[machine.kind], "\n".join(states), diagram, table])
 
 
 def _transition(row: Row) -> WorkflowTransition:
