@@ -16,8 +16,9 @@ import pytest
 from seeds import account
 
 from databases import LIMITS, new_database_url
-from refundgql.storage.database import Database, Dialect, Limits
-from refundgql.storage.faults import StatementTimeout, StorageError, TransientFault
+from refundgql.storage.database import Database, Dialect, Limits, Write
+from refundgql.storage.faults import CommitUnknown, ConstraintViolated, StatementTimeout, StorageError, TransientFault
+from refundgql.storage.ids import new_id
 from refundgql.storage.statements import counted_statements, for_postgres, for_sqlite, sqlite_parameters
 
 
@@ -142,6 +143,66 @@ async def test_a_connection_that_the_server_ends_is_a_transient_fault(postgres: 
     async with postgres.transaction() as tx:
         await account(tx, "PRO")
     assert await postgres.fetch_value("SELECT count(*) FROM account") == 1
+
+
+async def test_a_commit_whose_answer_is_lost_is_known_to_be_unknown(postgres: Database) -> None:
+    """Killed while it commits: a fault of its own, because only a repeat that can tell is safe."""
+    async with postgres.transaction() as tx:
+        await tx.execute(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$"
+        )
+        await tx.execute(
+            "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON account DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION linger()"
+        )
+    pids: list[int] = []
+
+    async def write() -> None:
+        async with postgres.transaction() as tx:
+            pids.append(await tx.fetch_value("SELECT pg_backend_pid()"))
+            await account(tx, "PRO")
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.5)
+    admin = await asyncpg.connect(postgres.url)
+    await admin.execute("SELECT pg_terminate_backend($1)", pids[0])
+    await admin.close()
+    with pytest.raises(CommitUnknown):
+        await writing
+    assert await postgres.fetch_value("SELECT count(*) FROM account") == 0
+
+
+async def test_what_is_put_off_runs_before_anything_else(database: Database) -> None:
+    """Writes put off are there for the next read, at the latest for the commit, and are undone with their block."""
+
+    def insert(account_id: str) -> Write:
+        sql = "INSERT INTO account (id, external_ref, name, roles, created_at) VALUES (?, ?, 'N', 'PRO', 0)"
+        return Write(sql, (account_id, account_id))
+
+    one, other, third = new_id(), new_id(), new_id()
+    async with database.transaction() as tx:
+        tx.later(insert(one), insert(other))
+        assert await tx.fetch_value("SELECT count(*) FROM account") == 2
+        tx.later(insert(third))
+    assert await database.fetch_value("SELECT count(*) FROM account") == 3
+
+    async def undone() -> None:
+        async with database.transaction() as tx:
+            tx.later(Write("UPDATE account SET name = 'X' WHERE id = ?", (one,)), insert(one))
+
+    async def lost() -> None:
+        async with database.transaction() as tx:
+            tx.later(
+                Write("UPDATE account SET name = 'X' WHERE id = ?", (one,), expected=1),
+                Write("UPDATE account SET name = 'X' WHERE id = ?", (new_id(),), expected=1),
+            )
+
+    with pytest.raises(ConstraintViolated):
+        await undone()
+    with pytest.raises(TransientFault):
+        await lost()
+    assert await database.fetch_value("SELECT count(*) FROM account WHERE name = 'X'") == 0
 
 
 async def test_reading_survives_a_server_that_drops_its_connections(postgres: Database) -> None:

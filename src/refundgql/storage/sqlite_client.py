@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -183,6 +184,17 @@ def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
+def _path_of(url: str) -> str:
+    """Return the file of a URL. Refuses: StorageError when its folder is missing, before a thread is started for it."""
+    path = unquote(url.removeprefix("sqlite://").partition("?")[0])
+    if path == _MEMORY:
+        return path
+    file = Path("/" + path.lstrip("/") if path.startswith("/") else path)
+    if not file.parent.is_dir() or file.is_dir():
+        raise StorageError(f"The SQLite file {file} cannot be opened: give a file in a folder that exists.")
+    return str(file)
+
+
 class SqliteDatabase(Database):
     """A SQLite file, or one in memory on a single connection."""
 
@@ -212,9 +224,7 @@ class SqliteDatabase(Database):
 
         Refuses: StorageError when it cannot be opened.
         """
-        path = unquote(url.removeprefix("sqlite://").partition("?")[0])
-        if path != _MEMORY:
-            path = "/" + path.lstrip("/") if path.startswith("/") else path
+        path = _path_of(url)
         database = cls(url, path, limits)
         try:
             await database.client.create_connection(with_db=True)

@@ -110,11 +110,11 @@ class Tail:
     async def join(self, topic: str, listener: Listener) -> Cursor:
         """Hand a topic's events to a listener from now on and return the cursor after which they begin."""
         async with self._joining:
-            first = topic not in self._listeners
-            if first:
-                await self._bus.follow(self._bell, topic)
             if not self._listeners:
                 self._cursor = max(self._cursor, await stream_head(self._database))
+            if topic not in self._listeners:
+                await self._bus.follow(self._bell, topic)
+                self._bell.ring()  # what rang before it followed
             self._listeners.setdefault(topic, {})[listener] = None
             self._occupied.set()
             return self._cursor
