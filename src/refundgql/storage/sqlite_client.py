@@ -32,8 +32,9 @@ _MEMORY = ":memory:"
 
 _READER_PRAGMAS = (
     "PRAGMA query_only = ON",
-    # Pages that the operating system has cached are read without a copy.
-    "PRAGMA mmap_size = 268435456",
+    # Pages that the operating system has cached are read without a copy; mapped ones count as memory of ours, which an
+    # import into a large database has to keep small.
+    "PRAGMA mmap_size = 67108864",
     "PRAGMA temp_store = MEMORY",
 )
 
