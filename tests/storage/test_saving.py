@@ -220,36 +220,82 @@ async def test_only_a_support_decision_overdraws_an_expert(database: Database) -
 
 
 async def test_a_reversal_points_to_the_posting_it_undoes(database: Database) -> None:
-    """The reversing posting names the credit of its own case, also when the same two people have others (D16)."""
+    """The reversing posting names the credit of its own case that it takes back (D16)."""
     async with database.transaction() as tx:
         of = await contract(tx)
-    expert = keys.balance(of.expert_id, BalancePurpose.CONTRACTS, "USD")
-    client = keys.balance(of.client_id, BalancePurpose.CONTRACTS, "USD")
+        expert = keys.balance(of.expert_id, BalancePurpose.CONTRACTS, "USD")
+        client = keys.balance(of.client_id, BalancePurpose.CONTRACTS, "USD")
+        held = keys.held(of.payment_id, "USD")
+        await post(tx, [posting("HOLD", expert, held, 1_000)], NOW)
     cases = []
     for _ in range(2):
         case = invoice_case(of)
         await open_case(database, case)
         async with database.transaction() as tx:
             facts = await locked_facts(tx, case.id)
-            await save_decision(tx, credit(facts, 500, expert, client), facts)
+            decision = credit(facts, 500, held, client)
+            halves = tuple(posting("CREDIT", key, client, 250, case=decision.case) for key in (held, expert))
+            await save_decision(tx, replace(decision, postings=halves), facts)
         cases.append(case)
     async with database.transaction() as tx:
         facts = await locked_facts(tx, cases[1].id)
         assert facts.case is not None
         after = replace(facts.case, reversed_at=NOW, version=facts.case.version + 1)
-        undo = posting("REVERSAL", client, expert, 500, case=after, reverses_fact="CREDIT")
         decision = Decision(
             cases=(after,),
             events=(event_of(after, "REVERSE", facts.case),),
-            postings=(undo,),
+            postings=(posting("REVERSAL", client, expert, 500, case=after, reverses_fact="CREDIT"),),
             payment_refunded_delta_minor=-500,
         )
         await save_decision(tx, decision, facts)
     row = await database.fetch_row(
-        "SELECT o.case_id FROM posting r JOIN posting o ON o.id = r.reverses_id WHERE r.fact = 'REVERSAL'"
+        "SELECT o.case_id, o.from_key FROM posting r JOIN posting o ON o.id = r.reverses_id WHERE r.fact = 'REVERSAL'"
     )
     assert row is not None
-    assert row["case_id"] == cases[1].id
+    assert tuple(row) == (cases[1].id, expert)
+    assert await _findings(database) == []
+
+
+async def test_postings_stand_in_the_order_in_which_balances_were_locked(postgres: Database) -> None:
+    """One that waited for a balance comes after everything that was posted while it waited."""
+    async with postgres.transaction() as tx:
+        purse = keys.balance(await account(tx, "CLIENT"), BalancePurpose.CONTRACTS, "USD")
+        await post(tx, [posting("OPENING", keys.external("USD"), purse, 100)], NOW)
+
+    async def wait() -> None:
+        async with postgres.transaction() as tx:
+            await post(tx, [posting("LATER", keys.external("USD"), purse, 1)], NOW)
+
+    async with postgres.transaction() as tx:
+        await post(tx, [posting("FIRST", keys.external("USD"), purse, 1)], NOW)
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0.3)
+        await post(tx, [posting("SECOND", keys.external("USD"), purse, 1)], NOW)
+    await waiting
+    rows = await postgres.fetch("SELECT fact, to_balance_after_minor FROM posting ORDER BY position")
+    assert [tuple(row) for row in rows] == [("OPENING", 100), ("FIRST", 101), ("SECOND", 102), ("LATER", 103)]
+    assert await _findings(postgres) == []
+
+
+async def test_a_case_gives_way_to_the_one_that_takes_its_place(database: Database) -> None:
+    """A decision that cancels a payment's open case and opens another saves both (C25)."""
+    async with database.transaction() as tx:
+        of = await contract(tx)
+    asked = invoice_case(of)
+    await open_case(database, asked)
+    async with database.transaction() as tx:
+        facts = (await load_payment_facts(tx, [of.payment_id], lock=True))[of.payment_id]
+        assert facts.open_case is not None
+        cancelled = replace(facts.open_case, state=STATES.CANCELLED, version=2)
+        disputed = replace(invoice_case(of), state=STATES.DISPUTED)
+        decision = Decision(
+            cases=(cancelled, disputed),
+            events=(event_of(cancelled, "SUPERSEDE", facts.open_case), event_of(disputed, "OPEN_TIMESHEET_DISPUTE")),
+        )
+        saved = await save_decision(tx, decision, facts)
+    after = (await load_payment_facts(database, [of.payment_id]))[of.payment_id]
+    assert after.payment.open_case_id == disputed.id == saved.case_id
+    assert saved.event_id == saved.event_ids[1]
     assert await _findings(database) == []
 
 
