@@ -22,6 +22,7 @@ from refundgql.api.fanout import Fanout
 from refundgql.clocks import FileClock, SetClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
+from refundgql.domain.business_days import UnknownHolidayCalendar, holiday_calendar
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.messaging.bus import Bus, Doorbell
 from refundgql.messaging.memory import MemoryBus
@@ -63,6 +64,18 @@ def policy_of(settings: Settings) -> Policy:
         return Policy().with_overrides(settings.policy)
     except PolicyError as error:
         raise CannotRun(f"REFUNDGQL_POLICY: {error}") from error
+
+
+def holiday_calendar_of(settings: Settings) -> str:
+    """Return the name of the holiday calendar, empty for none.
+
+    Refuses: CannotRun for a name that is none.
+    """
+    try:
+        holiday_calendar(settings.holiday_calendar)
+    except UnknownHolidayCalendar as error:
+        raise CannotRun(f"REFUNDGQL_HOLIDAY_CALENDAR: {error}") from error
+    return settings.holiday_calendar
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -139,7 +152,7 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
                     clock=clock,
                     policy=policy,
                     bus=bus,
-                    holiday_calendar=settings.holiday_calendar,
+                    holiday_calendar=holiday_calendar_of(settings),
                 ),
             )
         finally:

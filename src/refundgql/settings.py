@@ -43,7 +43,8 @@ class Settings(BaseSettings):
         default_factory=dict, description='Policy overrides as a JSON object, for example `{"lead_window_days": 45}`.'
     )
     holiday_calendar: str = Field(
-        "ECB", description="Financial calendar whose holidays are no business days for withdrawals."
+        "",
+        description="Market (`ECB`, `FED`) or country (`US`) whose holidays are no business days for withdrawals.",
     )
 
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(

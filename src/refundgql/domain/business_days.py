@@ -9,8 +9,6 @@ from collections.abc import Container
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-import holidays
-
 from refundgql.domain.policy import Policy
 
 _SATURDAY = 5
@@ -32,6 +30,8 @@ def holiday_calendar(name: str) -> Container[date]:
     """
     if not name:
         return frozenset()
+    import holidays  # half a second that only a configured calendar costs
+
     try:
         return holidays.financial_holidays(name)
     except NotImplementedError:
