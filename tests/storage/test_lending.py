@@ -20,7 +20,7 @@ async def lender(postgres: Database) -> AsyncIterator[Lender]:
     lender = Lender(pool, 2, 0.3)
     yield lender
     await lender.close()
-    await pool.close()
+    pool.terminate()
 
 
 async def test_the_same_connection_is_lent_again(lender: Lender) -> None:

@@ -25,6 +25,7 @@ from refundgql.storage.faults import (
     TransientFault,
     unique_violation,
 )
+from refundgql.storage.postgres_lending import Lender, Lent
 from refundgql.storage.statements import for_postgres, note, together
 
 _RETRIED_SQLSTATES = frozenset(
@@ -39,7 +40,7 @@ _RETRIED_SQLSTATES = frozenset(
     }
 )
 
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 _DETAIL_COLUMNS = re.compile(r"^Key \(([^)]*)\)=")
 
@@ -47,6 +48,7 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.ConnectionDoesNotExistError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server has said that it ends the connection, and the end is not here yet
     OSError,
 )
 
@@ -155,7 +157,8 @@ class PostgresWriter(AsyncpgDBClient):
         """Prepare; nothing is opened yet."""
         super().__init__(connection_name="default")
         self._acquire_timeout_seconds = limits.acquire_timeout_ms / 1_000
-        self._options = _pool_options(url, limits, size=limits.write_connections, read_only=False)
+        # One more than is lent for commands: migrations and models have a transaction of Tortoise's own.
+        self._options = _pool_options(url, limits, size=limits.write_connections + 1, read_only=False)
 
     async def acquire(self) -> asyncpg.Connection:
         """Take a connection from the pool."""
@@ -181,10 +184,11 @@ class PostgresTransaction(Transaction):
 
     dialect = Dialect.POSTGRES
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, lent: Lent) -> None:
         """Run statements on one connection."""
         super().__init__()
-        self._connection = connection
+        self._lent = lent
+        self._connection = lent.connection
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
         """Return all rows of a statement."""
@@ -194,7 +198,7 @@ class PostgresTransaction(Transaction):
     async def _fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
         note(sql)
         try:
-            rows: Sequence[Row] = await self._connection.fetch(for_postgres(sql), *parameters)
+            rows: Sequence[Row] = await self._lent.fetch(for_postgres(sql), parameters)
         except _DRIVER_ERRORS as error:
             raise translated(error) from error
         return rows
@@ -237,9 +241,11 @@ class PostgresDatabase(Database):
         """Prepare; nothing is opened yet."""
         self.url = url
         self.client = PostgresWriter(url, limits)
-        self._reading = _pool_options(url, limits, size=limits.read_connections, read_only=True)
-        self._acquire_timeout_seconds = limits.acquire_timeout_ms / 1_000
-        self._readers: asyncpg.Pool
+        # Some more than are lent to requests: an export keeps one for as long as it takes.
+        self._reading = _pool_options(url, limits, size=limits.read_connections + 2, read_only=True)
+        self._pool: asyncpg.Pool
+        self._readers: Lender
+        self._writers: Lender
 
     @classmethod
     async def connect(cls, url: str, limits: Limits) -> PostgresDatabase:
@@ -249,18 +255,24 @@ class PostgresDatabase(Database):
         """
         database = cls(url, limits)
         try:
-            database._readers = await asyncpg.create_pool(**database._reading)
+            database._pool = await asyncpg.create_pool(**database._reading)
             await database.client.create_connection(with_db=True)
         except _DRIVER_ERRORS as error:
             raise StorageError(f"The PostgreSQL database cannot be reached: {error}") from error
+        timeout_s = limits.acquire_timeout_ms / 1_000
+        database._readers = Lender(database._pool, limits.read_connections, timeout_s)
+        database._writers = Lender(database.client._pool, limits.write_connections, timeout_s)
         return database
 
     async def close(self) -> None:
         """Close every connection; those that hang are cut off."""
         try:
-            await asyncio.wait_for(self._readers.close(), 10)
+            async with asyncio.timeout(10):
+                await self._readers.close()
+                await self._pool.close()
         except TimeoutError:
-            self._readers.terminate()
+            self._pool.terminate()
+        await self._writers.close()
         await self.client.close()
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
@@ -269,12 +281,7 @@ class PostgresDatabase(Database):
         statement = for_postgres(sql)
         for last in (False, True):
             try:
-                connection = await self._readers.acquire(timeout=self._acquire_timeout_seconds)
-                try:
-                    rows: Sequence[Row] = await connection.fetch(statement, *parameters)
-                finally:
-                    await self._readers.release(connection)
-                return rows
+                return await self._fetch_once(statement, parameters)
             except TimeoutError as error:
                 raise TransientFault("No connection to the database became free in time.") from error
             except _DRIVER_ERRORS as error:
@@ -282,11 +289,21 @@ class PostgresDatabase(Database):
                     raise translated(error) from error
         raise AssertionError("unreachable")
 
+    async def _fetch_once(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        lent = await self._readers.take()
+        try:
+            rows: Sequence[Row] = await lent.fetch(statement, parameters)
+        except BaseException:
+            await self._readers.give_up(lent)
+            raise
+        self._readers.give_back(lent)
+        return rows
+
     async def stream(self, sql: str, parameters: Sequence[Any] = (), *, batch: int = 1_000) -> AsyncIterator[Row]:
         """Yield the rows of a reading statement from one snapshot, in bounded memory and without a time limit."""
         note(sql)
         try:
-            async with self._readers.acquire() as connection, connection.transaction(readonly=True):
+            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 async for row in connection.cursor(for_postgres(sql), *parameters, prefetch=batch):
@@ -297,24 +314,49 @@ class PostgresDatabase(Database):
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction for writing."""
-        context = self.client._in_transaction()
+        lent = await self._begin()
         try:
-            wrapper = await context.__aenter__()
+            tx = PostgresTransaction(lent)
+            yield tx
+            await tx.flush()
+        except BaseException:
+            await self._undo(lent)
+            raise
+        try:
+            await lent.connection.execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                await self._writers.give_up(lent)
+            if not isinstance(error, _DRIVER_ERRORS):
+                raise
+            if is_lost(error):
+                raise CommitUnknown(f"The connection was lost while committing: {error}") from error
+            raise translated(error) from error
+        self._writers.give_back(lent)
+
+    async def _begin(self) -> Lent:
+        try:
+            lent = await self._writers.take()
+            try:
+                await lent.connection.execute("BEGIN")
+            except BaseException:
+                await self._writers.give_up(lent)
+                raise
         except TimeoutError as error:
             raise TransientFault("No connection to the database became free in time.") from error
         except _DRIVER_ERRORS as error:
             raise translated(error) from error
+        return lent
+
+    async def _undo(self, lent: Lent) -> None:
+        """Roll back; where even that fails, the pool ends the transaction, and a lost connection has by itself."""
         try:
-            tx = PostgresTransaction(wrapper._connection)
-            yield tx
-            await tx.flush()
+            await lent.connection.execute("ROLLBACK")
         except BaseException as error:
-            with contextlib.suppress(*_DRIVER_ERRORS):  # a lost connection has rolled back by itself
-                await context.__aexit__(type(error), error, None)
-            raise
-        try:
-            await context.__aexit__(None, None, None)
-        except _DRIVER_ERRORS as error:
-            if is_lost(error):
-                raise CommitUnknown(f"The connection was lost while committing: {error}") from error
-            raise translated(error) from error
+            # A statement that was given up, or a connection that has ended: no state to say anything in.
+            with contextlib.suppress(Exception):
+                await self._writers.give_up(lent)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._writers.give_back(lent)
