@@ -191,19 +191,24 @@ async def test_later_lines_may_take_a_record_further(world: World, tmp_path: Pat
         *people(),
         contract("fixed", "FIXED_PRICE"),
         milestone("s", "UNFUNDED"),
+        account("p", "PRO"),
+        having(account("p", "PRO"), name="Renamed"),
         *(account(f"filler-{number}", "PRO") for number in range(9)),
         milestone("s", "FUNDED", fromBalance=money("40.00")),
         having(contract("fixed", "FIXED_PRICE"), status="CLOSED", endedAt="2026-02-01T00:00:00Z"),
         *(account(f"more-{number}", "PRO") for number in range(9)),
         milestone("s", "RELEASED"),
+        milestone("s", "FUNDED", fromBalance=money("40.00")),
+        milestone("s", "RELEASED"),
     ]
     file = write(tmp_path / "history.jsonl", lines)
     assert (await import_files(world.uow, [file], batch_records=4)).ok
     before = await world.dump()
-    again = await import_files(world.uow, [file], batch_records=4)
-    assert again.ok
-    assert (again.counts.created, again.counts.updated) == (0, 0)
-    assert await world.dump() == before
+    for batch_records in (4, 1, 1_000):
+        again = await import_files(world.uow, [file], batch_records=batch_records)
+        assert again.ok
+        assert (again.counts.created, again.counts.updated) == (0, 0)
+        assert await world.dump() == before
 
 
 async def test_messages_and_reviews_told_twice_get_a_second_look(world: World, tmp_path: Path) -> None:
@@ -220,7 +225,9 @@ async def test_messages_and_reviews_told_twice_get_a_second_look(world: World, t
     assert await world.dump() == before
     right = [*start, edited, *filler[:4], gone, having(review("r", "fixed", "client"), rating=1)]
     file = write(tmp_path / "right.jsonl", right)
-    assert (await import_files(world.uow, [file], batch_records=4)).counts.updated == 2  # the edit stands in the last line too
+    assert (
+        await import_files(world.uow, [file], batch_records=4)
+    ).counts.updated == 2  # the edit stands in the last line too
     before = await world.dump()
     again = await import_files(world.uow, [file], batch_records=4)
     assert (again.ok, again.counts.updated) == (True, 0)

@@ -68,7 +68,8 @@ class FirstPass:
             except RecordError as error:
                 note_error(book, record, line.place, error, errors)
                 continue
-            if key in seen or self._behind.pop(key, None) or _name(record) in self._foreseen.met:
+            explained = self._behind.pop(key, None) is not None
+            if explained or key in seen or _name(record) in self._foreseen.met:
                 restated[_restated(record)] = (line.place,)
             seen.add(key)
         self._foreseen.remember(book)

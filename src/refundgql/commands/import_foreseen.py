@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_finding import DatabaseFinder
 from refundgql.storage.database import Source, Transaction
-from refundgql.storage.record_rows import Claim, MessageRow, ReviewRow, Stored, TotalsRow
+from refundgql.storage.record_rows import Claim, MessageRow, PaidShare, ReviewRow, Stored, TotalsRow
 from refundgql.storage.records import has_rows, values_of
 from refundgql.storage.scratch import Scratch
 
@@ -61,6 +61,11 @@ class Foreseen:
         found, missing = self._foreseen(TotalsRow, "totals", contract_ids)
         return [*found, *await self._database.totals(missing)]
 
+    async def shares(self, payment_ids: Collection[str]) -> Iterable[PaidShare]:
+        """Return how much of these payments a balance paid."""
+        found, missing = self._foreseen(PaidShare, "share", payment_ids)
+        return [*found, *await self._database.shares(missing)]
+
     def remember(self, book: Book) -> None:
         """Remember what a batch would have changed."""
         for row_type, rows in book.tables():
@@ -69,8 +74,10 @@ class Foreseen:
         self._remember("withdrawal", book.withdrawals)
         self._remember("claim", book.claims)
         self._remember("totals", book.totals)
+        self._remember("share", book.shares)
         if len(self._young) > ROWS_IN_MEMORY:
-            self._scratch.keep((name, values_of(type(row))(row)) for name, row in sorted(self._old.items(), key=_NAME))
+            values = {row_type: values_of(row_type) for row_type in {type(row) for row in self._old.values()}}
+            self._scratch.keep((name, values[type(row)](row)) for name, row in sorted(self._old.items(), key=_NAME))
             self._old, self._young = self._young, {}
 
     def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:

@@ -23,6 +23,7 @@ from refundgql.storage.record_rows import (
     LeadRow,
     MessageRow,
     MilestoneRow,
+    PaidShare,
     PaymentRow,
     PostingRow,
     ReviewRow,
@@ -66,7 +67,7 @@ class Book:
     clocks: list[WeekClockRow] = field(default_factory=list)
     withdrawals: dict[str, WithdrawalState] = field(default_factory=dict)
     open_cases: dict[str, int] = field(default_factory=dict)  # payment id -> case number
-    paid_from_balance: dict[str, int] = field(default_factory=dict)  # payment id -> minor units
+    shares: dict[str, PaidShare] = field(default_factory=dict)  # by payment id
     awaiting: set[str] = field(default_factory=set)  # keys of balances that approved cases wait for (D13)
     funded: set[str] = field(default_factory=set)  # those of them that money has arrived on
     withdrawal_steps: list[tuple[str, WithdrawalStatus, str | None]] = field(default_factory=list)
@@ -209,7 +210,8 @@ class Book:
             self.post("PAYMENT", outside, to_key, amount_minor - from_minor, contract.currency, at, what, payment.id)
         payment.paid_minor += amount_minor
         payment.dirty = True
-        self.paid_from_balance[payment.id] = from_minor
+        if from_minor:
+            self.shares[payment.id] = PaidShare(payment.id, from_minor)
         totals = self.totals.setdefault(contract.id, TotalsRow(contract.id, 0, 0))
         totals.paid_minor += amount_minor
         totals.dirty = True

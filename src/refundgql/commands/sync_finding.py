@@ -36,6 +36,7 @@ from refundgql.storage.record_rows import (
     LeadRow,
     MessageRow,
     MilestoneRow,
+    PaidShare,
     PaymentRow,
     ReviewRow,
     Stored,
@@ -46,7 +47,7 @@ from refundgql.storage.records import (
     find_awaiting,
     find_claims,
     find_open_cases,
-    find_paid_from_balance,
+    find_paid_shares,
     find_rows,
     find_totals,
 )
@@ -74,6 +75,10 @@ class Finder(Protocol):
         """Return what the payments of these contracts sum up to."""
         ...
 
+    async def shares(self, payment_ids: Collection[str]) -> Iterable[PaidShare]:
+        """Return how much of these payments a balance paid."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFinder:
@@ -92,6 +97,10 @@ class DatabaseFinder:
     async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
         """Return what the payments of these contracts sum up to."""
         return await find_totals(self.source, contract_ids) if contract_ids else ()
+
+    async def shares(self, payment_ids: Collection[str]) -> Iterable[PaidShare]:
+        """Return how much of these payments a balance paid."""
+        return await find_paid_shares(self.source, payment_ids) if payment_ids else ()
 
 
 @dataclass(slots=True)
@@ -205,7 +214,8 @@ async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
         book.open_cases = await find_open_cases(finder.source, of_milestones, OPEN_STATES)
     shared = {row.payment_id for row in book.invoices.values()} | of_milestones
     if shared and any(record.from_balance is not None for record in wanted.paying):
-        book.paid_from_balance |= await find_paid_from_balance(finder.source, shared)
+        for share in await finder.shares(shared):
+            book.shares[share.key] = share
 
 
 async def _fill_claims(book: Book, finder: Finder, wanted: _Wanted) -> None:

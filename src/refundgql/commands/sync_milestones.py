@@ -131,8 +131,8 @@ def check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -
 def check_from_balance(book: Book, payment: PaymentRow, stated: Money | None) -> None:
     """Refuse another share from the balance than the one that was posted."""
     if stated is not None:
-        same = book.paid_from_balance.get(payment.id, 0) == stated.minor
-        fixed(same, "What the balance paid", "fromBalance")
+        share = book.shares.get(payment.id)
+        fixed(share is not None and share.minor == stated.minor, "What the balance paid", "fromBalance")
 
 
 def _move_escrow(

@@ -260,6 +260,14 @@ class TotalsRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
+class PaidShare(Stored):
+    """How much of a payment the client's balance paid, in minor units (C19)."""
+
+    key: str
+    minor: int
+
+
+@dataclass(slots=True, eq=False)
 class WithdrawalState(Stored):
     """Where a withdrawal stands; its own command takes it further."""
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
-from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from refundgql.storage.database import Dialect, Source, Transaction
-from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, ReviewRow, Stored, TotalsRow
+from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, PaidShare, ReviewRow, Stored, TotalsRow
 
 SYNC_TURN = 7_263_031
 """The advisory lock that makes batches of records wait for one another on PostgreSQL, as they do on SQLite."""
@@ -20,14 +19,12 @@ SYNC_TURN = 7_263_031
 RowType = TypeVar("RowType", bound=Stored)
 
 
-@cache
 def columns(row_type: type[Stored]) -> tuple[str, ...]:
     """Return the names of a row's columns, in the order its values are given."""
     own = {base.name for base in fields(Stored)}
     return tuple(column.name for column in fields(row_type) if column.name not in own)
 
 
-@cache
 def values_of(row_type: type[Stored]) -> Callable[[Stored], tuple[Any, ...]]:
     """Return the function that reads a row's values in the order of its columns."""
     return attrgetter(*columns(row_type))
@@ -93,13 +90,13 @@ async def find_open_cases(
     return {row[0]: row[1] for row in await source.fetch(sql, (list(payment_ids), list(states)))}
 
 
-async def find_paid_from_balance(source: Source | Transaction, payment_ids: Collection[str]) -> dict[str, int]:
-    """Return how much of each payment a balance paid, in minor units."""
+async def find_paid_shares(source: Source | Transaction, payment_ids: Collection[str]) -> list[PaidShare]:
+    """Return how much of each payment a balance paid; those that none paid are missing."""
     sql = (
         "SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) FROM posting"
         " WHERE payment_id = ANY(?) AND fact = 'PAYMENT' AND from_key LIKE 'balance:%' GROUP BY payment_id"
     )
-    return {row[0]: row[1] for row in await source.fetch(sql, (list(payment_ids),))}
+    return [_stored(PaidShare(row[0], row[1])) for row in await source.fetch(sql, (list(payment_ids),))]
 
 
 async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str]) -> set[tuple[str, str]]:
