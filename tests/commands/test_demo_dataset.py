@@ -40,6 +40,10 @@ def test_ages_hold_on_any_day(today: date) -> None:
     }
     assert (ages["lead-hallway"], ages["lead-ceiling"], ages["lead-door"]) == (29, 30, 31)
     assert (today - parse_instant(records["leaflet"]["endedAt"]).date()).days == 14
+    for values in records.values():
+        if "billingWeek" in values and "paidAt" in values:
+            ended_on = parse_date(records[values["billingWeek"]]["startsOn"]) + timedelta(weeks=1)
+            assert parse_instant(values["paidAt"]).date() == ended_on
     running = parse_date(records["week-gearbox-running"]["startsOn"])
     assert running.weekday() == 0
     assert running <= today < running + timedelta(weeks=1)
