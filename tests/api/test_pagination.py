@@ -211,3 +211,14 @@ async def test_nested_pages_are_slices(filled: Desk, data: st.DataObject) -> Non
     side, other = ("hasPreviousPage", "hasNextPage") if backward else ("hasNextPage", "hasPreviousPage")
     assert found["pageInfo"][side] is (len(expected) < len(between))
     assert found["pageInfo"][other] is (cursor is not None)
+
+
+async def test_pages_whose_parts_are_only_named(filled: Desk) -> None:
+    """Edges and page info of which nothing but their type is asked for are there all the same."""
+    document = "{ refundCases(first: 1) { edges { __typename } pageInfo { __typename } } }"
+    for _ in range(2):  # interpreted, then compiled
+        found = await filled.run("sam", document)
+        assert found["refundCases"] == {
+            "edges": [{"__typename": "RefundCaseEdge"}],
+            "pageInfo": {"__typename": "PageInfo"},
+        }

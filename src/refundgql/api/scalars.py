@@ -14,7 +14,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from refundgql.api.execution import passes
-from refundgql.domain.calendar import DAY_MICROS, from_micros, to_micros
+from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.money import MoneyError, exponent
 
 CurrencyCode = NewType("CurrencyCode", str)
@@ -84,26 +84,31 @@ def parse_currency_code(value: Any) -> str:
     return value
 
 
-@lru_cache(maxsize=4096)
-def _day(day: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+_MINUTE_MICROS = 60_000_000
+_SECONDS = [f"{second:02d}Z" for second in range(60)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
+def _minute(minute: int) -> str:
+    day, rest = divmod(minute, 1_440)
+    return f"{date(1970, 1, 1) + timedelta(days=day)}T{rest // 60:02d}:{rest % 60:02d}:"
+
+
 def format_micros(micros: int) -> str:
     """Return microseconds since the epoch as RFC 3339 in UTC, with a fraction only when there is one."""
-    day, rest = divmod(micros, DAY_MICROS)
-    seconds, fraction = divmod(rest, 1_000_000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    clock = f"{_day(day)}T{hour:02d}:{minute:02d}:{second:02d}"
-    return f"{clock}.{fraction:06d}Z" if fraction else f"{clock}Z"
+    minute, rest = divmod(micros, _MINUTE_MICROS)
+    second, fraction = divmod(rest, 1_000_000)
+    if fraction:
+        return f"{_minute(minute)}{second:02d}.{fraction:06d}Z"
+    return _minute(minute) + _SECONDS[second]
 
 
 def serialize_date_time(value: Any) -> str:
     """Return an instant (microseconds since the epoch, or an aware datetime) as RFC 3339 in UTC with Z."""
-    if type(value) is int:
-        return format_micros(value)
+    if type(value) is int:  # one call less: instants are a fifth of what a list of cases takes
+        minute, rest = divmod(value, _MINUTE_MICROS)
+        second, fraction = divmod(rest, 1_000_000)
+        return format_micros(value) if fraction else _minute(minute) + _SECONDS[second]
     if isinstance(value, datetime):
         return format_micros(to_micros(value))
     raise GraphQLError("DateTime cannot represent this value.")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
 from refundgql.queries import invoices, leads, milestones, weeks
 from refundgql.queries.accounts import AccountRow, account_columns, account_row
-from refundgql.queries.rows import Make, Shape
+from refundgql.queries.rows import Make, Shape, derived
 
 
 @dataclass(slots=True)
@@ -104,6 +105,8 @@ SUBJECTS = (
 
 Fill = Callable[[Any, Any], None]
 """Puts a relation's row, read from a record, into a case's row."""
+BeginFill = Callable[[Viewer], Fill]
+"""Makes the filler of one relation for one statement's records."""
 
 
 @dataclass(slots=True)
@@ -119,16 +122,23 @@ class CaseStatement:
     make: Make
 
 
+@dataclass(slots=True)
+class _Written:
+    """What of a statement is the same for all viewers of one sort."""
+
+    select: str
+    relation: str
+    plain: Make
+    fills: list[BeginFill]
+
+
 def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
     """Return the statement for the fields that are asked for."""
-    columns = SHAPE.columns(wanted)
-    select, joins, fills = [SHAPE.select(columns, "c")], ["refund_case c"], list[Fill]()
-    width = _join_people(viewer, wanted, select, joins, fills, len(columns))
-    if "subject" in wanted:
-        _join_subjects(wanted["subject"], select, joins, fills, width)
-    plain = SHAPE.maker(columns)
+    is_staff = viewer.is_staff
+    written = derived(wanted, ("case statement", is_staff), lambda: _write(is_staff, wanted))
+    plain, fills = written.plain, [begin(viewer) for begin in written.fills]
     if not fills:
-        return CaseStatement(", ".join(select), " ".join(joins), plain)
+        return CaseStatement(written.select, written.relation, plain)
 
     def make(record: Any) -> Any:
         row = plain(record)
@@ -136,35 +146,49 @@ def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
             fill(row, record)
         return row
 
-    return CaseStatement(", ".join(select), " ".join(joins), make)
+    return CaseStatement(written.select, written.relation, make)
+
+
+def _write(is_staff: bool, wanted: Mapping[str, Any]) -> _Written:
+    columns = SHAPE.columns(wanted)
+    select, joins, fills = [SHAPE.select(columns, "c")], ["refund_case c"], list[BeginFill]()
+    width = _join_people(is_staff, wanted, select, joins, fills, len(columns))
+    if "subject" in wanted:
+        _join_subjects(wanted["subject"], select, joins, fills, width)
+    return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns), fills)
 
 
 def _join_people(
-    viewer: Viewer, wanted: Mapping[str, Any], select: list[str], joins: list[str], fills: list[Fill], width: int
+    is_staff: bool,
+    wanted: Mapping[str, Any],
+    select: list[str],
+    joins: list[str],
+    fills: list[BeginFill],
+    width: int,
 ) -> int:
     """Join the accounts that are asked for and return the new width of the record."""
-    known: dict[str, AccountRow] = {}
-    people = {**ACCOUNTS, "assignee": "assignee_id"} if viewer.is_staff else ACCOUNTS
+    people = {**ACCOUNTS, "assignee": "assignee_id"} if is_staff else ACCOUNTS
     for name, column in people.items():
         if name in wanted:
             select.append(account_columns(name))
             joins.append(f"LEFT JOIN account {name} ON {name}.id = c.{column}")
-            fills.append(_fill_person(viewer, known, name, width))
+            fills.append(partial(_fill_person, name, width))
             width += _WIDTH
-    if "assignee" in wanted and not viewer.is_staff:
-        fills.append(_fill_nobody)
+    if "assignee" in wanted and not is_staff:
+        fills.append(lambda _: _fill_nobody)
     return width
 
 
-def _fill_person(viewer: Viewer, known: dict[str, AccountRow], name: str, start: int) -> Fill:
+def _fill_person(name: str, start: int, viewer: Viewer) -> Fill:
     """Return the filler of one relation; the same person on many cases is one row."""
+    known: dict[str | None, AccountRow | None] = {None: None}
+    set_person, end = vars(CaseRow)[name].__set__, start + _WIDTH
 
     def fill(row: Any, record: Any) -> None:
         account_id = record[start]
-        found = known.get(account_id)
-        if found is None and account_id is not None:
-            found = known[account_id] = account_row(viewer, record[start : start + _WIDTH])
-        setattr(row, name, found)
+        if account_id not in known:
+            known[account_id] = account_row(viewer, record[start:end])
+        set_person(row, known[account_id])
 
     return fill
 
@@ -174,7 +198,7 @@ def _fill_nobody(row: CaseRow, _record: Any) -> None:
     row.assignee = None
 
 
-def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list[Fill], width: int) -> None:
+def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list[BeginFill], width: int) -> None:
     """Join what cases are about, each kind only as far as its fields are asked for."""
     makers: dict[str, tuple[int, Make]] = {}
     narrow = getattr(wanted, "on", None)
@@ -194,4 +218,4 @@ def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list
             start, make = next(it for it in makers.values() if record[it[0]] is not None)
         row.subject = make(record)
 
-    fills.append(fill)
+    fills.append(lambda _: fill)

@@ -14,7 +14,7 @@ from refundgql.domain.vocabulary import RefundActionName
 from refundgql.queries.listing import wanted_nodes
 from refundgql.queries.of_cases import pages_of_cases, rows_by_id
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
-from refundgql.queries.rows import Shape
+from refundgql.queries.rows import Make, Shape, derived
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -93,7 +93,12 @@ async def list_events(
     source: Source, viewer: Viewer, case_ids: Sequence[str], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each case's events, oldest first."""
-    shape = _shape(viewer)
-    columns, visible = shape.columns(wanted_nodes(wanted)), visibility.events(viewer, "x")
-    select, make = shape.select(columns, "x"), shape.maker(columns)
+    is_staff, visible = viewer.is_staff, visibility.events(viewer, "x")
+    select, make = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
     return await pages_of_cases(source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted)
+
+
+def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make]:
+    shape = FOR_STAFF if is_staff else FOR_PARTIES
+    columns = shape.columns(wanted_nodes(wanted))
+    return shape.select(columns, "x"), shape.maker(columns)

@@ -75,3 +75,24 @@ async def evidence_of_cases(
     visible, page = visibility.evidence(viewer, "x"), Page(MAXIMUM_ITEMS)
     pages = await pages_of_cases(source, "evidence", COLUMNS, _row, OLDEST, case_ids, visible, page, {"edges": {}})
     return [[edge.node for edge in page.edges] for page in pages]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a viewer may fetch, and the key of its content in the evidence store."""
+
+    file_name: str
+    content_type: str
+    size_bytes: int
+    storage_key: str
+
+
+async def find_file(source: Source, viewer: Viewer, evidence_id: str) -> StoredFile | None:
+    """Return a file that the viewer sees now, or nothing."""
+    condition, parameters = visibility.evidence(viewer, "x")
+    row = await source.fetch_row(
+        "SELECT x.file_name, x.content_type, x.size_bytes, x.storage_key FROM evidence x"
+        f" WHERE x.id = ? AND x.kind = 'FILE' AND {condition}",
+        (evidence_id, *parameters),
+    )
+    return None if row is None else StoredFile(*tuple(row))

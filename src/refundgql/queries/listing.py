@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from refundgql.queries.pages import Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
+from refundgql.queries.pages import BareEdge, Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
 from refundgql.storage.database import Dialect, Source
 
 Wanted = Mapping[str, Any]
@@ -92,8 +92,11 @@ async def fetch_pages(
     info = wanted.get("page_info") or {}
     behind = await _outside(source, listing, page.after, False, parent_column, records, "has_previous_page" in info)
     ahead = await _outside(source, listing, page.before, True, parent_column, records, "has_next_page" in info)
+    places, told = "cursor" in (wanted.get("edges") or {}), "page_info" in wanted
     return {
-        parent: _assemble(listing, page, rows, totals.get(parent, 0), parent in behind, parent in ahead, parent_column)
+        parent: _assemble(
+            listing, page, rows, totals.get(parent, 0), parent in behind, parent in ahead, parent_column, places, told
+        )
         for parent, rows in records.items()
     }
 
@@ -168,17 +171,28 @@ def _assemble(
     behind: bool,
     ahead: bool,
     parent_column: str | None,
+    with_places: bool,
+    with_info: bool,
 ) -> ConnectionRow:
     more = len(records) > page.size
     kept = records[: page.size]
     if page.backward:
         kept.reverse()
-    order, make, count = listing.order, listing.make, len(listing.order.keys)
+    order, count = listing.order, len(listing.order.keys)
     places = slice(-count - 2, -2) if parent_column else slice(-count, None)
-    edges = [EdgeRow(make(record), record, order, places) for record in kept]
+    edges: Sequence[EdgeRow | BareEdge]
+    if with_places:
+        edges = [
+            EdgeRow(node, record, order, places) for node, record in zip(map(listing.make, kept), kept, strict=True)
+        ]
+    else:
+        edges = [*map(BareEdge, map(listing.make, kept))]
+    if not with_info:
+        return ConnectionRow(edges, None, total)
     info = PageInfoRow(
         has_next_page=ahead if page.backward else more or ahead,
         has_previous_page=more or behind if page.backward else behind,
-        edges=edges,
+        first=EdgeRow(None, kept[0], order, places) if kept else None,
+        last=EdgeRow(None, kept[-1], order, places) if kept else None,
     )
     return ConnectionRow(edges, info, total)

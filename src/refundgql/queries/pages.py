@@ -149,30 +149,41 @@ class EdgeRow:
         return self.order.cursor(self.record[self.places])
 
 
+class BareEdge:
+    """One item of a page whose place nobody asks for."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Any) -> None:
+        """Keep the item."""
+        self.node = node
+
+
 @dataclass(slots=True)
 class PageInfoRow:
-    """Where a page stands in its list."""
+    """Where a page stands in its list; `first` and `last` are what its outermost items have for their places."""
 
     has_next_page: bool
     has_previous_page: bool
-    edges: list[EdgeRow]
+    first: EdgeRow | None = None
+    last: EdgeRow | None = None
 
     @property
     def start_cursor(self) -> str | None:
         """Return the cursor of the first item."""
-        return self.edges[0].cursor if self.edges else None
+        return None if self.first is None else self.first.cursor
 
     @property
     def end_cursor(self) -> str | None:
         """Return the cursor of the last item."""
-        return self.edges[-1].cursor if self.edges else None
+        return None if self.last is None else self.last.cursor
 
 
 @dataclass(slots=True)
 class ConnectionRow:
     """One page of a list; what was not asked for is empty."""
 
-    edges: list[EdgeRow]
+    edges: Sequence[EdgeRow | BareEdge]
     page_info: PageInfoRow | None = None
     total_count: int = 0
     as_of: str = ""
@@ -180,4 +191,4 @@ class ConnectionRow:
     @staticmethod
     def empty() -> ConnectionRow:
         """Return a page of a list that has nothing in it for the viewer."""
-        return ConnectionRow([], PageInfoRow(False, False, []))
+        return ConnectionRow([], PageInfoRow(False, False))

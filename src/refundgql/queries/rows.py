@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 Make = Callable[[Any], Any]
+T = TypeVar("T")
+
+
+def derived(wanted: Mapping[str, Any], key: object, work: Callable[[], T]) -> T:
+    """Return what work makes of a selection, done once for a selection that keeps it from request to request."""
+    kept = getattr(wanted, "derived", None)
+    if kept is None:
+        return work()
+    found: T | None = kept.get(key)
+    if found is None:
+        found = kept[key] = work()
+    return found
 
 
 class Shape:

@@ -80,8 +80,7 @@ class Lender:
             await self.give_up(lent)
         if self._held < self._size:
             return await self._borrow()
-        async with asyncio.timeout(self._timeout_s):
-            return await self._wait() or await self._borrow()
+        return await self._wait() or await self._borrow()
 
     async def _borrow(self) -> Lent:
         self._held += 1
@@ -92,18 +91,24 @@ class Lender:
             raise
 
     async def _wait(self) -> Lent | None:
-        turn: asyncio.Future[Lent | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[Lent | None] = loop.create_future()
         self._waiting.append(turn)
+        timer = loop.call_later(self._timeout_s, _end_waiting, turn)
         try:
             return await turn
         except BaseException:
-            if turn.done() and not turn.cancelled():  # given at the very moment of being given up
+            if (
+                turn.done() and not turn.cancelled() and turn.exception() is None
+            ):  # given at the very moment of being given up
                 lent = turn.result()
                 if lent is not None:
                     self.give_back(lent)
                 else:
                     self._wake(None)
             raise
+        finally:
+            timer.cancel()
 
     def give_back(self, lent: Lent) -> None:
         """Lend a connection that is in order to the next one, or keep it."""
@@ -139,3 +144,8 @@ class Lender:
         self._closed = True
         while self._free:
             await self.give_up(self._free.pop())
+
+
+def _end_waiting(turn: asyncio.Future[Lent | None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError("no connection became free"))

@@ -3,7 +3,8 @@
 It must not resolve anything: it only reads the document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 from graphql import (
     FragmentDefinitionNode,
@@ -65,7 +66,7 @@ class Selection(Mapping[str, "Selection"]):
     children, and a leaf maps to an empty selection. It is cheap to ask again: the answers are kept.
     """
 
-    __slots__ = ("_children", "_details", "_document", "_narrow", "_type")
+    __slots__ = ("_children", "_details", "_document", "_narrow", "_type", "derived")
 
     def __init__(self, document: Document, type_: GraphQLNamedType, details: FieldDetailsList) -> None:
         self._document = document
@@ -73,6 +74,8 @@ class Selection(Mapping[str, "Selection"]):
         self._details = details
         self._children: dict[str, Selection] | None = None
         self._narrow: dict[str, Selection] = {}
+        self.derived: dict[Hashable, Any] = {}
+        """What others worked out from it, to be found again at the next execution; the plan's life bounds it."""
 
     def at(self, *names: str) -> "Selection":
         """Walk down some names; an empty selection where one of them is not asked for."""
@@ -125,6 +128,9 @@ class Selection(Mapping[str, "Selection"]):
     def __getitem__(self, name: str) -> "Selection":
         return self._fields()[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields()
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields())
 
@@ -137,7 +143,7 @@ class Selection(Mapping[str, "Selection"]):
 
 def _empty() -> Selection:
     empty = Selection.__new__(Selection)
-    empty._children, empty._narrow, empty._details = {}, {}, []
+    empty._children, empty._narrow, empty._details, empty.derived = {}, {}, [], {}
     empty._type = None  # type: ignore[assignment]  # the empty selection is never below a type
     return empty
 
