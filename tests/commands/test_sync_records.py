@@ -253,6 +253,15 @@ async def test_a_batch_takes_a_constant_number_of_statements(world: World) -> No
     assert counted[3] == counted[4]
 
 
+async def test_whoever_changes_is_woken(world: World) -> None:
+    """Running streams of an account look at its roles again when they change, and only then."""
+    await sync(world, *people())
+    assert world.bus.rung == []
+    await sync(world, *people()[1:], account("pro"))
+    (row,) = await world.rows("SELECT id, roles FROM account WHERE external_ref = 'pro'")
+    assert (row["roles"], world.bus.rung) == ("", [f"viewer:{row['id']}"])
+
+
 async def test_a_deleted_message_keeps_its_row_and_leaves_the_chat_s_last_instant(world: World) -> None:
     """lastMessageAt falls back to the message before; a deletion stands."""
     await sync(world, *everything())

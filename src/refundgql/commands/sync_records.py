@@ -218,6 +218,7 @@ async def keep(unit: Unit, book: Book) -> None:
     Refuses: TransientFault when somebody else made one of the new rows meanwhile.
     """
     _hide_reviews(book, unit.policy)
+    changed = [row for row in book.accounts.values() if row.stored and row.dirty]
     try:
         for row_type, rows in book.tables():
             await insert_rows(unit.tx, row_type, [row for row in rows.values() if not row.stored])
@@ -227,6 +228,7 @@ async def keep(unit: Unit, book: Book) -> None:
     except ConstraintViolated as violated:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
     await rename_customers(unit.tx, book.renamed)
+    unit.ring_people(row.id for row in changed)  # their running streams look at their roles again
     await recount_last_messages(unit.tx, book.recounted)
 
 

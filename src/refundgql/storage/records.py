@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from refundgql.storage.database import Dialect, Source, Transaction
 from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, PaidShare, ReviewRow, Stored, TotalsRow
 
-SYNC_TURN = 7_263_031
-"""The advisory lock that makes batches of records wait for one another on PostgreSQL, as they do on SQLite."""
+SYNC_TURN = 7_310_244_873
+"""The advisory lock that makes batches of records take turns on PostgreSQL, as they do on SQLite: one that looks up its
+rows while another commits would see half of what that one made."""
 
 RowType = TypeVar("RowType", bound=Stored)
 
@@ -31,7 +32,7 @@ def values_of(row_type: type[Stored]) -> Callable[[Stored], tuple[Any, ...]]:
 
 
 async def take_turn(tx: Transaction) -> None:
-    """Wait for batches of records that other transactions are writing, so that each reference is made once."""
+    """Wait for the batches of records that other transactions are writing."""
     if tx.dialect is Dialect.POSTGRES:
         await tx.execute("SELECT pg_advisory_xact_lock(?)", (SYNC_TURN,))
 
