@@ -1,0 +1,408 @@
+"""Who should see what, worked out anew from what staff reads: the judge of every road to every field.
+
+It must not ask the code under test who sees a thing; it knows only the rules, and staff's reading of everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+)
+from test_fields import open_cases
+
+from api_world import DAY, PEOPLE, START, Desk, at, contract, ids, invoice, lead, usd, week
+from refundgql.api.schema import build_schema
+
+SCHEMA = build_schema()._schema
+NODE = SCHEMA.type_map["Node"]
+assert isinstance(NODE, GraphQLInterfaceType)
+NODE_TYPES = {one.name for one in SCHEMA.get_possible_types(NODE)}
+
+SHARED, STAFF, OWNER, VISIBLE, AUDIENCE, PERSONAL = "shared", "staff", "owner", "visible", "audience", "personal"
+"""What whoever sees a thing reads of a field: the same as staff; nothing; the owner alone reads it; the things behind
+it that they see themselves; the messages that were said to them; an answer of their own."""
+
+ROLES = {ref: set(roles) for ref, _, roles in PEOPLE} | {"rita": {"CLIENT", "EXPERT", "PRO"}, "fred": {"CLIENT"}}
+"""Everybody of the world: owner, counterparty, stranger of the same role, several roles, a role that was taken away."""
+
+_OF_TYPE: dict[str, dict[str, str]] = {
+    "Account": {
+        SHARED: "id externalRef name",
+        OWNER: "roles balances transactions withdrawals",
+    },
+    "Lead": {
+        SHARED: "id externalRef title category location price chargedAt customerName customer pro conversation",
+        VISIBLE: "refundCase",
+        PERSONAL: "refundAction",
+    },
+    "CustomerSummary": {SHARED: "name", STAFF: "termsReports"},
+    "Conversation": {SHARED: "id lastMessageAt lead messages"},
+    "Message": {SHARED: "id authorName body sentAt"},
+    "Contract": {
+        SHARED: "id externalRef title kind status startedAt endedAt paidTotal refundedTotal refundable client expert"
+        " invoices milestones billingWeeks reviews reviewDeadline",
+    },
+    "Invoice": {
+        SHARED: "id externalRef number status amount issuedAt paidAt refunded refundable contract billingWeek milestone"
+        " route directUntil supportUntil",
+        VISIBLE: "refundCases",
+        PERSONAL: "refundAction",
+    },
+    "Milestone": {
+        SHARED: "id externalRef title amount held status contract",
+        VISIBLE: "refundCases",
+        PERSONAL: "refundAction",
+    },
+    "BillingWeek": {
+        SHARED: "id externalRef startsAt endsAt hours rate amount contract disputeUntil invoice",
+        VISIBLE: "refundCase",
+        PERSONAL: "disputeAction",
+    },
+    "Review": {SHARED: "id author subject rating body postedAt editAllowed hidden hiddenBecause"},
+    "RefundCase": {
+        SHARED: "id number kind state version route subject requester counterparty filedBy goodwill reason reasonDetail"
+        " explanation requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
+        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events evidence",
+        STAFF: "assignee",
+        VISIBLE: "withdrawal",
+        AUDIENCE: "messages",
+        PERSONAL: "actions",
+    },
+    "Settlement": {SHARED: "status", PERSONAL: "shortfall"},
+    "RefundEvent": {
+        SHARED: "id sequence name at actorRole actor fromState toState amount note rule",
+        STAFF: "facts internalNote",
+    },
+    "StatementEvidence": {SHARED: "id addedAt addedBy sha256 text"},
+    "ConversationEvidence": {SHARED: "id addedAt addedBy sha256 messages"},
+    "FileEvidence": {SHARED: "id addedAt addedBy sha256 fileName contentType sizeBytes", PERSONAL: "url"},
+    "CaseMessage": {SHARED: "id audience body sentAt author"},
+    "Transaction": {
+        # One movement has two legs, and each side reads its own.
+        PERSONAL: "purpose amount balanceAfter description",
+        SHARED: "id at status",
+        VISIBLE: "refundCase withdrawal reverses",
+    },
+    "Withdrawal": {SHARED: "id status amount requestedAt estimatedFrom estimatedUntil failureReason"},
+    "Money": {SHARED: "amount currencyCode"},
+    "Balance": {SHARED: "purpose available inTransit"},
+    "Clock": {SHARED: "name rule startsAt endsAt whoseMove whenItRunsOut pausedByRequest"},
+    "Fact": {SHARED: "name value"},
+}
+
+RULES = {
+    name: {one: rule for rule, names in by_rule.items() for one in names.split()} for name, by_rule in _OF_TYPE.items()
+}
+"""Who reads which field; a field that stands here nowhere fails the test that compares this with the schema."""
+
+NOT_OF_THINGS = {
+    # Pages, and answers of the moment: rules and previews, what one may do, the payloads of one's own acts.
+    *("PageInfo", "ActionAvailability", "BasicRefusal", "WindowRefusal", "AmountRefusal", "ConflictRefusal"),
+    *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
+    *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
+    *("RefundCasePayload", "ReviewPayload", "WithdrawalPayload", "CaseMessagePayload", "EvidenceUploadPayload"),
+    *("SyncRecordsPayload", "RefundCaseUpdate"),
+}
+"""Types that show nothing but what the viewer asked of themselves, or things that are judged by their own rules."""
+
+Selection = dict[str, tuple[str, "Selection"]]
+"""Fields with their arguments as text, and what is asked of each; nothing below leaves and whole values."""
+
+
+class _Anything:
+    """Equal to whatever the viewer is told."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+
+ANYTHING = _Anything()
+
+
+def kind_of(type_: GraphQLNamedType) -> str:
+    """Tell whether a type is a leaf, a thing with an id, a list of such in pages, or a plain value."""
+    if is_leaf_type(type_):
+        return "leaf"
+    if type_.name.endswith("Connection"):
+        return "page"
+    if type_.name in NODE_TYPES or isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+        return "refusal" if type_.name == "Refusal" else "thing"
+    return "value"
+
+
+def whole(type_name: str) -> str:
+    """Return the selection of everything of a value, and of the ids of the things that it holds or leads to."""
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, GraphQLObjectType)
+    parts = []
+    for name, declared in type_.fields.items():
+        inner = get_named_type(declared.type)
+        match kind_of(inner):
+            case "leaf":
+                parts.append(name)
+            case "thing":
+                parts.append(f"{name} {{ __typename ... on Node {{ id }} }}")
+            case "page":
+                parts.append(f"{name}(first: 100) {{ totalCount edges {{ node {{ id }} }} }}")
+            case "value":
+                parts.append(f"{name} {{ {whole(inner.name)} }}")
+            case _:
+                parts.append(f"{name} {{ __typename code message rule }}")
+    return " ".join(parts)
+
+
+def printed(type_name: str, selection: Selection) -> str:
+    """Return a selection as a document holds it."""
+    parts = ["__typename", "id"]
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, GraphQLObjectType)
+    for name, (given, below) in selection.items():
+        inner = get_named_type(type_.fields[name].type)
+        match kind_of(inner):
+            case "leaf":
+                parts.append(name)
+            case "value":
+                parts.append(f"{name} {{ {whole(inner.name)} }}")
+            case "page":
+                node = inner.name.removesuffix("Connection")
+                parts.append(f"{name}{given} {{ totalCount edges {{ node {{ {printed(node, below)} }} }} }}")
+            case "thing" if inner.name in NODE_TYPES:
+                parts.append(f"{name} {{ {printed(inner.name, below)} }}")
+            case "thing":
+                parts.append(f"{name} {{ __typename ... on Node {{ id }} }}")
+            case _:
+                raise AssertionError(f"{type_name}.{name} cannot be asked for here")
+    return " ".join(parts)
+
+
+def type_of(global_id: str) -> str:
+    """Return the type that an id names."""
+    return global_id.split("_")[0]
+
+
+@dataclass
+class Oracle:
+    """Everything as staff reads it, by id, and the rules of who sees it."""
+
+    things: dict[str, dict[str, Any]] = field(default_factory=dict)
+    home: dict[str, str] = field(default_factory=dict)
+    """The lead, contract, case or account that a thing belongs to."""
+    account: dict[str, str] = field(default_factory=dict)
+    """Each account's id by its reference."""
+
+    @classmethod
+    async def of(cls, desk: Desk) -> Oracle:
+        """Read everything as an administrator, by following every field of every thing."""
+        found = await desk.run(
+            "ada",
+            "{ leads(first: 100) { edges { node { id } } } contracts(first: 100) { edges { node { id } } }"
+            " refundCases(first: 100) { edges { node { id } } } withdrawals(first: 100) { edges { node { id } } } }",
+        )
+        oracle, waiting = cls(), list(_ids_in(found))
+        for ref in ROLES:
+            me = (await desk.run(ref, "{ viewer { id } }"))["viewer"]["id"]
+            oracle.account[ref] = me
+            waiting.append(me)
+        while waiting:
+            one = waiting.pop()
+            if one in oracle.things:
+                continue
+            document = f"query($id: ID!) {{ node(id: $id) {{ ... on {type_of(one)} {{ {whole(type_of(one))} }} }} }}"
+            oracle.things[one] = (await desk.run("ada", document, id=one))["node"]
+            for below in _ids_in(oracle.things[one]):
+                oracle.home.setdefault(below, one)
+                waiting.append(below)
+        return oracle
+
+    def sees(self, ref: str | None, thing: str) -> bool:
+        """Tell whether somebody sees a thing, by its id."""
+        if ref is None:
+            return False
+        roles, me, own = ROLES[ref], self.account[ref], self.things[thing]
+        if roles & {"SUPPORT", "ADMIN"}:
+            return True
+
+        def is_me(name: str) -> bool:
+            return bool(own[name]) and own[name]["id"] == me
+
+        match type_of(thing):
+            case "Lead":
+                return "PRO" in roles and is_me("pro")
+            case "Conversation":
+                return self.sees(ref, own["lead"]["id"])
+            case "Contract":
+                return ("CLIENT" in roles and is_me("client")) or ("EXPERT" in roles and is_me("expert"))
+            case "Invoice" | "Milestone" | "BillingWeek":
+                return self.sees(ref, own["contract"]["id"])
+            case "RefundCase":
+                return self.sees(ref, own["subject"]["id"])
+            case "Withdrawal":
+                return "SERVICE" in roles or self.owner_of(thing) == me
+            case "Transaction":
+                return any(thing in _ids_in(account["transactions"]) for account in (self.things[me],))
+            case "CaseMessage":
+                case = self.things[self.home[thing]]
+                said_to = {"REQUESTER_AND_SUPPORT": "requester", "COUNTERPARTY_AND_SUPPORT": "counterparty"}
+                party = case.get(said_to.get(own["audience"], "")) or {}
+                heard = own["audience"] == "EVERYONE" or me in (own["author"]["id"], party.get("id"))
+                return heard and self.sees(ref, self.home[thing])
+            case "Account":
+                return thing == me or self._comes_across(ref, thing)
+            case _:  # messages of a chat, reviews, events, evidence
+                return self.sees(ref, self.home[thing])
+
+    def owner_of(self, withdrawal: str) -> str:
+        """Return whose a withdrawal is."""
+        return next(
+            one
+            for one, own in self.things.items()
+            if type_of(one) == "Account" and withdrawal in _ids_in(own["withdrawals"])
+        )
+
+    def _comes_across(self, ref: str, account: str) -> bool:
+        """Tell whether an account is of the people of a contract or case that somebody sees."""
+        for one, own in self.things.items():
+            if type_of(one) not in {"Contract", "RefundCase", "RefundEvent"} or not self.sees(ref, one):
+                continue
+            names = ("client", "expert", "requester", "counterparty", "filedBy", "actor")
+            if any(own.get(name) and own[name]["id"] == account for name in names):
+                return True
+        return False
+
+    def visible(self, ref: str | None, type_name: str) -> set[str]:
+        """Return the ids of all things of a type that somebody sees."""
+        return {one for one in self.things if type_of(one) == type_name and self.sees(ref, one)}
+
+    def read(self, ref: str, thing: str, selection: Selection) -> dict[str, Any]:
+        """Return what somebody who sees a thing is told of it."""
+        type_name, own = type_of(thing), self.things[thing]
+        told: dict[str, Any] = {"__typename": type_name, "id": thing}
+        for name, (given, below) in selection.items():
+            rule, value = RULES[type_name][name], own[name]
+            if rule == PERSONAL:
+                told[name] = ANYTHING
+                continue
+            if not self._reads(ref, thing, rule):
+                value = _nothing(value)
+            told[name] = self._told(ref, rule, type_name, name, value, given, below)
+        return told
+
+    def _reads(self, ref: str, thing: str, rule: str) -> bool:
+        staff = bool(ROLES[ref] & {"SUPPORT", "ADMIN"})
+        return staff or (rule != STAFF and (rule != OWNER or thing == self.account[ref]))
+
+    def _told(self, ref: str, rule: str, type_name: str, name: str, value: Any, given: str, below: Selection) -> Any:
+        type_ = SCHEMA.type_map[type_name]
+        assert isinstance(type_, GraphQLObjectType)
+        inner = get_named_type(type_.fields[name].type)
+
+        def shown(one: dict[str, Any]) -> bool:
+            return rule not in (VISIBLE, AUDIENCE) or self.sees(ref, one["id"])
+
+        def thing(one: dict[str, Any]) -> Any:
+            if inner.name not in NODE_TYPES and kind_of(inner) == "thing":
+                return one
+            return self.read(ref, one["id"], below)
+
+        match kind_of(inner):
+            case "leaf":
+                return value
+            case "value":
+                return self._masked(ref, inner.name, value)
+            case "page":
+                nodes = [edge["node"] for edge in value["edges"] if shown(edge["node"])]
+                kept = paged([one["id"] for one in nodes], given)
+                return {"totalCount": len(nodes), "edges": [{"node": self.read(ref, one, below)} for one in kept]}
+            case _ if isinstance(value, list):
+                return [thing(one) for one in value if shown(one)]
+            case _:
+                return thing(value) if value is not None and shown(value) else None
+
+    def _masked(self, ref: str, type_name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._masked(ref, type_name, one) for one in value]
+        if value is None:
+            return None
+        staff, told = bool(ROLES[ref] & {"SUPPORT", "ADMIN"}), {}
+        for name, inner in value.items():
+            rule = RULES[type_name][name]
+            told[name] = ANYTHING if rule == PERSONAL else inner if staff or rule == SHARED else _nothing(inner)
+        return told
+
+
+def paged(listed: list[str], given: str) -> list[str]:
+    """Return the page of a list that arguments such as `(last: 2)` ask for."""
+    if not given:
+        return listed[:20]
+    which, count = given.strip("()").split(": ")
+    return listed[: int(count)] if which == "first" else listed[-int(count) :]
+
+
+def _nothing(value: Any) -> Any:
+    if isinstance(value, list):
+        return []
+    return {"totalCount": 0, "edges": []} if isinstance(value, dict) and "edges" in value else None
+
+
+def _ids_in(value: Any) -> list[str]:
+    """Return the ids of the things below a value, not of what evidence holds frozen."""
+    if isinstance(value, dict):
+        own = [value["id"]] if isinstance(value.get("id"), str) else []
+        return own + [one for inner in value.values() for one in _ids_in(inner)]
+    return [one for inner in value for one in _ids_in(inner)] if isinstance(value, list) else []
+
+
+async def make_world(desk: Desk) -> None:
+    """Fill the marketplace: cases of every kind, messages for every audience, people in several roles and of none."""
+    await desk.seed(
+        {"account": {"externalRef": "rita", "name": "Rita Both", "roles": ["CLIENT", "EXPERT", "PRO"]}},
+        {"account": {"externalRef": "fred", "name": "Fred Former", "roles": ["EXPERT", "PRO", "CLIENT"]}},
+        lead("lead-3", pro="rita", title="Mend the roof"),
+        lead("lead-4", pro="fred", title="Fell the tree"),
+        contract("rita-buys", client="rita", expert="erik"),
+        contract("rita-works", client="karl", expert="rita"),
+        contract("fred-worked", client="klara", expert="fred"),
+        week("week-2", "rita-buys", "2026-02-23"),
+        invoice("invoice-3", "rita-buys", "60.00", START - 3 * DAY),
+        invoice("invoice-4", "rita-works", "70.00", START - 5 * DAY),
+        invoice("invoice-5", "fred-worked", "90.00", START - 6 * DAY),
+        {
+            "review": {"externalRef": "r-1", "contract": "hourly", "author": "karl", "rating": 4, "body": "Not bad."}
+            | {"postedAt": at(START - DAY)}
+        },
+    )
+    things = await ids(desk)
+    cases = await open_cases(desk, things)
+    for ref, audience in (("sam", "INTERNAL"), ("karl", "REQUESTER_AND_SUPPORT"), ("erik", "COUNTERPARTY_AND_SUPPORT")):
+        document = "mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) { refusals { code } } }"
+        given = {"refundCaseId": cases[2], "body": f"For {audience}", "audience": audience}
+        await desk.run(ref, document, input=given)
+    chat = await desk.run("peter", "{ conversations { edges { node { messages { edges { node { id } } } } } } }")
+    said = chat["conversations"]["edges"][0]["node"]["messages"]["edges"][0]["node"]["id"]
+    painted = await desk.done("peter", "requestLeadRefund", leadId=things["lead-2"], reason="OTHER", explanation="No.")
+    await desk.done("peter", "addConversationEvidence", refundCaseId=painted["id"], messageIds=[said])
+    await desk.done("ada", "declineRefund", refundCaseId=painted["id"], message="No.", internalNote="A known trick.")
+    await desk.done("fred", "requestLeadRefund", leadId=things["lead-4"], reason="OTHER", explanation="Gone.")
+    await desk.done("rita", "issueRefund", invoiceId=things["invoice-4"], decision="PARTIAL", amount=usd("5.00"))
+    await desk.done("klara", "requestInvoiceRefund", invoiceId=things["invoice-5"], amount=usd("9.00"))
+    asked = await desk.done(
+        "rita", "requestInvoiceRefund", invoiceId=things["invoice-3"], amount=usd("60.00"), sendToPaymentMethod=True
+    )
+    await desk.run(
+        "erik",
+        "mutation($input: RequestWithdrawalInput!) { requestWithdrawal(input: $input) { refusals { code } } }",
+        input={"amount": usd("200.00"), "idempotencyKey": desk.key()},
+    )
+    await desk.done("erik", "approveRefund", refundCaseId=asked["id"])
+    # From now on Fred is no professional and no expert any more: what he did as one is out of his sight.
+    await desk.seed({"account": {"externalRef": "fred", "name": "Fred Former", "roles": ["CLIENT"]}})
