@@ -1,0 +1,302 @@
+"""A small second opinion on refunds: which events are legal when, and where the money is after them.
+
+It must not use the project's rules or machines: it is written from the workflow's table by hand, reads the events that
+were recorded, and says what has to be true.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+UNDECIDED = ("REQUESTED", "ESCALATED", "DISPUTED")
+OPEN = (*UNDECIDED, "APPROVED")
+KINDS = ("LEAD", "INVOICE", "ESCROW", "TIMESHEET")
+THRESHOLD_MINOR = 2_500
+
+# event | kinds | from | to (= no change) | who
+_TABLE = """
+REQUEST                | LEAD            | -                            | REQUESTED         | PRO SUPPORT ADMIN
+REQUEST                | INVOICE ESCROW  | -                            | REQUESTED         | CLIENT
+REQUEST                | INVOICE         | -                            | ESCALATED         | CLIENT
+OPEN_TIMESHEET_DISPUTE | TIMESHEET       | -                            | DISPUTED          | CLIENT
+ISSUE                  | INVOICE ESCROW  | -                            | APPROVED DECLINED | EXPERT
+APPROVE                | LEAD            | REQUESTED                    | APPROVED          | SUPPORT ADMIN
+APPROVE                | INVOICE ESCROW  | REQUESTED                    | APPROVED          | EXPERT
+APPROVE                | *               | ESCALATED DISPUTED           | APPROVED          | SUPPORT ADMIN
+DECLINE                | LEAD            | REQUESTED                    | DECLINED          | SUPPORT ADMIN
+DECLINE                | INVOICE ESCROW  | REQUESTED                    | DECLINED          | EXPERT
+DECLINE                | *               | ESCALATED DISPUTED           | DECLINED          | SUPPORT ADMIN
+ESCALATE               | LEAD INVOICE    | DECLINED                     | ESCALATED         | PRO CLIENT
+ESCALATE               | INVOICE         | APPROVED                     | ESCALATED         | CLIENT
+HAND_OVER              | INVOICE ESCROW  | REQUESTED                    | ESCALATED         | SYSTEM
+SUPERSEDE              | INVOICE         | REQUESTED ESCALATED          | CANCELLED         | SYSTEM
+DISPUTE                | INVOICE ESCROW  | REQUESTED DECLINED ESCALATED | DISPUTED          | CLIENT
+CONSENT                | INVOICE ESCROW TIMESHEET | ESCALATED DISPUTED  | =                 | EXPERT
+CREDIT                 | *               | APPROVED                     | CREDITED          | SYSTEM
+CANCEL                 | *               | REQUESTED ESCALATED DISPUTED | CANCELLED         | PRO CLIENT
+REVERSE                | *               | CREDITED                     | =                 | ADMIN
+TARGET_MISSED          | LEAD INVOICE ESCROW TIMESHEET | REQUESTED ESCALATED DISPUTED | =   | SYSTEM
+WITHDRAWAL_CHANGED     | INVOICE ESCROW TIMESHEET | CREDITED            | =                 | SYSTEM
+"""
+
+
+def _legal() -> dict[tuple[str, str, str, str], set[str]]:
+    rows: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
+    for line in _TABLE.strip().splitlines():
+        event, kinds, starts, ends, who = (part.split() for part in line.split("|"))
+        for kind in KINDS if kinds == ["*"] else kinds:
+            for start in starts:
+                for end in [start] if ends == ["="] else ends:
+                    rows[event[0], kind, start, end] |= set(who)
+    return dict(rows)
+
+
+LEGAL = _legal()
+"""Who may cause an event of a kind from one state to another."""
+
+
+@dataclass
+class Contract:
+    """Two people and what was paid and refunded between them."""
+
+    id: str
+    client: str
+    expert: str
+    hourly: bool
+
+
+@dataclass
+class Payment:
+    """One payment, in minor units of US dollars; `held` is what waits in escrow or for a week's cut-off."""
+
+    id: str
+    kind: str  # LEAD, INVOICE, WEEK or MILESTONE
+    paid: int
+    paid_at: datetime | None
+    contract: Contract | None = None
+    pro: str = ""
+    held: int = 0
+    released: bool = False
+    ends_at: datetime | None = None
+    refunded: int = 0
+
+    @property
+    def cut_off(self) -> datetime:
+        """Return the Saturday on which a week's hours are disputable no more."""
+        assert self.ends_at is not None
+        return self.ends_at + timedelta(days=5)
+
+    def day(self, at: datetime) -> int:
+        """Return the day number of an instant since the payment."""
+        assert self.paid_at is not None
+        return days(self.paid_at, at)
+
+
+@dataclass
+class Case:
+    """One case as its events tell it."""
+
+    id: str
+    kind: str
+    payment: Payment
+    requester: str
+    counterparty: str | None
+    opened_by: str
+    opened_at: datetime
+    send_on: bool
+    state: str = "-"
+    version: int = 0
+    asked: int = 0
+    approved: int = 0
+    consented: int = 0
+    credited: int = 0
+    reversed: bool = False
+    by_support: bool = False
+    approved_at: datetime | None = None
+
+
+@dataclass
+class Model:
+    """Everything that has to be true after what has happened."""
+
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    balances: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    withdrawals: dict[str, str] = field(default_factory=dict)
+    overdrawn_by_support: set[str] = field(default_factory=set)
+
+    def of_payment(self, payment: Payment, *states: str) -> list[Case]:
+        """Return the cases of a payment in some states."""
+        return [case for case in self.cases.values() if case.payment is payment and case.state in states]
+
+    def reserved(self, payment: Payment) -> int:
+        """Return what is approved and not credited."""
+        return sum(case.approved for case in self.of_payment(payment, "APPROVED"))
+
+    def left(self, payment: Payment) -> int:
+        """Return what can still be refunded of a payment (C14)."""
+        return min(self._left([payment]), self._left(self.siblings(payment)))
+
+    def _left(self, payments: list[Payment]) -> int:
+        return sum(one.paid - one.refunded - self.reserved(one) for one in payments)
+
+    def siblings(self, payment: Payment) -> list[Payment]:
+        """Return all payments of the same contract."""
+        if payment.contract is None:
+            return [payment]
+        return [one for one in self.payments.values() if one.contract is payment.contract]
+
+    def approvable(self, case: Case) -> int:
+        """Return the most that can be approved now (D9, C29)."""
+        most = min(case.asked, self.left(case.payment))
+        accepted = case.kind == "INVOICE" and case.payment.kind == "MILESTONE" and case.state != "REQUESTED"
+        return min(most, case.consented) if accepted else most
+
+    def hides_reviews(self, contract: Contract) -> bool:
+        """Tell whether a contract's reviews are hidden (C21)."""
+        payments = [one for one in self.payments.values() if one.contract is contract]
+        refunded = sum(one.refunded for one in payments)
+        return refunded > 0 and sum(one.paid for one in payments) - refunded < THRESHOLD_MINOR
+
+    def sees(self, account: str, roles: set[str], case: Case) -> bool:
+        """Tell whether somebody sees a case."""
+        if roles & {"SUPPORT", "ADMIN"}:
+            return True
+        contract = case.payment.contract
+        if contract is None:
+            return "PRO" in roles and case.payment.pro == account
+        return ("CLIENT" in roles and contract.client == account) or ("EXPERT" in roles and contract.expert == account)
+
+    def take(self, event: dict[str, Any], case: dict[str, Any], at: datetime) -> None:
+        """Follow one recorded event, after checking that it was legal."""
+        if event["case_id"] not in self.cases:
+            self.cases[event["case_id"]] = Case(
+                id=event["case_id"],
+                kind=case["kind"],
+                payment=self.payments[case["payment_id"]],
+                requester=case["requester_id"],
+                counterparty=case["counterparty_id"],
+                opened_by=event["name"],
+                opened_at=at,
+                send_on=bool(case["send_to_payment_method"]),
+            )
+        it = self.cases[event["case_id"]]
+        name, to = event["name"], event["to_state"]
+        assert event["sequence"] == it.version + 1, "no gap, no event twice"
+        assert (event["from_state"] or "-") == it.state, "an event starts where the last one ended"
+        who = LEGAL.get((name, it.kind, it.state, to))
+        assert who is not None, f"{name} of {it.kind} from {it.state} to {to} is not in the table"
+        assert event["actor_role"] in who, f"{name} by {event['actor_role']}"
+        self._check_time(it, name, to, at, event["actor_role"] in ("SUPPORT", "ADMIN"))
+        others = [one for one in self.of_payment(it.payment, *OPEN) if one is not it]
+        assert not (others and to in OPEN), "one open case a payment (D14)"
+        before, it.state, it.version = it.state, to, it.version + 1
+        self._follow(it, name, before, event["amount_minor"] or 0, at)
+
+    def _check_time(self, it: Case, name: str, to: str, at: datetime, by_staff: bool) -> None:
+        payment = it.payment
+        if name == "REQUEST" and it.kind == "INVOICE":
+            assert payment.day(at) <= 365
+            assert (to == "ESCALATED") is (payment.day(at) > 180)
+        elif name == "OPEN_TIMESHEET_DISPUTE":
+            assert payment.paid
+            assert payment.ends_at is not None
+            assert payment.ends_at <= at < payment.cut_off
+        elif name == "REQUEST" and it.kind == "LEAD":
+            assert by_staff or payment.day(at) <= 30
+        elif it.kind == "INVOICE" and to == "APPROVED" and it.state in ("-", "REQUESTED"):
+            assert payment.day(at) <= 180
+        elif name == "DISPUTE" and it.kind == "INVOICE":
+            assert payment.contract is not None
+            assert payment.contract.hourly
+            assert payment.day(at) <= 30
+        elif name == "ESCALATE" and it.state == "APPROVED":
+            assert it.approved_at is not None
+            assert days(it.approved_at, at) >= 14
+        elif name == "HAND_OVER":
+            unanswered = days(it.opened_at, at) > 7 and (it.kind == "ESCROW" or _hourly(payment))
+            assert unanswered or (it.kind == "INVOICE" and payment.day(at) > 180)
+
+    def _follow(self, it: Case, name: str, before: str, amount: int, at: datetime) -> None:
+        if before == "-":
+            it.asked = amount
+        if it.state == "APPROVED" and before != "APPROVED":
+            it.by_support = it.kind == "LEAD" or before in ("ESCALATED", "DISPUTED")
+            it.approved, it.approved_at = amount, at
+            assert 0 < amount <= it.asked
+            assert self._left([it.payment]) >= 0, "no more than was paid (D9)"
+            assert self._left(self.siblings(it.payment)) >= 0, "no more than the contract (C14)"
+        elif name == "CONSENT":
+            assert 0 < amount <= it.asked
+            it.consented = amount
+        elif name == "CREDIT":
+            it.credited = amount
+            assert amount == it.approved
+            self._credit(it, amount)
+        elif name == "REVERSE":
+            assert not it.reversed
+            it.reversed = True
+            self._reverse(it)
+        if it.kind == "TIMESHEET" and it.state not in OPEN and at >= it.payment.cut_off and name != "REVERSE":
+            self.release(it.payment)
+
+    def _credit(self, it: Case, amount: int) -> None:
+        payment = it.payment
+        payment.refunded += amount
+        if payment.contract is None:
+            self.balances[payment.pro, "LEADS"] += amount
+            return
+        from_held = min(payment.held, amount)
+        payment.held -= from_held
+        assert it.kind == "INVOICE" or from_held == amount, "escrow and disputed hours are held"
+        self.balances[payment.contract.expert, "CONTRACTS"] -= amount - from_held
+        self.balances[payment.contract.client, "CONTRACTS"] += amount
+        if it.by_support and amount > from_held:
+            self.overdrawn_by_support.add(payment.contract.expert)
+
+    def _reverse(self, it: Case) -> None:
+        payment = it.payment
+        payment.refunded -= it.credited
+        if payment.contract is None:
+            self.balances[payment.pro, "LEADS"] -= it.credited
+            return
+        self.balances[payment.contract.client, "CONTRACTS"] -= it.credited
+        if payment.kind in ("WEEK", "MILESTONE") and not payment.released:
+            payment.held += it.credited
+        else:
+            self.balances[payment.contract.expert, "CONTRACTS"] += it.credited
+
+    def release(self, payment: Payment) -> None:
+        """Give what is held to the expert."""
+        assert payment.contract is not None
+        self.balances[payment.contract.expert, "CONTRACTS"] += payment.held
+        payment.held, payment.released = 0, True
+
+    def sweep(self, at: datetime) -> None:
+        """Release every undisputed week whose cut-off has passed."""
+        for payment in self.payments.values():
+            due = payment.kind == "WEEK" and payment.paid and not payment.released and at >= payment.cut_off
+            if due and not [case for case in self.of_payment(payment, *OPEN) if case.kind == "TIMESHEET"]:
+                self.release(payment)
+
+    def withdrawal(self, row: dict[str, Any]) -> None:
+        """Follow a withdrawal: money leaves the balance when it is asked for, and is back when it has failed."""
+        known, status, purse = self.withdrawals.get(row["id"]), row["status"], (row["account_id"], "CONTRACTS")
+        if known is None:
+            self.balances[purse] -= row["amount_minor"]
+        if status == "FAILED" and known != "FAILED":
+            self.balances[purse] += row["amount_minor"]
+        self.withdrawals[row["id"]] = status
+
+
+def days(start: datetime, at: datetime) -> int:
+    """Return the day number: UTC dates apart."""
+    return (at.date() - start.date()).days
+
+
+def _hourly(payment: Payment) -> bool:
+    return payment.contract is not None and payment.contract.hourly
