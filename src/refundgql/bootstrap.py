@@ -22,6 +22,7 @@ from refundgql.api.fanout import Fanout
 from refundgql.clocks import FileClock, SetClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
+from refundgql.commands.uploads import FileStore
 from refundgql.domain.business_days import UnknownHolidayCalendar, holiday_calendar
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.messaging.bus import Bus, Doorbell
@@ -33,11 +34,13 @@ from refundgql.settings import Settings
 from refundgql.storage import schema as storage_schema
 from refundgql.storage.database import Database
 from refundgql.storage.database import Limits as DatabaseLimits
+from refundgql.storage.evidence_files import BucketFiles, FolderFiles
 from refundgql.storage.faults import StorageError, UnknownSchema
 from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
     from refundgql.api.execution import GraphQLEngine
+    from refundgql.transport.evidence_tickets import EvidenceTickets
 
 log = logging.getLogger("refundgql.bootstrap")
 
@@ -131,8 +134,13 @@ async def _check_known(database: Database) -> None:
 
 
 @asynccontextmanager
-async def open_application(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Application]:
-    """Open database and bus and wire the application; everything is closed again at the end."""
+async def open_application(
+    settings: Settings, *, clock: Clock | None = None, tickets: EvidenceTickets | None = None
+) -> AsyncIterator[Application]:
+    """Open database and bus and wire the application; everything is closed again at the end.
+
+    Without tickets nobody is given addresses of files.
+    """
     policy, clock = policy_of(settings), clock or clock_of(settings)
     async with database_of(settings) as database:
         bus = bus_of(settings)
@@ -153,11 +161,29 @@ async def open_application(settings: Settings, *, clock: Clock | None = None) ->
                     policy=policy,
                     bus=bus,
                     holiday_calendar=holiday_calendar_of(settings),
+                    uploads=tickets,
+                    files=files_of(settings),
                 ),
+                download_url=tickets.download_url if tickets else None,
             )
         finally:
             await tail.stop()
             await bus.close()
+
+
+def files_of(settings: Settings) -> FileStore:
+    """Return where evidence files are kept.
+
+    Refuses: CannotRun when the store's driver is not installed.
+    """
+    scheme, _, place = settings.evidence_store.partition("://")
+    if scheme == "file":
+        return FolderFiles(Path(place))
+    bucket, _, prefix = place.partition("/")
+    try:
+        return BucketFiles(bucket, prefix)
+    except ImportError as error:
+        raise CannotRun("REFUNDGQL_EVIDENCE_STORE: s3 needs the extra: pip install 'refundgql[s3]'.") from error
 
 
 def bus_of(settings: Settings) -> Bus:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import multiprocessing
 import signal
@@ -27,6 +28,8 @@ from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
 from refundgql.transport import server
 from refundgql.transport.app import Transport, build_app
+from refundgql.transport.evidence_files import EvidenceFiles
+from refundgql.transport.evidence_tickets import PURPOSE, EvidenceTickets
 from refundgql.transport.graphiql import DemoPeople
 from refundgql.transport.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
 from refundgql.transport.observability import JsonLines
@@ -44,8 +47,9 @@ MOST_EARLY_DEATHS = 10
 class _Desk:
     """The application of this process, open while the server runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tickets: EvidenceTickets | None) -> None:
         self.settings = settings
+        self.tickets = tickets
         self._application: Application | None = None
 
     @property
@@ -58,7 +62,7 @@ class _Desk:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Keep the application open and the clocks swept."""
-        async with bootstrap.open_application(self.settings) as self._application:
+        async with bootstrap.open_application(self.settings, tickets=self.tickets) as self._application:
             stop = asyncio.Event()
             sweeping = asyncio.create_task(bootstrap.keep_sweeping(self._application, stop))
             try:
@@ -111,6 +115,19 @@ def keys_of(settings: Settings) -> tuple[KeySource, TokenRules]:
     return key, TokenRules(issuer=settings.token_issuer, audience=settings.token_audience)
 
 
+def tickets_of(settings: Settings, keys: KeySource) -> EvidenceTickets | None:
+    """Return who signs the addresses of evidence files; nobody when there is neither a secret nor a key file."""
+    if settings.signing_key is not None:
+        secret = hashlib.sha256(settings.signing_key.get_secret_value().encode()).digest()
+    elif isinstance(keys, LocalKey):
+        secret = keys.derive(PURPOSE)
+    else:
+        log.warning("No evidence files are taken: set REFUNDGQL_SIGNING_KEY.")
+        return None
+    url = settings.public_url or f"http://{_shown(settings.host)}:{settings.port}"
+    return EvidenceTickets(secret, url, settings.evidence_max_bytes)
+
+
 def issuer_of(settings: Settings) -> TokenIssuer:
     """Return who signs local tokens.
 
@@ -145,7 +162,9 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
         trusted = TrustedDocuments.load(settings.trusted_documents) if settings.trusted_documents else None
     except (TrustedDocumentsRefused, OSError) as error:
         raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
-    desk = _Desk(settings)
+    tickets = tickets_of(settings, keys)
+    desk = _Desk(settings, tickets)
+    files = EvidenceFiles(tickets, lambda: desk.application).routes() if tickets else ()
     return build_app(
         Transport(
             engine=bootstrap.make_engine(settings),
@@ -160,8 +179,30 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
             demo_people=demo_people,
             readiness_checks={"database": desk.database_answers},
             watched_parts={"bus": desk.bus_connected},
-            lifespan=desk.open,
+            extra_routes=files,
+            lifespan=lambda: _open(desk, keys),
         )
+    )
+
+
+@asynccontextmanager
+async def _open(desk: _Desk, keys: KeySource) -> AsyncIterator[None]:
+    """Keep the application open, and let go of the issuer of keys at the end."""
+    try:
+        async with desk.open():
+            yield
+    finally:
+        if isinstance(keys, IssuerKeys):
+            await keys.aclose()
+
+
+def serving_of(settings: Settings) -> server.Serving:
+    """Return how a process serves: where it listens, what it reads at most and which proxies it believes."""
+    return server.Serving(
+        host=settings.host,
+        port=settings.port,
+        max_message_bytes=settings.max_message_bytes,
+        trusted_proxies=settings.trusted_proxies,
     )
 
 
@@ -180,7 +221,9 @@ def run(
         raise CannotRun(
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
         ) from error
-    serving = server.Serving(host=settings.host, port=settings.port, max_message_bytes=settings.max_message_bytes)
+    if not settings.public_url:  # port 0 has become a real one
+        settings = settings.model_copy(update={"public_url": address_of(listener)})
+    serving = serving_of(settings)
     if settings.workers > 1:
         _run_workers(settings, serving, listener, on_started)
         return
@@ -196,14 +239,18 @@ def run(
 def address_of(listener: socket.socket) -> str:
     """Return the URL a listener is reached under on this machine."""
     host, port = listener.getsockname()[:2]
-    shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104 - shown, not bound
-    return f"http://{shown}:{port}"
+    return f"http://{_shown(host)}:{port}"
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104 - shown, not bound
 
 
 async def _check(settings: Settings) -> None:
     keys_of(settings)
     bootstrap.policy_of(settings)
     bootstrap.clock_of(settings)
+    bootstrap.files_of(settings)
     async with bootstrap.database_of(settings):
         pass
 

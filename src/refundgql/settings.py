@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Other sites whose pages may call the API, comma-separated; the own origin always may."
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
+    )
     introspection: bool = Field(True, description="Whether the schema may be introspected.")
     graphiql: bool = Field(True, description="Whether browsers get GraphiQL at /graphql.")
     trusted_documents: Path | None = Field(
@@ -74,6 +77,11 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(600, ge=1, description="Operations an account may send in a minute.")
     connection_init_timeout_seconds: float = Field(5, gt=0, description="Time a WebSocket has to introduce itself.")
 
+    signing_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Secret that signs addresses of evidence files, the same for all processes; else the key file's.",
+    )
     evidence_store: str = Field(
         "file://evidence", description="Where evidence files are kept: `file://PATH` or `s3://BUCKET`."
     )
@@ -85,7 +93,7 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector for traces; empty: none.")
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -104,6 +112,14 @@ class Settings(BaseSettings):
     def _known_bus(cls, value: str) -> str:
         if value not in {"", "memory", "postgres"} and not value.startswith(("nats://", "tls://")):
             raise ValueError("give memory, postgres or nats://HOST:PORT")
+        return value
+
+    @field_validator("evidence_store")
+    @classmethod
+    def _known_store(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if scheme not in {"file", "s3"} or not rest:
+            raise ValueError("give file://PATH or s3://BUCKET")
         return value
 
     @property

@@ -45,6 +45,7 @@ TABLES = (
     "refund_case",
     "refund_event",
     "evidence",
+    "evidence_upload",
     "case_message",
     "customer_report",
     "clock",

@@ -6,7 +6,7 @@ It must not decide who may add it; what is kept is never changed again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefusalCode
 from refundgql.storage.cases import SavedDecision
 from refundgql.storage.evidence import ChatMessage, EvidenceKind, NewEvidence, freeze_chat, insert_evidence, list_chat
+from refundgql.storage.evidence_uploads import AnnouncedFile, insert_upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +121,18 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     )
 
 
-async def add_file_evidence(uow: UnitOfWork, viewer: Viewer, given: AddFileEvidence) -> CaseResult:
-    """Add a stored file to a case (L16)."""
+async def add_file_evidence(
+    uow: UnitOfWork, viewer: Viewer, given: AddFileEvidence, claim: Callable[[Unit], Awaitable[None]] | None = None
+) -> CaseResult:
+    """Add a stored file to a case (L16); `claim` uses its announcement up in the same transaction."""
 
     def fill(act: Act, checks: Checks) -> Act:
         checks.text(given.file_name, "fileName", FILE_NAME_CHARS)
         return act
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
+        if claim is not None:
+            await claim(unit)
         _keep(
             unit,
             decision,
@@ -147,7 +152,9 @@ async def add_file_evidence(uow: UnitOfWork, viewer: Viewer, given: AddFileEvide
 async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateEvidenceUpload) -> UploadResult:
     """Return a signed address that takes exactly the announced file, once and for a short time (L16).
 
-    Nothing is recorded on the case: the file becomes evidence when it has arrived. Refuses: as adding evidence does;
+    Nothing is recorded on the case: the file becomes evidence when it has arrived.
+
+    Refuses: as adding evidence does;
     EVIDENCE_REJECTED for a size or a media type that is not taken.
     """
     upload_id = str(uuid7())
@@ -179,6 +186,17 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
             sha256=given.sha256.lower(),
         )
         expires_at = at + timedelta(seconds=uploads.valid_seconds)
+        announced = AnnouncedFile(
+            id=upload.id,
+            case_id=upload.case_id,
+            account_id=viewer.account_id,
+            file_name=upload.file_name,
+            content_type=upload.content_type,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+            expires_at=to_micros(expires_at),
+        )
+        insert_upload(unit.tx, announced)
         return {"upload_url": uploads.upload_url(upload, expires_at), "expires_at": expires_at.isoformat()}
 
     made, replayed = await once(uow, viewer, "create_evidence_upload", given, work)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
+from refundgql.commands.evidence_files import clear_abandoned
 from refundgql.commands.settle import settle_balances, settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
@@ -95,6 +96,7 @@ class Sweeper:
                 acted = await sweep_due(self._uow)
                 if sweeps % PURGE_EVERY_SWEEPS == 0:
                     await purge_results(self._uow.database, to_micros(self._uow.clock.now()))
+                    await clear_abandoned(self._uow)
             except Exception:
                 # Whatever it was, the next look may succeed, and nobody else looks in this process.
                 _log.exception("Due clocks could not be looked at; the next look is in a second.")

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import stamina
 
-from refundgql.commands.uploads import Uploads
+from refundgql.commands.uploads import FileStore, Uploads
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
@@ -94,6 +94,7 @@ class UnitOfWork:
     bus: Doorbell
     holiday_calendar: str = ""
     uploads: Uploads | None = None
+    files: FileStore | None = None
 
     async def run(self, work: Callable[[Unit], Awaitable[T]], *, repeatable: bool = True) -> T:
         """Run the work in one transaction and ring the bus after commit.

@@ -1,14 +1,15 @@
-"""Files on their way in: what is announced, which are taken, and who signs the address they are sent to.
+"""Files on their way in: what is announced, which are taken, who signs their addresses and who keeps their bytes.
 
-It must not store or sign anything: transport takes the bytes, bootstrap brings the signer.
+It must not store or sign anything: transport takes the bytes, bootstrap brings the signer and the store.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import IO, Protocol
 
 from refundgql.commands.checks import FILE_NAME_CHARS, Checks
 from refundgql.domain.refusals import BasicRefusal
@@ -52,6 +53,31 @@ class Uploads(Protocol):
     def upload_url(self, upload: Upload, expires_at: datetime) -> str:
         """Return an address that takes this file until an instant."""
         ...
+
+
+class FileStore(Protocol):
+    """Where the bytes of files are kept."""
+
+    async def put(self, key: str, file: IO[bytes], size_bytes: int) -> None:
+        """Keep a file's content under a key, whole or not at all."""
+        ...
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        """Return the content of a file in pieces."""
+        ...
+
+    async def discard(self, key: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
+    async def tidy(self) -> None:
+        """Remove what killed processes left half written."""
+        ...
+
+
+def storage_key(upload_id: str) -> str:
+    """Return what an announced file is stored under; spread over folders by the id's random end."""
+    return f"{upload_id[-2:]}/{upload_id}"
 
 
 def check_file(

@@ -200,3 +200,22 @@ class StreamEpoch(Model):
 
     class Meta:
         table = "stream_epoch"
+
+
+class EvidenceUpload(Model):
+    """A file that was announced, it becomes evidence once or is abandoned, its id is in the key of the stored file."""
+
+    id = fields.UUIDField(primary_key=True)
+    case_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    file_name = fields.CharField(max_length=300)
+    content_type = fields.CharField(max_length=100)
+    size_bytes = fields.BigIntField()
+    sha256 = fields.CharField(max_length=64)
+    expires_at = fields.BigIntField()
+    used_at = fields.BigIntField(null=True)
+    abandoned_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "evidence_upload"
+        indexes = (Index(fields=("expires_at",), name="evidence_upload_expiry"),)

@@ -127,7 +127,7 @@ def _cors(transport: Transport) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=transport.allowed_origins,
-            allow_methods=("POST", "GET"),
+            allow_methods=("POST", "GET", "PUT"),
             allow_headers=_BROWSER_HEADERS,
             expose_headers=("x-request-id", "retry-after"),
             max_age=_PREFLIGHT_SECONDS,

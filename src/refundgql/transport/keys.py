@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 import orjson
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.utils import base64url_encode
 
 log = logging.getLogger("refundgql.keys")
@@ -100,6 +101,11 @@ class LocalKey:
         """Return the claims as a signed compact token."""
         headers = {"kid": self.key_id, "typ": token_type}
         return jwt.encode(claims, self._private_key, algorithm="EdDSA", headers=headers)
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a secret of 32 bytes for another purpose, which tells nothing of the key or of other secrets."""
+        private = self._private_key.private_bytes_raw()
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(private)
 
     def key_set(self) -> dict[str, Any]:
         """Return the public half as a JSON Web Key Set."""
