@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from api_world import DAY, HOUR, START, Desk, invoice, lead, message
 
+from api_world import DAY, HOUR, START, Desk, invoice, lead, message
 from refundgql.storage.statements import counted_statements
 
 PAGES = {
