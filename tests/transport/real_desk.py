@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from refundgql.commands.demo_dataset import load_demo
 from refundgql.commands.import_records import import_lines
 from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
-from refundgql.transport.server import DrainingServer, Serving, make_config
+from refundgql.transport.server import DrainingServer, make_config
 from refundgql.transport.tokens import TokenIssuer
 
 MARKETPLACE = "the-marketplace"
@@ -93,7 +93,7 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
     people = asyncio.run(_prepare(settings))
     app = serving.make_app(settings)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = make_config(app, Serving(max_message_bytes=settings.max_message_bytes, shutdown_seconds=2))
+    config = make_config(app, replace(serving.serving_of(settings), shutdown_seconds=2))
     server = DrainingServer(config, app, lambda: None)
     loops: list[asyncio.AbstractEventLoop] = []
 
