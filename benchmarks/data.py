@@ -47,6 +47,11 @@ def account_id(number: int) -> str:
     return _id(1, number)
 
 
+def support_id(number: int) -> str:
+    """Return the id of the n-th member of support."""
+    return _id(2, number)
+
+
 async def load(url: str, size: Size) -> Database:
     """Migrate an empty database and fill it; returns it open."""
     database = await Database.open(url)
@@ -61,6 +66,8 @@ async def load(url: str, size: Size) -> Database:
             if database.dialect is Dialect.POSTGRES:
                 await tx.execute("SET LOCAL session_replication_role = replica")  # the triggers guard one row at a time
                 await tx.execute("SET LOCAL statement_timeout = 0")
+            else:
+                await tx.execute("PRAGMA defer_foreign_keys = ON")  # rows come table by table
             await _cases(tx, rng, size, range(first, min(first + BATCH_CASES, size.cases + 1)))
     if database.dialect is Dialect.POSTGRES:
         async with database.transaction() as tx:

@@ -1,0 +1,57 @@
+"""`python -m benchmarks`: measures the project beside its references and prints the ratios.
+
+It must not pass or fail. `--smoke` measures next to nothing, to see that everything runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.report import plot, table
+from benchmarks.run import Asked, measure
+
+FIGURES = ("<!-- figures -->", "<!-- end of figures -->")
+SMOKE = Asked(cases=300, rounds=1, seconds=0.2, growth=2, subscribers=20, records=300)
+
+
+def asked() -> tuple[Asked, Path | None]:
+    """Return what the command line asks for, and the folder that a page and a plot are written to."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("others", nargs="*", help="servers that run already: NAME=http://127.0.0.1:PORT[=FOLDER]")
+    parser.add_argument("--smoke", action="store_true", help="only see that everything runs")
+    parser.add_argument("--database-url", help="a PostgreSQL server; without one, the packaged one is started")
+    parser.add_argument("--parts", help="of http, sqlite, growth, fanout, import; all when left out")
+    parser.add_argument("--workloads", help="of q1, q2, q3, m1; all when left out")
+    parser.add_argument("--write", type=Path, help="folder for performance.md's figures and performance.svg")
+    for name in ("cases", "rounds", "subscribers", "records", "growth", "seed"):
+        parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--seconds", type=float)
+    given = vars(parser.parse_args())
+    chosen = SMOKE if given.pop("smoke") else Asked()
+    folder = given.pop("write")
+    for name in ("parts", "workloads"):
+        given[name] = given[name] and tuple(given[name].split(","))
+    return replace(chosen, **{name: value for name, value in given.items() if value}), folder  # type: ignore[arg-type]
+
+
+def main() -> None:
+    """Measure, print, and write where asked to."""
+    run, folder = asked()
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {1})  # whatever is measured has the first processor to itself
+    figures = asyncio.run(measure(run))
+    text = table(figures)
+    print(text)
+    if folder is not None:
+        page = folder / "performance.md"
+        before, _, rest = page.read_text().partition(FIGURES[0])
+        page.write_text(f"{before}{FIGURES[0]}\n{text}\n{FIGURES[1]}{rest.partition(FIGURES[1])[2]}")
+        (folder / "performance.svg").write_text(plot(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Thousands of WebSocket subscribers in one process: who hears of an event, and what it costs the server.
+
+It must not be a WebSocket library: it counts the server's frames and looks into none but the first ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from benchmarks.client import drive, request
+from benchmarks.cpu import processor_seconds, resident_bytes
+from benchmarks.data import case_id
+from benchmarks.servers import Server
+
+SUBSCRIPTION = (
+    "subscription Changed($id: ID!) { refundCaseUpdates(refundCaseId: $id) { cursor refundCase { id state version }"
+    " event { id sequence name toState at } } }"
+)
+ASSIGN = "mutation Assign($input: AssignCaseInput!) { assignCase(input: $input) { refusals { code message } } }"
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fanned:
+    """Figures of one way to subscribe."""
+
+    subscribers: int
+    cpu_us: float
+    first_ms: float
+    last_ms: float
+    kib: float
+
+
+class _Subscriber(asyncio.Protocol):
+    def __init__(self, token: str, case: str, heard: list[float]) -> None:
+        self.ready = asyncio.get_running_loop().create_future()
+        self._token, self._case, self._heard = token, case, heard
+        self._buffer = b""
+        self._upgraded = False
+        self._frames = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.transport.write(
+            b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter()
+        self._buffer += data
+        if not self._upgraded:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            if b" 101 " not in head[:20]:
+                self.ready.set_exception(RuntimeError(head.decode()))
+                return
+            self._upgraded, self._buffer = True, rest
+            payload = {"authorization": f"Bearer {self._token}"}
+            self._send({"type": "connection_init", "payload": payload})
+        self._read_frames(now)
+
+    def _read_frames(self, now: float) -> None:
+        while len(self._buffer) >= 2:
+            length, start = self._buffer[1] & 127, 2
+            if length == 126:
+                length, start = int.from_bytes(self._buffer[2:4], "big"), 4
+            if len(self._buffer) < start + length:
+                return
+            kind, body = self._buffer[0] & 15, self._buffer[start : start + length]
+            self._buffer = self._buffer[start + length :]
+            if kind == 1:
+                self._take(body, now)
+
+    def _take(self, body: bytes, now: float) -> None:
+        self._frames += 1
+        if self._frames == 1:
+            payload = {"query": SUBSCRIPTION, "variables": {"id": f"RefundCase_{self._case}"}}
+            self._send({"id": "1", "type": "subscribe", "payload": payload})
+        elif self._frames == 2:  # the present state
+            if b'"next"' not in body[:40]:
+                self.ready.set_exception(RuntimeError(body.decode()[:300]))
+            else:
+                self.ready.set_result(None)
+        else:
+            self._heard.append(now)
+
+    def _send(self, message: object) -> None:
+        text = orjson.dumps(message)
+        size = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2, "big")
+        self.transport.write(b"\x81" + size + b"\0\0\0\0" + text)  # a mask of zeros leaves the text as it is
+
+
+async def fan_out(server: Server, subscribers: int, cases: list[int], events: int, support: list[str]) -> Fanned:
+    """Subscribe, each to one of the cases in turn, and let things happen to cases; return the medians."""
+    before, heard = resident_bytes(server.pid), list[float]()
+    loop, sockets = asyncio.get_running_loop(), list[_Subscriber]()
+    for first in range(0, subscribers, AT_ONCE):
+        made = await asyncio.gather(
+            *(
+                loop.create_connection(
+                    lambda n=n: _Subscriber(server.token, case_id(cases[n % len(cases)]), heard),  # type: ignore[misc]
+                    "127.0.0.1",
+                    server.port,
+                )
+                for n in range(first, min(first + AT_ONCE, subscribers))
+            )
+        )
+        sockets += [one for _, one in made]
+        await asyncio.wait_for(asyncio.gather(*(one.ready for _, one in made)), 60)
+    await asyncio.sleep(1)
+    kib = (resident_bytes(server.pid) - before) / 1024 / subscribers
+    each = subscribers if len(cases) == 1 else 1
+    figures = [await _happen(server, cases[n % len(cases)], heard, each, support[n % 2]) for n in range(events)]
+    for one in sockets:
+        one.transport.abort()
+    await asyncio.sleep(1)
+    cpu, begun, ended = (statistics.median(column) for column in zip(*figures, strict=True))
+    return Fanned(subscribers, cpu / each * 1e6, begun * 1e3, ended * 1e3, kib)
+
+
+async def _happen(server: Server, case: int, heard: list[float], each: int, to: str) -> tuple[float, float, float]:
+    """Assign a case; return the server's processor time, and when the first and the last heard of it, in seconds."""
+    heard.clear()
+    given = {"refundCaseId": f"RefundCase_{case_id(case)}", "assigneeId": to, "idempotencyKey": str(time.time_ns())}
+    body = request("/graphql", orjson.dumps({"query": ASSIGN, "variables": {"input": given}}), server.token)
+    spent, began = processor_seconds(server.pid), time.perf_counter()
+    await drive(server.port, [body], connections=1, seconds=30, once=True)
+    while len(heard) < each:
+        if time.perf_counter() - began > 30:
+            raise RuntimeError(f"{len(heard)} of {each} subscribers heard of it")
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.05)
+    return processor_seconds(server.pid) - spent, heard[0] - began, heard[-1] - began

@@ -1,0 +1,150 @@
+"""Starts what is measured, one process each and pinned to one processor, and makes the requests for it.
+
+It must not measure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.client import drive, request
+from benchmarks.data import MINUTE_MICROS, START_MICROS, case_id
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = Path(__file__).parent / "documents"
+WORKLOADS = ("q1", "q2", "q3", "m1")
+BODIES = 2_000
+"""Different requests of one round; more than any cache of answers would hold."""
+
+
+@dataclass(slots=True)
+class Server:
+    """Something that answers, and how it wants to be asked; `variables` are prepared ones of a foreign server."""
+
+    name: str
+    port: int
+    pid: int
+    style: str = "graphql"
+    token: str = ""
+    folder: Path = DOCUMENTS
+    url: str = ""
+    started_s: float = 0.0
+    process: subprocess.Popen[bytes] | None = None
+    dealt: dict[str, int] = field(default_factory=dict)
+
+    def body(self, workload: str, variables: dict[str, Any]) -> bytes:
+        """Return one request's bytes."""
+        if self.style == "limit":
+            return request(f"/{workload}", orjson.dumps(variables), "")
+        document = (self.folder / f"{workload}.graphql").read_text()
+        return request("/graphql", orjson.dumps({"query": document, "variables": variables}), self.token)
+
+    def bodies(self, workload: str, rng: random.Random, size: int, open_cases: list[int]) -> list[bytes]:
+        """Return the requests of one round; approvals take each of the open cases once."""
+        if self.folder is not DOCUMENTS:
+            prepared = orjson.loads((self.folder / f"{workload}.vars.json").read_bytes())
+            first = self.dealt.get(workload, rng.randrange(len(prepared)) // 2)
+            self.dealt[workload] = first + BODIES
+            return [self.body(workload, one) for one in prepared[first : first + BODIES]]
+        count = BODIES if workload != "m1" else min(BODIES, len(open_cases))
+        return [self.body(workload, self._variables(workload, rng, size, open_cases)) for _ in range(count)]
+
+    def _variables(self, workload: str, rng: random.Random, size: int, open_cases: list[int]) -> dict[str, Any]:
+        limit = self.style == "limit"
+        if workload in ("q1", "m1"):
+            number = rng.randint(1, size) if workload == "q1" else open_cases.pop()
+            one = case_id(number) if limit else f"RefundCase_{case_id(number)}"
+            if limit or workload == "q1":
+                return {"id": one}
+            return {"input": {"refundCaseId": one, "idempotencyKey": f"{number}-{time.time_ns()}"}}
+        micros = START_MICROS + 4 * rng.randint(size // 20, size) * MINUTE_MICROS
+        before: Any = micros if limit else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
+        if workload == "q3":
+            return {"before": before}
+        return {"state": rng.choice(("REQUESTED", "DECLINED", "ESCALATED", "CREDITED")), "before": before}
+
+    def stop(self) -> None:
+        """End the process that was started here."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+
+def pinned(processor: int, command: Sequence[str]) -> list[str]:
+    """Return the command bound to one processor, where there is more than one."""
+    return ["taskset", "-c", str(processor), *command] if (os.cpu_count() or 1) > 1 else list(command)
+
+
+def project_environment(url: str, key_file: Path, port: int) -> dict[str, str]:
+    """Return the project's settings for being measured: one account may do as much as all."""
+    return {
+        **os.environ,
+        "REFUNDGQL_DATABASE_URL": url,
+        "REFUNDGQL_KEY_FILE": str(key_file),
+        "REFUNDGQL_PORT": str(port),
+        "REFUNDGQL_BUS": "memory",
+        "REFUNDGQL_LOG_LEVEL": "WARNING",
+        "REFUNDGQL_REQUESTS_PER_MINUTE": "1000000000",
+        "REFUNDGQL_MAX_SOCKETS_PER_ACCOUNT": "1000000",
+    }
+
+
+async def start_project(name: str, url: str, key_file: Path, port: int) -> Server:
+    """Start the project on a database and wait for its first answer."""
+    environment = project_environment(url, key_file, port)
+    cli = [sys.executable, "-m", "refundgql"]
+    subprocess.run([*cli, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    token = [*cli, "token", "--as", "support-1", "--lifetime-seconds", "86400"]
+    signed = subprocess.run(token, env=environment, check=True, capture_output=True, cwd=ROOT).stdout.decode().strip()
+    return await _start(Server(name, port, 0, token=signed, url=url), [*cli, "serve"], environment)
+
+
+async def start_reference(name: str, url: str, port: int) -> Server:
+    """Start one of the references on a PostgreSQL database."""
+    command = [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    command += ["--no-access-log", "--log-level", "warning", f"benchmarks.reference_{name}:app"]
+    environment = {**os.environ, "BENCHMARK_DATABASE_URL": url}
+    return await _start(Server(name, port, 0, style="limit" if name == "limit" else "graphql"), command, environment)
+
+
+async def _start(server: Server, command: list[str], environment: dict[str, str]) -> Server:
+    began = time.perf_counter()
+    server.process = subprocess.Popen(pinned(0, command), env=environment, cwd=ROOT)
+    server.pid = server.process.pid
+    body = server.body("q1", {"id": case_id(1) if server.style == "limit" else f"RefundCase_{case_id(1)}"})
+    while time.perf_counter() - began < 60:
+        try:
+            if (await drive(server.port, [body], connections=1, seconds=5, once=True)).answers:
+                server.started_s = time.perf_counter() - began
+                return server
+        except (OSError, asyncio.IncompleteReadError):
+            await asyncio.sleep(0.02)
+    raise RuntimeError(f"{server.name} does not answer")
+
+
+def foreign(text: str) -> Server:
+    """Return a server that runs already, given as NAME=http://127.0.0.1:PORT[=FOLDER of documents and variables]."""
+    name, url, *folder = text.split("=")
+    port = int(url.rpartition(":")[2])
+    listed = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    found = re.search(rf":{port}\s.*?pid=(\d+)", listed)
+    if found is None:
+        raise SystemExit(f"Nothing listens on {url}.")
+    return Server(name, port, int(found[1]), folder=Path(folder[0]) if folder else DOCUMENTS)
