@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REFUNDGQL_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(
-        "sqlite:///refundgql.sqlite3", description="`sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`."
+        "sqlite://refundgql.sqlite3", description="`sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`."
     )
     database_pool_size: int = Field(10, ge=1, le=200, description="PostgreSQL connections a process may hold.")
     bus: str = Field(
@@ -103,8 +103,9 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite:///", "sqlite://:memory:", "postgres://", "postgresql://")):
-            raise ValueError("give sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
+        scheme, _, rest = value.partition("://")
+        if scheme not in ("sqlite", "postgres", "postgresql") or not rest:
+            raise ValueError("give sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
         return value
 
     @field_validator("bus")

@@ -150,7 +150,7 @@ class Database(abc.ABC):
 
     @staticmethod
     async def open(url: str, limits: Limits | None = None) -> Database:
-        """Open the database at a URL: `sqlite:///path`, `sqlite://:memory:` (one connection) or `postgres://…`.
+        """Open the database at a URL: `sqlite://path`, `sqlite://:memory:` (one connection) or `postgres://…`.
 
         Refuses: ValueError for any other scheme.
         """
@@ -167,7 +167,7 @@ class Database(abc.ABC):
             database = await PostgresDatabase.connect(url, limits)
             await align_stream(database)
             return database
-        raise ValueError(f"{scheme}: is not a database: give a URL that starts with sqlite:/// or postgres://.")
+        raise ValueError(f"{scheme}: is not a database: give a URL that starts with sqlite:// or postgres://.")
 
     @abc.abstractmethod
     async def close(self) -> None:
