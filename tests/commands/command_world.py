@@ -47,6 +47,7 @@ TABLES = (
     "evidence",
     "evidence_upload",
     "case_message",
+    "case_read",
     "customer_report",
     "clock",
     "ledger_account",

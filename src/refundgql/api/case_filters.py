@@ -35,6 +35,9 @@ class RefundCaseFilter(Input):
     amount_at_least: MoneyInput | None = optional("The amount is in this currency and no smaller.")
     amount_at_most: MoneyInput | None = optional("The amount is in this currency and no larger.")
     reasons: list[RefundReason] | None = optional("The reason is one of these.")
+    unread: bool | None = optional(
+        "Whether it holds something new for you, see RefundCase.unread; for lists alone, as reading is no event."
+    )
 
 
 CaseFilterArgument = Annotated[
@@ -69,7 +72,18 @@ def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
         amount_at_least=_money(given.amount_at_least, "amountAtLeast"),
         amount_at_most=_money(given.amount_at_most, "amountAtMost"),
         reasons=_values(given.reasons),
+        unread=given.unread,
     )
+
+
+def stream_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
+    """Return a filter as streams take it.
+
+    Refuses: BAD_USER_INPUT as `case_filter` does, and for what no event tells.
+    """
+    if given is not None and given.unread is not None:
+        raise ApiError("filter.unread: only lists can be narrowed by it.", ErrorCode.BAD_USER_INPUT)
+    return case_filter(given)
 
 
 def _values(given: list[RefundCaseKind] | list[RefundCaseState] | list[RefundReason] | None) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ from enum import Enum
 
 import strawberry
 
+from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain import vocabulary as v
 from refundgql.queries.case_orders import RefundCaseOrder
 
@@ -192,6 +193,12 @@ describe(
     RECENTLY_CHANGED="Latest changed first.",
     SOONEST_DEADLINE="Earliest deadline first; cases without one come last.",
     LARGEST_AMOUNT="Largest requested (or issued) amount first, in major units; the currency breaks ties.",
+)
+describe(
+    RefundDecision,
+    "What is decided of a case among many.",
+    APPROVE="Approve all or part of what was asked.",
+    DECLINE="Decline, with a message for the requester.",
 )
 describe(
     v.RefusalCode,

@@ -17,7 +17,7 @@ from refundgql.queries.streams import Cursor, Source, StreamEvent
 Encode = Callable[[Any, "UpdateRow"], Awaitable[dict[str, Any]]]
 """Executes a subscription's selection for one update, in a context."""
 
-PERSONAL = frozenset({"actions", "disputeAction", "refundAction", "url"})
+PERSONAL = frozenset({"actions", "disputeAction", "refundAction", "unread", "url"})
 """Fields that differ between members of staff; everything else that staff read is the same for all of them."""
 
 

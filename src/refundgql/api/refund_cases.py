@@ -37,6 +37,7 @@ from refundgql.domain.vocabulary import (
 )
 from refundgql.queries import refund_cases as queries
 from refundgql.queries.case_messages import list_case_messages
+from refundgql.queries.case_reads import unread_cases
 from refundgql.queries.case_rows import CaseRow
 from refundgql.queries.events import list_events
 from refundgql.queries.evidence import evidence_of_cases
@@ -163,6 +164,15 @@ class RefundCase(Node):
     @staticmethod
     async def withdrawal(rows: list[CaseRow], info: LevelInfo) -> Level[LazyWithdrawal | None]:
         return await withdrawals_of(info, [row.withdrawal_id for row in rows])
+
+    @level(
+        description="Whether it holds something new for you: an event of somebody else, or of the desk itself, after "
+        "what you have marked as read."
+    )
+    @staticmethod
+    async def unread(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+        found = await unread_cases(info.context.app.database, info.context.signed_in(), [row.id for row in rows])
+        return [row.id in found for row in rows]
 
     policy_version: str = strawberry.field(description="The version of the rules it was last acted on under.")
 

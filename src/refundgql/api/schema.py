@@ -10,7 +10,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from refundgql.api import enums  # noqa: F401  # gives the vocabularies their descriptions
 from refundgql.api.accounts import AccountQueries
+from refundgql.api.bulk_decisions import BulkMutations
 from refundgql.api.case_messages import CaseMessageMutations
+from refundgql.api.case_reads import CaseReadMutations
 from refundgql.api.contracts import ContractQueries
 from refundgql.api.evidence import ConversationEvidence, EvidenceMutations, FileEvidence, StatementEvidence
 from refundgql.api.leads import LeadQueries
@@ -56,6 +58,8 @@ class Mutation(
     SyncMutations,
     RefundRequestMutations,
     RefundActMutations,
+    BulkMutations,
+    CaseReadMutations,
     EvidenceMutations,
     CaseMessageMutations,
     SupportMutations,

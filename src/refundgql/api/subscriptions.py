@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.case_filters import CaseFilterArgument, case_filter
+from refundgql.api.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.context import RequestContext
 from refundgql.api.execution import ApiError, ErrorCode, Level, LevelInfo, level
 from refundgql.api.fanout import Follower
@@ -95,7 +95,7 @@ async def support_queue_updates(
     """Follow the desk's queue. Refuses: FORBIDDEN for others than staff; BAD_USER_INPUT for bad cursors."""
     context = info.context
     context.staff()
-    asked = waiting_for_support(case_filter(filter or None))
+    asked = waiting_for_support(stream_filter(filter or None))
     start = await _start(context, after) or await stream_head(context.app.database)
     return _declared(Updates(context, Feed(QUEUE, start, given=asked, for_staff=True)))
 

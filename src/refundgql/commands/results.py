@@ -50,3 +50,12 @@ class UploadResult:
     upload_url: str
     expires_at: datetime
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReadResult:
+    """The case that was read; reading writes no event."""
+
+    case_id: str
+    event_id: None = None
+    replayed: bool = False

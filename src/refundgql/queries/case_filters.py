@@ -15,6 +15,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WhoseMove
+from refundgql.queries.case_reads import has_unread
 from refundgql.queries.pages import Condition
 from refundgql.queries.texts import contains
 from refundgql.storage.database import Source
@@ -41,6 +42,8 @@ class CaseFilter:
     amount_at_least: Money | None = None
     amount_at_most: Money | None = None
     reasons: tuple[str, ...] | None = None
+    unread: bool | None = None
+    """Of lists alone: what somebody has read is in no event, so streams are not narrowed by it."""
 
 
 def case_number(text: str) -> int | None:
@@ -98,6 +101,8 @@ def _desk(given: CaseFilter, viewer: Viewer) -> list[Condition]:
         found.append(("c.assignee_id = ?", (given.assignee_id,)) if known else ("FALSE", ()))
     if given.unassigned is not None:
         found.append((f"{assignee} IS {'' if given.unassigned else 'NOT '}NULL", ()))
+    if given.unread is not None:
+        found.append(has_unread(viewer, "c.id", unread=given.unread))
     return found
 
 

@@ -219,3 +219,16 @@ class EvidenceUpload(Model):
     class Meta:
         table = "evidence_upload"
         indexes = (Index(fields=("expires_at",), name="evidence_upload_expiry"),)
+
+
+class CaseRead(Model):
+    """How far somebody has read a case, as the sequence of an event."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    account_id = fields.UUIDField()
+    case_id = fields.UUIDField()
+    sequence = fields.IntField()
+
+    class Meta:
+        table = "case_read"
+        unique_together = (("account_id", "case_id"),)

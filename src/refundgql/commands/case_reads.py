@@ -1,0 +1,53 @@
+"""Marking a case as read, for oneself.
+
+It must not change the case: nobody else can tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refundgql.commands.checks import Checks, existing_id
+from refundgql.commands.deciding import case_of
+from refundgql.commands.idempotency import Made, once
+from refundgql.commands.results import CaseReadResult
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.storage.case_reads import mark_read
+from refundgql.storage.facts import load_case_facts
+from refundgql.storage.visibility import sees_case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkCaseRead:
+    """Mark a case as read up to an event, or with no version up to its last one."""
+
+    refund_case_id: str
+    up_to_version: int | None = None
+    idempotency_key: str | None = None
+
+
+async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -> CaseReadResult:
+    """Mark a case as read; what was read stays read.
+
+    Refuses: NOT_FOUND; INVALID_INPUT for a version that the case does not have.
+    """
+
+    async def work(unit: Unit) -> Made:
+        case_id = existing_id(given.refund_case_id, "refund case", "refundCaseId")
+        # Without a lock: reading must not wait for whoever decides, and what comes meanwhile stays unread.
+        facts = (await load_case_facts(unit.tx, [case_id])).get(case_id)
+        if facts is None or not sees_case(viewer, case_of(facts)):
+            raise Refused(not_found("refund case", "refundCaseId"))
+        version, checks = case_of(facts).version, Checks()
+        checks.key(given.idempotency_key)
+        up_to = version if given.up_to_version is None else given.up_to_version
+        if not 0 < up_to <= version:
+            checks.refuse(f"Give a version from 1 to {version}, or leave it out.", "upToVersion")
+        checks.raise_if_any()
+        mark_read(unit.tx, viewer.account_id, case_id, up_to)
+        return {"case_id": case_id}
+
+    made, replayed = await once(uow, viewer, "mark_case_read", given, work)
+    return CaseReadResult(made["case_id"], replayed=replayed)

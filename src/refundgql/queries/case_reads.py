@@ -1,0 +1,31 @@
+"""Which cases hold something new for a viewer: an event of somebody else after what they have read.
+
+It must not decide visibility: it is asked about cases that the viewer sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from refundgql.domain.viewers import Viewer
+from refundgql.queries.pages import Condition
+from refundgql.storage.database import Source
+
+
+def has_unread(viewer: Viewer, case_id: str, *, unread: bool = True) -> Condition:
+    """Return the condition that the case with the id in a column holds something new for a viewer, or nothing."""
+    read = f"SELECT r.sequence FROM case_read r WHERE r.account_id = ? AND r.case_id = {case_id}"
+    new = (
+        f"EXISTS (SELECT 1 FROM refund_event n WHERE n.case_id = {case_id} AND n.sequence > COALESCE(({read}), 0)"
+        " AND (n.actor_id IS NULL OR n.actor_id <> ?))"
+    )
+    return (new if unread else f"NOT {new}"), (viewer.account_id, viewer.account_id)
+
+
+async def unread_cases(source: Source, viewer: Viewer, case_ids: Sequence[str]) -> set[str]:
+    """Return which of these cases hold something new for a viewer."""
+    condition, parameters = has_unread(viewer, "c.id")
+    rows = await source.fetch(
+        f"SELECT c.id FROM refund_case c WHERE c.id = ANY(?) AND {condition}", (list(case_ids), *parameters)
+    )
+    return {row[0] for row in rows}
