@@ -39,6 +39,8 @@ def request(path: str, body: bytes, token: str) -> bytes:
 async def drive(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, once: bool = False) -> Load:
     """Send the requests round and round for some seconds, or each once at the most."""
     load = Load()
+    if not requests:
+        return load
     started = time.perf_counter()
     ends = started + seconds
     upcoming = iter(range(len(requests))) if once else None

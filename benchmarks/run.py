@@ -162,6 +162,7 @@ async def _http(servers: list[Server], asked: Asked, size: int, open_cases: list
                     size,
                     [open_cases.pop() for _ in range(share)] if workload == "m1" else [],
                 )
+                _say(f"{workload} {server.name}: {taken[0]:.3f} ms of processor time")
                 found.setdefault((server.name, workload), []).append(taken)
     return [
         Figure(name, workload, *(statistics.median(column) for column in zip(*rows, strict=True)))  # type: ignore[arg-type]

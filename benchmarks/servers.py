@@ -57,8 +57,8 @@ class Server:
         """Return the requests of one round; approvals take each of the open cases once."""
         if self.folder is not DOCUMENTS:
             prepared = orjson.loads((self.folder / f"{workload}.vars.json").read_bytes())
-            first = self.dealt.get(workload, rng.randrange(len(prepared)) // 2)
-            self.dealt[workload] = first + BODIES
+            first = self.dealt.get(workload, 0)
+            self.dealt[workload] = (first + BODIES) % max(len(prepared) - BODIES, 1)
             return [self.body(workload, one) for one in prepared[first : first + BODIES]]
         count = BODIES if workload != "m1" else min(BODIES, len(open_cases))
         return [self.body(workload, self._variables(workload, rng, size, open_cases)) for _ in range(count)]
