@@ -1,0 +1,61 @@
+"""Copies and conflicts through the sockets of three servers: one effect a key, one winner a case, no fault."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from command_world import START
+from desk_load import Act, Load, check_kept, conflicting, look, prepare_cases, tokens_of, usd
+from fleet import Fleet, running, show, size
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
+
+KEYS = size("KEYS", 60)
+CASES = size("CASES", 60)
+COPIES = 10
+AT_ONCE = 48
+TYPED = {"DONE", "TRANSITION_NOT_ALLOWED", "FORBIDDEN", "DISPUTE_NOT_AVAILABLE", "ESCALATION_NOT_AVAILABLE"}
+
+
+async def test_a_key_has_one_effect(postgres_url: str, tmp_path: Path) -> None:
+    """Ten copies of each approval at once over three servers: one does it and nine replay it."""
+    prepared = await prepare_cases(postgres_url, KEYS)
+    fleet = Fleet.prepare(tmp_path, postgres_url, "postgres", START, 3)
+    load = Load(fleet, tokens_of(fleet))
+    more = (("amount", usd("1")),)
+    copies = [
+        Act("expert", "approveRefund", case, f"copy-{case}", more) for case in prepared.cases for _ in range(COPIES)
+    ]
+    # Copies of a key stand close together, so that they are under way at once.
+    order = sorted(range(len(copies)), key=lambda n: n // COPIES + load.rng.uniform(0, 4))
+    async with running(fleet):
+        await load.do([copies[n] for n in order], AT_ONCE)
+        found = await look(postgres_url, prepared.cursor)
+    show("copies of keys", keys=KEYS, copies=COPIES, outcomes=dict(load.outcomes), repeats=dict(load.repeats))
+    check_kept(load, found)
+    assert load.outcomes == {"DONE": KEYS, "REPLAYED": KEYS * (COPIES - 1)}
+    assert {case["credited_minor"] for case in found.cases} == {100}
+
+
+async def test_conflicting_acts_have_one_winner(postgres_url: str, tmp_path: Path) -> None:
+    """Sixteen conflicting acts a case at once over three servers: one end each, every other act a typed refusal."""
+    prepared = await prepare_cases(postgres_url, CASES)
+    fleet = Fleet.prepare(tmp_path, postgres_url, "postgres", START, 3)
+    load = Load(fleet, tokens_of(fleet))
+    acts = [act for case in prepared.cases for act in conflicting(case)]
+    order = sorted(range(len(acts)), key=lambda n: n // 16 + random.Random(n).uniform(0, 3))
+    async with running(fleet):
+        await load.do([acts[n] for n in order], AT_ONCE)
+        found = await look(postgres_url, prepared.cursor)
+    show("conflicting acts", cases=CASES, acts=len(acts), outcomes=dict(load.outcomes), repeats=dict(load.repeats))
+    check_kept(load, found)
+    assert set(load.outcomes) <= TYPED
+    credits = Counter(row["case_id"] for row in found.events if row["name"] == "CREDIT")
+    assert set(credits.values()) <= {1}
+    winners = Counter(row["case_id"] for row in found.events if row["name"] in {"APPROVE", "CANCEL"})
+    assert set(winners.values()) == {1}
+    assert {case["state"] for case in found.cases} <= {"CREDITED", "CANCELLED", "DECLINED"}
+    assert "ERROR" not in fleet.logged()
