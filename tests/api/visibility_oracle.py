@@ -74,7 +74,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         STAFF: "assignee",
         VISIBLE: "withdrawal",
         AUDIENCE: "messages",
-        PERSONAL: "actions",
+        PERSONAL: "actions unread",
     },
     "Settlement": {SHARED: "status", PERSONAL: "shortfall"},
     "RefundEvent": {
@@ -108,8 +108,7 @@ NOT_OF_THINGS = {
     *("PageInfo", "ActionAvailability", "BasicRefusal", "WindowRefusal", "AmountRefusal", "ConflictRefusal"),
     *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
-    *("RefundCasePayload", "ReviewPayload", "WithdrawalPayload", "CaseMessagePayload", "EvidenceUploadPayload"),
-    *("SyncRecordsPayload", "RefundCaseUpdate"),
+    "RefundCaseUpdate",
 }
 """Types that show nothing but what the viewer asked of themselves, or things that are judged by their own rules."""
 
