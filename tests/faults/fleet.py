@@ -28,7 +28,7 @@ from refundgql.serving import issuer_of
 from refundgql.settings import Settings
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 def size(name: str, short: int) -> int:
