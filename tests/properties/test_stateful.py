@@ -314,6 +314,23 @@ def test_refunds_follow_the_model() -> None:
     run_state_machine_as_test(Refunds, settings=QUICK)
 
 
+def test_a_refund_that_waits_for_money_follows_the_model() -> None:
+    """What random acts seldom meet: an expert without money agrees, waits, and is credited when money comes (D13)."""
+    refunds = Refunds()
+    try:
+        refunds.a_marketplace(refs=["inv-29", "inv-small"], minor=1_000, hours=0, broke=True)
+        refunds.the_expert_agrees(which=0, minor=None)
+        refunds.the_expert_agrees(which=0, minor=None)
+        waiting = [case.state for case in refunds.it.model.cases.values()]
+        refunds.the_money_is_where_the_model_says()
+        refunds.an_invoice_is_paid("small", from_balance=False)
+        refunds.the_money_is_where_the_model_says()
+        assert waiting == ["APPROVED", "APPROVED"]
+        assert [case.state for case in refunds.it.model.cases.values()] == ["CREDITED", "CREDITED"]
+    finally:
+        refunds.teardown()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_refunds_follow_the_model() -> None:
