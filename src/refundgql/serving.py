@@ -26,8 +26,10 @@ from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
 from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
+from refundgql.storage.faults import StorageError
 from refundgql.transport import server
 from refundgql.transport.app import Transport, build_app
+from refundgql.transport.authentication import AccountsUnavailable
 from refundgql.transport.evidence_files import EvidenceFiles
 from refundgql.transport.evidence_tickets import PURPOSE, EvidenceTickets
 from refundgql.transport.graphiql import DemoPeople
@@ -77,8 +79,15 @@ class _Desk:
         return self.application.context(viewer, resume_after=resume_after)
 
     async def load_viewer(self, external_ref: str) -> Viewer | None:
-        """Return an account with the roles it has now."""
-        return await self.application.load_viewer(external_ref)
+        """Return an account with the roles it has now.
+
+        Refuses: AccountsUnavailable while the database is away.
+        """
+        try:
+            return await self.application.load_viewer(external_ref)
+        except StorageError as error:
+            log.warning("An account could not be loaded: %s", error)
+            raise AccountsUnavailable("The database cannot be reached at the moment; try again.") from error
 
     async def load_viewers(self, external_refs: Collection[str]) -> dict[str, Viewer]:
         """Return many accounts at once, with the roles they have now."""

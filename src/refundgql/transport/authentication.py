@@ -16,6 +16,10 @@ from refundgql.transport.tokens import TokenRefused, TokenVerifier
 LoadViewer = Callable[[str], Awaitable[Viewer | None]]
 
 
+class AccountsUnavailable(Exception):
+    """Whoever loads accounts cannot reach them at the moment; the caller may be known or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling and until when (seconds since the epoch); nobody when there was no token."""
@@ -46,7 +50,10 @@ class Authentication:
         return await self.by_token(token)
 
     async def by_token(self, token: str) -> Caller:
-        """Return who the token speaks for. Refuses: 401 for a bad token or an account that is not known here."""
+        """Return who the token speaks for.
+
+        Refuses: 401 for a bad token or an account that is not known here, 503 while neither can be told.
+        """
         try:
             verified = await self._verifier.verify(token)
         except TokenRefused as refused:
@@ -54,7 +61,11 @@ class Authentication:
         except KeysUnavailable as unavailable:
             retry = [(b"retry-after", b"5")]
             raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
-        viewer = await self._load_viewer(verified.subject)
+        try:
+            viewer = await self._load_viewer(verified.subject)
+        except AccountsUnavailable as unavailable:
+            retry = [(b"retry-after", b"1")]
+            raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
         if viewer is None:
             raise _unauthenticated("The token speaks for no account of this server.")
         return Caller(viewer, verified.expires_at)
