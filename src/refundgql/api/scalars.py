@@ -85,30 +85,29 @@ def parse_currency_code(value: Any) -> str:
 
 
 _MINUTE_MICROS = 60_000_000
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
 _SECONDS = [f"{second:02d}Z" for second in range(60)]
 
 
-@lru_cache(maxsize=16_384)
-def _minute(minute: int) -> str:
-    day, rest = divmod(minute, 1_440)
-    return f"{date(1970, 1, 1) + timedelta(days=day)}T{rest // 60:02d}:{rest % 60:02d}:"
+@lru_cache(maxsize=4_096)
+def _day(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def format_micros(micros: int) -> str:
     """Return microseconds since the epoch as RFC 3339 in UTC, with a fraction only when there is one."""
-    minute, rest = divmod(micros, _MINUTE_MICROS)
+    minutes, rest = divmod(micros, _MINUTE_MICROS)
+    day, minute = divmod(minutes, 1_440)
     second, fraction = divmod(rest, 1_000_000)
     if fraction:
-        return f"{_minute(minute)}{second:02d}.{fraction:06d}Z"
-    return _minute(minute) + _SECONDS[second]
+        return f"{_day(day)}{_MINUTES[minute]}{second:02d}.{fraction:06d}Z"
+    return _day(day) + _MINUTES[minute] + _SECONDS[second]
 
 
 def serialize_date_time(value: Any) -> str:
     """Return an instant (microseconds since the epoch, or an aware datetime) as RFC 3339 in UTC with Z."""
-    if type(value) is int:  # one call less: instants are a fifth of what a list of cases takes
-        minute, rest = divmod(value, _MINUTE_MICROS)
-        second, fraction = divmod(rest, 1_000_000)
-        return format_micros(value) if fraction else _minute(minute) + _SECONDS[second]
+    if type(value) is int:
+        return format_micros(value)
     if isinstance(value, datetime):
         return format_micros(to_micros(value))
     raise GraphQLError("DateTime cannot represent this value.")
