@@ -41,7 +41,10 @@ class RefundCaseFilter(Input):
 
 
 CaseFilterArgument = Annotated[
-    RefundCaseFilter | None, strawberry.argument(description="Only what fits; everything when left out, in the queue everything that is support's move.")
+    RefundCaseFilter | None,
+    strawberry.argument(
+        description="Only what fits; everything when left out, in the queue everything that is support's move."
+    ),
 ]
 CaseOrderArgument = Annotated[
     RefundCaseOrder | None, strawberry.argument(description="The order; the list's own when left out.")
