@@ -124,6 +124,12 @@ _PARTIAL_INDEXES = (
     "CREATE INDEX case_awaiting_funds ON refund_case (approved_at) WHERE settlement = 'AWAITING_FUNDS'",
 )
 
+# The desk's own order (queries/case_orders.py): a page of the queue is read off the index, however long the queue is.
+_QUEUE_ORDER = (
+    "CREATE INDEX case_queue_order ON refund_case (whose_move, (CASE WHEN overdue THEN 0 ELSE 1 END),"
+    " (COALESCE(deadline_at, 4611686018427387904)), opened_at, id)",
+)
+
 _SQLITE_TRIGGERS = (
     *(
         f"CREATE TRIGGER {table}_never_{verb.lower()}d BEFORE {verb} ON {table}"
@@ -181,6 +187,7 @@ class Migration(BaseMigration):
     operations = [  # noqa: RUF012
         AddTableConstraints(_CONSTRAINTS),
         RunFor(sqlite=_PARTIAL_INDEXES, postgres=_PARTIAL_INDEXES),
+        RunFor(sqlite=_QUEUE_ORDER, postgres=_QUEUE_ORDER),
         RunFor(sqlite=_SQLITE_TRIGGERS, postgres=_POSTGRES_TRIGGERS),
         RunFor(
             sqlite=("INSERT INTO stream_epoch (id, added) VALUES (1, 0)",),
