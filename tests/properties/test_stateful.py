@@ -28,7 +28,7 @@ from refundgql.domain.vocabulary import (
 )
 
 T = TypeVar("T")
-LONG = int(os.environ.get("REFUNDGQL_PROPERTY_EXAMPLES", "150"))
+LONG = int(os.environ.get("REFUNDGQL_PROPERTY_EXAMPLES", "30"))
 NUMBERS = st.integers(0, 40)
 ANYBODY = st.sampled_from([ref for ref in PEOPLE if ref != "market"])
 MINOR = st.sampled_from([1, 101, 1_000, 2_501, 4_500, 6_000, 10_000])
