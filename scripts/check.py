@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +26,9 @@ EXAMPLES = r"^(PASSWORD|secret|Sesame-4711|`?REFUNDGQL_.*)$"
 
 TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""
+
+LONGEST_SECONDS = 25 * 60
+"""A step that takes longer hangs; it is ended with everything it started."""
 
 
 def tracked_files() -> list[str]:
@@ -47,7 +53,9 @@ def secret_scan(files: list[str]) -> list[str]:
 
 def steps(quick: bool) -> list[tuple[str, list[str]]]:
     """Return each step's name and command, in the order they run."""
-    tests = [sys.executable, "-m", "pytest", "-q"]
+    # Most tests wait for sockets, browsers and processes, so a few more workers than processors are quicker.
+    workers = str((os.cpu_count() or 1) + 1)
+    tests = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
     if quick:
         tests += ["-m", "not slow"]
     return [
@@ -60,6 +68,21 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
     ]
 
 
+def run(command: list[str]) -> int:
+    """Run a command to its end, or to the longest time a step may take; return its exit code."""
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        return process.wait(LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"== ended after {LONGEST_SECONDS / 60:.0f} minutes", flush=True)
+        return -1
+    finally:
+        # Servers that a broken test forgot would outlive the check and keep its output open.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def main() -> int:
     """Run the steps one after another and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -68,14 +91,14 @@ def main() -> int:
     for name, command in steps(given.quick):
         started = time.monotonic()
         print(f"== {name}", flush=True)
-        done = subprocess.run(command, cwd=ROOT, check=False)
-        if name == "tests" and done.returncode == TESTS_FAILED:
+        done = run(command)
+        if name == "tests" and done == TESTS_FAILED:
             # Whole servers, browsers and crashes are tried on whatever machine there is; what fails twice, fails.
             print("== tests that failed, once more; whoever passes only now deserves a look", flush=True)
-            done = subprocess.run([*command, "--last-failed"], cwd=ROOT, check=False)
-        if done.returncode != 0:
+            done = run([*command, "-n", "0", "--last-failed"])
+        if done != 0:
             print(f"== {name} failed", flush=True)
-            return done.returncode
+            return 1
         print(f"== {name} ok, {time.monotonic() - started:.0f} s", flush=True)
     return 0
 

@@ -36,7 +36,14 @@ class NatsServer:
         """Start it and wait until it answers."""
         program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
         self._process = await asyncio.create_subprocess_exec(
-            program, "-a", "127.0.0.1", "-p", str(self.port), stderr=asyncio.subprocess.DEVNULL
+            program,
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(10):
             while True:
@@ -100,6 +107,13 @@ async def _until_connected(*buses: Bus) -> None:
     async with asyncio.timeout(10):
         while not all(bus.connected for bus in buses):  # noqa: ASYNC110  # the bus has no event to wait for
             await asyncio.sleep(0.02)
+
+
+async def _until_in(bus: NatsBus, messages: int) -> None:
+    async with asyncio.timeout(10):
+        while bus._client.stats["in_msgs"] < messages:  # noqa: ASYNC110  # the client has no event to wait for
+            await asyncio.sleep(0.02)
+    assert bus._client.stats["in_msgs"] == messages
 
 
 async def test_followers_of_a_topic_are_rung_and_nobody_else(pair: tuple[Bus, Bus]) -> None:
@@ -239,14 +253,15 @@ async def test_a_process_hears_only_what_it_follows_on_nats(nats_server: NatsSer
     await receiver.start()
     try:
         async with subscribe(receiver, [CASE]):
-            await asyncio.sleep(0.1)
+            await receiver._client.flush()  # the server knows the interest
             await sender.publish([OTHER, CASE])
-            await asyncio.sleep(0.2)
-            heard = receiver._client.stats["in_msgs"]
-        assert heard == 1
-        await sender.publish([CASE])
-        await asyncio.sleep(0.2)
-        assert receiver._client.stats["in_msgs"] == heard
+            await _until_in(receiver, 1)
+        await receiver._client.flush()
+        await sender.publish([CASE, OTHER])
+        async with subscribe(receiver, ["queue"]):
+            await receiver._client.flush()
+            await sender.publish(["queue"])
+            await _until_in(receiver, 2)  # in order, so what was not followed was not sent before it
     finally:
         await sender.close()
         await receiver.close()

@@ -328,6 +328,33 @@ _WRITER = """
 """
 
 
+_FORGETFUL = """
+    import asyncio, sys
+    sys.path[:0] = sys.argv[2:]
+    from databases import LIMITS
+    from refundgql.storage.database import Database
+
+    async def main():
+        database = await Database.open(sys.argv[1], LIMITS)
+        await database.fetch("SELECT 1")
+        return database
+
+    kept = asyncio.run(main())
+    sys.exit(3)
+"""
+
+
+def test_a_process_that_closes_nothing_still_ends(database_url: str, tmp_path: Path) -> None:
+    """No thread of a database that nobody closed keeps its process from ending, with its own exit code."""
+    script = tmp_path / "forgetful.py"
+    script.write_text(textwrap.dedent(_FORGETFUL))
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, str(script), database_url, str(here), str(here.parent)], check=False, timeout=60
+    )
+    assert done.returncode == 3
+
+
 async def test_what_was_acknowledged_survives_a_kill(database_url: str, tmp_path: Path) -> None:
     """A writer killed at once has lost no acknowledged transaction and left no half of another."""
     script = tmp_path / "writer.py"

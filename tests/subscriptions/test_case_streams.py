@@ -75,7 +75,7 @@ async def test_a_lost_role_ends_the_stream(desk: Desk, things: dict[str, str]) -
         assert await erik.names(2) == ["APPROVE", "CREDIT"]
 
 
-@pytest.mark.parametrize("after", ["", "x", "1", "1.2.3", "9999.9999", "-1.0", "0.9223372036854775808"])
+@pytest.mark.parametrize("after", ["", "x", "1", "1.2.3", "999999999999.9999", "-1.0", "0.9223372036854775808"])
 async def test_bad_cursors(desk: Desk, things: dict[str, str], after: str) -> None:
     """A text that the stream never gave is BAD_USER_INPUT, before the stream begins."""
     case = await requested(desk, things)

@@ -30,7 +30,9 @@ _LONGEST_WAIT_SECONDS = 5.0
 _PING_SECONDS = 15.0
 """How long a connection that died without a word may go unnoticed."""
 
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a connection that went away raises; the last but one when it goes in the middle of a statement."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +95,7 @@ class PostgresBus:
                 wait_seconds = _FIRST_WAIT_SECONDS
                 await self._wait_for_work()
                 await self._send()
-            except _ERRORS as error:
+            except Exception as error:  # the driver's own confusion about a lost connection included
                 _log.warning("The database's notifications are away: %s", error)
                 await self._disconnect()
                 await asyncio.sleep(wait_seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads reconnections

@@ -114,8 +114,25 @@ class SqliteWriterTransaction(SqliteTransactionWrapper):
         self._finalized = True
 
 
+async def _connected(path: str) -> aiosqlite.Connection:
+    """Open a connection whose thread never keeps the process: one that nobody closed would make it hang at its end."""
+    connection = aiosqlite.connect(path, isolation_level=None)
+    connection._thread.daemon = True
+    await connection
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
 class SqliteWriter(SqliteClient):
     """Tortoise's SQLite client with transactions that hold under faults."""
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the connection as Tortoise does, on a thread that ends with the process."""
+        if self._connection is None:
+            self._connection = await _connected(self.filename)
+            for pragma, value in self.pragmas.items():
+                await self._connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+            await self._post_connect()
 
     def _in_transaction(self) -> TransactionContext:
         return WriterContext(SqliteWriterTransaction(self), self._lock)
@@ -303,8 +320,7 @@ class SqliteDatabase(Database):
         return reader
 
     async def _connect_reader(self) -> aiosqlite.Connection:
-        reader = await aiosqlite.connect(self.path, isolation_level=None)
-        reader.row_factory = sqlite3.Row
+        reader = await _connected(self.path)
         await reader.execute_fetchall(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
         for pragma in _READER_PRAGMAS:
             await reader.execute_fetchall(pragma)
