@@ -72,8 +72,8 @@ class RefundCase(Model):
             Index(fields=("counterparty_id", "opened_at", "id"), name="case_counterparty"),
             Index(fields=("payment_id", "opened_at"), name="case_payment"),
             Index(fields=("contract_id",), name="case_contract"),
-            Index(fields=("whose_move", "overdue", "deadline_at", "opened_at"), name="case_queue"),
-            Index(fields=("assignee_id",), name="case_assignee"),
+            Index(fields=("kind", "opened_at", "id"), name="case_kind"),
+            Index(fields=("whose_move", "opened_at", "id"), name="case_move"),
         )
 
 

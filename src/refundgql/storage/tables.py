@@ -106,6 +106,7 @@ class Contract(Model):
             Index(fields=("client_id", "started_at", "id"), name="contract_client"),
             Index(fields=("expert_id", "started_at", "id"), name="contract_expert"),
             Index(fields=("started_at", "id"), name="contract_newest"),
+            Index(fields=("status", "started_at", "id"), name="contract_status"),
         )
 
 
@@ -226,8 +227,8 @@ class Posting(Model):
     class Meta:
         table = "posting"
         indexes = (
-            Index(fields=("from_key", "position"), name="posting_from"),
-            Index(fields=("to_key", "position"), name="posting_to"),
+            Index(fields=("from_key", "at", "id"), name="posting_from_newest"),
+            Index(fields=("to_key", "at", "id"), name="posting_to_newest"),
             Index(fields=("case_id",), name="posting_case"),
             Index(fields=("payment_id",), name="posting_payment"),
         )
@@ -253,4 +254,5 @@ class Withdrawal(Model):
         indexes = (
             Index(fields=("account_id", "requested_at", "id"), name="withdrawal_account"),
             Index(fields=("status", "requested_at", "id"), name="withdrawal_status"),
+            Index(fields=("requested_at", "id"), name="withdrawal_newest"),
         )
