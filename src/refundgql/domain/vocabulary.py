@@ -261,3 +261,27 @@ class RefusalCode(StrEnum):
     REVIEW_ALREADY_POSTED = "REVIEW_ALREADY_POSTED"
     EVIDENCE_REJECTED = "EVIDENCE_REJECTED"
     BALANCE_INSUFFICIENT = "BALANCE_INSUFFICIENT"
+
+
+class WebhookDeliveryState(StrEnum):
+    """How far an event has come on its way to one webhook endpoint."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+class WebhookStop(StrEnum):
+    """Why nothing is sent to a webhook endpoint."""
+
+    SWITCHED_OFF = "SWITCHED_OFF"
+    GONE = "GONE"
+    FAILING = "FAILING"
+
+
+class WebhookVerdict(StrEnum):
+    """What a receiver's answer means."""
+
+    TAKEN = "TAKEN"
+    AGAIN = "AGAIN"
+    GONE = "GONE"

@@ -21,7 +21,7 @@ APP = "refundgql"
 
 APPS: dict[str, dict[str, Any]] = {
     APP: {
-        "models": ["refundgql.storage.tables", "refundgql.storage.case_tables"],
+        "models": ["refundgql.storage.tables", "refundgql.storage.case_tables", "refundgql.storage.webhook_tables"],
         "default_connection": "default",
         "migrations": "refundgql.storage.migrations",
     }

@@ -1,0 +1,198 @@
+"""The queue of each webhook endpoint and the log of what became of it.
+
+It must not send. An endpoint's place in the event log says how far its queue has been filled; PENDING deliveries at or
+before that place are the queue, in the order of the log. Setting the place back fills it again with the same
+deliveries, whose ids follow from endpoint and event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from refundgql.domain.calendar import DAY_MICROS
+from refundgql.domain.vocabulary import WebhookDeliveryState as State
+from refundgql.domain.webhooks import delivery_id, wants
+from refundgql.storage.database import Database, Source, Transaction
+from refundgql.storage.events import Cursor, StreamEvent
+from refundgql.storage.webhooks import NOW, WebhookEndpoint, change_leased
+
+KEPT_DAYS = 30
+"""The log of deliveries reaches back so far; the event log itself is never shortened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedDelivery:
+    """The delivery at the front of a queue, with its event; instants in microseconds, amounts in minor units."""
+
+    id: str
+    event_id: str
+    case_id: str
+    cursor: Cursor
+    sequence: int
+    name: str
+    at: int
+    actor_role: str
+    from_state: str | None
+    to_state: str
+    amount_minor: int | None
+    currency: str
+    rule: str | None
+    snapshot: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of sending once; `at` in microseconds."""
+
+    at: int
+    status: int | None
+    error: str | None
+    duration_ms: int
+
+
+async def enqueue(
+    tx: Transaction, endpoint: WebhookEndpoint, owner: str, events: Sequence[StreamEvent], at: int
+) -> bool:
+    """Put the events that an endpoint wants into its queue and move its place behind the last one.
+
+    Tells whether that was done: not when the lease was lost or somebody else has moved the place meanwhile.
+    """
+    last = events[-1].cursor
+    moved = await tx.execute(
+        "UPDATE webhook_endpoint SET commit_order = ?, position = ? WHERE id = ? AND lease_owner = ?"
+        " AND commit_order = ? AND position = ?",
+        (*last, endpoint.id, owner, *endpoint.cursor),
+    )
+    if moved != 1:
+        return False
+    wanted = [one for one in events if wants(endpoint.event_names, endpoint.kinds, one.name, str(one.snapshot["kind"]))]
+    if wanted:
+        await tx.execute(
+            "INSERT INTO webhook_delivery (id, endpoint_id, event_id, case_id, commit_order, position, state,"
+            f" queued_at) VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?, ?)'] * len(wanted))}"
+            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, queued_at = excluded.queued_at,"
+            " settled_at = NULL",
+            [
+                value
+                for one in wanted
+                for value in (
+                    delivery_id(endpoint.id, one.id),
+                    endpoint.id,
+                    one.id,
+                    one.case_id,
+                    *one.cursor,
+                    State.PENDING.value,
+                    at,
+                )
+            ],
+        )
+    return True
+
+
+async def find_next(source: Source, endpoint: WebhookEndpoint) -> QueuedDelivery | None:
+    """Return the delivery at the front of an endpoint's queue, or nothing."""
+    row = await source.fetch_row(
+        "SELECT d.id, d.event_id, d.case_id, d.commit_order, d.position, e.sequence, e.name, e.at, e.actor_role,"
+        " e.from_state, e.to_state, e.amount_minor, e.currency, e.rule, e.snapshot"
+        " FROM webhook_delivery d JOIN refund_event e ON e.id = d.event_id"
+        " WHERE d.endpoint_id = ? AND d.state = ? AND (d.commit_order, d.position) <= (?, ?)"
+        " ORDER BY d.commit_order, d.position LIMIT 1",
+        (endpoint.id, State.PENDING.value, *endpoint.cursor),
+    )
+    if row is None:
+        return None
+    return QueuedDelivery(
+        id=str(row["id"]),
+        event_id=str(row["event_id"]),
+        case_id=str(row["case_id"]),
+        cursor=Cursor(row["commit_order"], row["position"]),
+        sequence=row["sequence"],
+        name=row["name"],
+        at=row["at"],
+        actor_role=row["actor_role"],
+        from_state=row["from_state"],
+        to_state=row["to_state"],
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        rule=row["rule"],
+        snapshot=orjson.loads(row["snapshot"]),
+    )
+
+
+async def record_attempt(
+    tx: Transaction, endpoint_id: str, owner: str, delivery: str, attempt: Attempt, state: State, **endpoint: Any
+) -> bool:
+    """Write down an attempt, what became of the delivery, and how the endpoint stands now, in the given columns.
+
+    Tells whether the lease still held: then it was written down, otherwise nothing was.
+    """
+    if not await change_leased(tx, endpoint_id, owner, **endpoint):
+        return False
+    await tx.execute(
+        "INSERT INTO webhook_attempt (delivery_id, at, status, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
+        (delivery, attempt.at, attempt.status, attempt.error, attempt.duration_ms),
+    )
+    if state is not State.PENDING:
+        await tx.execute(
+            "UPDATE webhook_delivery SET state = ?, settled_at = ? WHERE id = ?", (state.value, attempt.at, delivery)
+        )
+    return True
+
+
+async def find_delivery(source: Source | Transaction, delivery: str) -> tuple[str, State] | None:
+    """Return the endpoint and the state of a delivery whose endpoint was not deleted, or nothing."""
+    row = await source.fetch_row(
+        "SELECT d.endpoint_id, d.state FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id"
+        " WHERE d.id = ? AND w.deleted_at IS NULL",
+        (delivery,),
+    )
+    return None if row is None else (str(row["endpoint_id"]), State(row["state"]))
+
+
+async def settle_delivery(tx: Transaction, delivery: str, state: State, at: int) -> None:
+    """Set the state of a delivery: PENDING puts it back into the queue, at its event's place."""
+    settled_at = None if state is State.PENDING else at
+    await tx.execute(
+        "UPDATE webhook_delivery SET state = ?, settled_at = ? WHERE id = ?", (state.value, settled_at, delivery)
+    )
+
+
+async def requeue_given_up(tx: Transaction, endpoint_id: str, since: int) -> None:
+    """Put deliveries that were given up at or after an instant back into the queue."""
+    await tx.execute(
+        "UPDATE webhook_delivery SET state = ?, settled_at = NULL WHERE endpoint_id = ? AND state = ?"
+        " AND settled_at >= ?",
+        (State.PENDING.value, endpoint_id, State.FAILED.value, since),
+    )
+
+
+async def purge_deliveries(database: Database, now: int, *, batch: int = 1_000) -> int:
+    """Delete what the log need not hold any more, a batch in each transaction, and return how many deliveries it was.
+
+    That is what was settled longer ago than the log reaches back, and everything of deleted endpoints.
+    """
+    purged = 0
+    while True:
+        async with database.transaction() as tx:
+            rows = await tx.fetch(
+                "SELECT id FROM webhook_delivery WHERE settled_at < ?"
+                " OR endpoint_id IN (SELECT id FROM webhook_endpoint WHERE deleted_at IS NOT NULL) LIMIT ?",
+                (now - KEPT_DAYS * DAY_MICROS, batch),
+            )
+            ids = [row["id"] for row in rows]
+            await tx.execute("DELETE FROM webhook_attempt WHERE delivery_id = ANY(?)", (ids,))
+            await tx.execute("DELETE FROM webhook_delivery WHERE id = ANY(?)", (ids,))
+        purged += len(ids)
+        if len(ids) < batch:
+            break
+    async with database.transaction() as tx:
+        await tx.execute(
+            "DELETE FROM webhook_endpoint WHERE deleted_at IS NOT NULL"
+            f" AND leased_until < {NOW[database.dialect]}"
+            " AND NOT EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.endpoint_id = webhook_endpoint.id)"
+        )
+    return purged
