@@ -9,6 +9,7 @@ import strawberry
 
 from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain import vocabulary as v
+from refundgql.domain.simulation import SimulationChange
 from refundgql.queries.case_orders import RefundCaseOrder
 
 
@@ -231,4 +232,14 @@ describe(
     REVIEW_ALREADY_POSTED="You have reviewed this contract already.",
     EVIDENCE_REJECTED="The evidence cannot be taken: kind, size or content.",
     BALANCE_INSUFFICIENT="The balance does not hold that much.",
+)
+describe(
+    SimulationChange,
+    "How the outcome of a past case differs under changed parameters, the gravest first.",
+    REFUSED="An act that happened would have been refused.",
+    OTHER_ROUTE="The request would have gone to somebody else first (C06, C07).",
+    OTHER_STATE="The case would be in another state.",
+    GOODWILL="What staff filed counts as goodwill, or no longer does (D4).",
+    TARGET="A decision target would have been missed, or met (L14).",
+    REVIEWS="The contract's reviews would be hidden, or shown, after a credit or a reversal (C21).",
 )

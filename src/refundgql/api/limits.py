@@ -37,6 +37,8 @@ _SATURATED: Final = 1_000_000_000
 _INTROSPECTION_ROOTS: Final = frozenset(("__schema", "__type"))
 # The wrappers of a page are free: the objects in it are what has to be found.
 _PAGE_WRAPPERS: Final = frozenset(("edges", "pageInfo"))
+# Fields that take more work than their answer shows: the simulator decides up to 200 cases again.
+_COSTLY_FIELDS: Final = {"refundPolicySimulation": 1_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +285,7 @@ class _Reader:
                 each.add(_ONCE, below.cost)
                 cost.add(factor, each)
             else:
-                cost.constant = 0 if name in _PAGE_WRAPPERS else 1
+                cost.constant = 0 if name in _PAGE_WRAPPERS else 1 + _COSTLY_FIELDS.get(name, 0)
                 cost.add(factor, below.cost)
         return _Tally(below.depth + 1, below.fields + 1, below.aliases + aliased, cost)
 

@@ -25,6 +25,7 @@ from refundgql.api.refund_requests import RefundRequestMutations
 from refundgql.api.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
 from refundgql.api.reviews import ReviewMutations
 from refundgql.api.scalars import SCALARS
+from refundgql.api.simulations import SimulationQueries
 from refundgql.api.subscriptions import Subscription
 from refundgql.api.support import SupportMutations, SupportQueries
 from refundgql.api.sync import SyncMutations
@@ -46,6 +47,7 @@ class Query(
     PolicyQueries,
     WorkflowQueries,
     SupportQueries,
+    SimulationQueries,
     WithdrawalQueries,
 ):
     pass

@@ -76,7 +76,9 @@ async def act_on_case(
         )
         return await decide_and_save(unit, act, facts, given, fill, after)
 
-    made, replayed = await once(uow, viewer, operation, given, work)
+    # What prepares or adds to an act locks more than its case, and a reversal looks for the posting that it undoes.
+    alone = prepare is None and after is None and action is not RefundActionName.REVERSE
+    made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)
     return CaseResult(made["case_id"], made["event_id"], replayed)
 
 

@@ -34,7 +34,13 @@ class Given(Protocol):
 
 
 async def once(
-    uow: UnitOfWork, viewer: Viewer, operation: str, given: Given, work: Callable[[Unit], Awaitable[Made]]
+    uow: UnitOfWork,
+    viewer: Viewer,
+    operation: str,
+    given: Given,
+    work: Callable[[Unit], Awaitable[Made]],
+    *,
+    one_write: bool = False,
 ) -> tuple[Made, bool]:
     """Do the work in one transaction unless this account's key has done it; return what it made, and whether it had.
 
@@ -42,7 +48,7 @@ async def once(
     """
     key = _usable_key(given)
     if key is None:
-        return await uow.run(work, repeatable=False), False
+        return await uow.run(work, repeatable=False, one_write=one_write), False
     digest = input_sha256(operation, given)
 
     # Most keys are new: the first attempt goes without a look, and is undone by the key's constraint when it is wrong.
@@ -66,7 +72,7 @@ async def once(
         return made, False
 
     try:
-        return await uow.run(attempt)
+        return await uow.run(attempt, one_write=one_write)
     except Refused:
         # What the key has done stands in the way of doing it again: then it is a replay, not a refusal.
         done = _replay(await find_result(uow.database, viewer.account_id, key), digest)

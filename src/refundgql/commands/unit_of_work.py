@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -96,14 +97,15 @@ class UnitOfWork:
     uploads: Uploads | None = None
     files: FileStore | None = None
 
-    async def run(self, work: Callable[[Unit], Awaitable[T]], *, repeatable: bool = True) -> T:
+    async def run(self, work: Callable[[Unit], Awaitable[T]], *, repeatable: bool = True, one_write: bool = False) -> T:
         """Run the work in one transaction and ring the bus after commit.
 
         A transaction that lost a race or its connection is run again from the start, decision included. One whose
         commit is uncertain is run again only when it is `repeatable`: when a repeat finds what the first one did.
+        Work that nearly always is `one_write` is tried as such first, without locks; a repeat locks.
         """
         try:
-            return await self._attempt(work)
+            return await self._attempt(work, self.database.one_write() if one_write else self.database.transaction())
         except TransientFault as fault:
             if not _worth_repeating(fault, repeatable):
                 raise
@@ -118,10 +120,16 @@ class UnitOfWork:
             wait_max=LONGEST_WAIT_SECONDS,
             wait_jitter=JITTER_SECONDS,
         )
-        return await retrying(again, self._attempt, work)
 
-    async def _attempt(self, work: Callable[[Unit], Awaitable[T]]) -> T:
-        async with self.database.transaction() as tx:
+        async def locked() -> T:
+            return await self._attempt(work, self.database.transaction())
+
+        return await retrying(again, locked)
+
+    async def _attempt(
+        self, work: Callable[[Unit], Awaitable[T]], opened: AbstractAsyncContextManager[Transaction]
+    ) -> T:
+        async with opened as tx:
             unit = Unit(tx, self.clock, self.policy, self.holiday_calendar)
             result = await work(unit)
         await self._ring(unit.topics)

@@ -64,17 +64,24 @@ class Write(NamedTuple):
     name: str | None = None
     """What the others call its RETURNING rows, on PostgreSQL."""
     expected: int | None = None
-    """How many rows it changes unless a race was lost."""
+    """How many rows it changes, or finds, unless a race was lost."""
 
 
 class Transaction(abc.ABC):
     """One open transaction: it commits when its block ends well and is undone whole when it does not."""
 
     dialect: Dialect
+    locks_rows: bool = True
+    """Whether rows can be locked here; where they cannot, what was read is compared with when everything is written."""
 
     def __init__(self) -> None:
         """Start with nothing put off."""
         self._later: list[Write] = []
+        self._unchanged: list[Write] = []
+
+    def write_if(self, condition: Write) -> None:
+        """Let what is put off be written only if this finds what it expects; for where rows cannot be locked."""
+        self._unchanged.append(condition)
 
     def later(self, *writes: Write) -> None:
         """Put writes off to run together before anything else happens in this transaction, at the latest its commit.
@@ -187,6 +194,14 @@ class Database(abc.ABC):
 
         Refuses: TransientFault, CommitUnknown, ConstraintViolated, StatementTimeout.
         """
+
+    def one_write(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open what reads without a lock and writes all at once at its end, if nothing it has read has changed.
+
+        It saves the round trips of a transaction where that is possible; elsewhere it is one.
+        Refuses, beside what a transaction does: NeedsTransaction where the work is more than one write.
+        """
+        return self.transaction()
 
     def transaction_client(self) -> TransactionContext:
         """Open a transaction of Tortoise's own, for migrations and models; its errors are the driver's."""

@@ -2,6 +2,11 @@
 
 It must not decide anything. Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by
 id; balances come last, when postings move them. On SQLite the transaction itself is the lock.
+
+Where rows cannot be locked (`Database.one_write`), their marks are read with them, and what is decided is written only
+if the same rows bear the same marks then, under lock. A row's mark is the transaction that wrote it, so whatever is
+changed, added or taken away counts, and what a lock holds still is exactly what the marks compare: contract, payments,
+cases, what the payment is for, its held money. Balances are compared in neither: their CHECK is (D13).
 """
 
 from __future__ import annotations
@@ -38,13 +43,13 @@ from refundgql.domain.vocabulary import (
     RefundCaseState,
 )
 from refundgql.storage.case_rows import COLUMNS, case_from
-from refundgql.storage.database import Dialect, Row, Source
+from refundgql.storage.database import Dialect, Row, Source, Transaction, Write
 
 # What there are several of comes as one JSON text, so that one statement loads everything.
 _SELECT = """
 SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor)) FROM payment t
     WHERE t.contract_id = k.id) AS totals,
-  {cases} AS cases,
+  {cases} AS cases, {marks} AS marks,
   p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
   l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
   k.id AS contract_id, k.kind AS contract_kind, k.status AS contract_status, k.client_id, k.expert_id,
@@ -79,6 +84,12 @@ _CASES = {
 }
 _ARRAY = {Dialect.POSTGRES: "json_build_array", Dialect.SQLITE: "json_array"}
 
+# As refund_facts_unchanged in migrations/0006_guarded_writes.py has it.
+_MARKS = """ROW(p.xmin, l.xmin, k.xmin, i.xmin, w.xmin, m.xmin, h.xmin,
+    (SELECT string_agg(CAST(t.xmin AS text), ' ' ORDER BY t.id) FROM payment t WHERE t.contract_id = k.id),
+    (SELECT string_agg(CAST(c.xmin AS text), ' ' ORDER BY c.number) FROM refund_case c WHERE c.payment_id = p.id),
+    EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id))::text"""
+
 _OF_CASES = "(SELECT payment_id FROM refund_case WHERE id = ANY(?))"
 _WHICH = {
     # An array, not a subquery: with so many joins PostgreSQL would not look at the subquery first.
@@ -88,9 +99,15 @@ _WHICH = {
     (Dialect.SQLITE, False): "= ANY(?)",
 }
 _STATEMENTS = {
-    (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which)
+    (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which, marks="NULL")
     for (dialect, of_cases), which in _WHICH.items()
 }
+_MARKED = {
+    of_cases: _SELECT.format(array=_ARRAY[Dialect.POSTGRES], cases=_CASES[Dialect.POSTGRES], which=which, marks=_MARKS)
+    for (dialect, of_cases), which in _WHICH.items()
+    if dialect is Dialect.POSTGRES
+}
+_UNCHANGED = "SELECT 1 WHERE refund_facts_unchanged(?, ?)"
 
 # Each step waits for the one before it: its count is asked for before the first row is.
 _LOCK = """
@@ -114,16 +131,17 @@ _LOCK_PAYMENTS = _LOCK.format(
 
 
 async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
-    """Return the facts of each case that exists, by case id; with `lock`, nobody else changes them meanwhile."""
+    """Return the facts of each case that exists, by case id; with `lock`, nobody else changes them meanwhile.
+
+    In one write, that is: it is refused when somebody has.
+    """
     ids = list(case_ids)
     if not ids:
         return {}
-    if lock and source.dialect is Dialect.POSTGRES:
-        await source.fetch(_LOCK_CASES, (ids, ids, ids))
     wanted = set(ids)
     return {
         case.id: _with_cases(facts, cases, case)
-        for facts, cases in await _load(source, ids, of_cases=True)
+        for facts, cases in await _load(source, ids, of_cases=True, lock=lock)
         for case in cases
         if case.id in wanted
     }
@@ -134,9 +152,7 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
     ids = list(payment_ids)
     if not ids:
         return {}
-    if lock and source.dialect is Dialect.POSTGRES:
-        await source.fetch(_LOCK_PAYMENTS, (ids, ids, ids))
-    loaded = await _load(source, ids, of_cases=False)
+    loaded = await _load(source, ids, of_cases=False, lock=lock)
     return {facts.payment.id: _with_cases(facts, cases, None) for facts, cases in loaded}
 
 
@@ -151,9 +167,18 @@ async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, 
     return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
 
 
-async def _load(source: Source, ids: Sequence[str], *, of_cases: bool) -> list[tuple[Facts, list[Case]]]:
+async def _load(source: Source, ids: Sequence[str], *, of_cases: bool, lock: bool) -> list[tuple[Facts, list[Case]]]:
     """Return the facts of payments, each with its cases, oldest first."""
-    rows = await source.fetch(_STATEMENTS[source.dialect, of_cases], (ids,))
+    statement = _STATEMENTS[source.dialect, of_cases]
+    comparing = source if lock and isinstance(source, Transaction) and not source.locks_rows else None
+    if comparing is not None:
+        statement = _MARKED[of_cases]
+    elif lock and source.dialect is Dialect.POSTGRES:
+        await source.fetch(_LOCK_CASES if of_cases else _LOCK_PAYMENTS, (ids, ids, ids))
+    rows = await source.fetch(statement, (ids,))
+    if comparing is not None:
+        for row in rows:
+            comparing.write_if(Write(_UNCHANGED, (row["id"], row["marks"]), expected=1))
     return [(_facts(row), [case_from(values) for values in orjson.loads(row["cases"] or "[]")]) for row in rows]
 
 

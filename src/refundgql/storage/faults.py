@@ -22,6 +22,10 @@ class BalanceRace(TransientFault):
     """A balance was spent between looking and posting: decide again."""
 
 
+class NeedsTransaction(TransientFault):
+    """What was begun without a transaction cannot be done without one, and nothing was: run it again in one."""
+
+
 class StatementTimeout(StorageError):
     """One statement took longer than it may."""
 

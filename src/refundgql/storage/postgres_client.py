@@ -20,6 +20,7 @@ from refundgql.storage.database import Database, Dialect, Limits, Row, Transacti
 from refundgql.storage.faults import (
     CommitUnknown,
     ConstraintViolated,
+    NeedsTransaction,
     StatementTimeout,
     StorageError,
     TransientFault,
@@ -179,6 +180,16 @@ class PostgresWriter(AsyncpgDBClient):
         return WriterContext(PostgresWriterTransaction(self), self._pool_init_lock)
 
 
+def _as_one(writes: Sequence[Write]) -> tuple[str, list[Any]]:
+    sql = together(tuple((write.sql, write.name, write.expected is not None) for write in writes))
+    return sql, [value for write in writes for value in write.parameters]
+
+
+def _as_expected(writes: Sequence[Write], rows: Sequence[Row]) -> bool:
+    expected = [write.expected for write in writes if write.expected is not None]
+    return not expected or list(rows[0]) == expected
+
+
 class PostgresTransaction(Transaction):
     """A transaction's statements."""
 
@@ -224,11 +235,49 @@ class PostgresTransaction(Transaction):
             raise translated(error) from error
 
     async def _run_together(self, writes: Sequence[Write]) -> None:
-        sql = together(tuple((write.sql, write.name, write.expected is not None) for write in writes))
-        rows = await self._fetch(sql, [value for write in writes for value in write.parameters])
-        expected = [write.expected for write in writes if write.expected is not None]
-        if expected and list(rows[0].values()) != expected:  # type: ignore[attr-defined]
+        sql, parameters = _as_one(writes)
+        if not _as_expected(writes, await self._fetch(sql, parameters)):
             raise TransientFault("A row changed while the decision was made.")
+
+
+class PostgresOneWrite(Transaction):
+    """Reads without a transaction, and one statement that compares and writes: PostgreSQL makes it a transaction."""
+
+    dialect = Dialect.POSTGRES
+    locks_rows = False
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        """Read and write on whatever connection is free."""
+        super().__init__()
+        self._database = database
+        self._ending = False
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """Return all rows of a statement that reads. Refuses: NeedsTransaction after a write was put off."""
+        await self.flush()
+        return await self._database.fetch(sql, parameters)
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Refuse: NeedsTransaction."""
+        raise NeedsTransaction("A statement that writes by itself needs a transaction.")
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Refuse: NeedsTransaction."""
+        raise NeedsTransaction("Statements that write by themselves need a transaction.")
+
+    async def end(self) -> None:
+        """Compare and write what was put off.
+
+        Refuses: TransientFault when something changed; as a transaction does.
+        """
+        self._ending = True
+        await self.flush()
+
+    async def _run_together(self, writes: Sequence[Write]) -> None:
+        if not (self._ending and self._unchanged):
+            raise NeedsTransaction("What is read after a write, and what is compared with nothing, needs locks.")
+        # What is compared comes first: PostgreSQL counts in the order of the list.
+        await self._database.write([*self._unchanged, *writes])
 
 
 class PostgresDatabase(Database):
@@ -333,6 +382,47 @@ class PostgresDatabase(Database):
                 raise CommitUnknown(f"The connection was lost while committing: {error}") from error
             raise translated(error) from error
         self._writers.give_back(lent)
+
+    @contextlib.asynccontextmanager
+    async def one_write(self) -> AsyncIterator[Transaction]:
+        """Open what reads without a lock and writes all at once at its end, if nothing it has read has changed."""
+        tx = PostgresOneWrite(self)
+        yield tx
+        await tx.end()
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Run writes as one statement, which is a transaction by itself.
+
+        Refuses: CommitUnknown when the connection was lost; else as a transaction does.
+        """
+        sql, parameters = _as_one(writes)
+        note(sql)
+        try:
+            lent = await self._writers.take()
+        except TimeoutError as error:
+            raise TransientFault("No connection to the database became free in time.") from error
+        except _DRIVER_ERRORS as error:
+            raise translated(error) from error
+        try:
+            rows = await lent.fetch(for_postgres(sql), parameters)
+        except BaseException as error:
+            await self._keep_if_usable(lent, error)
+            if not isinstance(error, _DRIVER_ERRORS):
+                raise
+            if is_lost(error):
+                raise CommitUnknown(f"The connection was lost while writing: {error}") from error
+            raise translated(error) from error
+        self._writers.give_back(lent)
+        if not _as_expected(writes, rows):
+            raise StorageError("A statement wrote less than it compared.")
+
+    async def _keep_if_usable(self, lent: Lent, error: BaseException) -> None:
+        """Take back a connection whose statement the server refused; any other goes to the pool, which mends it."""
+        if isinstance(error, asyncpg.PostgresError) and not is_lost(error) and not lent.is_closed():
+            self._writers.give_back(lent)
+            return
+        with contextlib.suppress(Exception):
+            await self._writers.give_up(lent)
 
     async def _begin(self) -> Lent:
         try:

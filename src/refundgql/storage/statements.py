@@ -80,7 +80,7 @@ def together(pieces: tuple[tuple[str, str | None, bool], ...]) -> str:
     for place, (sql, name, counted) in enumerate(pieces):
         name = name or f"write_{place}"
         if counted:
-            sql += " RETURNING 1"
+            sql += "" if sql.startswith("SELECT") else " RETURNING 1"
             counts.append(f"(SELECT count(*) FROM {name})")
         named.append(f"{name} AS ({sql})")
     return f"WITH {', '.join(named)} SELECT {', '.join(counts) or '1'}"

@@ -46,8 +46,12 @@ _INDEXES = (
     "CREATE INDEX case_credited ON refund_case (credited_at) WHERE credited_at IS NOT NULL",
     f"CREATE INDEX case_history ON refund_case ({_ISSUED_TO}, opened_at, id) WHERE state <> 'CREDITED'",
     "CREATE INDEX lead_chats ON lead ((COALESCE(last_message_at, charged_at)), id)",
-    "CREATE INDEX lead_category ON lead ((LOWER(category)), charged_at, id)",
 )
+
+# Readers of SQLite know the lower case of every letter, its writers that of ASCII alone: what differs between
+# connections must not be in an index, so the collation is, which is SQLite's own everywhere.
+_SQLITE_CATEGORY = ("CREATE INDEX lead_category ON lead (category COLLATE NOCASE, charged_at, id)",)
+_POSTGRES_CATEGORY = ("CREATE INDEX lead_category ON lead ((LOWER(category)), charged_at, id)",)
 
 
 class Migration(BaseMigration):
@@ -63,6 +67,7 @@ class Migration(BaseMigration):
         ops.AddIndex("Posting", Index(fields=["from_key", "at", "id"], name="posting_from_newest")),
         ops.AddIndex("Posting", Index(fields=["to_key", "at", "id"], name="posting_to_newest")),
         RunFor(sqlite=_INDEXES, postgres=_INDEXES),
+        RunFor(sqlite=_SQLITE_CATEGORY, postgres=_POSTGRES_CATEGORY),
         ops.RemoveIndex("Posting", name="posting_from"),
         ops.RemoveIndex("Posting", name="posting_to"),
         ops.RemoveIndex("RefundCase", name="case_queue"),
