@@ -63,7 +63,8 @@ async def _type(page: Page, pane: Locator, text: str) -> None:
 
 
 async def run(page: Page) -> None:
-    """Press the run button."""
+    """Press the run button, once the operation stands in its editor: before that there is nothing to run."""
+    await page.get_by_role("region", name="Operation Editor").locator(".view-line").first.wait_for()
     await page.get_by_role("button", name="Execute query").click()
 
 
