@@ -5,7 +5,7 @@ It must not carry rows or rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -58,4 +58,29 @@ class CaseReadResult:
 
     case_id: str
     event_id: None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpointResult:
+    """The webhook endpoint that was changed; one that was deleted is not there any more."""
+
+    endpoint_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecretResult:
+    """The webhook endpoint that got a secret; a replay does not know the secret any more."""
+
+    endpoint_id: str
+    secret: str | None = field(repr=False)
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryResult:
+    """The delivery that goes out again, or that was left out."""
+
+    delivery_id: str
     replayed: bool = False

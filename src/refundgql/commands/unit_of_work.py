@@ -96,6 +96,8 @@ class UnitOfWork:
     holiday_calendar: str = ""
     uploads: Uploads | None = None
     files: FileStore | None = None
+    private_webhooks: bool = False
+    """Whether webhooks may go to private addresses, and without TLS."""
 
     async def run(self, work: Callable[[Unit], Awaitable[T]], *, repeatable: bool = True, one_write: bool = False) -> T:
         """Run the work in one transaction and ring the bus after commit.

@@ -269,6 +269,7 @@ class WebhookDeliveryState(StrEnum):
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
 
 
 class WebhookStop(StrEnum):

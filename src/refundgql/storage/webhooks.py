@@ -17,7 +17,10 @@ from refundgql.storage.events import Cursor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """One endpoint; instants in microseconds, empty filters take everything, `cursor` is the place of its queue."""
+    """One endpoint; instants in microseconds, empty filters take everything, `cursor` is the place of its queue.
+
+    The former secret is there as long as it is valid.
+    """
 
     id: str
     url: str
@@ -26,7 +29,6 @@ class WebhookEndpoint:
     kinds: tuple[str, ...]
     secret: str = field(repr=False)
     former_secret: str | None = field(default=None, repr=False)
-    former_secret_until: int | None = None
     stopped: WebhookStop | None = None
     cursor: Cursor
     failures: int = 0
@@ -34,15 +36,15 @@ class WebhookEndpoint:
     next_attempt_at: int = 0
 
 
-_COLUMNS = (
-    "id, url, description, event_names, kinds, secret, former_secret, former_secret_until, stopped, commit_order,"
-    " position, failures, failing_since, next_attempt_at"
-)
 NOW = {
     Dialect.POSTGRES: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
     Dialect.SQLITE: "CAST((julianday('now') - 2440587.5) * 86400000000 AS integer)",
 }
 """The database's own time in microseconds."""
+_COLUMNS = (
+    "id, url, description, event_names, kinds, secret, stopped, commit_order, position, failures, failing_since,"
+    " next_attempt_at"
+)
 _SKIP_LOCKED = {Dialect.POSTGRES: " FOR UPDATE SKIP LOCKED", Dialect.SQLITE: ""}
 
 
@@ -74,7 +76,9 @@ async def count_endpoints(source: Source | Transaction) -> int:
 async def find_endpoint(source: Source | Transaction, endpoint_id: str) -> WebhookEndpoint | None:
     """Return an endpoint that was not deleted, or nothing."""
     row = await source.fetch_row(
-        f"SELECT {_COLUMNS} FROM webhook_endpoint WHERE id = ? AND deleted_at IS NULL", (endpoint_id,)
+        f"SELECT {_COLUMNS}, CASE WHEN former_secret_until > {NOW[source.dialect]} THEN former_secret END AS"
+        " valid_former_secret FROM webhook_endpoint WHERE id = ? AND deleted_at IS NULL",
+        (endpoint_id,),
     )
     return None if row is None else _endpoint(row)
 
@@ -87,8 +91,7 @@ def _endpoint(row: Row) -> WebhookEndpoint:
         event_names=names_of(row["event_names"]),
         kinds=names_of(row["kinds"]),
         secret=row["secret"],
-        former_secret=row["former_secret"],
-        former_secret_until=row["former_secret_until"],
+        former_secret=row["valid_former_secret"],
         stopped=None if row["stopped"] is None else WebhookStop(row["stopped"]),
         cursor=Cursor(row["commit_order"], row["position"]),
         failures=row["failures"],
@@ -107,6 +110,17 @@ async def change_endpoint(tx: Transaction, endpoint_id: str, **values: Any) -> b
     names = ", ".join(f"{name} = ?" for name in values)
     changed = await tx.execute(
         f"UPDATE webhook_endpoint SET {names} WHERE id = ? AND deleted_at IS NULL", (*values.values(), endpoint_id)
+    )
+    return changed == 1
+
+
+async def replace_secret(tx: Transaction, endpoint_id: str, secret: str, overlap_micros: int) -> bool:
+    """Give an endpoint a new secret beside which the former one is valid for a while, and tell whether there is one."""
+    changed = await tx.execute(
+        "UPDATE webhook_endpoint SET former_secret = CASE WHEN CAST(? AS bigint) > 0 THEN secret END,"
+        f" former_secret_until = CASE WHEN CAST(? AS bigint) > 0 THEN {NOW[tx.dialect]} + ? END, secret = ?"
+        " WHERE id = ? AND deleted_at IS NULL",
+        (overlap_micros, overlap_micros, overlap_micros, secret, endpoint_id),
     )
     return changed == 1
 
@@ -136,21 +150,24 @@ async def claim_endpoints(database: Database, owner: str, lease_micros: int, *, 
     return [str(row["id"]) for row in rows]
 
 
-async def keep_leases(database: Database, owner: str, lease_micros: int) -> Collection[str]:
-    """Renew an owner's leases that have not run out, and return the ids of their endpoints."""
+async def keep_leases(
+    database: Database, owner: str, lease_micros: int, endpoint_ids: Collection[str]
+) -> Collection[str]:
+    """Renew an owner's leases of these endpoints where they have not run out, and return the ids of those endpoints."""
     now = NOW[database.dialect]
     async with database.transaction() as tx:
         rows = await tx.fetch(
             f"UPDATE webhook_endpoint SET leased_until = {now} + ? WHERE lease_owner = ? AND leased_until > {now}"
-            " AND stopped IS NULL AND deleted_at IS NULL RETURNING id",
-            (lease_micros, owner),
+            " AND id = ANY(?) AND stopped IS NULL AND deleted_at IS NULL RETURNING id",
+            (lease_micros, owner, list(endpoint_ids)),
         )
     return {str(row["id"]) for row in rows}
 
 
-async def release_leases(database: Database, owner: str) -> None:
+async def release_leases(database: Database, owner: str, endpoint_ids: Collection[str]) -> None:
     """Give an owner's leases back, so that another process goes on at once."""
     async with database.transaction() as tx:
         await tx.execute(
-            "UPDATE webhook_endpoint SET lease_owner = NULL, leased_until = 0 WHERE lease_owner = ?", (owner,)
+            "UPDATE webhook_endpoint SET lease_owner = NULL, leased_until = 0 WHERE lease_owner = ? AND id = ANY(?)",
+            (owner, list(endpoint_ids)),
         )

@@ -1,0 +1,132 @@
+"""What a sender of webhooks does in the database: finds what goes out next, and writes down what came of it.
+
+It must not send: nothing waits for a receiver inside a transaction. Whatever a sender was doing when it was killed is
+found again by the next one, under the same id; the place in the event log moves only when the queue holds what it
+passes, and a delivery leaves the queue only when its answer is written down.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.vocabulary import WebhookDeliveryState as State
+from refundgql.domain.vocabulary import WebhookStop, WebhookVerdict
+from refundgql.domain.webhooks import RetryPlan, verdict_of
+from refundgql.storage.events import read_stream
+from refundgql.storage.webhook_deliveries import (
+    Attempt,
+    QueuedDelivery,
+    enqueue,
+    find_next,
+    record_attempt,
+    requeue_given_up,
+)
+from refundgql.storage.webhooks import WebhookEndpoint, find_endpoint
+
+QUEUED_AT_ONCE = 100
+"""So many events at most are taken from the log into a queue ahead of sending."""
+
+_log = logging.getLogger(__name__)
+
+
+class Situation(Enum):
+    """What an endpoint needs now."""
+
+    SEND = auto()
+    LOOK_AGAIN = auto()
+    WAIT = auto()
+    """Until its next attempt."""
+    NOTHING = auto()
+    HELD_BACK = auto()
+    """An open transaction holds events back; look again in a moment."""
+    ENDED = auto()
+    """It was deleted or stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What to do for an endpoint; `wait_until` in microseconds."""
+
+    situation: Situation
+    endpoint: WebhookEndpoint | None = None
+    delivery: QueuedDelivery | None = None
+    wait_until: int = 0
+
+
+async def find_work(uow: UnitOfWork, endpoint_id: str, owner: str, now: int) -> Work:
+    """Return what an endpoint needs now, filling its queue from the event log when it is empty; `now` in microseconds.
+
+    The lease must be the owner's.
+    """
+    endpoint = await find_endpoint(uow.database, endpoint_id)
+    if endpoint is None or endpoint.stopped is not None:
+        return Work(situation=Situation.ENDED)
+    if endpoint.next_attempt_at > now:
+        return Work(situation=Situation.WAIT, endpoint=endpoint, wait_until=endpoint.next_attempt_at)
+    delivery = await find_next(uow.database, endpoint)
+    if delivery is not None:
+        return Work(situation=Situation.SEND, endpoint=endpoint, delivery=delivery)
+    page = await read_stream(uow.database, endpoint.cursor, limit=QUEUED_AT_ONCE)
+    if not page.events:
+        return Work(situation=Situation.HELD_BACK if page.held_back else Situation.NOTHING)
+
+    async def work(unit: Unit) -> bool:
+        return await enqueue(unit.tx, endpoint, owner, page.events, now)
+
+    await uow.run(work)
+    return Work(situation=Situation.LOOK_AGAIN)
+
+
+async def note_attempt(
+    uow: UnitOfWork,
+    work: Work,
+    owner: str,
+    attempt: Attempt,
+    plan: RetryPlan,
+    chance: float,
+) -> tuple[bool, State]:
+    """Write down what came of sending a delivery; tell whether the lease still held, and where the delivery stands.
+
+    Without the lease nothing is written: whoever has it now sends the same again. `chance` from 0 to 1 spreads waits.
+    """
+    endpoint, delivery = work.endpoint, work.delivery
+    if endpoint is None or delivery is None:
+        raise ValueError("There was nothing to send.")
+    state, columns = _consequence(endpoint, attempt, plan, chance)
+
+    async def write(unit: Unit) -> bool:
+        held = await record_attempt(unit.tx, endpoint.id, owner, delivery.id, attempt, state, **columns)
+        if held and columns.get("stopped") is WebhookStop.FAILING:
+            # Nothing was taken since then, so nothing is lost when the endpoint is switched on again.
+            await requeue_given_up(unit.tx, endpoint.id, columns["failing_since"])
+        return held
+
+    held = await uow.run(write)
+    if held and "stopped" in columns:
+        _log.warning("Nothing more is sent to webhook endpoint %s: %s.", endpoint.id, columns["stopped"].value)
+    elif held and state is State.FAILED:
+        _log.warning("Webhook delivery %s is given up: %s.", delivery.id, attempt.error)
+    return held, state
+
+
+def _consequence(
+    endpoint: WebhookEndpoint, attempt: Attempt, plan: RetryPlan, chance: float
+) -> tuple[State, dict[str, Any]]:
+    """Return where a delivery stands after an attempt, and the columns of its endpoint."""
+    verdict = verdict_of(attempt.status)
+    if verdict is WebhookVerdict.TAKEN:
+        return State.DELIVERED, {"failures": 0, "failing_since": None, "next_attempt_at": 0}
+    failing_since = endpoint.failing_since or attempt.at
+    columns: dict[str, Any] = {"failures": endpoint.failures + 1, "failing_since": failing_since}
+    if verdict is WebhookVerdict.GONE:
+        return State.PENDING, {**columns, "stopped": WebhookStop.GONE}
+    if attempt.at - failing_since >= plan.disable_after_seconds * 1_000_000:
+        return State.PENDING, {**columns, "stopped": WebhookStop.FAILING}
+    wait = plan.wait_seconds(endpoint.failures + 1, chance)
+    if wait is None:
+        return State.FAILED, {**columns, "failures": 0, "next_attempt_at": 0}
+    return State.PENDING, {**columns, "next_attempt_at": attempt.at + int(wait * 1_000_000)}
