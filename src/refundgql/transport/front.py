@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from refundgql.transport.answers import Header, RequestRefused, errors_body, send_refusal
+from refundgql.transport.answers import JSON, Header, RequestRefused, errors_body, send_refusal
 from refundgql.transport.exchange import Exchange, new_request_id
 from refundgql.transport.observability import Metrics, log_access
 
@@ -53,7 +53,7 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, whatever happens in it."""
         if scope["type"] != "http":
-            sockets = self._sockets if scope["type"] == "websocket" and scope["path"] == "/graphql" else self._app
+            sockets = self._app if scope["type"] != "websocket" else self._sockets_at(scope["path"])
             await sockets(scope, receive, send)
             return
         started_at = time.perf_counter()
@@ -90,6 +90,9 @@ class FrontDoor:
             if path not in _NOT_LOGGED:
                 log_access("http", exchange, status, seconds)
 
+    def _sockets_at(self, path: str) -> ASGIApp:
+        return self._sockets if path == "/graphql" else _no_socket_here
+
     async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:
             await self._direct.get(path, self._app)(scope, receive, send)
@@ -106,6 +109,18 @@ async def answer_router(request: Request, raised: Exception) -> Response:
     request.scope["refundgql.exchange"].code = code
     body = errors_body(code, message)
     return Response(body, raised.status_code, headers=raised.headers, media_type="application/json")
+
+
+async def refuse_handshake(send: Send, status: int, code: str, message: str) -> None:
+    """Answer a handshake with a refusal as JSON, as plain requests are."""
+    body = errors_body(code, message)
+    headers = [(b"content-type", JSON), (b"content-length", str(len(body)).encode()), *DATA_HEADERS]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def _no_socket_here(_: Scope, __: Receive, send: Send) -> None:
+    await refuse_handshake(send, 404, *_ROUTER_REFUSALS[404])
 
 
 def _internal_error() -> RequestRefused:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.applications import Starlette
 
-from refundgql.transport.uvicorn_protocols import HttpProtocol, SocketProtocol
+from refundgql.transport.uvicorn_protocols import ClientsMistakes, HttpProtocol, SocketProtocol
 
 log = logging.getLogger("refundgql.server")
 
@@ -71,6 +71,9 @@ def settle_memory() -> None:
 
 def make_config(app: Starlette, serving: Serving) -> uvicorn.Config:
     """Return uvicorn's configuration: uvloop, httptools, own deadlines, nothing told about the server."""
+    logger = logging.getLogger("uvicorn.error")
+    if not any(isinstance(known, ClientsMistakes) for known in logger.filters):
+        logger.addFilter(ClientsMistakes())
     return uvicorn.Config(
         app,
         host=serving.host,

@@ -12,9 +12,10 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from refundgql.api.limits import Limits
-from refundgql.transport.answers import JSON, RequestRefused, error_entry, errors_body
+from refundgql.transport.answers import RequestRefused, error_entry
 from refundgql.transport.authentication import ANONYMOUS, Authentication, Caller
 from refundgql.transport.exchange import Exchange, address_of, new_request_id
+from refundgql.transport.front import refuse_handshake
 from refundgql.transport.observability import Metrics, log_access
 from refundgql.transport.operations import Operations
 from refundgql.transport.origins import may_connect
@@ -74,7 +75,7 @@ class SocketEndpoint:
         """Serve one socket from its handshake to its end."""
         if not may_connect(scope, self._allowed_origins):
             self.metrics.refused("FORBIDDEN")
-            await _refuse_handshake(scope, send)
+            await refuse_handshake(send, 403, "FORBIDDEN", "Pages of this origin may not open a socket here.")
             return
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
             await send({"type": "websocket.accept"})
@@ -378,13 +379,3 @@ class Session:
         except (OSError, RuntimeError):
             # The peer was faster.
             return
-
-
-async def _refuse_handshake(scope: Scope, send: Send) -> None:
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN)})
-        return
-    body = errors_body("FORBIDDEN", "Pages of this origin may not open a socket here.")
-    headers = [(b"content-type", JSON), (b"content-length", str(len(body)).encode())]
-    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
