@@ -253,6 +253,7 @@ ANONYMOUS = [
     '{ refundPreview(input: { leadId: "x" }) { allowed } }',
     "{ supportQueue { totalCount } }",
     '{ supportMetrics(from: "2026-01-01T00:00:00Z", until: "2026-02-01T00:00:00Z") { opened } }',
+    "{ refundPolicySimulation(overrides: {}) { examined } }",
     "{ withdrawals { totalCount } }",
     'mutation { cancelRefund(input: { refundCaseId: "x", idempotencyKey: "k" }) { replayed } }',
     "mutation { syncRecords(input: { records: [] }) { created } }",
@@ -282,6 +283,7 @@ async def test_policy_and_workflow_are_public(small_desk: Desk) -> None:
     [
         ("{ supportQueue { totalCount } }", STAFF),
         ('{ supportMetrics(from: "2026-01-01T00:00:00Z", until: "2026-04-01T00:00:00Z") { opened } }', STAFF),
+        ("{ refundPolicySimulation(overrides: {}) { examined } }", STAFF),
         ("{ withdrawals { totalCount } }", {"ada", "market"}),
     ],
 )

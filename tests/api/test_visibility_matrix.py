@@ -75,7 +75,7 @@ def test_every_field_has_a_rule() -> None:
     known = {*LISTS, "viewer", "node", "nodes", "lead", "contract", "refundCase", "refundCaseByNumber"}
     assert SCHEMA.query_type
     assert set(SCHEMA.query_type.fields) == known | {
-        *("refundPreview", "refundPolicy", "refundWorkflow", "supportMetrics"),
+        *("refundPreview", "refundPolicy", "refundWorkflow", "supportMetrics", "refundPolicySimulation"),
     }
 
 

@@ -108,7 +108,13 @@ NOT_OF_THINGS = {
     *("PageInfo", "ActionAvailability", "BasicRefusal", "WindowRefusal", "AmountRefusal", "ConflictRefusal"),
     *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
-    "RefundCaseUpdate",
+    *(
+        "RefundCaseUpdate",
+        "RefundPolicySimulation",
+        "RefundSimulationOutcome",
+        "SimulatedCase",
+        "SimulationChangeCount",
+    ),
 }
 """Types that show nothing but what the viewer asked of themselves, or things that are judged by their own rules."""
 

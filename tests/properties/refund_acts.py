@@ -24,6 +24,8 @@ from refundgql.domain.decisions import Act, Preview
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import Refusal
 from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind
+from refundgql.queries.pages import Page
+from refundgql.queries.simulations import examine
 from refundgql.storage.database import Database
 from refundgql.storage.facts import load_case_facts, load_payment_facts
 
@@ -69,13 +71,24 @@ class RefundActs(RuleBasedStateMachine):
         return self.loop.run_until_complete(act)
 
     def teardown(self) -> None:
-        """Close everything."""
-        with suppress(AttributeError):
-            self.wait(self.it.close())
-        self.wait(self.database.close())
-        self.loop.close()
-        drop_database(self.url)
-        self.folder.cleanup()
+        """Decide everything that happened again, and close."""
+        try:
+            if hasattr(self, "it"):
+                self.wait(self.nothing_differs())
+        finally:
+            with suppress(AttributeError):
+                self.wait(self.it.close())
+            self.wait(self.database.close())
+            self.loop.close()
+            drop_database(self.url)
+            self.folder.cleanup()
+
+    async def nothing_differs(self) -> None:
+        """Check that the simulator, with nothing changed, decides every case as it was decided."""
+        policy, staff = self.it.world.policy, self.it.viewers["ivy"]
+        told = await examine(self.database, staff, policy, policy, None, Page(100), self.it.now)
+        assert (told.not_reproduced, [one.simulated for one in told.found]) == (0, [])
+        assert told.examined == len(self.it.model.cases)
 
     def act(
         self,

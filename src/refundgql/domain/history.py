@@ -1,0 +1,220 @@
+"""What the rules looked at when past acts were taken, put together again from the event log.
+
+It must not judge: simulation.py decides the acts again. What the log proves is taken from it (an approval that was
+credited at once had its money, a case about escrow stood on a milestone that was not released), the rest is fixed
+once recorded: payments and their instants, parties, reasons, requested amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from refundgql.domain.decisions import Act
+from refundgql.domain.facts import Case, Facts, FundsFacts, MilestoneFacts, PaymentFacts
+from refundgql.domain.money import Money
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import (
+    OPEN_STATES,
+    SYSTEM_ROLE,
+    IssueDecision,
+    MilestoneStatus,
+    RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
+    Role,
+)
+
+PLENTY_MINOR = 2**53
+"""More than any amount: the money was there."""
+
+_UNDECIDED = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+_APPROVING = (RefundActionName.APPROVE.value, RefundActionName.ISSUE.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastEvent:
+    """One recorded event; `place` orders events across cases, as the stream does."""
+
+    case_id: str
+    case_kind: RefundCaseKind
+    opened_by: RefundActionName
+    payment_id: str
+    place: tuple[int, int]
+    name: str
+    at: datetime
+    actor_id: str | None = None
+    actor_role: str = SYSTEM_ROLE
+    from_state: RefundCaseState | None = None
+    to_state: RefundCaseState
+    amount_minor: int | None = None
+    note: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One past case: what stands, what happened on it, and what happened to the same money."""
+
+    facts: Facts
+    """As they stand now, with the case."""
+    events: Sequence[PastEvent]
+    """The case's own, oldest first."""
+    money_events: Sequence[PastEvent]
+    """Of every case of the same payment or contract, its own too, in the order of the stream."""
+    contract_payments: Sequence[tuple[datetime, int]] = ()
+    """When each payment of the contract was made, and its minor units."""
+
+    @property
+    def case(self) -> Case:
+        """Return the case as it stands now."""
+        if self.facts.case is None:
+            raise ValueError("a history is a case's")
+        return self.facts.case
+
+    def is_credited_at_once(self, index: int) -> bool:
+        """Tell whether the approval at this place of the case's events was followed by its credit."""
+        event, following = self.events[index], self.events[index + 1 : index + 2]
+        return any(one.name == RefundActionName.CREDIT.value and one.at == event.at for one in following)
+
+
+def facts_before(history: History, index: int) -> Facts:
+    """Return the facts that the act at this place of the case's events found, without a case."""
+    event, facts = history.events[index], history.facts
+    earlier = [one for one in history.money_events if one.place < event.place]
+    refunded, reserved = _spoken_for(one for one in earlier if one.payment_id == facts.payment.id)
+    payment = replace(
+        _payment_of_others(facts.payment, history.case.id, earlier), refunded_minor=refunded, reserved_minor=reserved
+    )
+    contract = facts.contract
+    if contract is not None:
+        of_contract = _spoken_for(earlier)
+        contract = replace(
+            contract,
+            paid_minor=sum(minor for paid_at, minor in history.contract_payments if paid_at <= event.at),
+            refunded_minor=of_contract[0],
+            reserved_minor=of_contract[1],
+        )
+    lead = facts.lead
+    if lead is not None:
+        lead = replace(lead, case_id=payment.latest_case_id)
+    return replace(
+        facts,
+        payment=payment,
+        contract=contract,
+        lead=lead,
+        milestone=_milestone(facts.milestone, history.case.kind),
+        case=None,
+        open_case=None,
+        previous_declined=None,
+        funds=_funds(history, index),
+    )
+
+
+def act_of(history: History, index: int, facts: Facts) -> Act:
+    """Return the act that made the event at this place of the case's events; `facts` are those it found."""
+    event, case = history.events[index], history.case
+    action = RefundActionName(event.name)
+    amount = None if event.amount_minor is None else Money(event.amount_minor, case.currency)
+    act = Act(
+        action=action,
+        at=event.at,
+        viewer=_viewer(event),
+        kind=case.kind,
+        case_id=case.id,
+        amount=amount,
+        text=event.note,
+    )
+    if action is RefundActionName.ISSUE:
+        return _issue(act, event, facts)
+    if action in (RefundActionName.REQUEST, RefundActionName.OPEN_TIMESHEET_DISPUTE):
+        return replace(
+            act,
+            amount=None if case.kind is RefundCaseKind.LEAD else amount,
+            reason=case.reason,
+            reason_detail=case.reason_detail,
+            text=case.explanation,
+            on_behalf_reason=case.on_behalf_reason,
+            send_to_payment_method=case.send_to_payment_method,
+        )
+    return act
+
+
+def _issue(act: Act, event: PastEvent, facts: Facts) -> Act:
+    """Return what an expert issued: nothing, all that was left, or a part (C12, C13)."""
+    if event.to_state is RefundCaseState.DECLINED:
+        return replace(act, decision=IssueDecision.NONE, amount=None)
+    payment, contract = facts.payment, facts.contract
+    left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor
+    if contract is not None:
+        left = min(left, contract.paid_minor - contract.refunded_minor - contract.reserved_minor)
+    if event.amount_minor == left:
+        return replace(act, decision=IssueDecision.FULL, amount=None)
+    return replace(act, decision=IssueDecision.PARTIAL)
+
+
+def _viewer(event: PastEvent) -> Viewer | None:
+    """Return who acted, in the role that the event shows; None is the system."""
+    if event.actor_id is None or event.actor_role == SYSTEM_ROLE:
+        return None
+    return Viewer(account_id=event.actor_id, external_ref="", name="", roles=frozenset({Role(event.actor_role)}))
+
+
+def _spoken_for(events: Iterable[PastEvent]) -> tuple[int, int]:
+    """Return what was refunded and what was reserved after these events, in minor units (D9)."""
+    refunded = 0
+    approved: dict[str, int] = {}
+    for event in events:
+        if event.to_state is not RefundCaseState.APPROVED:
+            approved.pop(event.case_id, None)
+        if event.name == RefundActionName.CREDIT.value:
+            refunded += event.amount_minor or 0
+        elif event.name == RefundActionName.REVERSE.value:
+            refunded -= event.amount_minor or 0
+        elif event.name in _APPROVING and event.to_state is RefundCaseState.APPROVED:
+            approved[event.case_id] = event.amount_minor or 0
+    return refunded, sum(approved.values())
+
+
+def _payment_of_others(payment: PaymentFacts, case_id: str, earlier: Iterable[PastEvent]) -> PaymentFacts:
+    """Return the payment with what its other cases, as they stood, add to it (D6, D12, D14)."""
+    states: dict[str, RefundCaseState] = {}
+    declined: set[RefundCaseKind] = set()
+    requests = 0
+    for event in earlier:
+        if event.payment_id != payment.id or event.case_id == case_id:
+            continue
+        requests += event.case_id not in states and event.opened_by is RefundActionName.REQUEST
+        states[event.case_id] = event.to_state
+        if event.to_state is RefundCaseState.DECLINED and event.from_state in _UNDECIDED:
+            declined.add(event.case_kind)
+    opened = [one for one, state in states.items() if state in OPEN_STATES]
+    lasting = [one for one, state in states.items() if state is not RefundCaseState.CANCELLED]
+    return replace(
+        payment,
+        open_case_id=opened[-1] if opened else None,
+        open_case_number=None,
+        open_case_kind=None,
+        requests_made=requests,
+        latest_case_id=lasting[-1] if lasting else None,
+        support_declined_kinds=frozenset(declined),
+    )
+
+
+def _milestone(milestone: MilestoneFacts | None, kind: RefundCaseKind) -> MilestoneFacts | None:
+    """Return the milestone as the case found it: escrow was not released (C30), an invoice's milestone was (C29)."""
+    if milestone is None:
+        return None
+    held = kind is RefundCaseKind.ESCROW
+    return replace(milestone, status=MilestoneStatus.FUNDED if held else MilestoneStatus.RELEASED)
+
+
+def _funds(history: History, index: int) -> FundsFacts:
+    """Return whether the money was there: the log says so (D13, D16)."""
+    event = history.events[index]
+    if event.name in _APPROVING and not history.is_credited_at_once(index):
+        return FundsFacts()
+    return FundsFacts(
+        held_minor=PLENTY_MINOR, expert_available_minor=PLENTY_MINOR, requester_available_minor=PLENTY_MINOR
+    )

@@ -1,0 +1,247 @@
+"""Past cases decided again under changed parameters, by the same rules and at the instants the acts were taken.
+
+It must not change anything, nor hold a rule of its own: `decide` answers each act twice, under the rules in force and
+under the changed ones, and what differs first is told. Acts that were refused are in no log and are not tried again;
+acts that people would have taken under other rules are unknown.
+
+Deadlines are timers of the desk. One that runs out at the same instant under both is acted on when the log says that
+it was; one that the change has moved is acted on at the instant itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from refundgql.domain.cases import decide, miss_target
+from refundgql.domain.deadlines import due_clocks
+from refundgql.domain.decisions import Act, Decision, DueClock
+from refundgql.domain.facts import Case, Facts
+from refundgql.domain.history import History, PastEvent, act_of, facts_before
+from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refusal, Refused
+from refundgql.domain.review_hiding import reviews_hidden
+from refundgql.domain.vocabulary import (
+    TARGET_MISSED,
+    ClockName,
+    RefundActionName,
+    RefundCaseState,
+    RefundRoute,
+)
+
+
+class SimulationChange(StrEnum):
+    """How the outcome of a past case differs."""
+
+    REFUSED = "REFUSED"
+    OTHER_ROUTE = "OTHER_ROUTE"
+    OTHER_STATE = "OTHER_STATE"
+    GOODWILL = "GOODWILL"
+    TARGET = "TARGET"
+    REVIEWS = "REVIEWS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Where an act left a case; without a state there would be none."""
+
+    state: RefundCaseState | None
+    route: RefundRoute | None
+    goodwill: bool
+    target_missed: bool
+    reviews_hidden: bool | None
+    rule: str | None
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """What came of deciding one case again; without changes the outcome is the same."""
+
+    reproduced: bool = True
+    """Whether the rules in force answer every act as the log says it was answered."""
+    changes: tuple[SimulationChange, ...] = ()
+    event: str | None = None
+    """The act whose outcome differs first; none when only the passing of time makes the difference."""
+    at: datetime | None = None
+    recorded: Outcome | None = None
+    simulated: Outcome | None = None
+
+
+@dataclass(slots=True)
+class _Track:
+    """A case on its way through its acts, under one policy."""
+
+    policy: Policy
+    case: Case | None = None
+    missed: bool = False
+    hidden: bool | None = None
+
+    def due(self, facts: Facts) -> DueClock | None:
+        """Return the timer that runs out first."""
+        clocks = () if self.case is None else due_clocks(self.case, facts, self.policy)
+        return min(clocks, key=lambda clock: clock.due_at, default=None)
+
+    def take(self, decision: Decision, facts: Facts) -> None:
+        """Go on from a decision."""
+        self.case = decision.case
+        contract, delta = facts.contract, decision.payment_refunded_delta_minor
+        if contract is not None and delta:
+            refunded = contract.refunded_minor + delta
+            self.hidden = reviews_hidden(contract.paid_minor, refunded, contract.currency, self.policy)
+
+    def run_out(self, clock: DueClock, at: datetime, facts: Facts) -> None:
+        """Act on a timer as the desk does (D7, D8, L14)."""
+        if clock.name is ClockName.SLA_DECISION:
+            self.missed = True
+            self.take(miss_target(replace(facts, case=self.case), at, self.policy), facts)
+        else:
+            act = Act(action=RefundActionName.HAND_OVER, at=at, case_id=clock.case_id)
+            self.take(decide(act, replace(facts, case=self.case), self.policy), facts)
+
+    def outcome(self, rule: str | None, refusals: tuple[Refusal, ...] = ()) -> Outcome:
+        """Return where the case stands."""
+        case = self.case
+        return Outcome(
+            state=case.state if case is not None else None,
+            route=case.route if case is not None else None,
+            goodwill=case is not None and case.goodwill,
+            target_missed=self.missed,
+            reviews_hidden=self.hidden,
+            rule=rule,
+            refusals=refusals,
+        )
+
+
+_TIMERS = (RefundActionName.HAND_OVER.value, TARGET_MISSED)
+_DECIDED_AGAIN = frozenset(
+    {
+        *(name.value for name in RefundActionName),
+        TARGET_MISSED,
+    }
+) - {
+    RefundActionName.ADD_EVIDENCE.value,
+    RefundActionName.SEND_MESSAGE.value,
+    RefundActionName.ASSIGN.value,
+}
+"""Events whose acts the rules answer; the others are remarks that anybody who sees the case may make."""
+
+
+def simulate(history: History, in_force: Policy, changed: Policy, now: datetime) -> Simulated:
+    """Decide a past case again under changed parameters and return what differs first, up to now."""
+    walk = _Walk(history, _Track(in_force), _Track(changed))
+    for index, event in enumerate(history.events):
+        if event.name not in _DECIDED_AGAIN:
+            continue
+        found = walk.step(index, event)
+        if found is not None:
+            return found
+    return walk.end(now)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Both tracks side by side, and the first difference that does not end the walk."""
+
+    history: History
+    told: _Track
+    other: _Track
+    noted: list[tuple[SimulationChange, PastEvent | None, datetime, Outcome, Outcome]] = field(default_factory=list)
+
+    def step(self, index: int, event: PastEvent) -> Simulated | None:
+        """Take one recorded act on both tracks; an answer ends the walk."""
+        facts = facts_before(self.history, index)
+        shared = self._is_shared(facts)
+        self._pass_time(event.at, facts)
+        if event.name in _TIMERS:
+            return self._timer(event, facts, shared=shared)
+        if event.name == RefundActionName.CREDIT.value and _is_credited(self.told.case):
+            return None  # it followed the approval, on both tracks
+        act = act_of(self.history, index, facts)
+        if not self._reproduces(act, facts, event):
+            return Simulated(reproduced=False)
+        try:
+            answer = decide(act, replace(facts, case=self.other.case), self.other.policy)
+        except Refused as refused:
+            refusals = refused.refusals
+            outcome = self.other.outcome(next((one.rule for one in refusals if one.rule), None), refusals)
+            return self._ended(SimulationChange.REFUSED, event, event.at, self.told.outcome(event.rule), outcome)
+        self.other.take(answer, facts)
+        return self._compare(event, event.at, answer.event.rule)
+
+    def end(self, now: datetime) -> Simulated:
+        """Let time pass until now, and return what is different then."""
+        last = len(self.history.events) - 1
+        if self.told.case is not None:
+            self._pass_time(now, facts_before(self.history, last))
+        return self._compare(None, now, None) or self._noted()
+
+    def _is_shared(self, facts: Facts) -> bool:
+        """Tell whether the next timer runs out at the same instant on both tracks."""
+        one, two = self.told.due(facts), self.other.due(facts)
+        return one is not None and two is not None and one.due_at == two.due_at
+
+    def _pass_time(self, until: datetime, facts: Facts) -> None:
+        """Act on those timers of the changed rules that the change has moved."""
+        while True:
+            clock = self.other.due(facts)
+            if clock is None or clock.due_at > until or self._is_shared(facts):
+                return
+            self.other.run_out(clock, clock.due_at, facts)
+
+    def _timer(self, event: PastEvent, facts: Facts, *, shared: bool) -> Simulated | None:
+        """Act on a timer when the log says so; on the changed track only when it is the same one."""
+        clock = self.told.due(facts)
+        if clock is None or clock.due_at > event.at:
+            return Simulated(reproduced=False)
+        self.told.run_out(clock, event.at, facts)
+        if shared:
+            self.other.run_out(clock, event.at, facts)
+        return None
+
+    def _reproduces(self, act: Act, facts: Facts, event: PastEvent) -> bool:
+        """Take the act under the rules in force, and tell whether they answer as the log says."""
+        try:
+            answer = decide(act, replace(facts, case=self.told.case), self.told.policy)
+        except Refused:
+            return False
+        self.told.take(answer, facts)
+        return answer.event.to_state is event.to_state
+
+    def _compare(self, event: PastEvent | None, at: datetime, rule: str | None) -> Simulated | None:
+        """Note where the tracks stand differently; a difference after which nothing can be compared ends the walk."""
+        one, two = self.told.outcome(event.rule if event is not None else None), self.other.outcome(rule)
+        known = {change for change, *_ in self.noted}
+        for change, differs in (
+            (SimulationChange.GOODWILL, one.goodwill is not two.goodwill),
+            (SimulationChange.TARGET, one.target_missed is not two.target_missed),
+            (SimulationChange.REVIEWS, one.reviews_hidden is not two.reviews_hidden),
+        ):
+            if differs and change not in known:
+                self.noted.append((change, event, at, one, two))
+        if one.route is not two.route:
+            return self._ended(SimulationChange.OTHER_ROUTE, event, at, one, two)
+        if one.state is not two.state:
+            return self._ended(SimulationChange.OTHER_STATE, event, at, one, two)
+        return None
+
+    def _ended(
+        self, change: SimulationChange, event: PastEvent | None, at: datetime, one: Outcome, two: Outcome
+    ) -> Simulated:
+        self.noted.append((change, event, at, one, two))
+        return self._noted()
+
+    def _noted(self) -> Simulated:
+        """Return what differs, the first difference in full; what ends the walk goes before what does not."""
+        if not self.noted:
+            return Simulated()
+        changes = tuple(change for change in SimulationChange if any(change is noted[0] for noted in self.noted))
+        _, event, at, one, two = next(noted for noted in self.noted if noted[0] is changes[0])
+        return Simulated(
+            changes=changes, event=event.name if event is not None else None, at=at, recorded=one, simulated=two
+        )
+
+
+def _is_credited(case: Case | None) -> bool:
+    return case is not None and case.state is RefundCaseState.CREDITED

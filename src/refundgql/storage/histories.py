@@ -1,0 +1,86 @@
+"""Reads what happened to past cases and to the money around them, for any number of cases in three statements.
+
+It must not judge: domain/history.py puts the facts of each act together again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from refundgql.domain.calendar import from_micros
+from refundgql.domain.facts import Facts
+from refundgql.domain.history import History, PastEvent
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
+from refundgql.storage.database import Row, Source
+from refundgql.storage.facts import load_case_facts
+
+# Contracts are named apart from payments, so that each part of the condition has an index.
+_EVENTS = """
+SELECT e.case_id, c.kind, c.opened_by, c.payment_id, c.contract_id, e.commit_order, e.position, e.name, e.at,
+  e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule
+FROM refund_case c JOIN refund_event e ON e.case_id = c.id
+WHERE c.id IN (SELECT o.id FROM refund_case o WHERE o.contract_id = ANY(?)
+  UNION SELECT o.id FROM refund_case o WHERE o.payment_id = ANY(?))
+ORDER BY e.commit_order, e.position"""
+
+_PAYMENTS = """
+SELECT p.contract_id, p.paid_minor, COALESCE(m.funded_at, i.paid_at) AS paid_at
+FROM payment p LEFT JOIN invoice i ON i.payment_id = p.id LEFT JOIN milestone m ON m.payment_id = p.id
+WHERE p.contract_id = ANY(?) AND COALESCE(m.funded_at, i.paid_at) IS NOT NULL"""
+
+
+async def load_histories(source: Source, case_ids: Collection[str]) -> dict[str, History]:
+    """Return the history of each case that exists, by case id."""
+    found = await load_case_facts(source, case_ids)
+    if not found:
+        return {}
+    contracts = list({facts.contract.id for facts in found.values() if facts.contract is not None})
+    payments = list({facts.payment.id for facts in found.values()})
+    events = _Events(await source.fetch(_EVENTS, (contracts, payments)))
+    paid = defaultdict(list)
+    for row in await source.fetch(_PAYMENTS, (contracts,)) if contracts else ():
+        paid[row["contract_id"]].append((from_micros(row["paid_at"]), row["paid_minor"]))
+    return {case_id: events.history(case_id, facts, paid) for case_id, facts in found.items()}
+
+
+class _Events:
+    """Events by case, by payment and by contract, each in the order of the stream."""
+
+    def __init__(self, rows: Collection[Row]) -> None:
+        self._of_case: dict[str, list[PastEvent]] = defaultdict(list)
+        self._of_money: dict[str, list[PastEvent]] = defaultdict(list)
+        for row in rows:
+            event = _event(row)
+            self._of_case[event.case_id].append(event)
+            self._of_money[row["contract_id"] or event.payment_id].append(event)
+
+    def history(self, case_id: str, facts: Facts, paid: dict[str, list[tuple[datetime, int]]]) -> History:
+        """Return one case's history."""
+        contract = facts.contract
+        return History(
+            facts=facts,
+            events=self._of_case[case_id],
+            money_events=self._of_money[contract.id if contract is not None else facts.payment.id],
+            contract_payments=paid[contract.id] if contract is not None else (),
+        )
+
+
+def _event(row: Row) -> PastEvent:
+    return PastEvent(
+        case_id=row["case_id"],
+        case_kind=RefundCaseKind(row["kind"]),
+        opened_by=RefundActionName(row["opened_by"]),
+        payment_id=row["payment_id"],
+        place=(row["commit_order"], row["position"]),
+        name=row["name"],
+        at=from_micros(row["at"]),
+        actor_id=row["actor_id"],
+        actor_role=row["actor_role"],
+        from_state=None if row["from_state"] is None else RefundCaseState(row["from_state"]),
+        to_state=RefundCaseState(row["to_state"]),
+        amount_minor=row["amount_minor"],
+        note=row["note"],
+        rule=row["rule"],
+    )
