@@ -131,6 +131,46 @@ async def test_one_line_a_request(serve: MakeDesk, http: httpx.AsyncClient, capl
         assert secret not in line
 
 
+async def test_a_long_name_is_cut(serve: MakeDesk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Of an operation's name a line holds enough to recognise it, however long a client made it."""
+    caplog.set_level(logging.INFO, "refundgql.access")
+    name = "Begin" + "x" * 50_000 + "End"
+    answer = await http.post(f"{serve().url}/graphql", content=body(f"query {name} {{ hello }}"), headers=JSON)
+    assert answer.json()["data"] == {"hello": "world"}
+    (record,) = [r for r in caplog.records if r.name == "refundgql.access"]
+    line = JsonLines().format(record)
+    assert len(line) < 500
+    shown = json.loads(line)["operationName"]
+    assert (shown[:6], shown[-4:], len(shown)) == ("Beginx", "xEnd", 101)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\r\n{}", "\x1b[2J", "\x9b2J", "\x7f", "\u2028", "\u202egnp.exe", "\ud800 half", "\U000e0041", "für 𝔘", "\0"],
+)
+def test_lines_are_printable(text: str) -> None:
+    """Whatever a record holds is one printable line that reads back as it was, and no terminal obeys it."""
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        given = (type(error), error, None)
+    record = logging.LogRecord("a", logging.INFO, "", 0, text, None, given)
+    record.fields = {"named": text}
+    line = JsonLines().format(record)
+    assert line.isprintable()
+    read = json.loads(line)
+    assert (read["message"], read["named"], read["exception"]) == (text, text, f"ValueError: {text}")
+
+
+def test_long_records_are_cut() -> None:
+    """A record of any length leaves a line of bounded length with both its ends."""
+    record = logging.LogRecord("a", logging.INFO, "", 0, "begin" + "x" * 1_000_000 + "end", None, None)
+    line = json.loads(JsonLines().format(record))
+    assert line["message"].startswith("begin")
+    assert line["message"].endswith("end")
+    assert len(line["message"]) < 21_000
+
+
 async def test_clients_mistakes_are_no_errors_of_ours(
     serve: MakeDesk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -221,6 +261,13 @@ async def test_graphiqls_own_files(serve: MakeDesk, http: httpx.AsyncClient) -> 
         answer = await http.get(f"{desk.url}/graphiql/{name}")
         assert answer.status_code == 200
         assert answer.headers["x-content-type-options"] == "nosniff"
+        kept = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
+        assert answer.headers["cache-control"] == kept
+    for address, headers in ((f"{desk.url}/graphql", BROWSER), (f"{desk.url}/graphiql/index.html", {})):
+        for wish in ({}, {"range": "bytes=0-1,4-5"}, {"range": "nonsense"}):
+            answer = await http.get(address, headers={**headers, **wish})
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+            assert answer.text == page
     for path in ("..%2f..%2fapp.py", "../../app.py", "%2e%2e/%2e%2e/app.py", "nothing.js", ""):
         assert (await http.get(f"{desk.url}/graphiql/{path}")).status_code == 404
 

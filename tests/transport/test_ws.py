@@ -319,6 +319,23 @@ async def test_bad_token_closes_4403(payload: Any, serve: MakeDesk) -> None:
         assert (await closed(ws))[0] == 4403
 
 
+async def test_two_tokens_are_nobodys(serve: MakeDesk) -> None:
+    """Tokens under two names speak for nobody, whoever they speak for."""
+    desk = serve()
+    ada, sam = desk.token("ada"), desk.token("sam")
+    for payload in (
+        {"token": ada, "authorization": f"Bearer {sam}"},
+        {"authorization": f"Bearer {ada}", "Authorization": f"Bearer {ada}"},
+        {"Token": ada, "token": 1},
+    ):
+        async with socket(desk) as ws:
+            await say(ws, type="connection_init", payload=payload)
+            assert await closed(ws) == (4403, "The token is given twice.")
+    async with ready(desk, {"token": ada, "authorization": None}) as ws:
+        await ask(ws, "{ me }")
+        assert (await hear(ws))["payload"]["data"] == {"me": "ada"}
+
+
 async def test_expired_token_ends_the_socket(serve: MakeDesk) -> None:
     """When the token runs out the socket closes with 4403 within a second."""
     desk = serve()

@@ -11,8 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
-
-from refundgql.transport.answers import Header
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 FOLDER: Final = Path(__file__).parent / "static" / "graphiql"
 
@@ -34,15 +33,19 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-PAGE_HEADERS: Final[list[Header]] = [
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"cache-control", b"no-cache"),
-]
+# The page names its files by a digest of their content: they never change, and a new page asks for new ones.
+FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
-def page() -> Response:
-    """Return GraphiQL's page."""
-    return FileResponse(FOLDER / "index.html", headers=_text_headers(), media_type="text/html; charset=utf-8")
+def page() -> ASGIApp:
+    """Return the app that gives GraphiQL's page."""
+
+    async def give(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers("no-store")
+        answer = FileResponse(FOLDER / "index.html", headers=headers, media_type="text/html; charset=utf-8")
+        await answer(_whole(scope), receive, send)
+
+    return give
 
 
 def assets() -> StaticFiles:
@@ -51,9 +54,13 @@ def assets() -> StaticFiles:
 
 
 class _Assets(StaticFiles):
-    async def get_response(self, path: str, scope: Any) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_whole(scope), receive, send)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers.update(_text_headers())
+        kept = "no-store" if path.endswith(".html") else FOR_EVER if path.startswith("assets/") else "no-cache"
+        response.headers.update(_headers(kept))
         return response
 
 
@@ -66,5 +73,10 @@ def people_endpoint(list_people: DemoPeople) -> Callable[[Request], Awaitable[Re
     return people
 
 
-def _text_headers() -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in PAGE_HEADERS}
+def _headers(cache_control: str) -> dict[str, str]:
+    return {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": cache_control}
+
+
+def _whole(scope: Scope) -> Scope:
+    """Return the request without wishes for a part of the file: they are small, and bad wishes are no JSON."""
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}

@@ -3,6 +3,7 @@
 It must not log tokens, bodies, variables or file contents, nor use labels that clients can invent.
 """
 
+import json
 import logging
 import time
 from typing import Any, Final
@@ -16,6 +17,11 @@ access_log: Final = logging.getLogger("refundgql.access")
 
 # From a cached document on a local database up to the longest an operation may take.
 _SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+# Names are a client's choice: enough of one to recognise it, not a hundred kilobytes a line.
+MAX_NAME_LENGTH: Final = 100
+# The stack of a fault has some 10,000 characters; what is longer repeats itself, or quotes what somebody sent.
+MAX_TEXT_LENGTH: Final = 20_000
 
 
 class Metrics:
@@ -106,8 +112,8 @@ def log_access(transport: str, exchange: Exchange, status: int, seconds: float) 
         "transport": transport,
         "requestId": exchange.request_id,
         "operation": exchange.operation_type,
-        "operationName": exchange.operation_name,
-        "viewer": exchange.viewer_ref,
+        "operationName": _cut(exchange.operation_name, MAX_NAME_LENGTH),
+        "viewer": _cut(exchange.viewer_ref, MAX_NAME_LENGTH),
         "status": status,
         "code": exchange.code,
         "ms": round(seconds * 1000, 2),
@@ -116,7 +122,7 @@ def log_access(transport: str, exchange: Exchange, status: int, seconds: float) 
 
 
 class JsonLines(logging.Formatter):
-    """Format each record as one JSON object on one line, with the time in UTC."""
+    """Format each record as one JSON object on one line of printable text, with the time in UTC."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,9 +137,25 @@ class JsonLines(logging.Formatter):
             "at": f"{self._second[1]}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _cut(record.getMessage(), MAX_TEXT_LENGTH),
         }
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+            line["exception"] = _cut(self.formatException(record.exc_info), MAX_TEXT_LENGTH)
+        try:
+            text = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:
+            # Half of a character pair, which is no text; json writes it as an escape.
+            text = json.dumps(line, default=str)
+        # A terminal that shows the log must not obey it, nor show its parts in another order.
+        return text if text.isprintable() else "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _cut(text: str | None, most: int) -> str | None:
+    # Of a stack both ends tell most.
+    return text if text is None or len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) :]}"
+
+
+def _escaped(character: str) -> str:
+    # As JSON writes a character outside ASCII: in two halves beyond the first 65,536.
+    return json.dumps(character)[1:-1] if ord(character) > 127 else f"\\u{ord(character):04x}"

@@ -45,6 +45,8 @@ log = logging.getLogger("refundgql.sockets")
 
 # A close frame behind a reader that takes nothing is not waited for any longer than this.
 _CLOSE_SECONDS: Final = 5.0
+# The token comes as a header's value or by itself, whatever the case of the name.
+_WAYS_OF_TOKENS: Final = frozenset(("authorization", "token"))
 
 
 class SocketEndpoint:
@@ -225,15 +227,20 @@ class Session:
         self._put(ACK)
 
     async def _authenticated(self, payload: dict[str, Any]) -> Caller:
-        given = {name.lower(): value for name, value in payload.items()}
-        authorization, token = given.get("authorization"), given.get("token")
-        for value in (authorization, token):
-            if value is not None and not isinstance(value, str):
-                raise RequestRefused(401, "UNAUTHENTICATED", "The token must be a string.")
+        given = [(name.lower(), value) for name, value in payload.items() if name.lower() in _WAYS_OF_TOKENS]
+        given = [(name, value) for name, value in given if value is not None]
+        if not given:
+            return ANONYMOUS
+        if len(given) > 1:
+            # Who reads the first and who reads the last would take it for two different people's.
+            raise RequestRefused(401, "UNAUTHENTICATED", "The token is given twice.")
+        ((name, token),) = given
+        if not isinstance(token, str):
+            raise RequestRefused(401, "UNAUTHENTICATED", "The token must be a string.")
         authentication = self._endpoint.authentication
-        if authorization is not None:
-            return await authentication.by_header(authorization)
-        return ANONYMOUS if token is None else await authentication.by_token(token)
+        if name == "authorization":
+            return await authentication.by_header(token)
+        return await authentication.by_token(token)
 
     def _subscribe(self, message: Subscribe) -> None:
         if not self._acknowledged:
