@@ -50,6 +50,8 @@ BATCH_AT_MOST = 1_000
 """Records in one call: a batch holds the write lock, and other people's decisions wait for it."""
 REFUSALS_AT_MOST = 100
 """A batch that is wrong throughout says so often enough."""
+ACCOUNTS_TOPIC = "accounts"
+"""Rings when accounts have changed, for whoever watches who has access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,8 @@ async def keep(unit: Unit, book: Book) -> None:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
     await rename_customers(unit.tx, book.renamed)
     unit.ring_people(row.id for row in changed)  # their running streams look at their roles again
+    if changed:
+        unit.topics.add(ACCOUNTS_TOPIC)
     await recount_last_messages(unit.tx, book.recounted)
 
 

@@ -2,7 +2,7 @@
 
 It must not promise delivery: a ring may be lost, doubled or late, and listeners look by themselves each second.
 
-Topics: `case:<id>`, `viewer:<account id>` for a case's parties, `queue` for every case.
+Topics: `case:<id>`, `viewer:<account id>` for a case's parties, `queue` for every case, `accounts` when some change.
 """
 
 from __future__ import annotations
