@@ -58,7 +58,7 @@ def run(one: Run) -> None:
 
 async def _run(one: Run) -> None:
     database = await Database.open(one.url, LIMITS)
-    open_transaction = database.transaction
+    open_transaction, open_one_write = database.transaction, database.one_write
     seen = 0
 
     class Dying(Transaction):
@@ -108,7 +108,37 @@ async def _run(one: Run) -> None:
         if one.dies == AFTER_COMMIT:
             _die()
 
+    class DyingOnce(Dying):
+        """Reads, then writes once: what is put off stays with the one that is wrapped."""
+
+        locks_rows = False
+
+        def later(self, *writes: Write) -> None:
+            self.inner.later(*writes)
+
+        def write_if(self, condition: Write) -> None:
+            self.inner.write_if(condition)
+
+        async def flush(self) -> None:
+            await self.inner.flush()
+
+    @asynccontextmanager
+    async def dying_once() -> AsyncIterator[Transaction]:
+        if database.dialect is Dialect.SQLITE:
+            async with dying() as tx:
+                yield tx
+            return
+        async with open_one_write() as inner:
+            tx = DyingOnce(inner)
+            yield tx
+            tx._count()
+            if one.dies == BEFORE_COMMIT:
+                _die()
+        if one.dies == AFTER_COMMIT:
+            _die()
+
     database.transaction = dying  # type: ignore[method-assign]
+    database.one_write = dying_once  # type: ignore[method-assign]
     uow = UnitOfWork(database=database, clock=SetClock(one.at), policy=Policy(), bus=HeardBus())
     if one.viewer is None:
         await sweep.sweep_due(uow)

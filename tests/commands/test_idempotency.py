@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from contract_desk import ContractDesk
 from refundgql.commands.decisions import ApproveRefund, CancelRefund, approve_refund, cancel_refund
 from refundgql.commands.requests import RequestInvoiceRefund, request_invoice_refund
 from refundgql.domain.refusals import Refused
-from refundgql.storage.database import Database
+from refundgql.storage.database import Database, Transaction
 from refundgql.storage.faults import CommitUnknown
 
 
@@ -111,12 +112,12 @@ async def test_a_commit_nobody_heard_of_is_found_by_its_key(
     """The connection is lost after the commit: the repeat finds what was done and does nothing again."""
     world = desk.world
     case_id = await desk.ask(await desk.paid_invoice(), "60")
-    original = world.database.transaction
+    transaction, one_write = world.database.transaction, world.database.one_write
     lost = 0
 
     class Losing:
-        def __init__(self) -> None:
-            self.inner = original()
+        def __init__(self, inner: AbstractAsyncContextManager[Transaction]) -> None:
+            self.inner = inner
 
         async def __aenter__(self) -> object:
             return await self.inner.__aenter__()
@@ -129,7 +130,8 @@ async def test_a_commit_nobody_heard_of_is_found_by_its_key(
                 raise CommitUnknown("gone")
             return answer
 
-    monkeypatch.setattr(world.database, "transaction", Losing)
+    monkeypatch.setattr(world.database, "transaction", lambda: Losing(transaction()))
+    monkeypatch.setattr(world.database, "one_write", lambda: Losing(one_write()))
     result = await approve_refund(world.uow, desk.expert, ApproveRefund(refund_case_id=case_id, idempotency_key="k"))
     assert (lost, result.replayed) == (1, True)
     assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT"]

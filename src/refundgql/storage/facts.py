@@ -84,7 +84,7 @@ _CASES = {
 }
 _ARRAY = {Dialect.POSTGRES: "json_build_array", Dialect.SQLITE: "json_array"}
 
-# As refund_facts_unchanged in migrations/0006_guarded_writes.py has it.
+# As refund_facts_unchanged in migrations/0007_guarded_writes.py has it.
 _MARKS = """ROW(p.xmin, l.xmin, k.xmin, i.xmin, w.xmin, m.xmin, h.xmin,
     (SELECT string_agg(CAST(t.xmin AS text), ' ' ORDER BY t.id) FROM payment t WHERE t.contract_id = k.id),
     (SELECT string_agg(CAST(c.xmin AS text), ' ' ORDER BY c.number) FROM refund_case c WHERE c.payment_id = p.id),
