@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
@@ -24,7 +24,9 @@ from starlette.applications import Starlette
 from refundgql import bootstrap
 from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
+from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.domain.viewers import Viewer
+from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings
 from refundgql.storage.faults import StorageError
 from refundgql.transport import server
@@ -92,6 +94,10 @@ class _Desk:
     async def load_viewers(self, external_refs: Collection[str]) -> dict[str, Viewer]:
         """Return many accounts at once, with the roles they have now."""
         return await self.application.load_viewers(external_refs)
+
+    def account_changes(self) -> AbstractAsyncContextManager[Doorbell]:
+        """Return a bell that rings when accounts have changed, while it is held."""
+        return subscribe(self.application.bus, [ACCOUNTS_TOPIC])
 
     async def database_answers(self) -> bool:
         """Tell whether the database answers and has the schema that this version knows."""
@@ -181,6 +187,7 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
             verifier=TokenVerifier(keys, rules),
             load_viewer=desk.load_viewer,
             load_viewers=desk.load_viewers,
+            account_changes=desk.account_changes,
             limits=bootstrap.limits_of(settings),
             trusted_documents=trusted,
             allowed_origins=settings.allowed_origins,
