@@ -27,7 +27,7 @@ from refundgql.transport.negotiation import Answer, negotiate
 from refundgql.transport.observability import Metrics
 from refundgql.transport.operations import Engine, MakeContext, Operations
 from refundgql.transport.outbox import STALL_SECONDS
-from refundgql.transport.presence import LoadViewers, Presence, one_by_one
+from refundgql.transport.presence import Changes, LoadViewers, Presence, one_by_one
 from refundgql.transport.rate import RequestRate
 from refundgql.transport.sse import KEEP_ALIVE_SECONDS, EventStreams
 from refundgql.transport.tokens import TokenVerifier
@@ -51,6 +51,7 @@ class Transport:
     allowed_origins: tuple[str, ...] = ()
     graphiql: bool = False
     load_viewers: LoadViewers | None = None
+    account_changes: Changes | None = None
     demo_people: DemoPeople | None = None
     # How long a subscriber may take nothing before it is cut off.
     stall_seconds: float = STALL_SECONDS
@@ -66,6 +67,7 @@ def build_app(transport: Transport) -> Starlette:
     presence = Presence(
         transport.load_viewers or one_by_one(transport.load_viewer),
         max_per_account=transport.limits.max_sockets_per_account,
+        changes=transport.account_changes,
     )
     app = Starlette(
         routes=_routes(transport),
