@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 
 from refundgql import serving
 from refundgql.settings import Settings
+from refundgql.transport import presence
 from refundgql.transport.keys import IssuerKeys, LocalKey
 
 FOLLOW = "subscription { viewerRefundUpdates { cursor } }"
@@ -127,6 +128,26 @@ async def test_streams_end_with_access(follow: Any, how: str, desk: RealDesk) ->
     finally:
         if how == "revoked":
             await asyncio.to_thread(desk.give_roles, client, *roles)
+    assert code == 4403
+    assert late < WITHIN_A_SECOND
+
+
+@pytest.mark.parametrize("follow", [follow_by_socket, follow_by_events])
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+def test_nobody_has_to_look(follow: Any, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when nobody looks for a minute: a timer ends what expires, and the bus tells of a role that is taken."""
+    monkeypatch.setattr(presence, "CHECK_SECONDS", 60.0)
+    with real_desk(tmp_path) as desk:
+        client = desk.with_role("CLIENT")
+        token = desk.token(client, lifetime_seconds=2 if how == "expired" else 3600)
+
+        async def change() -> float:
+            if how == "revoked":
+                await asyncio.to_thread(desk.give_roles, client, "CUSTOMER")
+                return time.time()
+            return float(jwt.decode(token, options={"verify_signature": False})["exp"])
+
+        late, code = asyncio.run(follow(desk, token, change))
     assert code == 4403
     assert late < WITHIN_A_SECOND
 
