@@ -132,8 +132,7 @@ async def test_streams_end_with_access(follow: Any, how: str, desk: RealDesk) ->
     assert late < WITHIN_A_SECOND
 
 
-@pytest.mark.parametrize("follow", [follow_by_socket, follow_by_events])
-@pytest.mark.parametrize("how", ["expired", "revoked"])
+@pytest.mark.parametrize(("how", "follow"), [("expired", follow_by_socket), ("revoked", follow_by_events)])
 def test_nobody_has_to_look(follow: Any, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when nobody looks for a minute: a timer ends what expires, and the bus tells of a role that is taken."""
     monkeypatch.setattr(presence, "CHECK_SECONDS", 60.0)
