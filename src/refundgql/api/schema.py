@@ -71,6 +71,10 @@ class Mutation(
     pass
 
 
+# The library prints this definition without a description, and tools ask for one of everything.
+_ONE_OF = "directive @oneOf on INPUT_OBJECT"
+
+
 @cache
 def build_schema() -> strawberry.Schema:
     """Return the one schema of this process."""
@@ -94,4 +98,5 @@ def build_schema() -> strawberry.Schema:
 
 def print_schema_text() -> str:
     """Return the schema in the schema language, as schema.graphql holds it."""
-    return build_schema().as_str() + "\n"
+    described = f'"""Exactly one field is given, and it is not null."""\n{_ONE_OF}'
+    return build_schema().as_str().replace(_ONE_OF, described, 1) + "\n"
