@@ -41,6 +41,7 @@ from refundgql.storage.tail import Tail
 if TYPE_CHECKING:
     from refundgql.api.execution import GraphQLEngine
     from refundgql.transport.evidence_tickets import EvidenceTickets
+    from refundgql.transport.webhooks import WebhookSender
 
 log = logging.getLogger("refundgql.bootstrap")
 
@@ -163,6 +164,7 @@ async def open_application(
                     holiday_calendar=holiday_calendar_of(settings),
                     uploads=tickets,
                     files=files_of(settings),
+                    private_webhooks=settings.webhook_private_addresses,
                 ),
                 download_url=tickets.download_url if tickets else None,
             )
@@ -373,6 +375,30 @@ async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], 
 
 def _story_settings(path: Path) -> Settings:
     return Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None)
+
+
+def webhook_sender_of(settings: Settings, application: Application) -> WebhookSender:
+    """Return who sends webhooks; in real time, whatever clock the rules have."""
+    from refundgql.domain.webhooks import RetryPlan
+    from refundgql.transport.webhooks import Sending, WebhookSender
+
+    plan = RetryPlan(
+        waits_seconds=settings.webhook_retry_seconds,
+        disable_after_seconds=settings.webhook_disable_after_days * 86_400,
+    )
+    sending = Sending(
+        now=SystemClock().now,
+        plan=plan,
+        timeout_seconds=settings.webhook_timeout_seconds,
+        private_allowed=settings.webhook_private_addresses,
+    )
+    return WebhookSender(application.uow, application.bus, sending)
+
+
+async def deliver(settings: Settings) -> int:
+    """Send the webhooks that are due once and return how many attempts that were."""
+    async with open_application(settings) as application:
+        return await webhook_sender_of(settings, application).deliver_due()
 
 
 async def keep_sweeping(application: Application, stop: asyncio.Event) -> None:

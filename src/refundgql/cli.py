@@ -172,6 +172,13 @@ def sweep(as_json: Json = False) -> None:
 
 
 @app.command()
+def deliver(as_json: Json = False) -> None:
+    """Send the webhooks that are due once; the server also does it by itself."""
+    attempts = _run(bootstrap.deliver(read_settings()))
+    print(json.dumps({"attempts": attempts}) if as_json else f"Made {attempts} attempts.")
+
+
+@app.command()
 def replay(
     stories: Annotated[list[Path], typer.Argument(help="Story files, or folders of them.")],
     as_json: Json = False,
@@ -244,6 +251,8 @@ def settings_table() -> str:
     lines = ["| variable | default | what it is |", "|---|---|---|"]
     for name, found in Settings.model_fields.items():
         default = found.get_default(call_default_factory=True)
-        shown = "" if default in (None, "", (), {}) else f"`{default}`"
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default))
+        shown = "" if default in (None, "", {}) else f"`{default}`"
         lines.append(f"| `REFUNDGQL_{name.upper()}` | {shown} | {found.description} |")
     return "\n".join(lines)

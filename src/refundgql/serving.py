@@ -65,16 +65,23 @@ class _Desk:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Keep the application open and the clocks swept."""
+        """Keep the application open, the clocks swept and the webhooks sent."""
         async with bootstrap.open_application(self.settings, tickets=self.tickets) as self._application:
             stop = asyncio.Event()
-            sweeping = asyncio.create_task(bootstrap.keep_sweeping(self._application, stop))
+            sender = bootstrap.webhook_sender_of(self.settings, self._application)
+            work = [
+                asyncio.create_task(bootstrap.keep_sweeping(self._application, stop)),
+                asyncio.create_task(sender.run(stop)),
+            ]
             try:
                 yield
             finally:
                 stop.set()
-                with contextlib.suppress(asyncio.TimeoutError, asyncio.CancelledError):
-                    await asyncio.wait_for(sweeping, STOP_SECONDS)
+                _, late = await asyncio.wait(work, timeout=STOP_SECONDS)
+                for task in late:
+                    task.cancel()
+                if late:
+                    await asyncio.wait(late)
 
     def context(self, viewer: Viewer | None, *, resume_after: str | None = None) -> RequestContext:
         """Return the context of one operation."""

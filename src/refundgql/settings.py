@@ -87,6 +87,18 @@ class Settings(BaseSettings):
     )
     evidence_max_bytes: int = Field(20_971_520, ge=1, description="Largest evidence file.")
 
+    webhook_timeout_seconds: float = Field(15, gt=0, le=60, description="Time a webhook's receiver has to answer.")
+    webhook_retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
+        (5, 30, 120, 900, 3_600, 21_600, 86_400),
+        description="Waits between attempts at a webhook, comma-separated; after the last one it is given up.",
+    )
+    webhook_disable_after_days: float = Field(
+        5, gt=0, description="A webhook endpoint that has taken nothing for so long is switched off."
+    )
+    webhook_private_addresses: bool = Field(
+        False, description="Whether webhooks may go to private addresses and over plain HTTP."
+    )
+
     test_clock: Path | None = Field(
         None, description="File holding the instant domain time is read from; only with `serve --allow-test-clock`."
     )
@@ -98,6 +110,18 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhook_retry_seconds", mode="before")
+    @classmethod
+    def _waits(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("webhook_retry_seconds")
+    @classmethod
+    def _positive(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or not all(0 < one <= 30 * 86_400 for one in value):
+            raise ValueError("give seconds such as 5,30,120, each above 0 and at most 30 days")
         return value
 
     @field_validator("database_url")

@@ -37,7 +37,7 @@ from api_world import START, Desk, at, engine, marketplace, usd
 from refundgql.storage.database import Database
 
 STAFF = {"sam", "sue", "ada"}
-STAFF_ONLY = {"supportQueue": STAFF, "withdrawals": {"ada", "market"}}
+STAFF_ONLY = {"supportQueue": STAFF, "withdrawals": {"ada", "market"}, "webhookEndpoints": {"ada"}}
 LISTS = {
     "leads": "Lead",
     "conversations": "Conversation",
@@ -45,6 +45,7 @@ LISTS = {
     "refundCases": "RefundCase",
     "supportQueue": "RefundCase",
     "withdrawals": "Withdrawal",
+    "webhookEndpoints": "WebhookEndpoint",
 }
 PAIRS = int(os.environ.get("REFUNDGQL_VISIBILITY_PAIRS", "400"))
 MANY_PAIRS = int(os.environ.get("REFUNDGQL_VISIBILITY_PAIRS", "10000"))
@@ -76,6 +77,7 @@ def test_every_field_has_a_rule() -> None:
     assert SCHEMA.query_type
     assert set(SCHEMA.query_type.fields) == known | {
         *("refundPreview", "refundPolicy", "refundWorkflow", "supportMetrics", "refundPolicySimulation"),
+        "webhookEndpoint",
     }
 
 
@@ -85,7 +87,8 @@ async def test_the_world_has_everything(world: tuple[Desk, Oracle]) -> None:
     for name in NODE_TYPES - {"FileEvidence"}:
         own = [one for one in oracle.things if type_of(one) == name]
         assert own, name
-        seen = {oracle.sees(ref, one) for ref in ROLES.keys() - STAFF for one in own}
+        everybody = ROLES.keys() if name.startswith("Webhook") else ROLES.keys() - STAFF
+        seen = {oracle.sees(ref, one) for ref in everybody for one in own}
         assert seen == {True, False}, name
 
 

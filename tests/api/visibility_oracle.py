@@ -20,6 +20,10 @@ from test_fields import open_cases
 
 from api_world import DAY, PEOPLE, START, Desk, at, contract, ids, invoice, lead, usd, week
 from refundgql.api.schema import build_schema
+from refundgql.commands.webhook_sending import Situation, find_work, note_attempt
+from refundgql.domain.webhooks import RetryPlan
+from refundgql.storage.webhook_deliveries import Attempt
+from refundgql.storage.webhooks import claim_endpoints
 
 SCHEMA = build_schema()._schema
 NODE = SCHEMA.type_map["Node"]
@@ -96,6 +100,12 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "Balance": {SHARED: "purpose available inTransit"},
     "Clock": {SHARED: "name rule startsAt endsAt whoseMove whenItRunsOut pausedByRequest"},
     "Fact": {SHARED: "name value"},
+    "WebhookEndpoint": {
+        SHARED: "id url description events kinds enabled stopped createdAt cursor failures failingSince nextAttemptAt"
+        " formerSecretUntil deliveries",
+    },
+    "WebhookDelivery": {SHARED: "id state cursor queuedAt settledAt endpoint event refundCase attempts"},
+    "WebhookAttempt": {SHARED: "at status error durationMs"},
 }
 
 RULES = {
@@ -211,7 +221,8 @@ class Oracle:
         found = await desk.run(
             "ada",
             "{ leads(first: 100) { edges { node { id } } } contracts(first: 100) { edges { node { id } } }"
-            " refundCases(first: 100) { edges { node { id } } } withdrawals(first: 100) { edges { node { id } } } }",
+            " refundCases(first: 100) { edges { node { id } } } withdrawals(first: 100) { edges { node { id } } }"
+            " webhookEndpoints { edges { node { id } } } }",
         )
         oracle, waiting = cls(), list(_ids_in(found))
         for ref in ROLES:
@@ -234,6 +245,8 @@ class Oracle:
         if ref is None:
             return False
         roles, me, own = ROLES[ref], self.account[ref], self.things[thing]
+        if type_of(thing).startswith("Webhook"):
+            return "ADMIN" in roles
         if roles & {"SUPPORT", "ADMIN"}:
             return True
 
@@ -411,3 +424,16 @@ async def make_world(desk: Desk) -> None:
     await desk.done("erik", "approveRefund", refundCaseId=asked["id"])
     # From now on Fred is no professional and no expert any more: what he did as one is out of his sight.
     await desk.seed({"account": {"externalRef": "fred", "name": "Fred Former", "roles": ["CLIENT"]}})
+    await _send_webhooks(desk)
+
+
+async def _send_webhooks(desk: Desk) -> None:
+    """Add an endpoint with a queue, at whose front an attempt has failed."""
+    document = "mutation($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { secret } }"
+    given = {"url": "https://example.com/hook", "after": "0.0", "kinds": ["LEAD"], "idempotencyKey": desk.key()}
+    await desk.run("ada", document, input=given)
+    uow, owner = desk.app.uow, "world"
+    (endpoint,) = await claim_endpoints(desk.app.database, owner, 10**9, limit=1)
+    while (work := await find_work(uow, endpoint, owner, 1)).situation is not Situation.SEND:
+        pass
+    await note_attempt(uow, work, owner, Attempt(at=1, status=500, error="No.", duration_ms=1), RetryPlan(), 0)

@@ -54,6 +54,9 @@ TABLES = (
     "posting",
     "withdrawal",
     "idempotent_result",
+    "webhook_endpoint",
+    "webhook_delivery",
+    "webhook_attempt",
 )
 
 T = TypeVar("T")

@@ -116,6 +116,13 @@ class RequestContext:
             raise ApiError("This is for support staff.", ErrorCode.FORBIDDEN)
         return viewer
 
+    def administrator(self) -> Viewer:
+        """Return who is looking when it is an administrator. Refuses: UNAUTHENTICATED, FORBIDDEN."""
+        viewer = self.signed_in()
+        if not viewer.is_admin:
+            raise ApiError("This is for administrators.", ErrorCode.FORBIDDEN)
+        return viewer
+
     async def case_facts(self, case_ids: Sequence[str]) -> list[Facts | None]:
         """Return the facts of cases, in order; loaded once an operation."""
         return await self._case_facts.get(self.app.database, case_ids)

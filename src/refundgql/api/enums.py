@@ -243,3 +243,18 @@ describe(
     TARGET="A decision target would have been missed, or met (L14).",
     REVIEWS="The contract's reviews would be hidden, or shown, after a credit or a reversal (C21).",
 )
+describe(
+    v.WebhookDeliveryState,
+    "How far an event has come on its way to one webhook endpoint.",
+    PENDING="It waits for its turn or its next attempt.",
+    DELIVERED="The receiver has taken it.",
+    FAILED="It was given up after the last attempt; those behind it went on.",
+    SKIPPED="It was left out by hand.",
+)
+describe(
+    v.WebhookStop,
+    "Why nothing is sent to a webhook endpoint; what it misses is sent once it is switched on again.",
+    SWITCHED_OFF="By hand.",
+    GONE="The receiver answered 410 Gone.",
+    FAILING="The receiver has taken nothing for days.",
+)

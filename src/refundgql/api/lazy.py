@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from refundgql.api.refund_events import RefundEvent
     from refundgql.api.reviews import Review
     from refundgql.api.transactions import Transaction
+    from refundgql.api.webhooks import WebhookDelivery, WebhookEndpoint
     from refundgql.api.withdrawals import Withdrawal
 
 LazyAccount = Annotated["Account", strawberry.lazy("refundgql.api.accounts")]
@@ -37,4 +38,6 @@ LazyRefundCase = Annotated["RefundCase", strawberry.lazy("refundgql.api.refund_c
 LazyRefundEvent = Annotated["RefundEvent", strawberry.lazy("refundgql.api.refund_events")]
 LazyReview = Annotated["Review", strawberry.lazy("refundgql.api.reviews")]
 LazyTransaction = Annotated["Transaction", strawberry.lazy("refundgql.api.transactions")]
+LazyWebhookDelivery = Annotated["WebhookDelivery", strawberry.lazy("refundgql.api.webhooks")]
+LazyWebhookEndpoint = Annotated["WebhookEndpoint", strawberry.lazy("refundgql.api.webhooks")]
 LazyWithdrawal = Annotated["Withdrawal", strawberry.lazy("refundgql.api.withdrawals")]

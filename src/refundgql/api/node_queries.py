@@ -24,6 +24,7 @@ from refundgql.queries.pages import MAXIMUM_ITEMS
 from refundgql.queries.refund_cases import cases_by_id
 from refundgql.queries.reviews import reviews_by_id
 from refundgql.queries.transactions import transactions_by_id
+from refundgql.queries.webhooks import deliveries_by_id, endpoints_by_id
 from refundgql.queries.weeks import weeks_by_id
 from refundgql.queries.withdrawals import withdrawals_by_id
 
@@ -44,6 +45,8 @@ LOADERS: dict[str, ById] = {
     "Review": reviews_by_id,
     "StatementEvidence": evidence_by_id,
     "Transaction": transactions_by_id,
+    "WebhookDelivery": deliveries_by_id,
+    "WebhookEndpoint": endpoints_by_id,
     "Withdrawal": withdrawals_by_id,
 }
 """How each type is read by id, as the viewer may see it."""

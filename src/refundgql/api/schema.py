@@ -30,6 +30,8 @@ from refundgql.api.subscriptions import Subscription
 from refundgql.api.support import SupportMutations, SupportQueries
 from refundgql.api.sync import SyncMutations
 from refundgql.api.transactions import Transaction
+from refundgql.api.webhook_acts import WebhookMutations
+from refundgql.api.webhooks import WebhookQueries
 from refundgql.api.withdrawals import WithdrawalMutations, WithdrawalQueries
 from refundgql.api.workflow import WorkflowQueries
 
@@ -49,6 +51,7 @@ class Query(
     SupportQueries,
     SimulationQueries,
     WithdrawalQueries,
+    WebhookQueries,
 ):
     pass
 
@@ -67,6 +70,7 @@ class Mutation(
     SupportMutations,
     ReviewMutations,
     WithdrawalMutations,
+    WebhookMutations,
 ):
     pass
 

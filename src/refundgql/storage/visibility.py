@@ -164,6 +164,16 @@ def withdrawals(viewer: Viewer, alias: str = "w") -> Condition:
     return owned(viewer, f"{alias}.account_id")
 
 
+def webhook_endpoints(viewer: Viewer, alias: str = "x") -> Condition:
+    """Return which webhook endpoints a viewer sees: an administrator those that were not deleted, nobody else any."""
+    return (f"{alias}.deleted_at IS NULL", ()) if viewer.is_admin else NOTHING
+
+
+def webhook_deliveries(viewer: Viewer, alias: str = "x") -> Condition:
+    """Return which webhook deliveries a viewer sees: those to the endpoints they see."""
+    return _through("endpoint_id", "webhook_endpoint", webhook_endpoints(viewer, "webhook_endpoint"), alias)
+
+
 def sees_lead(viewer: Viewer, lead: LeadFacts) -> bool:
     """Tell whether a viewer sees a lead."""
     return viewer.is_staff or (Role.PRO in viewer.roles and lead.pro_id == viewer.account_id)
