@@ -41,8 +41,8 @@ async def settle_balances(unit: Unit, balances: Iterable[Waiting]) -> list[str]:
         for case_id in await list_awaiting_cases(unit.tx, balance, limit=CASES_AT_ONCE):
             decision = await _credit(unit, case_id)
             if decision is None:
-                # In order: what the first one waits for is not spent on a later one.
-                break
+                # What does not cover an earlier refund may cover a later one, whose client need not wait for more.
+                continue
             credited.append(case_id)
             # A credit is money on somebody's balance again, and that somebody may be an expert who owes, too.
             waiting |= dict.fromkeys(_received(decision.postings))
