@@ -5,8 +5,6 @@ It must not decide: cases.py sends the events.
 
 from __future__ import annotations
 
-import threading
-
 from refundgql.domain.machines.base import CaseMachine
 from refundgql.domain.machines.escrow import EscrowMachine
 from refundgql.domain.machines.invoice import InvoiceMachine
@@ -19,16 +17,6 @@ MACHINES: dict[RefundCaseKind, type[CaseMachine]] = {
 }
 
 
-class _Prepared(threading.local):
-    """One machine per kind and thread: building one costs ten times what a decision does."""
-
-    def __init__(self) -> None:
-        self.machines = {kind: machine() for kind, machine in MACHINES.items()}
-
-
-_prepared = _Prepared()
-
-
-def machine_of(kind: RefundCaseKind) -> CaseMachine:
-    """Return this thread's machine of a kind, ready to step from any state."""
-    return _prepared.machines[kind]
+def machine_of(kind: RefundCaseKind) -> type[CaseMachine]:
+    """Return the machine of a kind, ready to step from any state."""
+    return MACHINES[kind]

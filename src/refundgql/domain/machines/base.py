@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from statemachine import StateChart
 
-from refundgql.domain.machines.engine import OneStepEngine
+from refundgql.domain.machines.engine import OneStepEngine, taken, target_of
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
@@ -52,11 +52,11 @@ class CaseMachine(StateChart[Any]):
     def _get_engine(self) -> OneStepEngine:
         return OneStepEngine(self)
 
-    def step(self, state: RefundCaseState | None, event: str, situation: Situation) -> RefundCaseState:
-        """Return the state that an event leads to from a state; nothing of the call is kept.
+    @classmethod
+    def step(cls, state: RefundCaseState | None, event: str, situation: Situation) -> RefundCaseState:
+        """Return the state that an event leads to from a state, as the engine takes it; no machine has to be built.
 
         Refuses: Refused by the row's guards; TransitionNotAllowed where no row starts in the state.
         """
-        self.current_state_value = NOTHING if state is None else state.value
-        self.send(event, situation=situation)
-        return RefundCaseState(self.current_state_value)
+        transition = taken(cls.states_map[NOTHING if state is None else state.value], event, situation)
+        return RefundCaseState(target_of(transition).value)

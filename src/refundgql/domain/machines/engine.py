@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from statemachine.engines.sync import SyncEngine
+from statemachine.event import Event
 from statemachine.event_data import TriggerData
 from statemachine.exceptions import TransitionNotAllowed
+from statemachine.orderedset import OrderedSet
+from statemachine.state import State
 from statemachine.transition import Transition
 
 
@@ -32,11 +35,30 @@ class OneStepEngine(SyncEngine):
         if trigger is None:
             return None
         (state,) = self.sm.configuration
-        for transition in state.transitions:
-            if transition.match(trigger.event) and _passes(transition, trigger.kwargs["situation"]):
-                self.sm.current_state_value = transition.target.value
-                return transition
-        raise TransitionNotAllowed(trigger.event, self.sm.configuration)
+        transition = taken(state, str(trigger.event), trigger.kwargs["situation"])
+        self.sm.current_state_value = target_of(transition).value
+        return transition
+
+
+def taken(state: State, event: str, situation: Any) -> Transition:
+    """Return the transition that an event takes out of a state.
+
+    Refuses: whatever a validator raises; TransitionNotAllowed when no transition of the state takes the event.
+    """
+    for transition in state.transitions:
+        if transition.match(event) and _passes(transition, situation):
+            found: Transition = transition
+            return found
+    raise TransitionNotAllowed(Event(event), OrderedSet([state]))
+
+
+def target_of(transition: Transition) -> State:
+    """Return where a transition leads; one that leads nowhere is none of a case machine's."""
+    target = transition.target
+    if target is None:
+        raise TypeError(f"{transition} leads nowhere: a row needs a target")
+    found: State = target
+    return found
 
 
 def _passes(transition: Transition, situation: Any) -> bool:
