@@ -6,6 +6,7 @@ It must not be reachable from other machines: it hands out tokens to whoever ask
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -99,6 +100,9 @@ def _person(viewer: Viewer, issuer: TokenIssuer) -> dict[str, Any]:
 def _free(port: int) -> int:
     """Return the port, or 0 for any free one when somebody else has it: a demo should start, not explain itself."""
     with socket.socket() as probe:
+        if os.name == "posix":
+            # As the server itself will: what is left of a demo's connections does not keep the next from its port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
