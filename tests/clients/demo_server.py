@@ -1,0 +1,113 @@
+"""A demo as a process of its own, which can be killed and started again where it was.
+
+It must not know what is tried with it.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import uuid
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+STARTUP_SECONDS = 90
+
+
+@dataclass
+class DemoServer:
+    """`refundgql demo` on a port and in a folder that outlive it."""
+
+    folder: Path
+    port: int = field(default_factory=lambda: free_port())
+    people: dict[str, str] = field(default_factory=dict)
+    _process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Start it and wait until it answers."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")}
+        log = self.folder / "server.log"
+        with log.open("ab") as out:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "refundgql", "demo", "--port", str(self.port), "--folder", str(self.folder)),
+                stdout=out,
+                stderr=out,
+                env=clean,
+            )
+        async with httpx.AsyncClient() as http:
+            for _ in range(STARTUP_SECONDS * 10):
+                assert self._process.returncode is None, log.read_text()
+                with suppress(httpx.TransportError):
+                    answer = await http.get(f"{self.url}/graphiql/people.json")
+                    if answer.is_success:
+                        self.people = {one["role"]: one["token"] for one in reversed(answer.json())}
+                        return
+                await asyncio.sleep(0.1)
+        raise AssertionError(log.read_text())
+
+    async def kill(self) -> None:
+        """End it at once, without a word to anybody."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """End it as a person would."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        await asyncio.wait_for(self._process.wait(), 20)
+
+    async def run(self, role: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run an operation as the demo's person with a role."""
+        async with httpx.AsyncClient(timeout=30) as http:
+            answer = await http.post(
+                f"{self.url}/graphql",
+                json={"query": query, "variables": variables or {}},
+                headers={"authorization": f"Bearer {self.people[role]}"},
+            )
+        body: dict[str, Any] = answer.json()
+        assert "errors" not in body, body
+        data: dict[str, Any] = body["data"]
+        return data
+
+    async def open_case(self) -> dict[str, Any]:
+        """Have the professional report a lead, and return the case's id and number."""
+        leads = await self.run("PRO", "{ leads(first: 100) { edges { node { id refundAction { enabled } } } } }")
+        lead = next(edge["node"] for edge in leads["leads"]["edges"] if edge["node"]["refundAction"]["enabled"])
+        given = {"leadId": lead["id"], "reason": "JOB_CHANGED", "reasonDetail": "DIFFERENT_LOCATION"}
+        answer = await self.run(
+            "PRO",
+            "mutation ($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) "
+            "{ refundCase { id number } refusals { message } } }",
+            {"input": {**given, "idempotencyKey": str(uuid.uuid4())}},
+        )
+        case: dict[str, Any] = answer["requestLeadRefund"]["refundCase"]
+        return case
+
+    async def state_something(self, case_id: str) -> None:
+        """Add a statement to a case as support: one more event that changes no state."""
+        answer = await self.run(
+            "SUPPORT",
+            "mutation ($input: AddStatementInput!) { addStatement(input: $input) { refusals { message } } }",
+            {"input": {"refundCaseId": case_id, "text": f"Looked at it: {uuid.uuid4()}."}},
+        )
+        assert answer["addStatement"]["refusals"] == []
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

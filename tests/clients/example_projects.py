@@ -1,0 +1,89 @@
+"""The examples, each with its packages, laid out in cache folders as they lie in the repository.
+
+It must not change anything in the repository; whatever is generated or built stays in the cache.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "refundgql-tests"
+INSTALL_SECONDS = 420
+
+
+def node_project(name: str) -> Path:
+    """Return examples/NAME with the packages of its lock installed."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not installed")
+    manifests = [ROOT / "examples" / name / one for one in ("package.json", "package-lock.json")]
+    with _laid_out(name, manifests) as (project, fresh):
+        if fresh:
+            _install([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], project)
+    return project
+
+
+def python_project() -> tuple[Path, Path]:
+    """Return examples/python and the interpreter of an environment with its requirements."""
+    requirements = ROOT / "examples" / "python" / "requirements.txt"
+    with _laid_out("python", [requirements]) as (project, fresh):
+        environment = project / ".venv"
+        interpreter = environment / "bin" / "python"
+        if fresh:
+            shutil.rmtree(environment, ignore_errors=True)
+            _install([sys.executable, "-m", "venv", str(environment)], project)
+            pip = [str(interpreter), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            _install([*pip, "-r", "requirements.txt"], project)
+    return project, interpreter
+
+
+def run(command: list[str], folder: Path, seconds: float = 180, **environment: str) -> str:
+    """Run a command that has to succeed and return what it printed."""
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=seconds, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def _laid_out(name: str, manifests: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Give a copy of the example, its packages kept from the last time, and whether there are none yet."""
+    versions = b"".join(one.read_bytes() for one in manifests) + sys.version.encode()
+    base = CACHE / f"example-{name}-{hashlib.sha256(versions).hexdigest()[:16]}"
+    project = base / "examples" / name
+    project.mkdir(parents=True, exist_ok=True)
+    with (base / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for kept in project.iterdir():
+            if kept.name not in {"node_modules", ".venv"}:
+                shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+        _copy(ROOT / "examples" / name, project)
+        _copy(ROOT / "fixtures" / "operations", base / "fixtures" / "operations")
+        shutil.copy(ROOT / "schema.graphql", base)
+        done = base / "installed"
+        yield project, not done.exists()
+        done.touch()
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True) if target.name == "operations" else None
+    ignored = shutil.ignore_patterns("node_modules", ".venv", "dist", "generated", "refund_client", "__pycache__")
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignored)
+
+
+def _install(command: list[str], folder: Path) -> None:
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+    if installed.returncode != 0:
+        if os.environ.get("CI"):
+            pytest.fail(installed.stdout + installed.stderr)
+        pytest.skip("the packages of the example cannot be installed here")

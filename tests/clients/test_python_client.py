@@ -1,0 +1,101 @@
+"""The generated Python client: typed, and told everything once however often its line drops."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cut_line import CutLine
+from demo_server import DemoServer
+from example_projects import python_project, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(scope="module")
+def project() -> tuple[Path, Path]:
+    """Give the example with its client generated, and its interpreter."""
+    folder, interpreter = python_project()
+    run([str(interpreter.parent / "ariadne-codegen")], folder)
+    return folder, interpreter
+
+
+async def test_every_ready_made_operation_is_a_typed_method(project: tuple[Path, Path]) -> None:
+    """The example passes strict type checks against the client that is generated for it."""
+    folder, interpreter = project
+    mypy = [sys.executable, "-m", "mypy", "--python-executable", str(interpreter)]
+    await asyncio.to_thread(run, [*mypy, "desk.py", "follow_case.py", "phone.py"], folder)
+
+
+async def test_the_phones_day(project: tuple[Path, Path], demo: DemoServer) -> None:
+    """An answer that was lost is asked for again and nothing is done twice; a tunnel costs no event."""
+    folder, interpreter = project
+    before = (await demo.run("SUPPORT", "{ refundCases { totalCount } }"))["refundCases"]["totalCount"]
+    printed = await asyncio.to_thread(run, [str(interpreter), "phone.py", demo.url], folder)
+    after = (await demo.run("SUPPORT", "{ refundCases { totalCount } }"))["refundCases"]["totalCount"]
+    assert "REQUESTED, replayed: True" in printed
+    assert "The phone was told [1, 2, 3, 4], the history holds [1, 2, 3, 4]." in printed
+    assert after == before + 1
+
+
+@asynccontextmanager
+async def following(
+    project: tuple[Path, Path], url: str, number: str, token: str
+) -> AsyncIterator[asyncio.StreamReader]:
+    """Run the example that follows a case, and give what it prints."""
+    folder, interpreter = project
+    process = await asyncio.create_subprocess_exec(
+        *(str(interpreter), "follow_case.py", url, number),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "TOKEN": token},
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def told_until(lines: asyncio.StreamReader, last: int) -> list[int]:
+    """Return the numbers of the events that are printed, up to one."""
+    told: list[int] = []
+    async with asyncio.timeout(90):
+        while last not in told:
+            line = (await lines.readline()).decode()
+            assert line, "the follower ended"
+            number = line.partition(" ")[0]
+            told += [int(number)] if number.isdigit() else []
+    return told
+
+
+async def test_following_survives_cuts_and_a_killed_server(project: tuple[Path, Path], demo: DemoServer) -> None:
+    """Over sockets that are reset, a line that is down, and a server that is killed, each event comes once."""
+    case = await demo.open_case()
+    async with (
+        CutLine.to(demo.port) as line,
+        following(project, line.url, case["number"], demo.people["SUPPORT"]) as lines,
+    ):
+        async with asyncio.timeout(60):
+            while not (await lines.readline()).startswith(b"now"):
+                pass
+        told: list[int] = []
+        for last in (2, 3, 4):
+            line.cut()
+            await demo.state_something(case["id"])
+            told += await told_until(lines, last)
+        line.down = True
+        line.cut()
+        await demo.state_something(case["id"])
+        await demo.state_something(case["id"])
+        line.down = False
+        told += await told_until(lines, 6)
+        await demo.kill()
+        await demo.start()
+        await demo.state_something(case["id"])
+        told += await told_until(lines, 7)
+    assert told == [2, 3, 4, 5, 6, 7]
