@@ -17,28 +17,23 @@ from typing import Any
 
 import httpx
 import pytest
+from generated_documents import documents, filled
 from graphql import get_named_type
 from hostile_values import HOSTILE, SCHEMA, Place, places
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis_graphql import Mode, from_schema, nodes
 from real_desk import MARKETPLACE, RealDesk, real_desk
 from test_hostile_input import CLOSE_CODES, mutated
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from databases import drop_database, new_database_url
+
 EXAMPLES = int(os.environ.get("REFUNDGQL_FUZZ_EXAMPLES", "0"))
 SEED = int(os.environ.get("REFUNDGQL_FUZZ_SEED", "1"))
 BUDGET_SECONDS = 1.0
 """Processor time of one answer, client and server together: they share the process."""
-
-SCALARS = {
-    "DateTime": st.sampled_from(["2026-03-04T12:00:00Z", "2016-12-31T23:59:60Z", "x"]).map(nodes.String),
-    "Date": st.sampled_from(["2026-03-02", "2026-02-30"]).map(nodes.String),
-    "Decimal": st.sampled_from(["1.00", "-1", "1e400", "NaN", "0.001"]).map(nodes.String),
-    "CurrencyCode": st.sampled_from(["USD", "JPY", "XXX", ""]).map(nodes.String),
-}
 
 
 def few(count: int) -> Any:
@@ -101,7 +96,7 @@ def everybody(desk: RealDesk) -> list[str]:
 def real_ids(desk: RealDesk) -> dict[str, str]:
     """Return an id for each place that takes one, so that what is around a hostile value gets far inside."""
     admin = desk.with_role("ADMIN")
-    pro, client = desk.with_role("PRO"), desk.with_role("CLIENT")
+    pro = desk.with_role("PRO")
     lead = desk.ask(pro, "{ leads { edges { node { id } } } }")["data"]["leads"]["edges"][0]["node"]["id"]
     document = "mutation($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) { refundCase { id } } }"
     given = {"leadId": lead, "reason": "OTHER", "explanation": "No.", "idempotencyKey": "fuzz"}
@@ -125,16 +120,34 @@ def real_ids(desk: RealDesk) -> dict[str, str]:
                 collect(inner)
 
     collect(found)
-    assert client
     case = ids["RefundCase"]
     names = {name[0].lower() + name[1:] + "Id": one for name, one in ids.items()}
-    return {**names, "id": case, "refundCaseId": case, "assigneeId": ids["Account"], "messageIds": ids["Message"]}
+    return {
+        **ids,
+        **names,
+        "id": case,
+        "refundCaseId": case,
+        "assigneeId": ids["Account"],
+        "messageIds": ids["Message"],
+    }
 
 
 @pytest.fixture(scope="module")
-def every_place(desk: RealDesk) -> list[Place]:
+def ids(desk: RealDesk) -> dict[str, str]:
+    """Return the ids of the server of this file."""
+    return real_ids(desk)
+
+
+@pytest.fixture(scope="module")
+def postgres_ids(postgres_desk: RealDesk) -> dict[str, str]:
+    """Return the ids of the server over PostgreSQL."""
+    return real_ids(postgres_desk)
+
+
+@pytest.fixture(scope="module")
+def every_place(ids: dict[str, str]) -> list[Place]:
     """Return every place of the schema that takes a value."""
-    return list(places(real_ids(desk)))
+    return list(places(ids))
 
 
 def test_every_place_is_known(every_place: list[Place]) -> None:
@@ -183,18 +196,49 @@ def test_every_hostile_value_everywhere(desk: RealDesk, client: httpx.Client, ev
     desk.is_well()
 
 
-generated = from_schema(SCHEMA, custom_scalars=SCALARS)
-broken = from_schema(SCHEMA, custom_scalars=SCALARS, mode=Mode.NEGATIVE)
-hostile_text = from_schema(SCHEMA, custom_scalars=SCALARS, codec=None)
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@few(2_000)
+@given(document=documents, who=st.integers(0, 5))
+def test_generated_documents(
+    document: str, who: int, desk: RealDesk, client: httpx.Client, ids: dict[str, str]
+) -> None:
+    """Documents made from the schema, right ones and wrong ones, are answered at once, never with a fault."""
+    check(desk, client, everybody(desk)[who], json.dumps({"query": filled(document, ids)}).encode(), document)
+
+
+@pytest.fixture(scope="module")
+def postgres_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDesk]:
+    """Return a server over PostgreSQL; at its end it must still be well."""
+    folder = tmp_path_factory.mktemp("postgres")
+    url = new_database_url("postgres", folder)
+    with real_desk(folder, database_url=url, bus="postgres", max_body_bytes=4_000_000) as desk:
+        yield desk
+        desk.is_well()
+    drop_database(url)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@few(200)
-@given(document=generated | broken | hostile_text, who=st.integers(0, 5))
-def test_generated_documents(document: str, who: int, desk: RealDesk, client: httpx.Client) -> None:
-    """Documents made from the schema, right ones and wrong ones, are answered at once, never with a fault."""
-    check(desk, client, everybody(desk)[who], json.dumps({"query": document}).encode(), document)
+@few(300)
+@given(document=documents, who=st.integers(0, 5))
+def test_generated_documents_on_postgres(
+    document: str, who: int, postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
+) -> None:
+    """Over PostgreSQL such documents are answered at once and without a fault as well."""
+    content = json.dumps({"query": filled(document, postgres_ids)}).encode()
+    check(postgres_desk, client, everybody(postgres_desk)[who], content, document)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_hostile_values_on_postgres(
+    postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
+) -> None:
+    """Over PostgreSQL, which refuses other texts and numbers, a hostile value is no fault either."""
+    own_places = list(places(postgres_ids))
+    for note, ref, content in hostile_requests(postgres_desk, own_places, EXAMPLES or 1_500):
+        check(postgres_desk, client, ref, content, note)
 
 
 @pytest.mark.slow
@@ -202,7 +246,7 @@ def test_generated_documents(document: str, who: int, desk: RealDesk, client: ht
 def test_damaged_bodies(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
     """Right requests with bytes changed, doubled or cut out are answered at once, never with a fault."""
     chance = random.Random(SEED)
-    for number in range(EXAMPLES or 500):
+    for number in range(EXAMPLES or 2_000):
         place = chance.choice(every_place)
         content = mutated(place.body('"x"'), SEED + number)
         check(desk, client, chance.choice(everybody(desk)), content, f"seed {SEED}, number {number}")
@@ -232,7 +276,7 @@ def converse(desk: RealDesk, ref: str, texts: list[str | bytes]) -> None:
 def test_damaged_messages(desk: RealDesk, every_place: list[Place]) -> None:
     """Hostile and damaged messages are answered by the protocol or close the socket by one of its codes."""
     chance = random.Random(SEED)
-    for number in range((EXAMPLES or 200) // 4 + 1):
+    for number in range((EXAMPLES or 1_000) // 4 + 1):
         texts: list[str | bytes] = []
         for operation in range(4):
             place, raw = chance.choice(every_place), chance.choice(HOSTILE)
