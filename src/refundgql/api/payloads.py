@@ -16,6 +16,8 @@ from refundgql.api.relations import cases_of, events_of, related, withdrawals_of
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.case_messages import case_messages_by_id
+from refundgql.queries.case_rows import case_as_saved
+from refundgql.queries.events import event_as_saved
 from refundgql.queries.reviews import reviews_by_id
 
 REPLAYED = "Whether the idempotency key had done this before, so that nothing was done again."
@@ -35,6 +37,10 @@ class PayloadRow:
         found: str | None = None if self.result is None else getattr(self.result, name)
         return found
 
+    def saved(self, name: str) -> Any:
+        """Return a part of the result as it was saved, or nothing when it has to be read."""
+        return getattr(self.result, name, None)
+
 
 async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) -> list[PayloadRow]:
     """Run a command for whoever is signed in and return its payload, refusals included, as a level of one row."""
@@ -48,17 +54,40 @@ async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) 
     return [PayloadRow(result, getattr(result, "replayed", False), [])]
 
 
+async def _cases(info: LevelInfo, rows: list[PayloadRow]) -> list[Any]:
+    """Return the cases acted on; those that nobody but the act has written are told without being read again."""
+    told = [None if (case := row.saved("case")) is None else case_as_saved(case, info.selection) for row in rows]
+    left = [row.id("case_id") if one is None else None for row, one in zip(rows, told, strict=True)]
+    if any(left):
+        read = await cases_of(info, left)
+        return [one or other for one, other in zip(told, read, strict=True)]
+    return told
+
+
+async def _events(info: LevelInfo, rows: list[PayloadRow]) -> list[Any]:
+    """Return the acts' own events, the same way; an event never changes."""
+    viewer, told = info.context.signed_in(), list[Any]()
+    for row in rows:
+        event, event_id = row.saved("event"), row.id("event_id")
+        told.append(None if event is None or event_id is None else event_as_saved(viewer, event_id, event))
+    left = [row.id("event_id") if one is None else None for row, one in zip(rows, told, strict=True)]
+    if any(left):
+        read = await events_of(info, left)
+        return [one or other for one, other in zip(told, read, strict=True)]
+    return told
+
+
 @strawberry.type(description="The answer to an act on a case.")
 class RefundCasePayload:
     @level(description="The case as you see it now; none when the act was refused.")
     @staticmethod
     async def refund_case(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
-        return await cases_of(info, [row.id("case_id") for row in rows])
+        return await _cases(info, rows)
 
     @level(description="The event that this act wrote; what follows by itself, such as CREDIT, has events of its own.")
     @staticmethod
     async def event(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
-        return await events_of(info, [row.id("event_id") for row in rows])
+        return await _events(info, rows)
 
     replayed: bool = strawberry.field(description=REPLAYED)
     refusals: list[Refusal] = strawberry.field(description=REFUSALS)

@@ -63,7 +63,11 @@ async def act_on_case(
     Refuses: IDEMPOTENCY_KEY_REUSED; NOT_FOUND, also for a case that the viewer may not see; then as the rules do.
     """
 
+    # Of the attempt that was committed: nothing is kept of the ones before it.
+    saved: Decision | None = None
+
     async def work(unit: Unit) -> Made:
+        nonlocal saved
         facts = await visible_case_facts(unit, viewer, given.refund_case_id)
         if prepare is not None:
             facts = await prepare(unit, facts)
@@ -74,18 +78,29 @@ async def act_on_case(
             case_id=given.refund_case_id,
             expected_version=getattr(given, "expected_version", None),
         )
-        return await decide_and_save(unit, act, facts, given, fill, after)
+        made, saved = await _decide_and_save(unit, act, facts, given, fill, after)
+        return made
 
     # What prepares or adds to an act locks more than its case, and a reversal looks for the posting that it undoes.
     alone = prepare is None and after is None and action is not RefundActionName.REVERSE
     made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)
-    return CaseResult(made["case_id"], made["event_id"], replayed)
+    if replayed or saved is None:
+        return CaseResult(made["case_id"], made["event_id"], replayed)
+    return CaseResult(made["case_id"], made["event_id"], replayed, saved.case, saved.event)
 
 
 async def decide_and_save(
     unit: Unit, act: Act, facts: Facts, given: Given, fill: FillAct, after: AfterSave | None = None
 ) -> Made:
     """Let the domain decide, save the decision and what follows from its money, and return the ids it made."""
+    made, _ = await _decide_and_save(unit, act, facts, given, fill, after)
+    return made
+
+
+async def _decide_and_save(
+    unit: Unit, act: Act, facts: Facts, given: Given, fill: FillAct, after: AfterSave | None
+) -> tuple[Made, Decision | None]:
+    """Return the ids, and the decision when nothing else has written what it wrote."""
     checks = Checks()
     act = fill(act, checks)
     checks.key(given.idempotency_key)
@@ -97,7 +112,8 @@ async def decide_and_save(
     await settle_balances(unit, waiting)
     if decision.withdrawal_requested:
         await file_withdrawal(unit, decision)
-    return {"case_id": decision.case.id, "event_id": saved.event_id}
+    alone = after is None and not waiting and not decision.withdrawal_requested
+    return {"case_id": decision.case.id, "event_id": saved.event_id}, decision if alone else None
 
 
 def decide_checked(act: Act, facts: Facts, policy: Policy, checks: Checks) -> Decision:

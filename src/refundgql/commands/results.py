@@ -1,4 +1,4 @@
-"""What commands give back: the ids of what they changed; whoever asked re-reads it as the viewer of that moment.
+"""What commands give back: the ids of what they changed, for whoever asked to read it as the viewer of that moment.
 
 It must not carry rows or rules.
 """
@@ -8,14 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from refundgql.domain.decisions import Event
+from refundgql.domain.facts import Case
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """The case acted on and the act's own event; `replayed` when the key had done it before."""
+    """The case acted on and the act's own event; `replayed` when the key had done it before.
+
+    `case` and `event` are both as they were saved, where nothing but the decision itself has written them.
+    """
 
     case_id: str
     event_id: str
     replayed: bool = False
+    case: Case | None = None
+    event: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)

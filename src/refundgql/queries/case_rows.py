@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
 from refundgql.queries import invoices, leads, milestones, weeks
 from refundgql.queries.accounts import AccountRow, account_columns, account_row
 from refundgql.queries.rows import Make, Shape, derived
+from refundgql.storage.case_rows import column_value
 
 
 @dataclass(slots=True)
@@ -89,6 +91,21 @@ SHAPE = Shape(
         "subject": ("kind",),
     },
 )
+
+_JOINED = ("requester", "counterparty", "filed_by", "assignee", "subject")
+
+
+def case_as_saved(case: Case, wanted: Mapping[str, Any]) -> CaseRow | None:
+    """Return the row of a case that was saved a moment ago for somebody who sees it.
+
+    Nothing when more than the case itself is asked for: that has to be read.
+    """
+    if any(name in wanted for name in _JOINED):
+        return None
+    columns = SHAPE.columns(wanted)
+    row: CaseRow = SHAPE.maker(columns)([column_value(case, name) for name in columns])
+    return row
+
 
 ACCOUNTS = {"requester": "requester_id", "counterparty": "counterparty_id", "filed_by": "filed_by_id"}
 _WIDTH = 4

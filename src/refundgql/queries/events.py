@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import orjson
+
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.decisions import Event
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName
 from refundgql.queries.listing import wanted_nodes
@@ -80,6 +84,28 @@ OLDEST = Order("events", (Key("x.sequence", "int"), Key("x.id", "uuid")))
 
 def _shape(viewer: Viewer) -> Shape:
     return FOR_STAFF if viewer.is_staff else FOR_PARTIES
+
+
+def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
+    """Return the row of an event that was saved a moment ago, as somebody who sees its case sees it."""
+    amount, is_staff = event.amount, viewer.is_staff
+    withheld = not is_staff and event.name in _WITHHELD
+    return EventRow(
+        id=event_id,
+        sequence=event.sequence,
+        name=event.name,
+        at=to_micros(event.at),
+        actor_id=event.actor_id,
+        actor_role=event.actor_role,
+        from_state=event.from_state,
+        to_state=event.to_state,
+        amount_minor=None if amount is None else amount.minor,
+        currency=event.case_after.currency,
+        note=None if withheld else event.note,
+        internal_note=event.internal_note if is_staff else None,
+        rule=event.rule,
+        facts=orjson.dumps(event.facts).decode() if is_staff else None,
+    )
 
 
 async def events_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
