@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import lru_cache
 
 from iso4217 import Currency
@@ -67,17 +67,14 @@ class Money:
         Refuses: MoneyError for an unknown currency, more decimals than it has, or more than 2^53 minor units.
         """
         decimals = exponent(currency)
-        if not amount.is_finite() or amount.adjusted() > 20:
+        written = amount.as_tuple().exponent
+        if not isinstance(written, int) or amount.adjusted() > 20:
             raise MoneyError("The amount is not a number that money can have.")
+        if -written > decimals:  # zeros too: whoever writes 3000.00 yen may not mean yen
+            raise MoneyError(f"{currency} has {decimals} decimals: give the amount with no more than that.")
         with localcontext() as context:
             context.prec = 60
-            scaled = amount.scaleb(decimals)
-            try:
-                minor = int(scaled)
-            except (InvalidOperation, OverflowError, ValueError) as error:
-                raise MoneyError("The amount is not a number that money can have.") from error
-            if Decimal(minor) != scaled:
-                raise MoneyError(f"{currency} has {decimals} decimals: give the amount with no more than that.")
+            minor = int(amount.scaleb(decimals))
         if abs(minor) > MAXIMUM_MINOR:
             raise MoneyError("The amount is larger than this service can hold exactly.")
         return cls(minor, currency)
