@@ -1,4 +1,4 @@
-"""Run every check of the project: format, lint, types, import contracts, secrets, tests; the same by hand and in CI.
+"""Run every check of the project: format, lint, types, import contracts, secrets, dependencies, tests; the same by hand and in CI.
 
 `python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow.
 """
@@ -64,6 +64,7 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
         ("types", [str(BIN / "mypy")]),
         ("import contracts", [str(BIN / "lint-imports")]),
         ("secrets", secret_scan(tracked_files())),
+        ("dependencies", [sys.executable, str(ROOT / "scripts" / "audit.py")]),
         ("tests", tests),
     ]
 
