@@ -27,10 +27,15 @@ class Listing:
     conditions: Sequence[Condition] = field(default_factory=tuple)
     count_relation: str | None = None
     """A relation with fewer joins that has the same number of rows."""
+    relation_parameters: Sequence[Any] = ()
+    """The parameters of the relation itself; a relation that has some needs another one for counting."""
+    is_indexed: bool = True
+    """Whether one index has the rows in their order."""
 
     def statement(self, *conditions: Condition) -> tuple[str, list[Any]]:
         """Return FROM and WHERE with their parameters."""
-        return _where(self.relation, [*self.conditions, *conditions])
+        body, parameters = _where(self.relation, [*self.conditions, *conditions])
+        return body, [*self.relation_parameters, *parameters]
 
     def counted(self, *conditions: Condition) -> tuple[str, list[Any]]:
         """Return FROM and WHERE for counting."""
@@ -44,12 +49,13 @@ def _where(relation: str, conditions: Sequence[Condition]) -> tuple[str, list[An
     return sql, [value for _, parameters in conditions for value in parameters]
 
 
-def _bounds(order: Order, page: Page) -> list[Condition]:
-    found = []
+def bounds_of(order: Order, page: Page, dialect: Dialect) -> list[Condition]:
+    """Return the conditions that a page's cursors set; refuses BadPage for cursors of other lists."""
+    found, by_first = [], dialect is Dialect.SQLITE
     if page.after is not None:
-        found.append(order.beyond(order.values(page.after), later=True))
+        found.append(order.beyond(order.values(page.after), later=True, by_first=by_first))
     if page.before is not None:
-        found.append(order.beyond(order.values(page.before), later=False))
+        found.append(order.beyond(order.values(page.before), later=False, by_first=by_first))
     return found
 
 
@@ -82,7 +88,7 @@ async def fetch_pages(
 
     Refuses: BadPage for cursors of other lists.
     """
-    bounds = _bounds(listing.order, page)
+    bounds = bounds_of(listing.order, page, source.dialect)
     records: dict[Any, list[Any]] = {parent: [] for parent in parents}
     if asks_for_items(wanted) and records:
         sql, parameters = _items(source.dialect, listing, page, bounds, parent_column, tuple(records))
@@ -155,10 +161,15 @@ async def _outside(
     """Return the parents that have items at or beyond a cursor, on the side that the page leaves out."""
     if cursor is None or not asked or not parents:
         return set()
-    outside = listing.order.beyond(listing.order.values(cursor), later=later, inclusive=True)
-    if parent_column is None:
-        body, parameters = listing.counted(outside)
-        return {None} if await source.fetch(f"SELECT 1 {body} LIMIT 1", parameters) else set()
+    place, by_first = listing.order.values(cursor), source.dialect is Dialect.SQLITE
+    outside = listing.order.beyond(place, later=later, inclusive=True, by_first=by_first)
+    # The nearest item is looked for, not any: a plan without an order may read the whole table for it.
+    nearest = f"ORDER BY {listing.order.by(not later)} LIMIT 1" if listing.is_indexed else "LIMIT 1"
+    if len(parents) == 1:
+        (only,) = parents
+        belonging = [(f"{parent_column} = ?", (only,))] if parent_column else []
+        body, parameters = listing.counted(*belonging, outside)
+        return {only} if await source.fetch(f"SELECT 1 {body} {nearest}", parameters) else set()
     body, parameters = listing.counted((f"{parent_column} = ANY(?)", (list(parents),)), outside)
     return {row[0] for row in await source.fetch(f"SELECT DISTINCT {parent_column} {body}", parameters)}
 

@@ -21,7 +21,6 @@ DEFAULT_ITEMS = 20
 CURSOR_CHARS = 400
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-
 Condition = tuple[str, Sequence[Any]]
 """A condition in SQL and its parameters."""
 
@@ -89,13 +88,20 @@ class Order:
             raise BadPage("Not a cursor: give one that this list gave you.")
         return tuple(float(v) if k.kind == "float" else v for k, v in zip(self.keys, values, strict=True))
 
-    def beyond(self, values: Sequence[Any], *, later: bool, inclusive: bool = False) -> Condition:
-        """Return the condition for items after (`later`) or before a place, or at it as well."""
+    def beyond(
+        self, values: Sequence[Any], *, later: bool, inclusive: bool = False, by_first: bool = False
+    ) -> Condition:
+        """Return the condition for items after (`later`) or before a place, or at it as well.
+
+        With `by_first` the first key is compared by itself too: SQLite does not find expressions by rows.
+        """
+        first = self.keys[0]
+        sign = ">" if later != first.descending else "<"
+        start = f"{first.sql} {sign}= ?"
         if len({key.descending for key in self.keys}) == 1:
-            # One comparison of rows can walk an index from that place on.
-            sign = ">" if later != self.keys[0].descending else "<"
             places = ", ".join("?" for _ in self.keys)
-            return f"({self.columns}) {sign}{'=' if inclusive else ''} ({places})", tuple(values)
+            found = f"({self.columns}) {sign}{'=' if inclusive else ''} ({places})"
+            return (f"{start} AND {found}", (values[0], *values)) if by_first else (found, tuple(values))
         alternatives: list[str] = []
         parameters: list[Any] = []
         for position, key in enumerate(self.keys):
@@ -106,7 +112,9 @@ class Order:
         if inclusive:
             alternatives.append(" AND ".join(f"{key.sql} = ?" for key in self.keys))
             parameters.extend(values)
-        return "(" + " OR ".join(f"({alternative})" for alternative in alternatives) + ")", tuple(parameters)
+        # No comparison of rows says this, so the first key says where on an index a walk begins.
+        joined = " OR ".join(f"({alternative})" for alternative in alternatives)
+        return f"{start} AND ({joined})", (values[0], *parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ Span = tuple[int, int]
 _OPENED = "c.opened_at >= ? AND c.opened_at < ?"
 _DECIDED = "c.decided_at >= ? AND c.decided_at < ?"
 _COUNTS = f"""
-SELECT COUNT(CASE WHEN {_OPENED} THEN 1 END), COUNT(CASE WHEN c.overdue THEN 1 END)
-FROM refund_case c WHERE ({_OPENED} OR c.overdue) AND """
+SELECT COUNT(*), (SELECT COUNT(*) FROM refund_case c WHERE c.overdue AND {{visible}})
+FROM refund_case c WHERE {_OPENED} AND """
 _DECISIONS = f"""
 SELECT COUNT(*), COUNT(CASE WHEN c.state <> 'DECLINED' THEN 1 END),
   COUNT(CASE WHEN c.kind = 'LEAD' THEN 1 END),
@@ -73,7 +73,8 @@ async def support_metrics(
     """Return the figures of a span of time; lists and quantiles are counted only when they are asked for."""
     condition, parameters = visibility.cases(viewer, "c")
     desk = _Desk(source, (to_micros(start), to_micros(until)), condition, tuple(parameters))
-    opened, overdue = (await desk.rows(_COUNTS, (*desk.span, *desk.span)))[0]
+    counts = _COUNTS.format(visible=condition)
+    opened, overdue = (await desk.rows(counts, (*parameters, *desk.span)))[0]
     target = target_hours * HOUR_MICROS
     decided, approved, leads, in_time = (await desk.rows(_DECISIONS, (target, *desk.span)))[0]
     return MetricsRow(

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, fetch_pages
+from refundgql.queries.listing import Listing, bounds_of, fetch_pages
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
-from refundgql.storage.database import Source
+from refundgql.storage.database import Dialect, Source
 
 
 @dataclass(slots=True)
@@ -46,11 +46,11 @@ _REVERSED = (
 )
 
 
-def _leg(side: str, sign: str) -> str:
+def _leg(side: str, sign: str, postings: str = "JOIN posting p ON p.{side}_key = o.key") -> str:
     return (
         f"SELECT p.id, o.owner_id AS account_id, p.at, {_REVERSED}, o.purpose, {sign}p.amount_minor AS amount_minor,"
         f" p.currency, p.{side}_balance_after_minor AS balance_after_minor, p.description, p.case_id, p.withdrawal_id,"
-        f" p.reverses_id FROM ledger_account o JOIN posting p ON p.{side}_key = o.key WHERE o.kind = 'balance'"
+        f" p.reverses_id FROM ledger_account o {postings.format(side=side)} WHERE o.kind = 'balance'"
     )
 
 
@@ -66,6 +66,26 @@ _REQUESTS = (
 _LINES = f"({_leg('from', '-')} UNION ALL {_leg('to', '')} UNION ALL {_REQUESTS}) t"
 
 
+# Of each balance only as many postings are read, off its index, as the page can hold.
+_NEAREST = {
+    Dialect.POSTGRES: "CROSS JOIN LATERAL (SELECT * FROM posting q WHERE q.{{side}}_key = o.key{bounds}"
+    " ORDER BY {by} LIMIT ?) p",
+    Dialect.SQLITE: "JOIN posting p ON p.position IN (SELECT q.position FROM posting q"
+    " WHERE q.{{side}}_key = o.key{bounds} ORDER BY {by} LIMIT ?)",
+}
+_OF_ONE_BALANCE = Order(NEWEST.name, (Key("q.at", "int", descending=True), Key("q.id", "uuid", descending=True)))
+
+
+def _nearest_lines(dialect: Dialect, page: Page) -> tuple[str, list[Any]]:
+    """Return the lines among which a page of any account's history is, with their parameters."""
+    bounds = bounds_of(_OF_ONE_BALANCE, page, dialect)
+    where = "".join(f" AND {condition}" for condition, _ in bounds)
+    postings = _NEAREST[dialect].format(bounds=where, by=_OF_ONE_BALANCE.by(page.backward))
+    parameters = [*(value for _, values in bounds for value in values), page.size + 1]
+    legs = f"{_leg('from', '-', postings)} UNION ALL {_leg('to', '', postings)}"
+    return f"({legs} UNION ALL {_REQUESTS}) t", parameters * 2
+
+
 def _row(record: Any) -> TransactionRow:
     return TransactionRow(*tuple(record)[:12])
 
@@ -75,7 +95,16 @@ async def list_transactions(
 ) -> list[ConnectionRow]:
     """Return the same page of each account's history, newest first; empty for accounts that are not open."""
     ids = list({row.id for row in rows if row.is_open})
-    listing = Listing(columns=COLUMNS, relation=_LINES, order=NEWEST, make=_row)
+    relation, parameters = _nearest_lines(source.dialect, page)
+    listing = Listing(
+        columns=COLUMNS,
+        relation=relation,
+        relation_parameters=parameters,
+        count_relation=_LINES,
+        order=NEWEST,
+        make=_row,
+        is_indexed=False,
+    )
     found = await fetch_pages(source, listing, page, wanted, "t.account_id", ids)
     return [found.get(row.id) or ConnectionRow.empty() for row in rows]
 
