@@ -138,6 +138,18 @@ def test_the_clocks_of_other_cases() -> None:
         "REVIEW": ("C22", day("2026-03-16"), "REQUESTER"),
     }
     assert set(clocks(with_case(hourly, case_in(S.DECLINED, final_decision=True)))) == {"REVIEW"}
+    for state in (S.ESCALATED, S.DISPUTED):
+        with_support = clocks(with_case(invoice_facts(paid_at=day("2025-06-01")), case_in(state)))
+        assert with_support == {"SUPPORT_WINDOW": ("C07", day("2026-06-02"), "SUPPORT")}
+    fixed = with_case(
+        invoice_facts(paid_at=day("2026-03-03"), contract_kind=ContractKind.FIXED_PRICE), case_in(S.DECLINED)
+    )
+    assert clocks(fixed) == {"SUPPORT_WINDOW": ("D14", day("2027-03-04"), "REQUESTER")}
+    assert clocks(replace(fixed, payment=replace(fixed.payment, requests_made=3))) == {}
+    unheard = with_case(week_facts(paid_at=day("2026-03-03")), case_in(S.DECLINED, final_decision=True))
+    assert clocks(unheard) == {"TIMESHEET_DISPUTE": ("C25", day("2026-03-07"), "REQUESTER")}
+    answered = replace(unheard.payment, support_declined_kinds=frozenset({K.TIMESHEET}))
+    assert clocks(replace(unheard, payment=answered)) == {}
     waiting = case_in(S.APPROVED, approved_at=day("2026-03-01"), settlement=SettlementStatus.AWAITING_FUNDS)
     assert clocks(with_case(invoice_facts(), waiting)) == {"FUNDS_ESCALATION": ("D13", day("2026-03-16"), "SYSTEM")}
     sent_on = with_case(invoice_facts(), case_in(S.CREDITED))

@@ -65,8 +65,8 @@ def _contract_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseC
         yield from _answer_clocks(case, facts, policy)
     if case.state is RefundCaseState.APPROVED and case.settlement is SettlementStatus.AWAITING_FUNDS:
         yield from _funds_clock(case, policy)
-    if case.state in (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DECLINED):
-        yield from _dispute_clocks(case, facts, policy)
+    if case.state in _UNDECIDED or case.state is RefundCaseState.DECLINED:
+        yield from _window_clocks(case, facts, policy)
     contract = facts.contract
     if contract is not None and contract.ended_at is not None:
         yield CaseClock(
@@ -123,39 +123,58 @@ def _funds_clock(case: Case, policy: Policy) -> Iterator[CaseClock]:
         )
 
 
-def _dispute_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClock]:
-    """Yield what the client can still start beside waiting, on hourly work alone."""
-    hourly = facts.contract is not None and facts.contract.kind is ContractKind.HOURLY
+def _window_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClock]:
+    """Yield until when what the client can still start beside waiting is open, and support's own window (C07)."""
     paid_at = _paid_at(facts)
-    if case.kind is not RefundCaseKind.INVOICE or paid_at is None or not hourly or case.final_decision:
+    if case.kind is not RefundCaseKind.INVOICE or paid_at is None:
         return
-    yield CaseClock(
-        name=ClockName.DISPUTE_RESOLUTION,
-        rule="C31",
-        starts_at=paid_at,
-        ends_at=policy.dispute_until(paid_at),
-        whose_move=WhoseMove.REQUESTER,
-        when_it_runs_out="The invoice can no longer be disputed.",
-    )
-    if case.state is RefundCaseState.DECLINED:
+    hourly = facts.contract is not None and facts.contract.kind is ContractKind.HOURLY
+    if hourly and case.state is not RefundCaseState.DISPUTED and not case.final_decision:
         yield CaseClock(
-            name=ClockName.SUPPORT_WINDOW,
-            rule="C24",
+            name=ClockName.DISPUTE_RESOLUTION,
+            rule="C31",
             starts_at=paid_at,
-            ends_at=policy.support_until(paid_at),
+            ends_at=policy.dispute_until(paid_at),
             whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out="The decline can no longer be escalated.",
+            when_it_runs_out="The invoice can no longer be disputed.",
         )
+    if case.state is not RefundCaseState.REQUESTED:
+        yield from _support_clock(case, facts, policy, paid_at, hourly=hourly)
     week = facts.week
-    if week is not None and case.state in (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED):
+    support_answered = RefundCaseKind.TIMESHEET in facts.payment.support_declined_kinds
+    if week is not None and case.state is not RefundCaseState.DISPUTED and not support_answered:
+        goes_on = "" if case.state is RefundCaseState.DECLINED else "; this request goes on"
         yield CaseClock(
             name=ClockName.TIMESHEET_DISPUTE,
             rule="C25",
             starts_at=week.ends_at,
             ends_at=policy.timesheet_until(week.ends_at),
             whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out="The week's hours can no longer be disputed; this request goes on.",
+            when_it_runs_out=f"The week's hours can no longer be disputed{goes_on}.",
         )
+
+
+def _support_clock(case: Case, facts: Facts, policy: Policy, paid_at: datetime, *, hourly: bool) -> Iterator[CaseClock]:
+    """Yield the end of the support window: of a decline's ways on, or of new requests beside one that support has."""
+    if case.state is not RefundCaseState.DECLINED:
+        rule, whose_move = "C07", WhoseMove.SUPPORT
+        text = "No new request about this payment can be made; support still decides this one."
+    elif case.final_decision:
+        return
+    elif hourly:
+        rule, whose_move, text = "C24", WhoseMove.REQUESTER, "The decline can no longer be escalated."
+    elif facts.payment.requests_made < policy.requests_per_payment:
+        rule, whose_move, text = "D14", WhoseMove.REQUESTER, "The payment can no longer be asked about again."
+    else:
+        return
+    yield CaseClock(
+        name=ClockName.SUPPORT_WINDOW,
+        rule=rule,
+        starts_at=paid_at,
+        ends_at=policy.support_until(paid_at),
+        whose_move=whose_move,
+        when_it_runs_out=text,
+    )
 
 
 def _paid_at(facts: Facts) -> datetime | None:
