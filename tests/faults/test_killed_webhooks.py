@@ -1,0 +1,122 @@
+"""Servers that send webhooks are killed all the time: no event is lost, and none overtakes another."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_world import START, World
+from desk_load import Load, check_kept, look, prepare_cases, statements, tokens_of
+from fleet import Fleet, running, show, size
+from receiver import Receiver, receiving
+
+from databases import LIMITS
+from refundgql.commands.webhooks import CreateWebhookEndpoint, create_webhook_endpoint
+from refundgql.queries.accounts import find_viewer
+from refundgql.storage.database import Database
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
+
+SECONDS = size("SECONDS", 8)
+KILL_EVERY_SECONDS = size("KILL_EVERY_MS", 1_500) / 1_000
+SEED = size("SEED", 1)
+PATIENCE_SECONDS = 120
+
+
+@asynccontextmanager
+async def _receivers() -> AsyncIterator[list[Receiver]]:
+    """Run one receiver that takes everything and one that fails now and then."""
+    async with receiving() as steady, receiving() as flaky:
+        yield [steady, flaky]
+
+
+async def _hook(url: str, receivers: list[Receiver]) -> list[str]:
+    """Add an endpoint for each receiver and return their secrets."""
+    database = await Database.open(url, LIMITS)
+    try:
+        uow = replace(World(database).uow, private_webhooks=True)
+        admin = await find_viewer(database, "ada")
+        assert admin is not None
+        return [
+            str(
+                (
+                    await create_webhook_endpoint(
+                        uow, admin, CreateWebhookEndpoint(url=one.url, idempotency_key=one.url)
+                    )
+                ).secret
+            )
+            for one in receivers
+        ]
+    finally:
+        await database.close()
+
+
+def _fail_now_and_then(receiver: Receiver, rng: random.Random) -> None:
+    receiver.answers.extend(rng.choice([200, 200, 200, 500, 503]) for _ in range(100_000))
+
+
+async def _under_fire(fleet: Fleet, url: str) -> None:
+    """Load and kill the servers; then compare what receivers took with the event log."""
+    rng = random.Random(SEED)
+    prepared = await prepare_cases(url, 10)
+    fleet.settings |= {
+        "REFUNDGQL_WEBHOOK_PRIVATE_ADDRESSES": "true",
+        "REFUNDGQL_WEBHOOK_RETRY_SECONDS": ",".join(["0.05"] * 50),
+    }
+    for server in fleet.servers:
+        server.environment |= fleet.settings
+    async with _receivers() as receivers:
+        secrets = await _hook(url, receivers)
+        _fail_now_and_then(receivers[1], rng)
+        load = Load(fleet, tokens_of(fleet), seed=SEED)
+        async with running(fleet):
+            ends = time.monotonic() + SECONDS
+            jobs = [
+                load.do(statements(prepared.cases, rng), 6, until=ends),
+                fleet.kill_now_and_then(rng, ends, KILL_EVERY_SECONDS),
+            ]
+            await asyncio.gather(*jobs)
+            found = await look(url, prepared.cursor)
+            expected = [f"RefundEvent_{one}" for one in found.ids]
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while any(len(one.once) < len(expected) for one in receivers):  # noqa: ASYNC110  # the servers act
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(1)  # a double would come now
+    check_kept(load, found)
+    for receiver, secret in zip(receivers, secrets, strict=True):
+        assert [one.data["eventId"] for one in receiver.once] == expected
+        assert receiver.most_at_once == 1, "nobody sends to an endpoint beside somebody else"
+        assert all(one.verified_by(secret) for one in receiver.received)
+        bodies = {one.id: one.body for one in receiver.received}
+        assert all(one.body == bodies[one.id] for one in receiver.received)
+    repeats = Counter(receivers[0].ids)
+    assert sum(repeats.values()) - len(repeats) <= fleet.kills, "only what was being sent when somebody was killed"
+    assert fleet.kills > 0
+    assert len(expected) > SECONDS
+    show(
+        "killed webhooks",
+        kills=fleet.kills,
+        events=len(expected),
+        sent=[len(one.received) for one in receivers],
+        doubled=sum(repeats.values()) - len(repeats),
+    )
+
+
+async def test_killed_servers_lose_no_webhook(postgres_url: str, tmp_path: Path) -> None:
+    """Three servers on PostgreSQL: each receiver gets every event, in order once repeats are dropped."""
+    await _under_fire(Fleet.prepare(tmp_path, postgres_url, "postgres", START, 3), postgres_url)
+
+
+async def test_a_killed_server_on_one_file_loses_no_webhook(tmp_path: Path) -> None:
+    """One server on SQLite, killed and started again: the same."""
+    from databases import new_database_url
+
+    url = new_database_url("sqlite", tmp_path)
+    await _under_fire(Fleet.prepare(tmp_path, url, "memory", START, 1), url)
