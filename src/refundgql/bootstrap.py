@@ -6,20 +6,16 @@ It wires and decides nothing; every part is made here once and handed to whoever
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from refundgql.api.context import Application
 from refundgql.api.fanout import Fanout
-from refundgql.clocks import FileClock, SetClock, SystemClock
+from refundgql.clocks import FileClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
 from refundgql.commands.uploads import FileStore
@@ -28,8 +24,6 @@ from refundgql.domain.policy import Policy, PolicyError
 from refundgql.messaging.bus import Bus, Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.queries.onlookers import Onlookers
-from refundgql.scenarios import Desk, Difference, Story
-from refundgql.scenarios import replay as replay_stories
 from refundgql.settings import Settings
 from refundgql.storage import schema as storage_schema
 from refundgql.storage.database import Database
@@ -40,7 +34,9 @@ from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
     from refundgql.api.execution import GraphQLEngine
+    from refundgql.tracing import Tracing
     from refundgql.transport.evidence_tickets import EvidenceTickets
+    from refundgql.transport.metrics import Metrics
     from refundgql.transport.webhooks import WebhookSender
 
 log = logging.getLogger("refundgql.bootstrap")
@@ -136,36 +132,44 @@ async def _check_known(database: Database) -> None:
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, *, clock: Clock | None = None, tickets: EvidenceTickets | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    tickets: EvidenceTickets | None = None,
+    metrics: Metrics | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Application]:
     """Open database and bus and wire the application; everything is closed again at the end.
 
-    Without tickets nobody is given addresses of files.
+    Without tickets nobody is given addresses of files; without metrics and tracing nothing is counted or traced.
     """
     policy, clock = policy_of(settings), clock or clock_of(settings)
     async with database_of(settings) as database:
         bus = bus_of(settings)
         await bus.start()
-        tail = Tail(database, bus, Doorbell())
+        tail = Tail(database, bus, Doorbell(), metrics.delivered if metrics else None)
         await tail.start()
+        seen = tracing.database(database) if tracing else database
+        uow = UnitOfWork(
+            database=seen,
+            clock=clock,
+            policy=policy,
+            bus=bus,
+            holiday_calendar=holiday_calendar_of(settings),
+            uploads=tickets,
+            files=files_of(settings),
+            private_webhooks=settings.webhook_private_addresses,
+            watch=metrics,
+        )
         try:
             yield Application(
-                database=database,
+                database=seen,
                 clock=clock,
                 policy=policy,
                 bus=bus,
                 tail=tail,
                 fanout=Fanout(tail, Onlookers(database)),
-                uow=UnitOfWork(
-                    database=database,
-                    clock=clock,
-                    policy=policy,
-                    bus=bus,
-                    holiday_calendar=holiday_calendar_of(settings),
-                    uploads=tickets,
-                    files=files_of(settings),
-                    private_webhooks=settings.webhook_private_addresses,
-                ),
+                uow=tracing.unit_of_work(uow) if tracing else uow,
                 download_url=tickets.download_url if tickets else None,
             )
         finally:
@@ -207,6 +211,28 @@ def bus_of(settings: Settings) -> Bus:
         extra = "postgres" if url == "postgres" else "nats"
         raise CannotRun(f"REFUNDGQL_BUS: this bus needs the extra: pip install 'refundgql[{extra}]'.") from error
     return MemoryBus()
+
+
+def tracing_of(settings: Settings) -> Tracing | None:
+    """Return what traces this process, or nothing when no collector is set.
+
+    Refuses: CannotRun when OpenTelemetry is not installed.
+    """
+    if not settings.otlp_endpoint:
+        return None
+    try:
+        from refundgql.tracing import Tracing
+    except ImportError as error:
+        raise CannotRun("REFUNDGQL_OTLP_ENDPOINT: traces need the extra: pip install 'refundgql[otel]'.") from error
+    return Tracing(settings.otlp_endpoint)
+
+
+async def operating_gauges(application: Application) -> dict[str, float]:
+    """Return what operators look at, by the name of its gauge."""
+    from refundgql.queries.operating import operating_figures
+
+    figures = await operating_figures(application.database, application.clock.now())
+    return {**figures, "bus_connected": float(application.bus.connected)}
 
 
 async def check_ready(application: Application) -> None:
@@ -317,68 +343,12 @@ def workflow_text(kind: str | None, output_format: str) -> str:
     return "\n\n".join(machine.mermaid if output_format == "mermaid" else machine.table for machine in machines)
 
 
-class StoryDesk:
-    """A fresh desk on a database of its own, for one story: the whole engine, without sockets."""
-
-    def __init__(self, application: Application, engine: GraphQLEngine, clock: SetClock) -> None:
-        """Keep the parts."""
-        self._application = application
-        self._engine = engine
-        self._clock = clock
-
-    async def seed(self, records: list[dict[str, Any]]) -> None:
-        """Import the first accounts, before anybody can sign in."""
-        from refundgql.commands.import_records import import_lines
-
-        await import_lines(self._application.uow, records)
-
-    async def execute(self, as_ref: str | None, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Run one operation as an account, or as nobody."""
-        from refundgql.api.execution import RequestErrors
-
-        viewer = None if as_ref is None else await self._application.load_viewer(as_ref)
-        prepared = self._engine.prepare(document, None)
-        if isinstance(prepared, RequestErrors):
-            return {"errors": prepared.errors}
-        return await self._engine.execute(prepared, variables, self._application.context(viewer))
-
-    async def sweep(self) -> None:
-        """Act on every due clock once."""
-        await sweep_due(self._application.uow)
-
-    def set_time(self, at: datetime) -> None:
-        """Set the domain's clock."""
-        self._clock.at = at
-
-
-async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:
-    """Tell stories, each to a desk on a fresh database, and return how many differ."""
-    engine = make_engine(Settings())
-    async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-")))
-        migrated = folder / "migrated.sqlite3"
-        await migrate(_story_settings(migrated))
-        opened = 0
-
-        async def open_desk() -> Desk:
-            nonlocal opened
-            opened += 1
-            path = folder / f"story-{opened}.sqlite3"
-            shutil.copyfile(migrated, path)
-            settings = _story_settings(path)
-            clock = SetClock(datetime.now(UTC))
-            application = await stack.enter_async_context(open_application(settings, clock=clock))
-            return StoryDesk(application, engine, clock)
-
-        return await replay_stories(paths, open_desk, report)
-
-
-def _story_settings(path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None)
-
-
-def webhook_sender_of(settings: Settings, application: Application) -> WebhookSender:
-    """Return who sends webhooks; in real time, whatever clock the rules have."""
+def webhook_sender_of(
+    settings: Settings,
+    application: Application,
+    attempted: Callable[[str, float], None] = lambda outcome, seconds: None,
+) -> WebhookSender:
+    """Return who sends webhooks, in real time, whatever clock the rules have; `attempted` is told of each attempt."""
     from refundgql.domain.webhooks import RetryPlan
     from refundgql.transport.webhooks import Sending, WebhookSender
 
@@ -391,6 +361,7 @@ def webhook_sender_of(settings: Settings, application: Application) -> WebhookSe
         plan=plan,
         timeout_seconds=settings.webhook_timeout_seconds,
         private_allowed=settings.webhook_private_addresses,
+        attempted=attempted,
     )
     return WebhookSender(application.uow, application.bus, sending)
 

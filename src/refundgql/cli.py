@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from refundgql import __version__, bootstrap
+from refundgql import __version__, bootstrap, replaying
 from refundgql.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -199,7 +199,7 @@ def replay(
                 print(f"         {story.path}, {one.step}: {one.what}")
 
     try:
-        failed = _run(bootstrap.replay(paths, report))
+        failed = _run(replaying.replay(paths, report))
     except scenarios.StoryError as error:
         raise SettingsError(str(error)) from error
     print(

@@ -10,9 +10,11 @@ import contextlib
 import hashlib
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +22,7 @@ from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from refundgql import bootstrap
 from refundgql.api.context import Application, RequestContext
@@ -36,6 +39,7 @@ from refundgql.transport.evidence_files import EvidenceFiles
 from refundgql.transport.evidence_tickets import PURPOSE, EvidenceTickets
 from refundgql.transport.graphiql import DemoPeople
 from refundgql.transport.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
+from refundgql.transport.metrics import WORKERS_FOLDER, Metrics, forget_worker
 from refundgql.transport.observability import JsonLines
 from refundgql.transport.tokens import TokenIssuer, TokenRules, TokenVerifier
 
@@ -54,6 +58,8 @@ class _Desk:
     def __init__(self, settings: Settings, tickets: EvidenceTickets | None) -> None:
         self.settings = settings
         self.tickets = tickets
+        self.metrics = Metrics()
+        self.tracing = bootstrap.tracing_of(settings)
         self._application: Application | None = None
 
     @property
@@ -66,9 +72,11 @@ class _Desk:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Keep the application open, the clocks swept and the webhooks sent."""
-        async with bootstrap.open_application(self.settings, tickets=self.tickets) as self._application:
+        async with bootstrap.open_application(
+            self.settings, tickets=self.tickets, metrics=self.metrics, tracing=self.tracing
+        ) as self._application:
             stop = asyncio.Event()
-            sender = bootstrap.webhook_sender_of(self.settings, self._application)
+            sender = bootstrap.webhook_sender_of(self.settings, self._application, self.metrics.webhook_attempted)
             work = [
                 asyncio.create_task(bootstrap.keep_sweeping(self._application, stop)),
                 asyncio.create_task(sender.run(stop)),
@@ -110,6 +118,10 @@ class _Desk:
         """Tell whether the database answers and has the schema that this version knows."""
         await bootstrap.check_ready(self.application)
         return True
+
+    async def gauges(self) -> dict[str, float]:
+        """Return what operators look at, by the name of its gauge."""
+        return await bootstrap.operating_gauges(self.application)
 
     async def bus_connected(self) -> bool:
         """Tell whether rings reach other processes; streams look each second without them."""
@@ -187,9 +199,15 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
     tickets = tickets_of(settings, keys)
     desk = _Desk(settings, tickets)
     files = EvidenceFiles(tickets, lambda: desk.application).routes() if tickets else ()
+    engine, tracing = bootstrap.make_engine(settings), desk.tracing
+    token = settings.metrics_token
     return build_app(
         Transport(
-            engine=bootstrap.make_engine(settings),
+            engine=tracing.engine(engine, names_are_known=trusted is not None) if tracing else engine,
+            metrics=desk.metrics,
+            readings=desk.gauges,
+            metrics_token=token.get_secret_value() if token else None,
+            outermost=(Middleware(tracing.middleware),) if tracing else (),
             make_context=desk.context,
             verifier=TokenVerifier(keys, rules),
             load_viewer=desk.load_viewer,
@@ -217,6 +235,9 @@ async def _open(desk: _Desk, keys: KeySource) -> AsyncIterator[None]:
     finally:
         if isinstance(keys, IssuerKeys):
             await keys.aclose()
+        if desk.tracing is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(desk.tracing.close), STOP_SECONDS)
 
 
 def serving_of(settings: Settings) -> server.Serving:
@@ -291,6 +312,16 @@ def _run_workers(
     settings: Settings, serving: server.Serving, listener: socket.socket, on_started: Callable[[str], None]
 ) -> None:
     """Keep as many processes serving the one port as asked for; stop them all, drained, when told to."""
+    with contextlib.ExitStack() as stack:
+        if WORKERS_FOLDER not in os.environ:
+            os.environ[WORKERS_FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-metrics-"))
+            stack.callback(os.environ.pop, WORKERS_FOLDER)
+        _supervise(settings, serving, listener, on_started)
+
+
+def _supervise(
+    settings: Settings, serving: server.Serving, listener: socket.socket, on_started: Callable[[str], None]
+) -> None:
     spawn = multiprocessing.get_context("spawn")
     stopping = False
 
@@ -322,6 +353,7 @@ def _run_workers(
                 log.error("Server processes end as soon as they start; giving up.")
                 stop()
                 break
+            forget_worker(worker.pid)
             log.warning("A server process ended with code %s; starting another.", worker.exitcode)
             workers[index] = start()
     for worker in workers:

@@ -103,7 +103,12 @@ class Settings(BaseSettings):
         None, description="File holding the instant domain time is read from; only with `serve --allow-test-clock`."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector for traces; empty: none.")
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="Bearer token that a scraper of /metrics must bring; without one anybody may."
+    )
+    otlp_endpoint: str = Field(
+        "", description="OpenTelemetry collector for traces, such as `http://collector:4318`; empty: none."
+    )
 
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.queries.pages import Page
 from refundgql.queries.simulations import examine
+from refundgql.replaying import StoryDesk
 from refundgql.scenarios import find_stories, read_story, tell
 from refundgql.settings import Settings
 from refundgql.storage.statements import counted_statements
@@ -242,7 +243,7 @@ def test_no_story_differs_without_overrides(tmp_path: Path) -> None:
             clock = SetClock(datetime.now(UTC))
             settings = Settings(database_url=f"sqlite:///{file}", bus="memory")
             async with bootstrap.open_application(settings, clock=clock) as application:
-                await tell(read_story(path), bootstrap.StoryDesk(application, engine(), clock))
+                await tell(read_story(path), StoryDesk(application, engine(), clock))
                 told = await examine(application.database, STAFF, policy, policy, None, Page(100), clock.now())
                 found[path.stem] = (told.examined, told.not_reproduced, [one.simulated for one in told.found])
         return found

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from refundgql import bootstrap
 from refundgql.domain.policy import Policy
+from refundgql.replaying import replay
 from refundgql.scenarios import Difference, Story, find_stories, read_story
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "scenarios"
@@ -23,7 +23,7 @@ def told() -> dict[Path, list[Difference]]:
     def report(story: Story, found: list[Difference]) -> None:
         differences[story.path] = found
 
-    asyncio.run(bootstrap.replay(STORIES, report))
+    asyncio.run(replay(STORIES, report))
     return differences
 
 
@@ -57,6 +57,6 @@ def test_a_story_that_differs_is_reported(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     seen: list[list[Difference]] = []
-    failed = asyncio.run(bootstrap.replay([path], lambda _, found: seen.append(found)))
+    failed = asyncio.run(replay([path], lambda _, found: seen.append(found)))
     assert failed == 1
     assert seen == [[Difference("step 1", "data.viewer.name: expected 'Con', got 'Pro'")]]

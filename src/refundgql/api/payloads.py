@@ -48,6 +48,9 @@ async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) 
     try:
         result = await act(viewer)
     except Refused as refused:
+        watch = info.context.app.uow.watch
+        if watch is not None:
+            watch.act_refused(refused.refusals)
         return [PayloadRow(None, False, refusal_rows(refused.refusals))]
     finally:
         info.context.forget_facts()

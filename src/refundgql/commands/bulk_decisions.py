@@ -80,6 +80,8 @@ async def decide_refunds(uow: UnitOfWork, viewer: Viewer, given: DecideRefunds) 
             outcomes.append(await _decide(uow, viewer, decision, given.idempotency_key))
         except Refused as refused:
             outcomes.append(_at(index, refused))
+            if uow.watch is not None:
+                uow.watch.act_refused(refused.refusals)
         except Exception as error:
             fault = fault or error
     if fault is not None:

@@ -48,7 +48,7 @@ async def once(
     """
     key = _usable_key(given)
     if key is None:
-        return await uow.run(work, repeatable=False, one_write=one_write), False
+        return await uow.run(work, repeatable=False, one_write=one_write, name=operation), False
     digest = input_sha256(operation, given)
 
     # Most keys are new: the first attempt goes without a look, and is undone by the key's constraint when it is wrong.
@@ -72,7 +72,7 @@ async def once(
         return made, False
 
     try:
-        return await uow.run(attempt, one_write=one_write)
+        return await uow.run(attempt, one_write=one_write, name=operation)
     except Refused:
         # What the key has done stands in the way of doing it again: then it is a replay, not a refusal.
         done = _replay(await find_result(uow.database, viewer.account_id, key), digest)

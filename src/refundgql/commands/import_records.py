@@ -188,7 +188,7 @@ async def _write(uow: UnitOfWork, lines: Sequence[Line], superseded: set[int]) -
     async def work(unit: Unit) -> SyncCounts:
         return await write_batch(unit, records, superseded)
 
-    return await uow.run(work)
+    return await uow.run(work, name="import_records")
 
 
 def _changed(reader: Reader, place: int, error: RecordError) -> ImportStopped:

@@ -75,7 +75,7 @@ async def _settle_what_was_left(uow: UnitOfWork) -> None:
     """Credit cases whose money has come without anybody noticing; one that fails does not keep the others waiting."""
     for balance in await list_coverable(uow.database, limit=SKIPPED_AT_MOST):
         try:
-            await uow.run(_settling(balance))
+            await uow.run(_settling(balance), name="settle")
         except Exception:
             _log.exception("Cases that wait for the balance of %s could not be credited.", balance.account_id)
 
@@ -138,7 +138,7 @@ async def _act_on_next(uow: UnitOfWork, failed: set[str]) -> tuple[_Step, str, E
         return _Step.ACTED
 
     try:
-        return await uow.run(work), taken, None
+        return await uow.run(work, name="sweep"), taken, None
     except Exception as error:
         if not taken:
             raise

@@ -106,7 +106,7 @@ async def take_records(uow: UnitOfWork, shapes: Sequence[Mapping[str, Any]]) -> 
     async def work(unit: Unit) -> SyncCounts:
         return await write_batch(unit, records, superseded)
 
-    return await uow.run(work)
+    return await uow.run(work, name="sync_records")
 
 
 def parse_records(shapes: Sequence[Mapping[str, Any]]) -> list[Record]:

@@ -6,7 +6,7 @@ It must not know what a command does; a refusal or a fault leaves nothing behind
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from refundgql.commands.uploads import FileStore, Uploads
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refusal
 from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
 from refundgql.storage.faults import CommitUnknown, TransientFault
@@ -53,6 +54,16 @@ class Doorbell(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who is told what was done and what was not, to count it."""
+
+    def committed(self, transitions: Sequence[tuple[str, str]]) -> None:
+        """Note events that hold now, each as its case's kind and its name."""
+
+    def act_refused(self, refusals: Sequence[Refusal]) -> None:
+        """Note why an act was refused."""
+
+
 @dataclass(slots=True)
 class Unit:
     """One attempt at one command: its transaction, and whom to wake when it holds."""
@@ -62,6 +73,7 @@ class Unit:
     policy: Policy
     holiday_calendar: str = ""
     topics: set[str] = field(default_factory=set)
+    transitions: list[tuple[str, str]] = field(default_factory=list)
 
     def now(self) -> datetime:
         """Return the instant of the act; asked for after locking, so that a wait cannot carry it past a deadline."""
@@ -72,6 +84,7 @@ class Unit:
         saved = await save_decision(self.tx, decision, facts)
         for case in decision.cases:
             self.ring_case(case.id, case.requester_id, case.counterparty_id)
+        self.transitions += [(event.case_after.kind.value, event.name) for event in decision.events]
         return saved
 
     def ring_case(self, case_id: str, *party_ids: str | None) -> None:
@@ -98,9 +111,17 @@ class UnitOfWork:
     files: FileStore | None = None
     private_webhooks: bool = False
     """Whether webhooks may go to private addresses, and without TLS."""
+    watch: Watch | None = None
 
-    async def run(self, work: Callable[[Unit], Awaitable[T]], *, repeatable: bool = True, one_write: bool = False) -> T:
-        """Run the work in one transaction and ring the bus after commit.
+    async def run(
+        self,
+        work: Callable[[Unit], Awaitable[T]],
+        *,
+        repeatable: bool = True,
+        one_write: bool = False,
+        name: str = "work",
+    ) -> T:
+        """Run the work, which traces show under its name, in one transaction and ring the bus after commit.
 
         A transaction that lost a race or its connection is run again from the start, decision included. One whose
         commit is uncertain is run again only when it is `repeatable`: when a repeat finds what the first one did.
@@ -134,6 +155,8 @@ class UnitOfWork:
         async with opened as tx:
             unit = Unit(tx, self.clock, self.policy, self.holiday_calendar)
             result = await work(unit)
+        if self.watch is not None:
+            self.watch.committed(unit.transitions)
         await self._ring(unit.topics)
         return result
 

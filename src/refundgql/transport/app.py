@@ -11,8 +11,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,12 +21,13 @@ from refundgql.transport.authentication import Authentication, LoadViewer
 from refundgql.transport.front import FrontDoor, answer_router
 from refundgql.transport.graphiql import DemoPeople
 from refundgql.transport.http import OperationsEndpoint
+from refundgql.transport.metrics import Metrics
 from refundgql.transport.negotiation import Answer, negotiate
-from refundgql.transport.observability import Metrics
 from refundgql.transport.operations import Engine, MakeContext, Operations
 from refundgql.transport.outbox import STALL_SECONDS
 from refundgql.transport.presence import Changes, LoadViewers, Presence, one_by_one
 from refundgql.transport.rate import RequestRate
+from refundgql.transport.scraping import Readings, scraping
 from refundgql.transport.sse import KEEP_ALIVE_SECONDS, EventStreams
 from refundgql.transport.tokens import TokenVerifier
 from refundgql.transport.ws import SocketEndpoint
@@ -59,6 +58,11 @@ class Transport:
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
     watched_parts: Mapping[str, health.Check] = field(default_factory=dict)
     extra_routes: tuple[BaseRoute, ...] = ()
+    # Outside everything else, such as what traces requests.
+    outermost: tuple[Middleware, ...] = ()
+    # Gauges read for each scrape, and the token that a scraper must bring.
+    readings: Readings | None = None
+    metrics_token: str | None = None
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
 
@@ -71,7 +75,7 @@ def build_app(transport: Transport) -> Starlette:
     )
     app = Starlette(
         routes=_routes(transport),
-        middleware=[*_cors(transport), _front_door(transport, presence)],
+        middleware=[*transport.outermost, *_cors(transport), _front_door(transport, presence)],
         exception_handlers={HTTPException: answer_router},
         lifespan=_lifespan(transport, presence),
     )
@@ -138,14 +142,10 @@ def _cors(transport: Transport) -> list[Middleware]:
 
 
 def _routes(transport: Transport) -> list[BaseRoute]:
-    async def metrics(_: Request) -> Response:
-        body = transport.metrics.exposition()
-        return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
-
     routes: list[BaseRoute] = [
         Route("/healthz", health.alive, methods=["GET"]),
         Route("/readyz", health.readiness(transport.readiness_checks, transport.watched_parts), methods=["GET"]),
-        Route("/metrics", metrics, methods=["GET"]),
+        Route("/metrics", scraping(transport.metrics, transport.readings, transport.metrics_token), methods=["GET"]),
         *transport.extra_routes,
     ]
     if transport.graphiql:

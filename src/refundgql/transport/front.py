@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from refundgql.transport.answers import JSON, Header, RequestRefused, errors_body, send_refusal
 from refundgql.transport.exchange import Exchange, new_request_id
-from refundgql.transport.observability import Metrics, log_access
+from refundgql.transport.metrics import Metrics
+from refundgql.transport.observability import log_access
 
 log = logging.getLogger("refundgql.front")
 

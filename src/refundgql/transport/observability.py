@@ -1,6 +1,6 @@
-"""Count and log what was served: Prometheus metrics and one JSON line for each request.
+"""Log what was served: one JSON line for each request.
 
-It must not log tokens, bodies, variables or file contents, nor use labels that clients can invent.
+It must not log tokens, bodies, variables or file contents; counting is metrics.py's.
 """
 
 import json
@@ -9,96 +9,15 @@ import time
 from typing import Any, Final
 
 import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from refundgql.transport.exchange import Exchange
 
 access_log: Final = logging.getLogger("refundgql.access")
 
-# From a cached document on a local database up to the longest an operation may take.
-_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-
 # Names are a client's choice: enough of one to recognise it, not a hundred kilobytes a line.
 MAX_NAME_LENGTH: Final = 100
 # The stack of a fault has some 10,000 characters; what is longer repeats itself, or quotes what somebody sent.
 MAX_TEXT_LENGTH: Final = 20_000
-
-
-class Metrics:
-    """The counters of one process; pass a registry to keep two applications of one process apart."""
-
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
-        self._requests = Counter(
-            "refundgql_requests_total",
-            "Requests answered, by transport, kind of operation and status.",
-            ("transport", "operation", "status"),
-            registry=self.registry,
-        )
-        self._refusals = Counter(
-            "refundgql_refusals_total",
-            "Requests and operations refused, by code.",
-            ("code",),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "refundgql_operation_seconds",
-            "Time from the first byte read to the last byte handed over.",
-            ("operation",),
-            buckets=_SECONDS_BUCKETS,
-            registry=self.registry,
-        )
-        self._streams = Gauge(
-            "refundgql_stream_subscribers", "Streams open now.", ("transport",), registry=self.registry
-        )
-        self._sockets = Gauge("refundgql_sockets", "WebSockets open now.", registry=self.registry)
-        self._cut_off = Counter(
-            "refundgql_streams_ended_total",
-            "Streams the server ended, by reason.",
-            ("reason",),
-            registry=self.registry,
-        )
-        self._children: dict[tuple[str, ...], Any] = {}
-
-    def request_served(self, transport: str, exchange: Exchange, status: int, seconds: float) -> None:
-        """Count one served request or operation and the time it took."""
-        operation = exchange.operation_type or "none"
-        key = (transport, operation, str(status))
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = (self._requests.labels(*key), self._seconds.labels(operation))
-        child[0].inc()
-        child[1].observe(seconds)
-        if exchange.code is not None:
-            self.refused(exchange.code)
-
-    def refused(self, code: str) -> None:
-        """Count one refusal; the codes are this server's own."""
-        self._refusals.labels(code).inc()
-
-    def stream_opened(self, transport: str) -> None:
-        """Count a stream in."""
-        self._streams.labels(transport).inc()
-
-    def stream_closed(self, transport: str) -> None:
-        """Count a stream out."""
-        self._streams.labels(transport).dec()
-
-    def stream_ended(self, reason: str) -> None:
-        """Count a stream that the server ended."""
-        self._cut_off.labels(reason).inc()
-
-    def socket_opened(self) -> None:
-        """Count a WebSocket in."""
-        self._sockets.inc()
-
-    def socket_closed(self) -> None:
-        """Count a WebSocket out."""
-        self._sockets.dec()
-
-    def exposition(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
-        return generate_latest(self.registry)
 
 
 def log_access(transport: str, exchange: Exchange, status: int, seconds: float) -> None:

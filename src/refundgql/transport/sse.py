@@ -15,7 +15,7 @@ from refundgql.transport.answers import Header, RequestRefused, error_entry
 from refundgql.transport.authentication import Caller
 from refundgql.transport.bodies import GraphQLRequest
 from refundgql.transport.exchange import Exchange, address_of
-from refundgql.transport.observability import Metrics
+from refundgql.transport.metrics import Metrics
 from refundgql.transport.operations import Operations
 from refundgql.transport.outbox import Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections

@@ -16,7 +16,8 @@ from refundgql.transport.answers import RequestRefused, error_entry
 from refundgql.transport.authentication import ANONYMOUS, Authentication, Caller
 from refundgql.transport.exchange import Exchange, address_of, new_request_id
 from refundgql.transport.front import refuse_handshake
-from refundgql.transport.observability import Metrics, log_access
+from refundgql.transport.metrics import Metrics
+from refundgql.transport.observability import log_access
 from refundgql.transport.operations import Operations
 from refundgql.transport.origins import may_connect
 from refundgql.transport.outbox import Outbox, ReaderGone
