@@ -74,6 +74,7 @@ async def _under_fire(fleet: Fleet, url: str) -> None:
         server.environment |= fleet.settings
     async with _receivers() as receivers:
         secrets = await _hook(url, receivers)
+        receivers[0].delay_seconds = 0.05  # so that kills meet it while it thinks
         _fail_now_and_then(receivers[1], rng)
         load = Load(fleet, tokens_of(fleet), seed=SEED)
         async with running(fleet):

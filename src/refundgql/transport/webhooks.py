@@ -50,6 +50,8 @@ class Sending:
     lease_seconds: float = LEASE_SECONDS
     renew_seconds: float = RENEW_SECONDS
     chance: Callable[[], float] = random.random
+    attempted: Callable[[str, float], None] = lambda outcome, seconds: None
+    """Told what came of each attempt (delivered, again, given_up) and how many seconds it took, to count it."""
 
 
 class WebhookSender:
@@ -65,8 +67,6 @@ class WebhookSender:
         self._lanes: dict[str, _Lane] = {}
         self.owner = uuid4().hex
         self.stopping = False
-        self.outcomes: dict[str, int] = dict.fromkeys(_OUTCOMES.values(), 0)
-        """Attempts since the start, by what came of them; for metrics."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Lease endpoints and send to them until told to stop; then give them back."""
@@ -131,7 +131,7 @@ class WebhookSender:
 
     async def _purge_now_and_then(self) -> None:
         while True:
-            await asyncio.sleep(PURGE_SECONDS * self._sending.chance())  # processes need not do it at once
+            await asyncio.sleep(PURGE_SECONDS * (0.5 + self._sending.chance()))  # processes need not do it at once
             try:
                 await purge_deliveries(self._database, to_micros(self._sending.now()))
             except StorageError:
@@ -169,7 +169,7 @@ class WebhookSender:
         attempt = await line.send(work.endpoint.url, work.delivery, secrets, self._sending.now())
         chance = self._sending.chance()
         held, state = await note_attempt(self._uow, work, self.owner, attempt, self._sending.plan, chance)
-        self.outcomes[_OUTCOMES[state]] += 1
+        self._sending.attempted(_OUTCOMES[state], attempt.duration_ms / 1_000)
         return work if held else Work(situation=Situation.ENDED)
 
     async def lane(self, endpoint_id: str, line: Line) -> None:
