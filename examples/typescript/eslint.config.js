@@ -20,7 +20,7 @@ const VALUES = [
   'WorkflowTransition',
 ];
 // Answers, and not things of their own.
-const ANSWERS = ['Payload', 'Connection', 'Edge', 'Update', 'Result', 'Refusal', 'Preview', 'Simulation', 'Outcome', 'Count', 'Summary'];
+const ANSWERS = ['Payload', 'Connection', 'Edge', 'Update', 'Result', 'Refusal', 'Preview', 'Simulation', 'Outcome', 'Attempt', 'Count', 'Summary'];
 
 // A simulation's answer holds figures about all the cases it looked at and the page of those that differ; it is no list
 // of simulations, so it is not named like one. The rule takes no options, so its one report is left out here.

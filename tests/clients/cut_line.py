@@ -15,7 +15,8 @@ class CutLine:
     def __init__(self, target: int) -> None:
         """Lead to a port."""
         self.down = False
-        self.carried: list[bytes] = []
+        self._carried: list[bytes] = []
+        self._news = asyncio.Event()
         self._target = target
         self._losing = b""
         self._open: set[asyncio.StreamWriter] = set()
@@ -35,9 +36,11 @@ class CutLine:
         """Carry the next request with these words to the server, and cut its connection when the answer comes."""
         self._losing = words
 
-    def times_carried(self, words: bytes) -> int:
-        """Return how many requests with these words have come along."""
-        return sum(words in chunk for chunk in self.carried)
+    async def carried(self, words: bytes, times: int) -> None:
+        """Wait until so many requests with these words have come along."""
+        while sum(words in chunk for chunk in self._carried) < times:
+            self._news.clear()
+            await self._news.wait()
 
     @classmethod
     @asynccontextmanager
@@ -81,7 +84,8 @@ class CutLine:
         with suppress(OSError):
             while chunk := await reader.read(65_536):
                 if asks:
-                    self.carried.append(chunk)
+                    self._carried.append(chunk)
+                    self._news.set()
                     if self._losing and self._losing in chunk:
                         self._losing = b""
                         doomed.set()

@@ -14,8 +14,8 @@ export function CasePage({ number, line }: { number: string; line: Line }) {
   // State and version of every update are in the cache already; actions, clocks and the history depend on more.
   const live = useSubscription(FollowCaseDocument, { variables: { id }, skip: !id, onData: () => void refetch() });
 
-  if (error) return <p role="alert">{error.message}</p>;
-  if (!data) return <p>Reading…</p>;
+  const fault = error ?? live.error;
+  if (!data) return <p role="alert">{fault?.message ?? 'Reading…'}</p>;
   const found = data.refundCaseByNumber;
   if (!found) return <p role="alert">There is no case {number} that you can see.</p>;
   return (
@@ -27,7 +27,7 @@ export function CasePage({ number, line }: { number: string; line: Line }) {
         {found.requester.name} asks for {found.requestedAmount?.amount} {found.requestedAmount?.currencyCode}. Version{' '}
         <output aria-label="Version">{found.version}</output>, <output aria-label="Connection">{line}</output>
       </p>
-      {live.error && <p role="alert">{live.error.message}</p>}
+      {fault && <p role="alert">{fault.message}</p>}
       <Actions found={found} />
       <Clocks clocks={found.clocks} />
       <History events={found.events.edges} />
@@ -44,7 +44,7 @@ function Actions({ found }: { found: Case }) {
   // One press is one intent with one key, however often it has to be sent; the version is the one on the screen.
   const intent = () => ({ refundCaseId: found.id, expectedVersion: found.version, idempotencyKey: crypto.randomUUID() });
   const acts: Partial<Record<string, () => Promise<Refusal[] | undefined>>> = {
-    APPROVE: async () => (await approve({ variables: { input: { ...intent(), note } } })).data?.approveRefund.refusals,
+    APPROVE: async () => (await approve({ variables: { input: { ...intent(), note: note || null } } })).data?.approveRefund.refusals,
     DECLINE: async () => (await decline({ variables: { input: { ...intent(), message: note } } })).data?.declineRefund.refusals,
   };
   const fault = approving.error ?? declining.error;

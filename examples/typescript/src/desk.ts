@@ -49,7 +49,7 @@ export function openDesk(token: string, onLine: (line: Line) => void) {
 
 /** Whether the same request may be sent again: every mutation carries its idempotency key, so nothing happens twice. */
 function isWorthRepeating(error: unknown): boolean {
-  if (ServerError.is(error)) return error.statusCode === 429 || error.statusCode >= 502;
+  if (ServerError.is(error)) return error.statusCode === 429 || error.statusCode >= 500;
   return !CombinedGraphQLErrors.is(error);
 }
 

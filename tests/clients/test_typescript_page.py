@@ -1,0 +1,204 @@
+"""The TypeScript page: typed, linted, built, and in a real Chromium shown everything as it happens.
+
+It must not stand in for the browser or the server; without Chromium the tests are skipped.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from cut_line import CutLine
+from demo_server import DemoServer, free_port
+from example_projects import node_project, run
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+PATIENCE_MS = 30_000
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(scope="module")
+def project() -> Path:
+    """Give the example, generated from the operations, type-checked and built."""
+    folder = node_project("typescript")
+    run(["npm", "run", "--silent", "build"], folder)
+    return folder
+
+
+async def test_schema_and_operations_pass_their_lint(project: Path) -> None:
+    """All rules that graphql-eslint recommends for schemas, Relay and operations hold."""
+    await asyncio.to_thread(run, ["npm", "run", "--silent", "lint"], project)
+
+
+async def test_the_lock_pins_every_package_and_names_no_address() -> None:
+    """Each locked package has a checksum and no address to fetch it from; the registry is the reader's own."""
+    for name in ("typescript", "relay"):
+        text = (Path(__file__).parents[2] / "examples" / name / "package-lock.json").read_text()
+        packages = {path: entry for path, entry in json.loads(text)["packages"].items() if path}
+        assert packages
+        assert [path for path, entry in packages.items() if "integrity" not in entry] == []
+        assert "://" not in text
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(project: Path, demo: DemoServer) -> AsyncIterator[CutLine]:
+    """Serve the built page before the demo, and give the line that leads to it."""
+    port = free_port()
+    preview = await asyncio.create_subprocess_exec(
+        *(
+            "node",
+            "node_modules/vite/bin/vite.js",
+            "preview",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--strictPort",
+        ),
+        cwd=project,
+        stdout=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "REFUNDGQL_URL": demo.url},
+    )
+    try:
+        async with httpx.AsyncClient() as http, asyncio.timeout(60):
+            while True:
+                with suppress(httpx.TransportError):
+                    if (await http.get(f"http://127.0.0.1:{port}/")).is_success:
+                        break
+                await asyncio.sleep(0.1)
+        async with CutLine.to(port) as line:
+            yield line
+    finally:
+        preview.kill()
+        await preview.wait()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """Run headless Chromium until the module's tests are done."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=list(CHROMIUM_ARGUMENTS)
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(chromium: Browser, line: CutLine) -> AsyncIterator[Page]:
+    """Open the page in a fresh browser profile; nothing in it may fail."""
+    expect.set_options(timeout=PATIENCE_MS)
+    context = await chromium.new_context(locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    await page.goto(line.url)
+    yield page
+    await context.close()
+    assert failures == []
+
+
+async def open_case(page: Page, token: str, number: str) -> None:
+    """Paste a token and open a case."""
+    await page.get_by_label("Token").fill(token)
+    await page.get_by_label("Case").fill(number)
+    await page.get_by_role("button", name="Open").click()
+
+
+def shown(page: Page, name: str) -> Locator:
+    """Return the value that is shown under a name."""
+    return page.get_by_label(name, exact=True)
+
+
+async def history(page: Page) -> list[int]:
+    """Return the numbers of the events that the page lists."""
+    numbers: list[int] = await shown(page, "History").locator("li").evaluate_all("all => all.map(one => one.value)")
+    return numbers
+
+
+async def test_the_page_shows_a_case_and_what_others_do_to_it(page: Page, demo: DemoServer) -> None:
+    """State, actions with what stands in their way, clocks and history are there; another's act appears by itself."""
+    case = await demo.open_case()
+    await open_case(page, demo.people["SUPPORT"], case["number"])
+    await expect(shown(page, "State")).to_have_text("REQUESTED")
+    await expect(shown(page, "Connection")).to_have_text("live")
+    actions = page.get_by_role("region", name="Actions")
+    await expect(actions.get_by_role("button", name="APPROVE")).to_be_enabled()
+    await expect(actions.get_by_role("button", name="ESCALATE")).to_be_disabled()
+    await expect(actions.get_by_role("listitem").filter(has_text="ESCALATE")).to_contain_text("(")
+    await expect(shown(page, "Clocks").get_by_role("listitem").first).to_contain_text("until")
+    await page.evaluate("window.notReloaded = true")
+    await demo.state_something(case["id"])
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
+    assert await history(page) == [1, 2]
+    assert await page.evaluate("window.notReloaded")
+
+
+async def test_a_refusal_is_shown_as_what_it_is(page: Page, demo: DemoServer) -> None:
+    """Declining without a word is refused, the page says why, and the case has not changed."""
+    case = await demo.open_case()
+    await open_case(page, demo.people["SUPPORT"], case["number"])
+    await page.get_by_role("button", name="DECLINE").click()
+    await expect(shown(page, "Refusals").get_by_role("listitem")).to_contain_text("INVALID_INPUT")
+    await expect(shown(page, "State")).to_have_text("REQUESTED")
+
+
+async def test_a_cut_line_costs_nothing(page: Page, demo: DemoServer, line: CutLine) -> None:
+    """What happens while the line is down is there when it is back, once; a press whose answer is lost acts once."""
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    case = await demo.open_case()
+    await open_case(page, demo.people["SUPPORT"], case["number"])
+    await expect(shown(page, "Connection")).to_have_text("live")
+    line.down = True
+    line.cut()
+    await expect(shown(page, "Connection")).to_have_text("reconnecting")
+    await demo.state_something(case["id"])
+    await demo.state_something(case["id"])
+    line.down = False
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(3)
+    asked = [frame for frame in sent if '"subscribe"' in frame]
+    assert '"after"' not in asked[0]
+    assert '"after":"' in asked[-1]
+    line.lose_answer_to(b"mutation ApproveCase")
+    await page.get_by_role("button", name="APPROVE").click()
+    await expect(shown(page, "State")).to_have_text("CREDITED")
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(5)
+    await expect(shown(page, "Refusals").get_by_role("listitem")).to_have_count(0)
+    async with asyncio.timeout(20):
+        await line.carried(b"mutation ApproveCase", 2)
+    await expect(page.get_by_role("button", name="APPROVE")).to_be_disabled()
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    assert await history(page) == [1, 2, 3, 4, 5]
+
+
+async def test_a_restarted_server_is_found_again(page: Page, demo: DemoServer) -> None:
+    """After the server was killed and started again, the page is live by itself and hears what happens next."""
+    case = await demo.open_case()
+    await open_case(page, demo.people["SUPPORT"], case["number"])
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await demo.kill()
+    await expect(shown(page, "Connection")).to_have_text("reconnecting")
+    await demo.start()
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await demo.state_something(case["id"])
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_a_token_that_is_not_one_is_said_so(page: Page, demo: DemoServer) -> None:
+    """The page does not go on trying with a token that the desk refuses."""
+    await open_case(page, "nonsense", "RC-000001")
+    await expect(page.get_by_role("alert")).to_be_visible()
