@@ -123,3 +123,11 @@ async def test_the_expert_issues(desk: Desk, things: dict[str, str]) -> None:
     assert (await desk.run("erik", BUTTON, id=things["invoice-2"]))["node"]["action"]["enabled"] is True
     staff = (await desk.run("sam", BUTTON, id=things["invoice-2"]))["node"]["action"]
     assert (staff["name"], [one["code"] for one in staff["blockers"]]) == ("REQUEST", ["FORBIDDEN"])
+
+
+async def test_what_cannot_be_seen_is_named_as_the_mutation_names_it(desk: Desk, things: dict[str, str]) -> None:
+    """A stranger's preview and request say the same words about the same invoice."""
+    invoice_id = things["invoice-2"]
+    (blocker,) = (await preview(desk, "klara", invoiceId=invoice_id, amount=usd("1.00")))["blockers"]
+    payload = await desk.act("klara", "requestInvoiceRefund", invoiceId=invoice_id, amount=usd("1.00"))
+    assert [blocker["message"], blocker["code"]] == [payload["refusals"][0]["message"], "NOT_FOUND"]

@@ -57,7 +57,8 @@ def test_the_cap_counts_payment_and_contract() -> None:
     assert only(good_act(A.REQUEST, K.INVOICE, CLIENT), poorer).maximum == usd(500)  # type: ignore[attr-defined]
     nothing = invoice_facts(refunded_minor=10_000)
     refusal = only(good_act(A.REQUEST, K.INVOICE, CLIENT, amount=usd(1)), nothing)
-    assert (refusal.maximum, refusal.message) == (usd(0), "Nothing is left of this payment to refund.")  # type: ignore[attr-defined]
+    assert refusal.maximum == usd(0)  # type: ignore[attr-defined]
+    assert refusal.message == "Nothing is left of this payment to refund: look at its earlier refunds."
 
 
 def test_an_approval_is_at_most_what_was_asked_and_is_left() -> None:
@@ -132,6 +133,16 @@ def test_a_final_decline_goes_nowhere(given: dict[str, object], rule: str) -> No
     facts = with_case(invoice_facts(), case_in(S.DECLINED, final_decision=True, **given))
     assert why(A.ESCALATE, facts, CLIENT) == [("ESCALATION_NOT_AVAILABLE", rule)]
     assert why(A.DISPUTE, facts, CLIENT) == [("DISPUTE_NOT_AVAILABLE", rule)]
+
+
+def test_what_a_state_does_not_allow_is_said_in_words() -> None:
+    """TRANSITION_NOT_ALLOWED names neither acts nor states as the program does."""
+    facts = with_case(invoice_facts(), case_in(S.CANCELLED))
+    refusal = only(good_act(A.CANCEL, K.INVOICE, CLIENT), facts)
+    assert isinstance(refusal, ConflictRefusal)
+    assert refusal.message == "A refund that is cancelled cannot be cancelled: look at what the case allows now."
+    refusal = only(good_act(A.CONSENT, K.INVOICE, EXPERT, amount=usd(1)), with_case(facts, case_in(S.REQUESTED)))
+    assert refusal.message == "A refund that is requested cannot be consented to: look at what the case allows now."
 
 
 def test_the_second_look_is_taken_once() -> None:

@@ -42,6 +42,8 @@ ASKED_KINDS = {
     "BillingWeek": RefundCaseKind.INVOICE,
 }
 """The kind of case that asking about each of them makes."""
+_NAMES = {"Lead": "lead", "Invoice": "invoice", "Milestone": "milestone", "BillingWeek": "billing week"}
+"""As the mutations call them."""
 
 
 @strawberry.type(description="One movement of money that would follow.")
@@ -128,7 +130,7 @@ async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -
     source = info.context.app.database
     facts = await visible_payment_facts(source, viewer, type_name, subject_id) if subject_id else None
     if facts is None:
-        raise Refused(not_found("payment", field))
+        raise Refused(not_found(_NAMES[type_name], field))
     checks = Checks()
     amount = checks.money(amount_of(given.amount))
     checks.raise_if_any()

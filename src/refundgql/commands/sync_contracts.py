@@ -42,7 +42,8 @@ def way(
 
 def steps_back(what: str, current: str, target: str, path: str = "status") -> StepsBack:
     """Return the refusal of a state that lies behind the present one."""
-    message = f"A {what} that is {current} cannot become {target}: states only advance."
+    article = "An" if what.startswith("i") else "A"
+    message = f"{article} {what} that is {current} cannot become {target}: states only advance."
     return StepsBack(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
 
 

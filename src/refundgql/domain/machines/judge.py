@@ -30,6 +30,23 @@ _WAYS_ON = (
 )
 
 
+_TRIED = {
+    RefundActionName.CONSENT: "be consented to",
+    RefundActionName.HAND_OVER: "be handed over",
+    RefundActionName.SUPERSEDE: "be superseded",
+    RefundActionName.ADD_EVIDENCE: "get more evidence",
+    RefundActionName.SEND_MESSAGE: "get messages",
+    RefundActionName.ASSIGN: "be assigned",
+    RefundActionName.APPROVE: "be approved",
+    RefundActionName.DECLINE: "be declined",
+    RefundActionName.ESCALATE: "be escalated",
+    RefundActionName.DISPUTE: "be disputed",
+    RefundActionName.CANCEL: "be cancelled",
+    RefundActionName.CREDIT: "be credited",
+    RefundActionName.REVERSE: "be reversed",
+}
+
+
 def judge(it: Situation) -> Row:
     """Run the act through its machine and return the row it took.
 
@@ -68,11 +85,14 @@ def not_allowed(it: Situation) -> list[Refusal]:
     if before:
         return before
     case = it.case
-    where = f"in state {case.state.value}" if case is not None else "without a case"
+    message = "This cannot be asked for here: look at what the payment allows."
+    if case is not None and it.action in _TRIED:
+        state = case.state.value.lower()
+        message = f"A refund that is {state} cannot {_TRIED[it.action]}: look at what the case allows now."
     return [
         ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message=f"{it.action.value} is not possible {where}: look at what the case allows now.",
+            message=message,
             alternatives=_WAYS_ON,
             current_state=case.state if case is not None else None,
             current_version=case.version if case is not None else None,

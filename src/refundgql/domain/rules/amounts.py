@@ -50,7 +50,7 @@ class AmountCap(Rule):
     def too_much(self, it: Situation, maximum: int) -> str:
         """Say how much there is."""
         if maximum <= 0:
-            return "Nothing is left of this payment to refund."
+            return "Nothing is left of this payment to refund: look at its earlier refunds."
         return f"At most {it.money(maximum)} can be refunded here: give that or less."
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:

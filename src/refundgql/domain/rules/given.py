@@ -77,7 +77,8 @@ class LeadReason(Rule):
         reason = it.act.reason
         if reason in LEAD_REASONS or (it.asking and reason is None):
             return None
-        return invalid(f"Give one of the reasons that leads have: {', '.join(LEAD_REASONS)}.", "D17", "reason")
+        accepted = ", ".join(reason for reason in LEAD_REASONS if reason is not RefundReason.NOT_HIRED)
+        return invalid(f"Give one of the reasons that leads have: {accepted}.", "D17", "reason")
 
 
 class LeadReasonDetail(Rule):
