@@ -19,7 +19,9 @@ from graphql import (
 from test_fields import open_cases
 
 from api_world import DAY, PEOPLE, START, Desk, at, contract, ids, invoice, lead, usd, week
+from refundgql.api.ids import uuid_of
 from refundgql.api.schema import build_schema
+from refundgql.commands.evidence import AddFileEvidence, add_file_evidence
 from refundgql.commands.webhook_sending import Situation, find_work, note_attempt
 from refundgql.domain.webhooks import RetryPlan
 from refundgql.storage.webhook_deliveries import Attempt
@@ -380,6 +382,23 @@ def _ids_in(value: Any) -> list[str]:
     return [one for inner in value for one in _ids_in(inner)] if isinstance(value, list) else []
 
 
+async def add_file(desk: Desk, ref: str, case: str) -> None:
+    """Add a file to somebody's case, as if it had just arrived."""
+    viewer, case_id = await desk.app.load_viewer(ref), uuid_of("RefundCase", case)
+    assert viewer
+    assert case_id
+    given = AddFileEvidence(
+        refund_case_id=case_id,
+        file_name="Fence.png",
+        content_type="image/png",
+        size_bytes=5,
+        sha256="0" * 64,
+        storage_key=f"of-{case_id}",
+        idempotency_key=desk.key(),
+    )
+    await add_file_evidence(desk.app.uow, viewer, given)
+
+
 async def make_world(desk: Desk) -> None:
     """Fill the marketplace: cases of every kind, messages for every audience, people in several roles and of none."""
     await desk.seed(
@@ -401,6 +420,7 @@ async def make_world(desk: Desk) -> None:
     )
     things = await ids(desk)
     cases = await open_cases(desk, things)
+    await add_file(desk, "karl", cases[2])
     for ref, audience in (("sam", "INTERNAL"), ("karl", "REQUESTER_AND_SUPPORT"), ("erik", "COUNTERPARTY_AND_SUPPORT")):
         document = "mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) { refusals { code } } }"
         given = {"refundCaseId": cases[2], "body": f"For {audience}", "audience": audience}
@@ -409,6 +429,7 @@ async def make_world(desk: Desk) -> None:
     said = chat["conversations"]["edges"][0]["node"]["messages"]["edges"][0]["node"]["id"]
     painted = await desk.done("peter", "requestLeadRefund", leadId=things["lead-2"], reason="OTHER", explanation="No.")
     await desk.done("peter", "addConversationEvidence", refundCaseId=painted["id"], messageIds=[said])
+    await add_file(desk, "peter", painted["id"])
     await desk.done("ada", "declineRefund", refundCaseId=painted["id"], message="No.", internalNote="A known trick.")
     await desk.done("fred", "requestLeadRefund", leadId=things["lead-4"], reason="OTHER", explanation="Gone.")
     await desk.done("rita", "issueRefund", invoiceId=things["invoice-4"], decision="PARTIAL", amount=usd("5.00"))
