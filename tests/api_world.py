@@ -21,6 +21,7 @@ from refundgql.clocks import SetClock
 from refundgql.commands.import_records import import_lines
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.policy import Policy
+from refundgql.domain.viewers import Viewer
 from refundgql.messaging.bus import Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.storage.database import Database
@@ -74,11 +75,15 @@ class Desk:
 
     async def answer(self, ref: str | None, document: str, **variables: Json) -> Json:
         """Return the whole answer to an operation of an account, or of nobody."""
+        viewer = None if ref is None else await self.app.load_viewer(ref)
+        assert ref is None or viewer is not None, f"there is no account {ref}"
+        return await self.answer_as(viewer, document, **variables)
+
+    async def answer_as(self, viewer: Viewer | None, document: str, **variables: Json) -> Json:
+        """Return the whole answer to an operation of somebody who is known already."""
         prepared = engine().prepare(document)
         if hasattr(prepared, "errors"):
             raise AssertionError(prepared.errors)
-        viewer = None if ref is None else await self.app.load_viewer(ref)
-        assert ref is None or viewer is not None, f"there is no account {ref}"
         return await engine().execute(prepared, variables, self.app.context(viewer))
 
     async def run(self, ref: str | None, document: str, **variables: Json) -> Json:

@@ -215,6 +215,17 @@ async def test_execution_errors_are_200(serve: MakeDesk, http: httpx.AsyncClient
     assert "secret" not in answer.text
 
 
+@pytest.mark.parametrize("headers", [MODERN, LEGACY], ids=["modern", "legacy"])
+async def test_what_cannot_be_done_now_is_503(headers: Any, serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """While the database is away the whole of a request fails with 503 and when to come back; a part of it does not."""
+    desk = serve()
+    answer = await http.post(f"{desk.url}/graphql", content=body("{ away also: away }"), headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"], code_of(answer)) == (503, "1", "SERVICE_UNAVAILABLE")
+    assert "data" not in answer.json()
+    part = await http.post(f"{desk.url}/graphql", content=body("{ hello away }"), headers=headers)
+    assert (part.status_code, part.json()["data"]) == (200, {"hello": "world", "away": None})
+
+
 async def test_subscription_needs_a_stream(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """A subscription that asked for one JSON answer is told where streams are."""
     desk = serve()

@@ -21,7 +21,7 @@ from graphql import (
     validate,
 )
 
-from refundgql.api.execution.errors import ApiError
+from refundgql.api.execution.errors import ApiError, ErrorCode
 from refundgql.api.limits import Limits, OperationMeasure, measure_document
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
@@ -33,6 +33,7 @@ type Query {
   roles: String
   echo(text: String, count: Int, ids: [ID!]): String
   broken: String
+  away: String
   slow(seconds: Float!): String
   page(first: Int, last: Int, after: String): ThingConnection!
   node(id: ID!): Thing
@@ -266,6 +267,9 @@ class _Root:
 
     def broken(self, _info: Any) -> str:
         raise RuntimeError("the secret inside")
+
+    def away(self, _info: Any) -> str:
+        raise ApiError("The database cannot be reached.", ErrorCode.SERVICE_UNAVAILABLE)
 
     async def slow(self, _info: Any, seconds: float) -> str:
         await asyncio.sleep(seconds)

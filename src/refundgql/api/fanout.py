@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from refundgql.api.execution import ErrorCode
+from refundgql.api.faults import translate
 from refundgql.api.feeds import Encode, Feed, Reading, UpdateRow, read_document
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.onlookers import Onlookers
@@ -104,7 +105,13 @@ class Room:
         """Follow the topic, once for everybody who comes."""
         if self.joining is None:
             self.joining = asyncio.create_task(self._join())
-        await asyncio.shield(self.joining)
+        joining = self.joining
+        try:
+            await asyncio.shield(joining)
+        except Exception:
+            if self.joining is joining:
+                self.joining = None  # whoever comes next tries again
+            raise
 
     async def _join(self) -> None:
         self.delivered = await self.tail.join(self.topic, self.listen)
@@ -120,18 +127,20 @@ class Room:
             event = self.events.popleft()
             try:
                 await self.tell(self, event)
-            except Exception:
+            except Exception as error:
                 log.exception("an update could not be told; its followers come back")
                 for follower in list(self.followers):
-                    follower.end([_fault(follower)])
+                    follower.end([_fault(follower, error)])
                 self.followers.clear()
             self.delivered = event.cursor
         self.working = None
 
 
-def _fault(follower: Follower) -> dict[str, Any]:
+def _fault(follower: Follower, error: Exception) -> dict[str, Any]:
     message = f"Updates were interrupted: subscribe again after {follower.position}."
-    return {"message": message, "extensions": {"code": str(ErrorCode.INTERNAL_SERVER_ERROR)}}
+    known = translate(error)
+    code = str(ErrorCode.INTERNAL_SERVER_ERROR) if known is None else known.code
+    return {"message": message, "extensions": {"code": code}}
 
 
 class Fanout:
@@ -183,9 +192,9 @@ class Fanout:
             if follower.feed.case_id is not None:
                 await self._tell_present(follower, follower.feed.case_id)
             await self._catch_up(room, follower)
-        except Exception:
+        except Exception as error:
             log.exception("a stream could not begin")
-            follower.end([_fault(follower)])
+            follower.end([_fault(follower, error)])
 
     async def leave(self, follower: Follower) -> None:
         """Forget a follower, and the topic with its last one."""

@@ -26,13 +26,16 @@ from refundgql.transport.sse import EventStreams
 _WANTED: Final = frozenset(
     (b"accept", b"authorization", b"content-encoding", b"content-length", b"content-type", b"last-event-id")
 )
+_AWAY: Final = "SERVICE_UNAVAILABLE"
 # Codes of refused operations that have a status of their own; all others are the client's mistake, 400.
 _STATUS_BY_CODE: Final = {
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
     "RATE_LIMITED": 429,
     "INTERNAL_SERVER_ERROR": 500,
+    _AWAY: 503,
 }
+_RETRY_SOON: Final = (b"retry-after", b"1")
 
 
 class OperationsEndpoint:
@@ -114,10 +117,13 @@ class OperationsEndpoint:
             result = await self._operations.execute(prepared, request.variables, caller.viewer)
         except OperationRefused as refused:
             result = {"errors": refused.errors}
+        if _nothing_could_be_done(result):
+            result = {"errors": result["errors"]}
         status = 200 if "data" in result else _status_of(result, answer)
         exchange.code = _first_code(result)
         media_type = GRAPHQL_RESPONSE if answer is Answer.GRAPHQL else JSON
-        await send_bytes(send, status, media_type, orjson.dumps(result))
+        headers = [_RETRY_SOON] if status == 503 else ()
+        await send_bytes(send, status, media_type, orjson.dumps(result), headers)
 
 
 def wanted_headers(scope: Scope) -> dict[bytes, bytes]:
@@ -139,6 +145,15 @@ def _status_of(result: dict[str, Any], answer: Answer) -> int:
     status = _STATUS_BY_CODE.get(code, 400)
     # Clients from before the draft take any status but 200 for a broken connection.
     return 200 if answer is Answer.JSON and status == 400 else status
+
+
+def _nothing_could_be_done(result: dict[str, Any]) -> bool:
+    """Tell whether the database was away for all of an operation: nothing in its data, and no other error."""
+    errors = result.get("errors")
+    if not errors or any(error.get("extensions", {}).get("code") != _AWAY for error in errors):
+        return False
+    data = result.get("data")
+    return data is None or all(value is None for value in data.values())
 
 
 def _first_code(result: dict[str, Any]) -> str | None:

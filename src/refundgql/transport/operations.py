@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
+from refundgql.api.faults import translate
 from refundgql.api.limits import LimitExceeded, Limits
 from refundgql.api.trusted_documents import TrustedDocuments
 from refundgql.domain.viewers import Viewer
@@ -147,7 +148,13 @@ class Operations:
         return cost
 
     def masked(self, fault: BaseException) -> dict[str, Any]:
-        """Log a fault under a new id and return the error that tells the client that id and nothing else."""
+        """Log a fault under a new id and return the error that tells the client that id and nothing else.
+
+        A fault that clients may know of, such as a database that is away, is told as it is.
+        """
+        known = translate(fault)
+        if known is not None:
+            return error_entry(known.code, known.message)
         error_id = self._new_error_id()
         log.error("fault %s", error_id, exc_info=fault)
         return error_entry("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", id=error_id)
