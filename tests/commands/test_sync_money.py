@@ -32,6 +32,7 @@ from refundgql.commands.sweep import sweep_due
 from refundgql.commands.sync_records import sync_records
 from refundgql.commands.withdrawals import RequestWithdrawal, request_withdrawal
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.money import Money
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import BalancePurpose, Role
@@ -149,12 +150,19 @@ async def test_a_charge_uses_lead_credit_before_it_is_topped_up(world: World) ->
 async def test_hours_times_rate_is_rounded_half_even(
     world: World, hours: str, rate: str, currency: str, amount: str
 ) -> None:
-    """The week's amount is rounded to its currency's own exponent (D18, D2), and its invoice has that amount."""
+    """The week's amount is rounded to its currency's own exponent (D18, D2)."""
     shape = having(week("week"), hours=hours, rate=money(rate, currency))
     await sync(world, *people(), contract("hourly", "HOURLY", currencyCode=currency), shape)
-    wrong = having(invoice("i", "hourly", "1", billingWeek="week"), amount=money("99999", currency))
-    (refusal,) = await refused(world, wrong)
-    assert f"{amount} {currency}" in refusal.message
+    (row,) = await world.rows("SELECT amount_minor FROM billing_week")
+    assert Money(row["amount_minor"], currency).amount == amount
+
+
+async def test_a_week_s_invoice_is_what_was_charged(world: World) -> None:
+    """An invoice that rounds the hours otherwise is paid and held as it is; a milestone's is its funding, exactly."""
+    await sync(world, *people(), contract("hourly", "HOURLY"), having(week("week"), hours="0.5", rate=money("0.03")))
+    paid = invoice("i", "hourly", "0.02", "2026-03-02T10:00:00Z", billingWeek="week")
+    assert await sync(world, having(paid, amount=money("0.03"))) == (1, 0, 0)
+    assert (await postings(world))[-1] == ("PAYMENT", "external", "held", 3)
 
 
 async def test_an_invoice_is_paid_from_the_balance_as_far_as_it_goes(world: World) -> None:
@@ -344,13 +352,13 @@ async def test_a_refused_batch_leaves_no_trace_of_what_was_settled(world: World)
 
 
 async def test_a_week_may_change_until_it_is_paid(world: World) -> None:
-    """Hours follow the marketplace; the invoice that pays has the week's present amount."""
+    """Hours follow the marketplace until the week's invoice is paid, and an unpaid invoice's amount with them."""
     await sync(world, *people(), contract("hourly", "HOURLY"), week("week-8"))
     await sync(world, invoice("i", "hourly", "210.00", billingWeek="week-8"))
     assert await sync(world, week("week-8", hours="12")) == (0, 1, 0)
     paid = invoice("i", "hourly", "210.00", "2026-03-02T00:00:00Z", billingWeek="week-8")
-    assert told_fields(await refused(world, paid)) == [("INVALID_INPUT", None, "records.0.invoice.amount.amount")]
     assert await sync(world, having(paid, amount=money("240.00"))) == (0, 1, 0)
+    assert told_fields(await refused(world, week("week-8"))) == [("INVALID_INPUT", None, "records.0.billingWeek.hours")]
 
 
 async def test_two_feeds_at_once_make_each_record_once(world: World) -> None:

@@ -202,7 +202,7 @@ WRONG: list[tuple[Shape, str, str]] = [
     (week("fixed-week", contract="fixed"), "billingWeek.contract", "INVALID_INPUT"),
     (having(milestone("hourly-step"), contract="hourly"), "milestone.contract", "INVALID_INPUT"),
     (having(milestone("no-instant"), fundedAt=None), "milestone.fundedAt", "INVALID_INPUT"),
-    (invoice("other-amount", "hourly", "209.99", billingWeek="week-8"), "invoice.amount.amount", "INVALID_INPUT"),
+    (invoice("other-amount", "fixed", "299.99", milestone="escrow"), "invoice.amount.amount", "INVALID_INPUT"),
     (invoice("second", "hourly", "210.00", billingWeek="week-8"), "invoice.billingWeek", "INVALID_INPUT"),
     (invoice("elsewhere", "fixed", "210.00", billingWeek="week-8"), "invoice.billingWeek", "INVALID_INPUT"),
     (

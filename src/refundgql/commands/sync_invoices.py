@@ -38,10 +38,10 @@ def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded:
         _check_links(row, contract, week, milestone)
         return _describe_paid(book, row, record, superseded)
     part = week or milestone
-    if part is not None and record.amount.minor != part.amount_minor:
-        due = Money(part.amount_minor, part.currency)
-        what = "billing week" if week is not None else "milestone"
-        raise RecordError(f"The amount of the {what} is {due}: its invoice has the same.", "amount", "amount")
+    # A week's invoice says what was charged for its hours, which is what can come back, however it was rounded.
+    if milestone is not None and record.amount.minor != milestone.amount_minor:
+        due = Money(milestone.amount_minor, milestone.currency)
+        raise RecordError(f"The amount of the milestone is {due}: its invoice has the same.", "amount", "amount")
     if row is None:
         return _new_invoice(book, policy, record, contract, week, milestone)
     _check_links(row, contract, week, milestone)
