@@ -40,7 +40,9 @@ async def test_the_body_tells_what_moved_and_nothing_that_was_said(hooks: Webhoo
     """Names, numbers, states and minor units are there; explanations, notes, names of people and evidence are not."""
     await hooks.endpoint(receiver.url)
     (case,) = await hooks.cases()
-    await hooks.desk.done("sam", "approveRefund", refundCaseId=case, amount={"amount": "5", "currencyCode": "USD"})
+    approved = await hooks.desk.done(
+        "sam", "approveRefund", refundCaseId=case, amount={"amount": "5", "currencyCode": "USD"}
+    )
     await hooks.sender().deliver_due()
     body = json.loads(receiver.received[1].body)
     cursor = body["data"].pop("cursor")
@@ -50,7 +52,7 @@ async def test_the_body_tells_what_moved_and_nothing_that_was_said(hooks: Webhoo
         "data": {
             "eventId": (await hooks.events())[1],
             "refundCaseId": case,
-            "number": body["data"]["number"],
+            "number": approved["number"],
             "kind": "LEAD",
             "route": "SUPPORT",
             "event": "APPROVE",
@@ -70,6 +72,7 @@ async def test_the_body_tells_what_moved_and_nothing_that_was_said(hooks: Webhoo
     }
     assert cursor.count(".") == 1
     assert receiver.received[0].headers["content-type"] == "application/json"
+    assert {one.data["number"] for one in receiver.received} == {approved["number"]}
     everything = b" ".join(one.body for one in receiver.received)
     for word in (b"secret", b"Paula", b"Sam", b"paula", b"Job"):
         assert word not in everything

@@ -45,7 +45,7 @@ def body_of(delivery: QueuedDelivery) -> bytes:
             "data": {
                 "eventId": encode_id("RefundEvent", delivery.event_id),
                 "refundCaseId": encode_id("RefundCase", delivery.case_id),
-                "number": snapshot["number"],
+                "number": f"RC-{snapshot['number']:06d}",
                 "kind": snapshot["kind"],
                 "route": snapshot["route"],
                 "event": delivery.name,
