@@ -6,7 +6,7 @@ It must not be read by the domain: whoever acts passes the instant in.
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from refundgql.domain.calendar import parse_instant
@@ -18,6 +18,18 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present instant, aware and in UTC."""
         return datetime.now(UTC)
+
+
+class LateClock:
+    """The machine's clock, so and so far behind: time passes as ever."""
+
+    def __init__(self, behind: timedelta) -> None:
+        """Keep how far."""
+        self._behind = behind
+
+    def now(self) -> datetime:
+        """Return the earlier instant, aware and in UTC."""
+        return datetime.now(UTC) - self._behind
 
 
 class FileClock:

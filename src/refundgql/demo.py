@@ -11,17 +11,25 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from refundgql import bootstrap, serving
+from refundgql.clocks import LateClock
 from refundgql.commands.demo_dataset import load_demo
+from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
 from refundgql.transport.tokens import TokenIssuer
 
 TOKEN_SECONDS = 12 * 3_600
 """A demo's tokens last a working day."""
+
+_FRIDAY = 4
+
+_ON_A_WEEKEND = """
+The demo's day is Friday, {today:%Y-%m-%d}: on weekends nobody can dispute last week's hours, and you may want to."""
 
 _TRY = """
 Try this in GraphiQL at {url}/graphql (pick a person there, or paste a token):
@@ -65,7 +73,9 @@ def run(*, port: int, folder: Path | None) -> None:
             log_level="WARNING",
             evidence_store=f"file://{home / 'evidence'}",
         )
-        people = asyncio.run(_prepare(settings))
+        behind = days_behind(datetime.now(UTC).date())
+        clock = LateClock(timedelta(days=behind))
+        people = asyncio.run(_prepare(settings, clock))
         issuer = serving.issuer_of(settings)
         listed = [_person(viewer, issuer) for viewer in people]
 
@@ -76,15 +86,25 @@ def run(*, port: int, folder: Path | None) -> None:
             print(f"refundgql demo at {url}/graphql\n")
             for person in listed:
                 print(f"{person['role']:<16} {person['name']} ({person['externalRef']})\n  {person['token']}")
+            if behind:
+                print(_ON_A_WEEKEND.format(today=clock.now()))
             print(_TRY.format(url=url, kept=kept), flush=True)
 
-        serving.run(settings, demo_people=demo_people, on_started=started)
+        serving.run(settings, demo_people=demo_people, clock=clock, on_started=started)
         print("The demo has ended.", flush=True)
 
 
-async def _prepare(settings: Settings) -> Sequence[Viewer]:
+def days_behind(today: date) -> int:
+    """Return how many days a demo's clock is behind: none from Monday to Friday, else as many as it takes to Friday.
+
+    On Saturdays and Sundays no week's hours can be disputed (C25, C28), and nobody could try that.
+    """
+    return max(today.weekday() - _FRIDAY, 0)
+
+
+async def _prepare(settings: Settings, clock: Clock) -> Sequence[Viewer]:
     await bootstrap.migrate(settings)
-    async with bootstrap.open_application(settings) as application:
+    async with bootstrap.open_application(settings, clock=clock) as application:
         return await load_demo(application.uow)
 
 

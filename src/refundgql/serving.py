@@ -28,6 +28,7 @@ from refundgql import bootstrap
 from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
 from refundgql.commands.sync_records import ACCOUNTS_TOPIC
+from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.viewers import Viewer
 from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings
@@ -55,8 +56,9 @@ MOST_EARLY_DEATHS = 10
 class _Desk:
     """The application of this process, open while the server runs."""
 
-    def __init__(self, settings: Settings, tickets: EvidenceTickets | None) -> None:
+    def __init__(self, settings: Settings, tickets: EvidenceTickets | None, clock: Clock | None) -> None:
         self.settings = settings
+        self.clock = clock
         self.tickets = tickets
         self.metrics = Metrics()
         self.tracing = bootstrap.tracing_of(settings)
@@ -73,7 +75,7 @@ class _Desk:
     async def open(self) -> AsyncIterator[None]:
         """Keep the application open, the clocks swept and the webhooks sent."""
         async with bootstrap.open_application(
-            self.settings, tickets=self.tickets, metrics=self.metrics, tracing=self.tracing
+            self.settings, clock=self.clock, tickets=self.tickets, metrics=self.metrics, tracing=self.tracing
         ) as self._application:
             stop = asyncio.Event()
             sender = bootstrap.webhook_sender_of(self.settings, self._application, self.metrics.webhook_attempted)
@@ -187,8 +189,8 @@ async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: i
     return issuer.issue_token(external_ref, lifetime_seconds=lifetime_seconds)
 
 
-def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starlette:
-    """Return the ASGI app; its database and bus are opened when the server starts."""
+def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: Clock | None = None) -> Starlette:
+    """Return the ASGI app; its database and bus are opened when the server starts. The settings name the clock."""
     from refundgql.api.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
 
     keys, rules = keys_of(settings)
@@ -197,7 +199,7 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None) -> Starl
     except (TrustedDocumentsRefused, OSError) as error:
         raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
     tickets = tickets_of(settings, keys)
-    desk = _Desk(settings, tickets)
+    desk = _Desk(settings, tickets, clock)
     files = EvidenceFiles(tickets, lambda: desk.application).routes() if tickets else ()
     engine, tracing = bootstrap.make_engine(settings), desk.tracing
     token = settings.metrics_token
@@ -251,9 +253,13 @@ def serving_of(settings: Settings) -> server.Serving:
 
 
 def run(
-    settings: Settings, *, demo_people: DemoPeople | None = None, on_started: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    *,
+    demo_people: DemoPeople | None = None,
+    clock: Clock | None = None,
+    on_started: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until told to stop.
+    """Serve until told to stop; people and a clock of its own are a demo's, which has one process.
 
     Refuses: CannotRun before anything listens, when the settings or the database's schema do not fit.
     """
@@ -273,7 +279,7 @@ def run(
         return
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how people end it; everything is closed by then
         server.run(
-            make_app(settings, demo_people),
+            make_app(settings, demo_people, clock),
             serving,
             listener=listener,
             on_started=lambda: on_started(address_of(listener)),
@@ -357,10 +363,21 @@ def _supervise(
             log.warning("A server process ended with code %s; starting another.", worker.exitcode)
             workers[index] = start()
     for worker in workers:
+        worker.terminate()  # the one that was just started too
         worker.join()
+
+
+def _end_with_parent() -> None:
+    """Stop this process, drained, when its parent is gone: nobody else would, and the port would stay taken."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        log.warning("The process that started this one is gone; stopping.")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
     log_as_json(settings)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         server.run(make_app(settings), serving, listener=listener)

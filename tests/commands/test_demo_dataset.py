@@ -10,8 +10,10 @@ import orjson
 import pytest
 from command_world import World
 
+from refundgql.clocks import LateClock
 from refundgql.commands.demo_dataset import demo_records, load_demo
 from refundgql.commands.import_records import import_files
+from refundgql.demo import days_behind
 from refundgql.domain.calendar import parse_date, parse_instant
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.ledger_checks import verify
@@ -59,6 +61,22 @@ async def test_it_loads_on_any_day_and_only_once(world: World, today: date) -> N
     assert await load_demo(world.uow) == people
     assert await world.dump() == before
     assert [finding async for finding in verify(world.database)] == []
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_on_any_day_a_week_can_be_disputed(today: date) -> None:
+    """C25: from Monday to Friday as it is, and on weekends because the demo's day is Friday then."""
+    day = today - timedelta(days=days_behind(today))
+    assert day == today or (today.weekday() > 4 and day.weekday() == 4)
+    ended_on = parse_date(named(day)["week-gearbox-prior"]["startsOn"]) + timedelta(weeks=1)
+    assert ended_on <= day < ended_on + timedelta(days=5)
+
+
+def test_a_late_clock_runs() -> None:
+    """It is as far behind as it was told, at every look."""
+    late, now = LateClock(timedelta(days=2)), datetime.now(UTC)
+    assert timedelta(0) <= late.now() - (now - timedelta(days=2)) < timedelta(minutes=1)
+    assert late.now() <= late.now()
 
 
 async def test_everybody_is_there(world: World) -> None:
