@@ -3,6 +3,7 @@
 It must not accept what graphql-core would refuse: whatever is not plain is left to graphql-core.
 """
 
+import contextlib
 from typing import Any
 
 import strawberry
@@ -13,21 +14,16 @@ from graphql import (
     Undefined,
     VariableNode,
     Visitor,
-    get_named_type,
-    is_leaf_type,
-    is_list_type,
     is_non_null_type,
     is_required_argument,
     visit,
 )
 from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
-from strawberry.relay.types import GlobalID
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from refundgql.api.execution.adapter import Arguments as Convert
 from refundgql.api.execution.adapter import argument_converter
+from refundgql.api.execution.inputs import Step, Unusual, conversion, literal
 
 NOTHING: dict[str, Any] = {}
 
@@ -40,28 +36,30 @@ class FieldArguments:
         self._node = node
         self._fixed: dict[str, Any] = {}
         self._looked_up: list[tuple[str, str, bool, Any]] = []
+        self._built: list[tuple[str, Step]] = []
         self._plain = self._split() if field.args else True
-        self.constant = self._plain and not self._looked_up
+        self.constant = self._plain and not self._looked_up and not self._built
 
     def _split(self) -> bool:
-        """Sort the arguments into fixed values and variables; False when one is both or neither."""
+        """Sort the arguments into fixed values, variables, and values with variables in them; False for others."""
         nodes = {a.name.value: a for a in self._node.arguments or ()}
         for name, definition in self._field.args.items():
             given = nodes.get(name)
             out_name = definition.out_name or name
-            if given is not None and isinstance(given.value, VariableNode):
-                default: dict[str, Any] = {}
-                if not is_required_argument(definition):
-                    self._coerce(default, name, definition, None)
-                fallback = default.get(out_name, Undefined)
-                self._looked_up.append((given.value.name.value, out_name, is_non_null_type(definition.type), fallback))
-            elif given is not None and _has_variables(given.value):
-                return False
-            else:
-                try:
+            try:
+                if given is not None and isinstance(given.value, VariableNode):
+                    default: dict[str, Any] = {}
+                    if not is_required_argument(definition):
+                        self._coerce(default, name, definition, None)
+                    fallback = default.get(out_name, Undefined)
+                    variable = given.value.name.value
+                    self._looked_up.append((variable, out_name, is_non_null_type(definition.type), fallback))
+                elif given is not None and _has_variables(given.value):
+                    self._built.append((out_name, literal(given.value, definition.type)))
+                else:
                     self._coerce(self._fixed, name, definition, given)
-                except Exception:  # the error belongs into the execution, with its path
-                    return False
+            except Exception:  # the error belongs into the execution, with its path
+                return False
         return True
 
     def _coerce(self, into: dict[str, Any], name: str, definition: GraphQLArgument, given: Any) -> None:
@@ -86,6 +84,11 @@ class FieldArguments:
             elif value is None and non_null:
                 return get_argument_values(self._field, self._node, variables)
             result[out_name] = value
+        try:
+            for out_name, build in self._built:
+                result[out_name] = build(values)
+        except Unusual:
+            return get_argument_values(self._field, self._node, variables)
         return result
 
 
@@ -95,36 +98,28 @@ class LevelArguments:
     def __init__(self, schema: strawberry.Schema, definition: StrawberryField, arguments: FieldArguments) -> None:
         self._arguments = arguments
         self._convert: Convert = argument_converter(schema, definition)
-        self._names: dict[str, str] | None = None
-        if all(_is_plain(a, arguments._field, schema) for a in definition.arguments):
-            name_of = schema.config.name_converter.from_argument
-            self._names = {name_of(a): a.python_name for a in definition.arguments}
+        name_of = schema.config.name_converter.from_argument
+        self._names: dict[str, tuple[str, Step | None]] | None = None
+        with contextlib.suppress(Unusual):
+            self._names = {name_of(a): (a.python_name, conversion(schema, a.type)) for a in definition.arguments}
         self._constant: dict[str, Any] | None = None
-        if arguments.constant and self._names is not None:
+        # Values that are handed on as they are may be the same for all calls; others are made anew for each.
+        shared = self._names is not None and all(step is None for _, step in self._names.values())
+        if arguments.constant and shared:
             self._constant = self._keywords(arguments.coerced(VariableValues({}, {})))
 
     def _keywords(self, coerced: dict[str, Any]) -> dict[str, Any]:
         if self._names is None:
             return self._convert(coerced)
-        names = self._names
-        return {names[name]: value for name, value in coerced.items()}
+        keywords: dict[str, Any] = {}
+        for name, value in coerced.items():
+            python_name, step = self._names[name]
+            keywords[python_name] = value if step is None or value is None else step(value)
+        return keywords
 
     def __call__(self, variables: VariableValues) -> dict[str, Any]:
         """Give the keyword arguments for one call."""
         return self._constant if self._constant is not None else self._keywords(self._arguments.coerced(variables))
-
-
-def _is_plain(argument: StrawberryArgument, field: GraphQLField, schema: strawberry.Schema) -> bool:
-    """Say whether Strawberry passes the coerced value on as it is, and nobody can change it."""
-    type_ = field.args[schema.config.name_converter.from_argument(argument)].type
-    inner = argument.type.of_type if isinstance(argument.type, StrawberryOptional) else argument.type
-    nullable = type_.of_type if is_non_null_type(type_) else type_
-    return (
-        not argument.is_maybe
-        and inner is not GlobalID
-        and not is_list_type(nullable)
-        and is_leaf_type(get_named_type(nullable))
-    )
 
 
 class _VariableFinder(Visitor):
