@@ -6,14 +6,13 @@ It must not round or guess: a value that is not exactly right is refused as BAD_
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from refundgql.api.execution import passes
+from refundgql.api.execution import gives, passes
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.money import MoneyError, exponent
 
@@ -86,24 +85,40 @@ def parse_currency_code(value: Any) -> str:
 
 _MINUTE_MICROS = 60_000_000
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
-_SECONDS = [f"{second:02d}Z" for second in range(60)]
+_DAYS_KEPT = 4_096
+"""Eleven years of days; a list is of one or two."""
 
 
-@lru_cache(maxsize=4_096)
-def _day(day: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+class _Days(dict[int, str]):
+    """Days since the epoch as text, each worked out once."""
+
+    def __missing__(self, day: int) -> str:
+        if len(self) >= _DAYS_KEPT:
+            self.clear()
+        text = self[day] = (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+        return text
+
+
+class _Seconds(dict[int, str]):
+    """Microseconds of a minute as text; whole seconds are known, and the sixty million others are not kept."""
+
+    def __missing__(self, micros: int) -> str:
+        second, fraction = divmod(micros, 1_000_000)
+        return f"{second:02d}.{fraction:06d}Z"
+
+
+_DAYS = _Days()
+_SECONDS = _Seconds((second * 1_000_000, f"{second:02d}Z") for second in range(60))
 
 
 def format_micros(micros: int) -> str:
     """Return microseconds since the epoch as RFC 3339 in UTC, with a fraction only when there is one."""
-    minutes, rest = divmod(micros, _MINUTE_MICROS)
-    day, minute = divmod(minutes, 1_440)
-    second, fraction = divmod(rest, 1_000_000)
-    if fraction:
-        return f"{_day(day)}{_MINUTES[minute]}{second:02d}.{fraction:06d}Z"
-    return _day(day) + _MINUTES[minute] + _SECONDS[second]
+    minutes = micros // _MINUTE_MICROS
+    day = minutes // 1_440
+    return f"{_DAYS[day]}{_MINUTES[minutes - day * 1_440]}{_SECONDS[micros - minutes * _MINUTE_MICROS]}"
 
 
+@gives(int, format_micros)
 def serialize_date_time(value: Any) -> str:
     """Return an instant (microseconds since the epoch, or an aware datetime) as RFC 3339 in UTC with Z."""
     if type(value) is int:

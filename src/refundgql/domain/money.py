@@ -107,6 +107,8 @@ class Money:
 def format_minor(minor: int, currency: str) -> str:
     """Return minor units as a decimal text of major units with exactly the currency's decimals."""
     scale = _scale(currency)
+    if scale == 100 and minor >= 0:  # nearly every amount there is
+        return f"{minor // 100}.{minor % 100:02d}"
     if scale == 1:
         return str(minor)
     sign = "-" if minor < 0 else ""

@@ -41,7 +41,7 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
 - A subscription's root is an ordinary `@strawberry.subscription` that yields rows. To refuse before the stream
   begins, let an `async def` check and return the generator, rather than be one.
 - A scalar whose `serialize` returns some classes unchanged says so with `@passes(str)`: then such values are
-  not even passed to it.
+  not even passed to it. `@gives(int, function)` names the function for the usual class of its values.
 
 How operations run:
 
@@ -95,7 +95,7 @@ It must not import anything of the refund domain: the API declares, this package
 from refundgql.api.execution.documents import Checked, Measure, Prepared, RequestErrors
 from refundgql.api.execution.engine import GraphQLEngine
 from refundgql.api.execution.errors import ApiError, ErrorCode
-from refundgql.api.execution.fields import Level, LevelInfo, leaf, level, passes
+from refundgql.api.execution.fields import Level, LevelInfo, gives, leaf, level, passes
 from refundgql.api.execution.selection import Selection
 
 __all__ = [
@@ -109,6 +109,7 @@ __all__ = [
     "Prepared",
     "RequestErrors",
     "Selection",
+    "gives",
     "leaf",
     "level",
     "passes",

@@ -48,6 +48,13 @@ def leaf_expression(bind: Bind, type_: Any, non_null: bool, read: str) -> str:
         classes = "str" if passed == (str,) else bind("C", frozenset(passed))
         test = f"type({first}) {'is' if passed == (str,) else 'in'} {classes}"
         return f"({value} if {test}{or_null} else {careful}({value}))"
+    usual = getattr(type_.coerce_output_value, "gives", None)
+    if usual is not None:
+        class_, function = usual
+        or_null = "" if non_null else f"None if {value} is None else "
+        return (
+            f"({bind('O', function)}({value}) if type({first}) is {bind('K', class_)} else {or_null}{careful}({value}))"
+        )
     known: set[type] = set()
     careful = bind("L", careful_leaf(type_, non_null, known))
     call = f"{bind('O', type_.coerce_output_value)}({value})"
