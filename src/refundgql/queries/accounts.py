@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
+from refundgql.queries.rows import Shape
 from refundgql.storage import visibility
 from refundgql.storage.accounts import find_viewer_by_ref, find_viewers_by_ref
 from refundgql.storage.database import Source
@@ -28,6 +29,15 @@ class AccountRow:
     name: str
     roles: list[str]
     is_open: bool
+
+
+FOR_EVERYBODY = Shape(AccountRow, ("id",), {"external_ref": ("external_ref",), "name": ("name",)})
+"""What whoever comes across an account sees of it; for anything else an account is read whole."""
+
+
+def is_for_everybody(wanted: Iterable[str]) -> bool:
+    """Tell whether nothing is asked for that depends on who is looking."""
+    return {"id", "external_ref", "name"}.issuperset(wanted)
 
 
 @dataclass(slots=True)

@@ -13,8 +13,14 @@ from typing import Any, ClassVar
 from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
 from refundgql.queries import invoices, leads, milestones, weeks
-from refundgql.queries.accounts import AccountRow, account_columns, account_row
-from refundgql.queries.rows import Make, Shape, derived
+from refundgql.queries.accounts import (
+    FOR_EVERYBODY,
+    AccountRow,
+    account_columns,
+    account_row,
+    is_for_everybody,
+)
+from refundgql.queries.rows import Make, Nested, Shape, derived
 from refundgql.storage.case_rows import column_value
 
 
@@ -169,10 +175,10 @@ def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
 def _write(is_staff: bool, wanted: Mapping[str, Any]) -> _Written:
     columns = SHAPE.columns(wanted)
     select, joins, fills = [SHAPE.select(columns, "c")], ["refund_case c"], list[BeginFill]()
-    width = _join_people(is_staff, wanted, select, joins, fills, len(columns))
+    nested, width = _join_people(is_staff, wanted, select, joins, fills, len(columns))
     if "subject" in wanted:
         _join_subjects(wanted["subject"], select, joins, fills, width)
-    return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns), fills)
+    return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns, 0, nested), fills)
 
 
 def _join_people(
@@ -182,18 +188,26 @@ def _join_people(
     joins: list[str],
     fills: list[BeginFill],
     width: int,
-) -> int:
-    """Join the accounts that are asked for and return the new width of the record."""
+) -> tuple[tuple[Nested, ...], int]:
+    """Join the accounts that are asked for; return those that are the same for every viewer, and the new width."""
     people = {**ACCOUNTS, "assignee": "assignee_id"} if is_staff else ACCOUNTS
+    nested: list[Nested] = []
     for name, column in people.items():
-        if name in wanted:
+        if name not in wanted:
+            continue
+        joins.append(f"LEFT JOIN account {name} ON {name}.id = c.{column}")
+        if is_for_everybody(wanted[name]):
+            columns = FOR_EVERYBODY.columns(wanted[name])
+            select.append(FOR_EVERYBODY.select(columns, name))
+            nested.append(Nested(name, AccountRow, columns, width))
+            width += len(columns)
+        else:
             select.append(account_columns(name))
-            joins.append(f"LEFT JOIN account {name} ON {name}.id = c.{column}")
             fills.append(partial(_fill_person, name, width))
             width += _WIDTH
     if "assignee" in wanted and not is_staff:
         fills.append(lambda _: _fill_nobody)
-    return width
+    return tuple(nested), width
 
 
 def _fill_person(name: str, start: int, viewer: Viewer) -> Fill:

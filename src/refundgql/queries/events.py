@@ -53,6 +53,7 @@ class EventRow:
 
 
 _FIELDS = {
+    "id": ("id",),
     "sequence": ("sequence",),
     "name": ("name",),
     "at": ("at",),
@@ -66,12 +67,12 @@ _FIELDS = {
     "rule": ("rule",),
     "facts": ("facts",),
 }
-FOR_STAFF = Shape(EventRow, ("id",), _FIELDS)
+FOR_STAFF = Shape(EventRow, (), _FIELDS)
 # Messages may be for one side only, and who has a case is the desk's affair: what such events say is read elsewhere.
 _WITHHELD = (RefundActionName.SEND_MESSAGE.value, RefundActionName.ASSIGN.value)
 FOR_PARTIES = Shape(
     EventRow,
-    ("id",),
+    (),
     _FIELDS,
     computed={
         "note": f"CASE WHEN x.name IN {_WITHHELD!r} THEN NULL ELSE x.note END",
@@ -111,7 +112,7 @@ def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
 async def events_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the events of these ids that the viewer sees."""
     shape = _shape(viewer)
-    columns, visible = shape.columns(wanted), visibility.events(viewer, "x")
+    columns, visible = shape.columns(("id", *wanted)), visibility.events(viewer, "x")
     return await rows_by_id(source, "refund_event", shape.select(columns, "x"), shape.maker(columns), ids, visible)
 
 
@@ -126,5 +127,5 @@ async def list_events(
 
 def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make]:
     shape = FOR_STAFF if is_staff else FOR_PARTIES
-    columns = shape.columns(wanted_nodes(wanted))
+    columns = shape.columns(wanted_nodes(wanted)) or ("id",)
     return shape.select(columns, "x"), shape.maker(columns)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from refundgql.queries.pages import BareEdge, Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
 from refundgql.storage.database import Dialect, Source
@@ -90,21 +90,40 @@ async def fetch_pages(
     """
     bounds = bounds_of(listing.order, page, source.dialect)
     records: dict[Any, list[Any]] = {parent: [] for parent in parents}
+    trailing = 0
+    places, told = "cursor" in (wanted.get("edges") or {}), "page_info" in wanted
     if asks_for_items(wanted) and records:
-        sql, parameters = _items(source.dialect, listing, page, bounds, parent_column, tuple(records))
-        for record in await source.fetch(sql, parameters):
-            records[record[-1] if parent_column else None].append(record)
+        items = _items(source.dialect, listing, page, bounds, parent_column, tuple(records), places or told)
+        found, trailing = await source.fetch(items.sql, items.parameters), items.trailing
+        if len(records) == 1:
+            (only,) = records
+            records[only] = list(found)
+        else:
+            # A parent is told by its place in the list, or by itself.
+            lists = dict(enumerate(records.values(), 1)) if items.by_place else records
+            for record in found:
+                lists[record[-1]].append(record)
     totals = await _totals(source, listing, wanted, parent_column, tuple(records))
     info = wanted.get("page_info") or {}
     behind = await _outside(source, listing, page.after, False, parent_column, records, "has_previous_page" in info)
     ahead = await _outside(source, listing, page.before, True, parent_column, records, "has_next_page" in info)
-    places, told = "cursor" in (wanted.get("edges") or {}), "page_info" in wanted
+    keys = slice(-len(listing.order.keys) - trailing, -trailing or None)
+    assemble = _Assembler(listing, page, keys, places, told)
     return {
-        parent: _assemble(
-            listing, page, rows, totals.get(parent, 0), parent in behind, parent in ahead, parent_column, places, told
-        )
+        parent: assemble(rows, totals.get(parent, 0), parent in behind, parent in ahead)
         for parent, rows in records.items()
     }
+
+
+class _Items(NamedTuple):
+    """The statement of a page's items."""
+
+    sql: str
+    parameters: list[Any]
+    trailing: int = 0
+    """How many columns follow the keys of the order; the last one tells the parent."""
+    by_place: bool = False
+    """It tells the parent's place in the list of parents, from one, and not the parent."""
 
 
 def _items(
@@ -114,26 +133,26 @@ def _items(
     bounds: Sequence[Condition],
     parent_column: str | None,
     parents: tuple[Any, ...],
-) -> tuple[str, list[Any]]:
+    with_keys: bool,
+) -> _Items:
     """Return the statement for one item more than the page has, so that the end of the list is known."""
     by, limit = listing.order.by(page.backward), page.size + 1
-    columns = f"{listing.columns}, {listing.order.columns}"
-    if parent_column is None:
-        body, parameters = listing.statement(*bounds)
-        return f"SELECT {columns} {body} ORDER BY {by} LIMIT ?", [*parameters, limit]
-    parent = f"{parent_column} AS parent_id"
-    if len(parents) == 1:
-        body, parameters = listing.statement((f"{parent_column} = ?", parents), *bounds)
-        return f"SELECT {columns}, 0 AS place, {parent} {body} ORDER BY {by} LIMIT ?", [*parameters, limit]
+    columns = f"{listing.columns}, {listing.order.columns}" if with_keys else listing.columns
+    if parent_column is None or len(parents) == 1:
+        of_parent = [] if parent_column is None else [(f"{parent_column} = ?", parents)]
+        body, parameters = listing.statement(*of_parent, *bounds)
+        return _Items(f"SELECT {columns} {body} ORDER BY {by} LIMIT ?", [*parameters, limit])
     if dialect is Dialect.POSTGRES:
         body, parameters = listing.statement((f"{parent_column} = parent.id", ()), *bounds)
-        lateral = f"SELECT {columns}, 0 AS place, {parent} {body} ORDER BY {by} LIMIT ?"
-        sql = f"SELECT item.* FROM unnest(CAST(? AS uuid[])) AS parent(id) CROSS JOIN LATERAL ({lateral}) AS item"
-        return sql, [list(parents), *parameters, limit]
+        lateral = f"SELECT {columns} {body} ORDER BY {by} LIMIT ?"
+        given = "unnest(CAST(? AS uuid[])) WITH ORDINALITY AS parent(id, place)"
+        sql = f"SELECT item.*, parent.place FROM {given} CROSS JOIN LATERAL ({lateral}) AS item"
+        return _Items(sql, [list(parents), *parameters, limit], trailing=1, by_place=True)
     body, parameters = listing.statement((f"{parent_column} = ANY(?)", (list(parents),)), *bounds)
     place = f"ROW_NUMBER() OVER (PARTITION BY {parent_column} ORDER BY {by}) AS place"
-    numbered = f"SELECT {columns}, {place}, {parent} {body}"
-    return f"SELECT * FROM ({numbered}) WHERE place <= ? ORDER BY parent_id, place", [*parameters, limit]
+    numbered = f"SELECT {columns}, {place}, {parent_column} AS parent_id {body}"
+    sql = f"SELECT * FROM ({numbered}) WHERE place <= ? ORDER BY parent_id, place"
+    return _Items(sql, [*parameters, limit], trailing=2)
 
 
 async def _totals(
@@ -174,36 +193,37 @@ async def _outside(
     return {row[0] for row in await source.fetch(f"SELECT DISTINCT {parent_column} {body}", parameters)}
 
 
-def _assemble(
-    listing: Listing,
-    page: Page,
-    records: list[Any],
-    total: int,
-    behind: bool,
-    ahead: bool,
-    parent_column: str | None,
-    with_places: bool,
-    with_info: bool,
-) -> ConnectionRow:
-    more = len(records) > page.size
-    kept = records[: page.size]
-    if page.backward:
-        kept.reverse()
-    order, count = listing.order, len(listing.order.keys)
-    places = slice(-count - 2, -2) if parent_column else slice(-count, None)
-    edges: Sequence[EdgeRow | BareEdge]
-    if with_places:
-        edges = [
-            EdgeRow(node, record, order, places) for node, record in zip(map(listing.make, kept), kept, strict=True)
-        ]
-    else:
-        edges = [*map(BareEdge, map(listing.make, kept))]
-    if not with_info:
-        return ConnectionRow(edges, None, total)
-    info = PageInfoRow(
-        has_next_page=ahead if page.backward else more or ahead,
-        has_previous_page=more or behind if page.backward else behind,
-        first=EdgeRow(None, kept[0], order, places) if kept else None,
-        last=EdgeRow(None, kept[-1], order, places) if kept else None,
-    )
-    return ConnectionRow(edges, info, total)
+class _Assembler:
+    """Makes the pages of one statement from their records."""
+
+    __slots__ = ("_listing", "_page", "_places", "_told", "_with_places")
+
+    def __init__(self, listing: Listing, page: Page, places: slice, with_places: bool, told: bool) -> None:
+        self._listing = listing
+        self._page = page
+        self._places = places
+        self._with_places = with_places
+        self._told = told
+
+    def __call__(self, records: list[Any], total: int, behind: bool, ahead: bool) -> ConnectionRow:
+        page, listing = self._page, self._listing
+        more = len(records) > page.size
+        kept = records[: page.size] if more else records
+        if page.backward:
+            kept.reverse()
+        edges: Sequence[EdgeRow | BareEdge]
+        if self._with_places:
+            order, places = listing.order, self._places
+            edges = [EdgeRow(listing.make(record), record, order, places) for record in kept]
+        else:
+            edges = [*map(BareEdge, map(listing.make, kept))]
+        return ConnectionRow(edges, self._info(kept, more, behind, ahead) if self._told else None, total)
+
+    def _info(self, kept: list[Any], more: bool, behind: bool, ahead: bool) -> PageInfoRow:
+        backward, order, places = self._page.backward, self._listing.order, self._places
+        return PageInfoRow(
+            has_next_page=ahead if backward else more or ahead,
+            has_previous_page=more or behind if backward else behind,
+            first=EdgeRow(None, kept[0], order, places) if kept else None,
+            last=EdgeRow(None, kept[-1], order, places) if kept else None,
+        )

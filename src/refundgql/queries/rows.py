@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Make = Callable[[Any], Any]
 T = TypeVar("T")
@@ -22,6 +22,15 @@ def derived(wanted: Mapping[str, Any], key: object, work: Callable[[], T]) -> T:
     if found is None:
         found = kept[key] = work()
     return found
+
+
+class Nested(NamedTuple):
+    """A row within a row, made of the same record from `start` on; nothing where its first column is NULL."""
+
+    attribute: str
+    row_class: type
+    columns: tuple[str, ...]
+    start: int
 
 
 class Shape:
@@ -63,21 +72,36 @@ class Shape:
         """Return the select list of these columns."""
         return ", ".join(self._computed.get(column) or f"{alias}.{column}" for column in columns)
 
-    def maker(self, columns: tuple[str, ...], start: int = 0) -> Make:
+    def maker(self, columns: tuple[str, ...], start: int = 0, nested: tuple[Nested, ...] = ()) -> Make:
         """Return the function that makes a row of the record's values from position `start` on."""
-        return _maker(self.row_class, columns, start)
+        return _maker(Nested("", self.row_class, columns, start), nested)
 
 
 @lru_cache(maxsize=2_048)
-def _maker(row_class: type, columns: tuple[str, ...], start: int) -> Make:
+def _maker(outer: Nested, nested: tuple[Nested, ...]) -> Make:
     """Write out the assignments: a loop over names costs several times as much on lists of hundreds of rows."""
-    lines = ["def make(record):", "    row = new(row_class)"]
-    for position, column in enumerate(columns, start):
-        if not column.isidentifier():
-            raise ValueError(f"{column!r} is not a column name")
-        lines.append(f"    row.{column} = record[{position}]")
-    lines.append("    return row")
-    namespace: dict[str, Any] = {"new": row_class.__new__, "row_class": row_class}
-    exec("\n".join(lines), namespace)  # noqa: S102  # the names are this package's own, checked above
+    namespace: dict[str, Any] = {}
+    lines = ["def make(record):", *_assignments("row", outer, namespace)]
+    for number, one in enumerate(nested):
+        lines += [
+            f" if record[{one.start}] is None: row.{_checked(one.attribute)} = None",
+            " else:",
+            *(f" {line}" for line in _assignments(f"row{number}", one, namespace)),
+            f"  row.{one.attribute} = row{number}",
+        ]
+    lines.append(" return row")
+    exec("\n".join(lines), namespace)  # noqa: S102  # the names are this package's own, checked below
     made: Make = namespace["make"]
     return made
+
+
+def _assignments(name: str, what: Nested, namespace: dict[str, Any]) -> list[str]:
+    namespace |= {f"new_{name}": what.row_class.__new__, f"class_{name}": what.row_class}
+    values = (f" {name}.{_checked(column)} = record[{place}]" for place, column in enumerate(what.columns, what.start))
+    return [f" {name} = new_{name}(class_{name})", *values]
+
+
+def _checked(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is not a column name")
+    return name
