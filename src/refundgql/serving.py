@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -310,8 +311,13 @@ def log_as_json(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    logging.getLogger("tortoise").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Keep libraries from logging what they send and store: URLs, texts, secrets."""
+    for name in ("tortoise", "aiosqlite", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _run_workers(
@@ -354,7 +360,9 @@ def _supervise(
         for index, worker in enumerate(workers):
             if worker.is_alive() or stopping:
                 continue
-            early_deaths = early_deaths + 1 if time.monotonic() - started_at < SUPERVISE_SECONDS / 2 else 0
+            # One that was killed might have served for long; one that gave up by itself will do so again.
+            early = time.monotonic() - started_at < SUPERVISE_SECONDS / 2 and (worker.exitcode or 0) >= 0
+            early_deaths = early_deaths + 1 if early else 0
             if early_deaths > MOST_EARLY_DEATHS:
                 log.error("Server processes end as soon as they start; giving up.")
                 stop()
