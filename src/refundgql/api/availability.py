@@ -4,8 +4,8 @@ It must not decide: the domain computes availability from facts that are loaded 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from refundgql.api.execution import LevelInfo
 from refundgql.api.refusals import AvailabilityRow, availability_row
@@ -14,6 +14,10 @@ from refundgql.domain.decisions import CaseClock
 from refundgql.domain.facts import Facts
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, WhoseMove
+from refundgql.queries.withdrawals import estimates_by_id
+
+if TYPE_CHECKING:
+    from refundgql.api.context import RequestContext
 
 
 @dataclass(slots=True)
@@ -86,8 +90,22 @@ async def clocks_of_cases(info: LevelInfo, case_ids: Sequence[str]) -> list[list
     """Return the deadlines that run on each case."""
     context = info.context
     return [
-        [clock_row(one) for one in domain.case_clocks(_loaded(facts), context.now, context.app.policy)]
-        for facts in await context.case_facts(case_ids)
+        [clock_row(one) for one in domain.case_clocks(facts, context.now, context.app.policy)]
+        for facts in await _with_withdrawals(context, [_loaded(one) for one in await context.case_facts(case_ids)])
+    ]
+
+
+async def _with_withdrawals(context: "RequestContext", cases: list[Facts]) -> list[Facts]:
+    """Add when the withdrawals that the viewer may see, and that are on their way, are expected to arrive (D10)."""
+    ids = [it.case.withdrawal_id for it in cases if it.case is not None and it.case.withdrawal_id is not None]
+    if not ids:
+        return cases
+    found = await estimates_by_id(context.app.database, context.signed_in(), ids)
+    return [
+        replace(it, withdrawal_filed_at=estimate.filed_at, withdrawal_expected_until=estimate.expected_until)
+        if it.case is not None and (estimate := found.get(it.case.withdrawal_id or ""))
+        else it
+        for it in cases
     ]
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, ClassVar
 
+from refundgql.domain.calendar import from_micros, midnight, window_end_at
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.queries.accounts import AccountRow
@@ -34,6 +36,14 @@ class WithdrawalRow:
     failure_reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """From when a withdrawal is on its way, and the exclusive end of the days on which it should arrive."""
+
+    filed_at: datetime
+    expected_until: datetime
+
+
 SHAPE = Shape(
     WithdrawalRow,
     ("id",),
@@ -46,6 +56,8 @@ SHAPE = Shape(
         "failure_reason": ("failure_reason",),
     },
 )
+_ESTIMATED: dict[str, Any] = {"status": {}, "requested_at": {}, "estimated_until": {}}
+_ON_THE_WAY = (WithdrawalStatus.REQUESTED, WithdrawalStatus.SENT)
 NEWEST = Order("withdrawals", (Key("w.requested_at", "int", descending=True), Key("w.id", "uuid", descending=True)))
 
 
@@ -71,6 +83,19 @@ async def withdrawals_by_id(
         (list(ids), *parameters),
     )
     return {row[0]: make(row) for row in rows}
+
+
+async def estimates_by_id(source: Source, viewer: Viewer, ids: Sequence[str]) -> dict[str, Estimate]:
+    """Return when those of these withdrawals that the viewer sees, and that are on their way, should arrive (D10)."""
+    found = await withdrawals_by_id(source, viewer, ids, _ESTIMATED)
+    return {
+        one.id: Estimate(
+            filed_at=from_micros(one.requested_at),
+            expected_until=window_end_at(midnight(date.fromisoformat(one.estimated_until)), 0),
+        )
+        for one in found.values()
+        if one.status in _ON_THE_WAY
+    }
 
 
 async def list_withdrawals(
