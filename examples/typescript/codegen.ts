@@ -7,7 +7,11 @@ const config: CodegenConfig = {
     // Each operation becomes a document that knows the types of its variables and of its answer.
     'src/generated/': {
       preset: 'client',
-      presetConfig: { fragmentMasking: false },
+      presetConfig: {
+        fragmentMasking: false,
+        // persisted-documents.json is what a server that takes trusted documents only is given.
+        persistedDocuments: { hashAlgorithm: 'sha256' },
+      },
       config: {
         enumsAsTypes: true,
         useTypeImports: true,

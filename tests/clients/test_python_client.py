@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from cut_line import CutLine
 from demo_server import DemoServer
@@ -27,7 +28,7 @@ async def test_every_ready_made_operation_is_a_typed_method(project: tuple[Path,
     """The example passes strict type checks against the client that is generated for it."""
     folder, interpreter = project
     mypy = [sys.executable, "-m", "mypy", "--python-executable", str(interpreter)]
-    await asyncio.to_thread(run, [*mypy, "desk.py", "follow_case.py", "phone.py"], folder)
+    await asyncio.to_thread(run, [*mypy, "desk.py", "follow_case.py", "phone.py", "send_file.py"], folder)
 
 
 async def test_the_phones_day(project: tuple[Path, Path], demo: DemoServer) -> None:
@@ -39,6 +40,26 @@ async def test_the_phones_day(project: tuple[Path, Path], demo: DemoServer) -> N
     assert "REQUESTED, replayed: True" in printed
     assert "The phone was told [1, 2, 3, 4], the history holds [1, 2, 3, 4]." in printed
     assert after == before + 1
+
+
+async def test_a_file_becomes_evidence(project: tuple[Path, Path], demo: DemoServer, tmp_path: Path) -> None:
+    """The announced bytes are taken as they are, and come back the same to those who see the case."""
+    folder, interpreter = project
+    case = await demo.open_case()
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_000))
+    command = [str(interpreter), "send_file.py", demo.url, case["number"], str(photo)]
+    printed = await asyncio.to_thread(run, command, folder, TOKEN=demo.people["PRO"])
+    assert printed.startswith("201: ")
+    found = await demo.run(
+        "SUPPORT",
+        "query ($id: ID!) { refundCase(id: $id) { evidence { ... on FileEvidence { fileName url } } } }",
+        {"id": case["id"]},
+    )
+    file = next(one for one in found["refundCase"]["evidence"] if one)
+    assert file["fileName"] == "photo.png"
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(file["url"])).content == photo.read_bytes()
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,42 @@ async def test_the_lock_pins_every_package_and_names_no_address() -> None:
         assert "://" not in text
 
 
+async def test_a_server_can_take_the_generated_documents_and_no_others(project: Path, tmp_path: Path) -> None:
+    """The file that the generator writes is one of trusted documents: its ids run, and other texts do not."""
+    documents = project / "src" / "generated" / "persisted-documents.json"
+    ids = {text.split()[1].split("(")[0]: name for name, text in json.loads(documents.read_text()).items()}
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")} | {
+        "REFUNDGQL_DATABASE_URL": f"sqlite:///{tmp_path / 'desk.sqlite3'}",
+        "REFUNDGQL_KEY_FILE": str(tmp_path / "key.pem"),
+        "REFUNDGQL_PORT": str(port),
+        "REFUNDGQL_TRUSTED_DOCUMENTS": str(documents),
+    }
+    refundgql = [sys.executable, "-m", "refundgql"]
+    await asyncio.to_thread(run, [*refundgql, "migrate"], tmp_path, **environment)
+    server = await asyncio.create_subprocess_exec(*refundgql, "serve", cwd=tmp_path, env=environment)
+    try:
+        await answering(f"http://127.0.0.1:{port}/healthz")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            known = {"documentId": ids["PolicyAndWorkflow"], "variables": {"kind": "LEAD"}}
+            assert (await http.post("/graphql", json=known)).json()["data"]["refundWorkflow"]["kind"] == "LEAD"
+            other = (await http.post("/graphql", json={"query": "{ refundPolicy { version } }"})).json()
+            assert [one["extensions"]["code"] for one in other["errors"]] == ["PERSISTED_QUERY_NOT_FOUND"]
+    finally:
+        server.terminate()
+        await asyncio.wait_for(server.wait(), 30)
+
+
+async def answering(url: str) -> None:
+    """Wait until somebody answers at an address."""
+    async with httpx.AsyncClient() as http, asyncio.timeout(60):
+        while True:
+            with suppress(httpx.TransportError):
+                if (await http.get(url)).is_success:
+                    return
+            await asyncio.sleep(0.1)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def line(project: Path, demo: DemoServer) -> AsyncIterator[CutLine]:
     """Serve the built page before the demo, and give the line that leads to it."""
@@ -69,12 +106,7 @@ async def line(project: Path, demo: DemoServer) -> AsyncIterator[CutLine]:
         env={**os.environ, "REFUNDGQL_URL": demo.url},
     )
     try:
-        async with httpx.AsyncClient() as http, asyncio.timeout(60):
-            while True:
-                with suppress(httpx.TransportError):
-                    if (await http.get(f"http://127.0.0.1:{port}/")).is_success:
-                        break
-                await asyncio.sleep(0.1)
+        await answering(f"http://127.0.0.1:{port}/")
         async with CutLine.to(port) as line:
             yield line
     finally:
