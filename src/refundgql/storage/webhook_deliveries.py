@@ -175,20 +175,9 @@ async def purge_deliveries(database: Database, now: int, *, batch: int = 1_000) 
 
     That is what was settled longer ago than the log reaches back, and everything of deleted endpoints.
     """
-    purged = 0
-    while True:
-        async with database.transaction() as tx:
-            rows = await tx.fetch(
-                "SELECT id FROM webhook_delivery WHERE settled_at < ?"
-                " OR endpoint_id IN (SELECT id FROM webhook_endpoint WHERE deleted_at IS NOT NULL) LIMIT ?",
-                (now - KEPT_DAYS * DAY_MICROS, batch),
-            )
-            ids = [row["id"] for row in rows]
-            await tx.execute("DELETE FROM webhook_attempt WHERE delivery_id = ANY(?)", (ids,))
-            await tx.execute("DELETE FROM webhook_delivery WHERE id = ANY(?)", (ids,))
-        purged += len(ids)
-        if len(ids) < batch:
-            break
+    old = ("settled_at < ?", (now - KEPT_DAYS * DAY_MICROS,))
+    left = ("endpoint_id IN (SELECT id FROM webhook_endpoint WHERE deleted_at IS NOT NULL)", ())
+    purged = await _purge(database, old, batch) + await _purge(database, left, batch)
     async with database.transaction() as tx:
         await tx.execute(
             "DELETE FROM webhook_endpoint WHERE deleted_at IS NOT NULL"
@@ -196,3 +185,18 @@ async def purge_deliveries(database: Database, now: int, *, batch: int = 1_000) 
             " AND NOT EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.endpoint_id = webhook_endpoint.id)"
         )
     return purged
+
+
+async def _purge(database: Database, condition: tuple[str, Sequence[Any]], batch: int) -> int:
+    purged = 0
+    while True:
+        async with database.transaction() as tx:
+            rows = await tx.fetch(
+                f"SELECT id FROM webhook_delivery WHERE {condition[0]} LIMIT ?", (*condition[1], batch)
+            )
+            ids = [row["id"] for row in rows]
+            await tx.execute("DELETE FROM webhook_attempt WHERE delivery_id = ANY(?)", (ids,))
+            await tx.execute("DELETE FROM webhook_delivery WHERE id = ANY(?)", (ids,))
+        purged += len(ids)
+        if len(ids) < batch:
+            return purged

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -29,6 +30,12 @@ READ_AT_MOST_BYTES: Final = 65_536
 READ_SECONDS: Final = 1.0
 """The status has decided; a body that does not come is not waited for."""
 KEEP_ALIVE_SECONDS: Final = 30.0
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return whose certificates are accepted; read once, because that takes long enough to delay others."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class AddressRefused(Exception):
@@ -157,7 +164,13 @@ class Line:
             self._host = host
             limits = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS)
             # The timeout of the whole request is ours; a proxy of the environment would resolve names by itself.
-            self._client = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False, trust_env=False)  # noqa: S113  # see above
+            self._client = httpx.AsyncClient(
+                verify=trusted(),
+                limits=limits,
+                timeout=None,  # noqa: S113  # see above
+                follow_redirects=False,
+                trust_env=False,
+            )
         return self._client
 
     async def _address(self, url: httpx.URL) -> str:
