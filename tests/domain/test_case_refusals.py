@@ -319,6 +319,8 @@ def test_a_reversal_needs_the_money_and_happens_once() -> None:
     refusal = only(good_act(A.REVERSE, K.INVOICE, ADMIN), again)
     assert isinstance(refusal, ConflictRefusal)
     assert (refusal.code.value, refusal.rule) == ("TRANSITION_NOT_ALLOWED", "D16")
+    spent = replace(again, funds=FundsFacts(requester_available_minor=0))
+    assert why(A.REVERSE, spent, ADMIN) == [("TRANSITION_NOT_ALLOWED", "D16")]
 
 
 @pytest.mark.parametrize("viewer", [PRO, CLIENT, EXPERT, SUPPORT])

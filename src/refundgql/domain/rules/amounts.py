@@ -168,6 +168,8 @@ class MoneyStillThere(Rule):
         credited = (it.case.credited_minor if it.case is not None else None) or 0
         if it.facts.funds.requester_available_minor >= credited:
             return None
+        if it.case is not None and it.case.reversed_at is not None:
+            return None  # NotReversed says so already
         return BasicRefusal(
             code=RefusalCode.BALANCE_INSUFFICIENT,
             message="The recipient no longer has the money on the balance: settle this with them outside the platform.",
