@@ -77,6 +77,6 @@ async def test_the_database_crashes_under_load(server: OwnPostgres, tmp_path: Pa
         ended_streams=[len(one.failures) for one in followers],
     )
     check_kept(load, found)
-    assert not [answer for answer in load.repeats if answer.startswith("500")]
+    assert not [answer for answer in load.repeats if answer.startswith("500") or "INTERNAL" in answer], "nothing broke"
     for one in followers:
         assert one.told == found.ids

@@ -76,16 +76,18 @@ def cases(viewer: Viewer, alias: str = "c") -> Condition:
     """Return which refund cases a viewer sees: their own in the role that makes them theirs, staff all."""
     if viewer.is_staff:
         return EVERYTHING
+    # The client asks and the expert answers, except where the expert issued a refund by himself. Not unequal is how
+    # SQLite is kept from looking a kind up instead of a person: half of all cases are of one kind.
+    lead, issued = f"NOT {alias}.kind <> 'LEAD'", f"{alias}.opened_by = 'ISSUE'"
+    asked = f"({alias}.kind <> 'LEAD' AND {alias}.opened_by <> 'ISSUE')"
+    pro, client, expert = (role in viewer.roles for role in (Role.PRO, Role.CLIENT, Role.EXPERT))
     sides = []
-    if Role.PRO in viewer.roles:
-        sides.append(f"({alias}.kind = 'LEAD' AND {alias}.requester_id = ?)")
-    # The client asks and the expert answers, except where the expert issued a refund by himself.
-    if Role.CLIENT in viewer.roles:
-        sides.append(f"({alias}.kind <> 'LEAD' AND {alias}.opened_by <> 'ISSUE' AND {alias}.requester_id = ?)")
-        sides.append(f"({alias}.opened_by = 'ISSUE' AND {alias}.counterparty_id = ?)")
-    if Role.EXPERT in viewer.roles:
-        sides.append(f"({alias}.kind <> 'LEAD' AND {alias}.opened_by <> 'ISSUE' AND {alias}.counterparty_id = ?)")
-        sides.append(f"({alias}.opened_by = 'ISSUE' AND {alias}.requester_id = ?)")
+    for column, seen in (
+        ("requester_id", [how for how, has in ((lead, pro), (asked, client), (issued, expert)) if has]),
+        ("counterparty_id", [how for how, has in ((issued, client), (asked, expert)) if has]),
+    ):
+        if seen:
+            sides.append(f"({alias}.{column} = ? AND ({' OR '.join(seen)}))")
     return _any_of(sides, viewer)
 
 
