@@ -99,9 +99,9 @@ async def find_next(source: Source, endpoint: WebhookEndpoint) -> QueuedDelivery
         "SELECT d.id, d.event_id, d.case_id, d.commit_order, d.position, e.sequence, e.name, e.at, e.actor_role,"
         " e.from_state, e.to_state, e.amount_minor, e.currency, e.rule, e.snapshot"
         " FROM webhook_delivery d JOIN refund_event e ON e.id = d.event_id"
-        " WHERE d.endpoint_id = ? AND d.state = ? AND (d.commit_order, d.position) <= (?, ?)"
+        " WHERE d.endpoint_id = ? AND d.state = 'PENDING' AND (d.commit_order, d.position) <= (?, ?)"
         " ORDER BY d.commit_order, d.position LIMIT 1",
-        (endpoint.id, State.PENDING.value, *endpoint.cursor),
+        (endpoint.id, *endpoint.cursor),
     )
     if row is None:
         return None

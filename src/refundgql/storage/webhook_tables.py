@@ -42,7 +42,10 @@ class WebhookEndpoint(Model):
 
 
 class WebhookDelivery(Model):
-    """One event on its way to one endpoint, PENDING ones at or before the endpoint's place are its queue."""
+    """One event on its way to one endpoint, PENDING ones at or before the endpoint's place are its queue.
+
+    Queues have an index of their own, of PENDING rows alone, see the migration.
+    """
 
     id = fields.UUIDField(primary_key=True)
     endpoint_id = fields.UUIDField()
@@ -57,7 +60,6 @@ class WebhookDelivery(Model):
     class Meta:
         table = "webhook_delivery"
         indexes = (
-            Index(fields=("endpoint_id", "state", "commit_order", "position"), name="webhook_delivery_queue"),
             Index(fields=("endpoint_id", "commit_order", "position"), name="webhook_delivery_newest"),
             Index(fields=("settled_at",), name="webhook_delivery_age"),
         )
