@@ -131,3 +131,24 @@ async def test_what_cannot_be_seen_is_named_as_the_mutation_names_it(desk: Desk,
     (blocker,) = (await preview(desk, "klara", invoiceId=invoice_id, amount=usd("1.00")))["blockers"]
     payload = await desk.act("klara", "requestInvoiceRefund", invoiceId=invoice_id, amount=usd("1.00"))
     assert [blocker["message"], blocker["code"]] == [payload["refusals"][0]["message"], "NOT_FOUND"]
+
+
+async def test_the_act_can_be_named(desk: Desk, things: dict[str, str]) -> None:
+    """A week's dispute is told as it would be: by support, from held money, also where a request gives way to it."""
+    week, amount = things["week-1"], usd("40.00")
+    await desk.done("karl", "requestInvoiceRefund", billingWeekId=week, amount=usd("1.00"))
+    assert (await preview(desk, "karl", billingWeekId=week, amount=amount))["blockers"][0][
+        "code"
+    ] == "CASE_ALREADY_OPEN"
+    named = {"amount": amount, "action": "OPEN_TIMESHEET_DISPUTE"}
+    found = await preview(desk, "karl", billingWeekId=week, **named)
+    assert (found["allowed"], found["route"], found["decidedBy"]) == (True, "SUPPORT", "SUPPORT")
+    assert [one["fromAccount"] for one in found["postings"]] == ["held(week)"]
+    late = await preview(desk, "karl", billingWeekId=week, at="2026-03-07T00:00:00Z", **named)
+    assert [blocker["rule"] for blocker in late["blockers"]] == ["C28"]
+    (wrong,) = (await preview(desk, "karl", invoiceId=things["invoice-1"], **named))["blockers"]
+    assert (wrong["code"], wrong["field"]) == ("INVALID_INPUT", ["action"])
+    (wrong,) = (await preview(desk, "karl", invoiceId=things["invoice-1"], action="CANCEL"))["blockers"]
+    assert (wrong["code"], wrong["field"]) == ("INVALID_INPUT", ["action"])
+    (wrong,) = (await preview(desk, "karl", invoiceId=things["invoice-2"], action="ISSUE"))["blockers"]
+    assert (wrong["code"], wrong["rule"]) == ("FORBIDDEN", "C12")

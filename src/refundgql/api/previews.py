@@ -20,6 +20,7 @@ from refundgql.commands.checks import Checks
 from refundgql.domain.cases import preview
 from refundgql.domain.decisions import Act, Posting, Preview
 from refundgql.domain.facts import Facts
+from refundgql.domain.machines.table import OPENING
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.refusals import Refusal as DomainRefusal
@@ -82,6 +83,10 @@ class RefundPreviewInput(Input):
     amount: MoneyInput | None = optional("How much; the maximum when left out.")
     reason: RefundReason | None = optional("Why.")
     at: datetime | None = optional("The instant to look at; now when left out.")
+    action: RefundActionName | None = optional(
+        "What to look at the effect of: REQUEST, ISSUE, or OPEN_TIMESHEET_DISPUTE for a billing week; ISSUE for the "
+        "expert and REQUEST for everybody else when left out."
+    )
 
 
 @dataclass(slots=True)
@@ -133,19 +138,33 @@ async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -
         raise Refused(not_found(_NAMES[type_name], field))
     checks = Checks()
     amount = checks.money(amount_of(given.amount))
+    action = _action(given, type_name, facts, viewer, checks)
     checks.raise_if_any()
-    issuing = facts.contract is not None and facts.contract.expert_id == viewer.account_id
     decision = IssueDecision.FULL if amount is None else IssueDecision.PARTIAL
     act = Act(
-        action=RefundActionName.ISSUE if issuing else RefundActionName.REQUEST,
+        action=action,
         at=given.at or info.context.now,
         viewer=viewer,
         kind=ASKED_KINDS[type_name],
         amount=amount,
         reason=given.reason,
-        decision=decision if issuing else None,
+        decision=decision if action is RefundActionName.ISSUE else None,
     )
     return _row(preview(act, facts, info.context.app.policy), facts)
+
+
+def _action(
+    given: RefundPreviewInput, type_name: str, facts: Facts, viewer: Viewer, checks: Checks
+) -> RefundActionName:
+    """Return the act that is looked at; one that opens no case, or none of this payment, is refused."""
+    if given.action is None:
+        is_expert = facts.contract is not None and facts.contract.expert_id == viewer.account_id
+        return RefundActionName.ISSUE if is_expert else RefundActionName.REQUEST
+    if given.action not in OPENING:
+        checks.refuse("Name an act that opens a case: REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE.", "action")
+    elif given.action is RefundActionName.OPEN_TIMESHEET_DISPUTE and type_name != "BillingWeek":
+        checks.refuse("Only a billing week's hours are disputed like this: give billingWeekId.", "action")
+    return given.action
 
 
 def _subject(given: RefundPreviewInput) -> tuple[str, str | None, str]:
