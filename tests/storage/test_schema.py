@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,24 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path):
     url = empty_database_url(request.param, tmp_path)
     yield url
     drop_database(url)
+
+
+async def test_databases_from_before_the_queue_order_get_it(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the second migration ran before it made the queue's index, a later one makes it."""
+    rules = import_module("refundgql.storage.migrations.0002_rules")
+    before = [
+        step
+        for step in rules.Migration.operations
+        if rules._QUEUE_ORDER not in vars(step).get("statements", {}).values()
+    ]
+    assert len(before) == len(rules.Migration.operations) - 1
+    monkeypatch.setattr(rules.Migration, "operations", before)
+    database = await Database.open(empty_url, LIMITS)
+    try:
+        await migrate(database)
+        assert "case_queue_order" in await _indexes(database)
+    finally:
+        await database.close()
 
 
 async def test_a_database_is_refused_until_it_is_migrated(empty_url: str) -> None:
