@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "refundgql-tests"
 INSTALL_SECONDS = 420
+# What the packages of the examples ask for; Debian 12 has an older one.
+OLDEST_NODE = (20, 19)
 
 
 def node_project(name: str) -> Path:
@@ -25,6 +27,9 @@ def node_project(name: str) -> Path:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("node and npm are not installed")
+    version = run(["node", "--version"], ROOT).strip().removeprefix("v")
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_NODE:
+        pytest.skip(f"node {version} is too old for the example")
     manifests = [ROOT / "examples" / name / one for one in ("package.json", "package-lock.json")]
     with _laid_out(name, manifests) as (project, fresh):
         if fresh:
