@@ -104,3 +104,17 @@ async def test_unknown_operation_names_are_not_remembered() -> None:
         refused(engine, "query A { boxes { id } }", f"name{i}")
     (valid,) = engine.documents._known.values()
     assert len(valid.prepared) == 0
+
+
+@pytest.mark.parametrize("document", ["{ %s }", "query %s { nothing }", "{ ...%s }", "query($%s: Int) { box { id } }"])
+def test_messages_are_cut(document: str) -> None:
+    """A message quotes a name of the document only so far, however long it is."""
+    name = "x" * 50_000
+    for error in refused(make_engine(), document % name):
+        assert len(error["message"]) <= 1_001
+
+
+def test_messages_about_operation_names_are_cut() -> None:
+    """So does one about a name that no operation has."""
+    answer = make_engine().prepare("query A { __typename }", "y" * 50_000)
+    assert len(answer.errors[0]["message"]) == 1_001  # type: ignore[union-attr]  # it has no such operation

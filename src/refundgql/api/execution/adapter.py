@@ -20,14 +20,17 @@ from graphql import (
     GraphQLResolveInfo,
     default_type_resolver,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_introspection_type,
+    is_list_type,
     is_object_type,
 )
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from refundgql.api.execution.bounds import Found, TooManyItems, is_page
 from refundgql.api.execution.fields import LEVEL, LevelFunction, LevelInfo
 from refundgql.api.execution.selection import BACKREF, Document, Selection
 
@@ -57,6 +60,9 @@ class LevelBatches:
         self._running: set[asyncio.Task[None]] = set()
         self._documents: dict[int, Document] = {}
         self._over = False
+        self._found = Found()
+        self._task = asyncio.current_task()
+        self.ended_by: Exception | None = None
 
     def load(
         self, function: LevelFunction, convert: Arguments, row: Any, info: GraphQLResolveInfo[Any], given: Any
@@ -80,6 +86,18 @@ class LevelBatches:
             task.add_done_callback(self._running.discard)
         self._open[key].append((row, future))
         return future
+
+    def _count(self, values: list[Any], info: GraphQLResolveInfo[Any]) -> None:
+        if is_list_type(get_nullable_type(info.return_type)):
+            self._found.count_lists(values)
+        elif is_page(get_named_type(info.return_type).name):
+            self._found.count_pages(values)
+
+    def end(self, error: Exception) -> None:
+        """End the operation as a whole: graphql-core would note the error at each of thousands of positions."""
+        self.ended_by = error
+        if self._task is not None:
+            self._task.cancel()
 
     def cancel(self) -> None:
         """Give up levels still running or asked for later, when their operation ended without them.
@@ -117,6 +135,11 @@ class LevelBatches:
                 values = same_length(values, rows, function)
             except Exception as error:
                 values = [error] * len(rows)
+            try:
+                self._count(values, info)
+            except TooManyItems as too_many:
+                self.end(too_many)
+                return
             for (_, future), value in zip(waiting, values, strict=True):
                 if not future.done():
                     future.set_result(value)

@@ -12,6 +12,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from refundgql.api.execution import reference
 from refundgql.api.execution.adapter import adapt
+from refundgql.api.execution.bounds import TooManyItems
 from refundgql.api.execution.deadline import Deadline
 from refundgql.api.execution.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.api.execution.errors import ErrorCode
@@ -189,6 +190,8 @@ class GraphQLEngine:
                 data, errors = await self._run(prepared, variables, context, root)
         except TimeoutError:
             return {"data": None, "errors": [self._late(prepared)]}
+        except TooManyItems as too_many:
+            return {"data": None, "errors": request_errors([GraphQLError(too_many.message)], ErrorCode.LIMIT_EXCEEDED)}
         response: Response = {"data": data}
         if errors:
             response["errors"] = self._format.describe(errors, data)

@@ -174,9 +174,10 @@ async def _run(selected: Selected, rows: list[Any], run: Run, path_of: PathOf) -
 async def _level_values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
     try:
         values = await field.function(rows, LevelInfo(run.context, field.selection), **field.keywords(run.variables))
-        return same_length(values, rows, field.function)
+        values = same_length(values, rows, field.function)
     except Exception as error:
         return [error] * len(rows)
+    return _counted(field, values, run)
 
 
 def _values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
@@ -190,9 +191,19 @@ def _values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
             return read_all(field, rows)
     try:
         values = field.function(rows, LevelInfo(run.context, field.selection), **field.keywords(run.variables))
-        return same_length(values, rows, field.function)
+        values = same_length(values, rows, field.function)
     except Exception as error:
         return [error] * len(rows)
+    return _counted(field, values, run)
+
+
+def _counted(field: Field, values: Sequence[Any], run: Run) -> Sequence[Any]:
+    """Count what multiplies. Refuses: TooManyItems, which ends the whole operation."""
+    if field.depth:
+        run.found.count_lists(values)
+    elif field.page:
+        run.found.count_pages(values)
+    return values
 
 
 def _leaves(field: Field, values: Sequence[Any], outs: Outs) -> bool:

@@ -33,6 +33,7 @@ from strawberry.types.field import StrawberryField
 
 from refundgql.api.execution.adapter import resolve_by_typename
 from refundgql.api.execution.arguments import FieldArguments, LevelArguments
+from refundgql.api.execution.bounds import Found, is_page
 from refundgql.api.execution.fields import LEAF, LEVEL
 from refundgql.api.execution.selection import BACKREF, Document, Selection
 
@@ -72,12 +73,13 @@ READ = {Source.TYPENAME, Source.ATTRIBUTE, Source.COMPUTED}
 class Run:
     """One execution: what it was given, and the errors it has met."""
 
-    __slots__ = ("_executor", "context", "errors", "make_executor", "variables")
+    __slots__ = ("_executor", "context", "errors", "found", "make_executor", "variables")
 
     def __init__(self, context: Any, variables: VariableValues, make_executor: Callable[[], Executor[Any]]) -> None:
         self.context = context
         self.variables = variables
         self.errors: list[GraphQLError] = []
+        self.found = Found()
         self.make_executor = make_executor
         self._executor: Executor[Any] | None = None
 
@@ -98,8 +100,8 @@ class Field:
 
     __slots__ = (
         "args", "awaits", "classes", "core", "depth", "details", "function", "getter", "inline", "key", "keywords",
-        "leaves", "name", "named", "nodes", "non_null", "only", "parent", "selection", "source", "subs", "type",
-        "waits",
+        "leaves", "name", "named", "nodes", "non_null", "only", "page", "parent", "selection", "source", "subs",
+        "type", "waits",
     )  # fmt: skip
 
     def __init__(self, planner: "Planner", parent: GraphQLObjectType, key: str, details: FieldDetailsList) -> None:
@@ -116,6 +118,7 @@ class Field:
         self.named: GraphQLNamedType = get_named_type(core.type)
         self.non_null = is_non_null_type(core.type)
         self.depth = list_depth(core.type)
+        self.page = is_page(self.named.name)
         self.subs: dict[str, Selected] = {}
         """The selections below, by the name of the object type."""
         self.only: Any = None

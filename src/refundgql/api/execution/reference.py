@@ -3,6 +3,7 @@
 It must not be told apart from the compiled executor by its answers.
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterable
 from typing import Any
@@ -50,6 +51,12 @@ async def run(executor: Executor[Any]) -> Outcome:
         result = executor.execute_operation()
         if inspect.isawaitable(result):
             result = await result
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if batches.ended_by is None or task is None:
+            raise
+        task.uncancel()
+        raise batches.ended_by from None
     finally:
         BATCHES.reset(token)
         batches.cancel()

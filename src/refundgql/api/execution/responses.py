@@ -20,6 +20,9 @@ OnFault = Callable[[BaseException, str], None]
 
 MASKED = "Something went wrong on our side."
 
+MAX_MESSAGE_CHARS = 1_000
+"""Messages quote names and values of the request, which may be as long as a whole body."""
+
 
 def log_fault(error: BaseException, fault_id: str) -> None:
     """Log a masked exception under the id the client was given."""
@@ -76,7 +79,8 @@ def _cause(error: GraphQLError) -> tuple[BaseException, Any]:
 
 
 def _entry(error: GraphQLError, extensions: dict[str, Any], message: str | None = None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"message": error.message if message is None else message}
+    text = error.message if message is None else message
+    entry: dict[str, Any] = {"message": text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:MAX_MESSAGE_CHARS]}…"}
     if error.locations:
         entry["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path is not None:
