@@ -78,6 +78,8 @@ class _Subscriber(asyncio.Protocol):
             self._buffer = self._buffer[start + length :]
             if kind == 1:
                 self._take(body, now)
+            elif kind == 9:  # a subscriber that does not answer pings is dropped after a while
+                self.transport.write(bytes([0x8A, 0x80 | length]) + b"\0\0\0\0" + body)
 
     def _take(self, body: bytes, now: float) -> None:
         self._frames += 1

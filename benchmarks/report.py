@@ -39,6 +39,12 @@ def table(figures: Figures) -> str:
             f" | {fan.cpu_us:.1f} | {fan.first_ms:.1f} | {fan.last_ms:.1f} | {fan.kib:.1f} |"
         )
     lines.append("")
+    if figures.executed is not None:
+        executed = figures.executed
+        lines.append(
+            f"Executing alone, {executed.fields:,} fields from rows in memory: {executed.compiled_us:.2f} µs a field,"
+            f" graphql-core {executed.graphql_core_us:.2f} µs."
+        )
     lines += [f"Start to first answer of {name}: {seconds:.2f} s." for name, seconds in figures.started_s.items()]
     if figures.imported_per_s is not None:
         lines.append(f"Import on SQLite: {figures.imported_per_s:,.0f} records/s.")

@@ -25,6 +25,7 @@ import orjson
 from benchmarks.client import drive
 from benchmarks.cpu import processor_seconds, resident_bytes
 from benchmarks.data import Size, load, support_id
+from benchmarks.executor import Executed, execute_alone
 from benchmarks.fanout import Fanned, fan_out
 from benchmarks.servers import ROOT, WORKLOADS, Server, foreign, project_environment, start_project, start_reference
 from refundgql.commands import generate_records
@@ -46,7 +47,7 @@ class Asked:
     database_url: str | None = None
     others: tuple[str, ...] = ()
     workloads: tuple[str, ...] = WORKLOADS
-    parts: tuple[str, ...] = ("http", "sqlite", "growth", "fanout", "import")
+    parts: tuple[str, ...] = ("http", "sqlite", "growth", "fanout", "executor", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class Figures:
     started_s: dict[str, float]
     fanned: dict[str, Fanned]
     imported_per_s: float | None = None
+    executed: Executed | None = None
+    tenth: str | None = None
+    """What the project is called where it was measured on fewer cases."""
 
 
 async def measure(asked: Asked) -> Figures:
@@ -94,11 +98,18 @@ async def measure(asked: Asked) -> Figures:
             figures.fanned |= await _fanned(servers[0], asked)
         _say("subscriptions measured")
         if "sqlite" in asked.parts:
-            figures.http += await _beside("refundgql sqlite", f"sqlite:///{folder}/bench.sqlite3", asked, folder, 1)
+            figures.http += await _beside(
+                "refundgql sqlite", f"sqlite:///{folder}/bench.sqlite3", asked, folder, asked.cases
+            )
         _say("SQLite measured")
         if "growth" in asked.parts:
-            large = await _loaded(server_url, asked.cases * asked.growth, asked.seed)
-            figures.http += await _beside(f"refundgql x{asked.growth}", large, asked, folder, asked.growth)
+            figures.tenth = f"refundgql 1/{asked.growth} of the cases"
+            fewer = max(asked.cases // asked.growth, 1)
+            small = await _loaded(server_url, fewer, asked.seed)
+            figures.http += await _beside(figures.tenth, small, asked, folder, fewer)
+        _say("growth measured")
+        if "executor" in asked.parts:
+            figures.executed = await execute_alone(url, asked.cases, 10 * asked.rounds)
         if "import" in asked.parts:
             figures.imported_per_s = _imported_per_s(folder, asked)
     return figures
@@ -191,9 +202,8 @@ async def _round(
     )
 
 
-async def _beside(name: str, url: str, asked: Asked, folder: Path, times: int) -> list[Figure]:
-    """Measure the project alone on another database."""
-    size = asked.cases * times
+async def _beside(name: str, url: str, asked: Asked, folder: Path, size: int) -> list[Figure]:
+    """Measure the project alone on another database, of so many cases."""
     if url.startswith("sqlite"):
         await (await load(url, Size(cases=size, accounts=max(size // 5, 1), seed=asked.seed))).close()
     server = await start_project(name, url, folder / "key.pem", 9304)

@@ -23,3 +23,5 @@ def test_the_benchmark_runs() -> None:
     assert [row for row in rows if row[-2].strip() != "0"] == []
     assert "20 on one case" in done.stdout
     assert "records/s" in done.stdout
+    assert "Executing alone" in done.stdout
+    assert "| not measured |" in done.stdout  # there is no Node server beside it
