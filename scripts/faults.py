@@ -23,6 +23,8 @@ WHOLE = {
     "CLOCKS": 1_000,
     "EVENTS": 10_000,
     "RECONNECTS": 200,
+    "CUT_SECONDS": 60,
+    "WORKER_SECONDS": 120,
     "SLOW_READERS": 50,
     "READERS": 450,
 }

@@ -61,6 +61,8 @@ class Load:
     """Whether the database is taken away: then 503 and a masked fault are clean failures, to be repeated."""
     events: dict[str, str] = field(default_factory=dict)
     """Key to the event that its act was answered with."""
+    answered_at: dict[str, float] = field(default_factory=dict)
+    """Event to the monotonic instant at which its act was first answered."""
     outcomes: Counter[str] = field(default_factory=Counter)
     repeats: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -110,6 +112,7 @@ class Load:
             self.outcomes[payload["refusals"][0]["code"]] += 1
             return True
         event = payload["event"]["id"].partition("_")[2]
+        self.answered_at.setdefault(event, time.monotonic())
         if self.events.setdefault(act.key, event) != event:
             self.wrong.append(f"{act.name}: the key {act.key} was answered with two events")
         self.outcomes["REPLAYED" if payload["replayed"] else "DONE"] += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,8 @@ class Follower:
     cursor: str
     seed: int = 0
     told: list[str] = field(default_factory=list)
+    told_at: dict[str, float] = field(default_factory=dict)
+    """Event to the monotonic instant at which it was told."""
     reconnects: int = 0
     drop_after: int = 0
     """Leave and come back after at most so many updates; 0: only when cut off."""
@@ -65,6 +68,7 @@ class Follower:
         self.cursor = update["cursor"]
         if update["event"] is not None:
             self.told.append(update["event"]["id"].partition("_")[2])
+            self.told_at.setdefault(self.told[-1], time.monotonic())
 
 
 async def subscribed(ws: ClientConnection, token: str, query: str, variables: dict[str, Any]) -> None:
