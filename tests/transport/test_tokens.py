@@ -1,5 +1,6 @@
 """Tokens: what is accepted, and everything somebody may forge that is not."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -7,6 +8,7 @@ import json
 import os
 import stat
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +320,63 @@ async def test_withdrawn_key_stops_working(issuer: Issuer) -> None:
     await verifier.verify(new)
     with pytest.raises(TokenRefused):
         await verifier.verify(old)
+
+
+async def test_withdrawn_key_stops_working_for_remembered_tokens_alone(issuer: Issuer) -> None:
+    """Also when nobody brings a new token, the first use of an old set makes a withdrawn key stop working."""
+    clock = [0.0]
+    verifier = TokenVerifier(keys_of(issuer, clock), ISSUER_RULES)
+    old = issuer.token("one")
+    await verifier.verify(old)
+    issuer.rotate("two")
+    clock[0] = 599.0
+    await verifier.verify(old)
+    assert issuer.asked == 1
+    clock[0] = 601.0
+    await verifier.verify(old)
+    await asyncio.sleep(0.05)
+    assert issuer.asked == 2
+    with pytest.raises(TokenRefused):
+        await verifier.verify(old)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kid": "x", "kty": 5},
+        {"kid": "x", "kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"},
+        {"kid": "x", "kty": "RSA", "n": 1, "e": []},
+        {"kid": "x", "kty": "OKP", "crv": "Ed25519", "x": None},
+        {"kid": "x", "kty": "EC", "crv": {}, "x": "!", "y": "!"},
+        {"kid": "x"},
+        {"kid": ["x"], "kty": "EC"},
+        None,
+    ],
+)
+async def test_one_broken_key_spoils_no_other(entry: Any, issuer: Issuer) -> None:
+    """An entry of the set that is no key is left out; tokens of the others are accepted."""
+    whole = json.loads(issuer.respond(httpx.Request("GET", "https://issuer.test/keys")).content)
+    issuer.answer = httpx.Response(200, json={"keys": [entry, *whole["keys"]]})
+    verifier = TokenVerifier(keys_of(issuer, [0.0]), ISSUER_RULES)
+    assert (await verifier.verify(issuer.token("one"))).subject == "ada"
+
+
+@pytest.mark.parametrize(("bits", "accepted"), [(1024, False), (2048, True)])
+async def test_short_rsa_keys_are_not_trusted(bits: int, accepted: bool, issuer: Issuer) -> None:
+    """A key that could be factored proves nothing, though the issuer publishes it."""
+    private = rsa.generate_private_key(65537, bits)
+    entry = {**json.loads(RSAAlgorithm.to_jwk(private.public_key())), "kid": "r", "alg": "RS256", "use": "sig"}
+    issuer.answer = httpx.Response(200, json={"keys": [entry]})
+    claims = {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": time.time() + 60}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        token = jwt.encode(claims, private, "RS256", headers={"kid": "r", "typ": "at+jwt"})
+    verifier = TokenVerifier(keys_of(issuer, [0.0]), ISSUER_RULES)
+    if accepted:
+        assert (await verifier.verify(token)).subject == "ada"
+    else:
+        with pytest.raises(TokenRefused):
+            await verifier.verify(token)
 
 
 async def test_known_keys_survive_an_outage(issuer: Issuer) -> None:

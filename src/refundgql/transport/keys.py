@@ -18,6 +18,7 @@ import jwt
 import orjson
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.utils import base64url_encode
 
@@ -26,6 +27,8 @@ log = logging.getLogger("refundgql.keys")
 # A key set of an issuer holds a handful of keys; more than this is not a key set.
 KEY_SET_MAX_BYTES = 256 * 1024
 KEY_SET_MAX_KEYS = 64
+# Shorter ones have been factored, or soon will be.
+RSA_LEAST_BITS = 2048
 # An attacker who invents key ids must not make us hammer the issuer.
 MIN_SECONDS_BETWEEN_FETCHES = 30.0
 # A withdrawn key stops working at the latest after this long.
@@ -45,6 +48,10 @@ class KeySource(Protocol):
     """Where a verifier finds keys; `generation` changes whenever the set of keys does."""
 
     generation: int
+
+    def keep_fresh(self) -> None:
+        """Look for new keys in the background when those known are old; called with every token."""
+        ...
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """Return the key of that id, or nothing when the issuer does not have it."""
@@ -96,6 +103,9 @@ class LocalKey:
         if not isinstance(private_key, Ed25519PrivateKey):
             raise KeyFileRefused(f"{path} holds another kind of key; an Ed25519 key is needed.")
         return cls(private_key)
+
+    def keep_fresh(self) -> None:
+        """Do nothing: the key is what it is."""
 
     def sign(self, claims: dict[str, Any], *, token_type: str) -> str:
         """Return the claims as a signed compact token."""
@@ -159,8 +169,7 @@ class IssuerKeys:
             await self._fetch()
             if self._fetched_at is None:
                 raise KeysUnavailable("The issuer's keys cannot be fetched at the moment.")
-        elif self._monotonic() - self._fetched_at > self._max_age:
-            self._refresh_in_background()
+        self.keep_fresh()
         found = self._keys.get(key_id)
         if found is None:
             await self._fetch()
@@ -173,7 +182,10 @@ class IssuerKeys:
             self._refresh.cancel()
         await self._client.aclose()
 
-    def _refresh_in_background(self) -> None:
+    def keep_fresh(self) -> None:
+        """Ask the issuer in the background when the set is older than it may get."""
+        if self._fetched_at is None or self._monotonic() - self._fetched_at <= self._max_age:
+            return
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self._fetch())
 
@@ -184,8 +196,9 @@ class IssuerKeys:
                 return
             self._tried_at = self._monotonic()
             try:
-                keys = await self._download()
-            except (httpx.HTTPError, ValueError) as error:
+                async with asyncio.timeout(2 * FETCH_TIMEOUT_SECONDS):
+                    keys = await self._download()
+            except (httpx.HTTPError, ValueError, TimeoutError) as error:
                 log.warning("key set not refreshed: %s", type(error).__name__)
                 return
             self._fetched_at = self._monotonic()
@@ -217,9 +230,15 @@ def _keys_of(document: Any) -> dict[str, jwt.PyJWK]:
         if not isinstance(key_id, str):
             continue
         try:
-            keys[key_id] = jwt.PyJWK(entry)
-        except jwt.PyJWTError:
+            key = jwt.PyJWK(entry)
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
+            # The others are as good as before: one entry that is no key takes nobody's access.
             log.warning("a key of the issuer's set is of a kind not known here")
+            continue
+        if isinstance(key.key, RSAPublicKey) and key.key.key_size < RSA_LEAST_BITS:
+            log.warning("an RSA key of the issuer's set is too short to be trusted")
+            continue
+        keys[key_id] = key
     return keys
 
 

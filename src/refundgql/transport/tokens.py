@@ -69,6 +69,8 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> VerifiedToken:
         """Return what the token says. Refuses: `TokenRefused` for anything not signed, meant and timed for us."""
+        # Also a token that is remembered has to hear of a key that was withdrawn.
+        self._keys.keep_fresh()
         if self._generation != self._keys.generation:
             self._remembered.clear()
             self._generation = self._keys.generation
