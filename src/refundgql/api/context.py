@@ -100,8 +100,9 @@ class RequestContext:
     viewer: Viewer | None
     now: datetime
     resume_after: str | None = None
-    _case_facts: FactsCache = field(default_factory=lambda: FactsCache(case_facts))
-    _payment_facts: FactsCache = field(default_factory=lambda: FactsCache(payment_facts))
+    # Made when somebody asks: most operations do not, and a stream's context lives as long as the stream.
+    _case_facts: FactsCache | None = None
+    _payment_facts: FactsCache | None = None
 
     def signed_in(self) -> Viewer:
         """Return who is looking. Refuses: UNAUTHENTICATED."""
@@ -125,16 +126,17 @@ class RequestContext:
 
     async def case_facts(self, case_ids: Sequence[str]) -> list[Facts | None]:
         """Return the facts of cases, in order; loaded once an operation."""
+        self._case_facts = self._case_facts or FactsCache(case_facts)
         return await self._case_facts.get(self.app.database, case_ids)
 
     async def payment_facts(self, payment_ids: Sequence[str]) -> list[Facts | None]:
         """Return the facts of payments, in order; loaded once an operation."""
+        self._payment_facts = self._payment_facts or FactsCache(payment_facts)
         return await self._payment_facts.get(self.app.database, payment_ids)
 
     def forget_facts(self) -> None:
         """Forget what was loaded, after something has changed."""
-        self._case_facts = FactsCache(case_facts)
-        self._payment_facts = FactsCache(payment_facts)
+        self._case_facts = self._payment_facts = None
 
     def begin_again(self, viewer: Viewer) -> None:
         """Go on to the next update of a stream: with the roles and at the instant of now, and nothing loaded yet."""

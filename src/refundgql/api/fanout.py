@@ -50,7 +50,7 @@ class Follower:
     context: "RequestContext"
     encode: Encode
     reading: Reading
-    same: tuple[Any, bytes]
+    same: tuple[Any, str]
     external_ref: str
     position: Cursor = START
     shown: int = 0
@@ -69,16 +69,16 @@ class Follower:
     async def aclose(self) -> None:
         """Hand over nothing more."""
         self.closed = True
-        if self.beginning is not None and not self.beginning.done():
-            self.beginning.cancel()
-            await asyncio.wait([self.beginning])
+        if (beginning := self.beginning) is not None:
+            beginning.cancel()
+            await asyncio.wait([beginning])
         await self.fanout.leave(self)
 
-    def deliver(self, text: str, cursor: Cursor) -> None:
-        """Hand over one update, if it was not before."""
+    def deliver(self, text: str, cursor: Cursor, spelt: str) -> None:
+        """Hand over one update, if it was not before; its cursor is spelt once for all."""
         if self.position < cursor and not self.closed and self.sink is not None:
             self.position = cursor
-            self.sink.deliver(text, str(cursor))
+            self.sink.deliver(text, spelt)
 
     def end(self, errors: list[dict[str, Any]] | None = None) -> None:
         """Tell the sink that nothing more comes."""
@@ -195,6 +195,8 @@ class Fanout:
         except Exception as error:
             log.exception("a stream could not begin")
             follower.end([_fault(follower, error)])
+        finally:
+            follower.beginning = None  # a stream lives for hours, and its beginning need not
 
     async def leave(self, follower: Follower) -> None:
         """Forget a follower, and the topic with its last one."""
@@ -245,6 +247,7 @@ class Fanout:
         """Tell an event to some followers: encoded once for each group that reads the same."""
         present = await self._onlookers.look({one.external_ref for one in due}, event.case_id)
         seeing: dict[str, Viewer | None] = {}
+        classes: dict[tuple[str, Reading], str] = {}
         groups: dict[Any, tuple[Viewer, bool, list[Follower]]] = {}
         for follower in due:
             ref = follower.external_ref
@@ -260,7 +263,10 @@ class Fanout:
             if fits is None or event.sequence <= follower.shown:
                 follower.position = event.cursor
                 continue
-            key = (*follower.same, follower.reading.visibility_class(viewer))
+            sort = (ref, follower.reading)
+            if sort not in classes:
+                classes[sort] = follower.reading.visibility_class(viewer)
+            key = (follower.same, classes[sort])
             groups.setdefault(key, (viewer, fits, []))[2].append(follower)
         cursor = str(event.cursor)
         for viewer, fits, members in groups.values():
@@ -272,7 +278,7 @@ class Fanout:
             row = UpdateRow(event.case_id, event.id, cursor, fits)
             text = await self._encoded(leader, viewer, row)
             for follower in members:
-                follower.deliver(text, event.cursor)
+                follower.deliver(text, event.cursor, cursor)
 
     async def _encoded(self, follower: Follower, viewer: Viewer, row: UpdateRow) -> str:
         context = follower.context.app.context(viewer)

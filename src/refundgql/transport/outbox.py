@@ -23,6 +23,12 @@ STALL_SECONDS: Final = 10.0
 _MESSAGES_A_TURN: Final = 32
 
 
+# The extension of a socket's scope that writes a text at once, or tells that it has to wait.
+WRITE_TEXT: Final = "refundgql.write_text"
+
+WriteText = Callable[[str], bool]
+
+
 class ReaderGone(Exception):
     """Nothing more can be sent: the reader left, or was cut off."""
 
@@ -41,10 +47,18 @@ class Outbox:
         "_turn",
         "_waiting",
         "_waiting_bytes",
+        "_write_text",
     )
 
-    def __init__(self, send: Send, cut_off: Callable[[], None], stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        send: Send,
+        cut_off: Callable[[], None],
+        stall_seconds: float = STALL_SECONDS,
+        write_text: WriteText | None = None,
+    ) -> None:
         self._send = send
+        self._write_text = write_text
         self._cut_off = cut_off
         self._stall_seconds = stall_seconds
         # Made when somebody first has to wait: most readers never let anything wait.
@@ -55,6 +69,12 @@ class Outbox:
         self._stall: asyncio.TimerHandle | None = None
         self._open = True
         self._turn = 0
+
+    def put_text(self, text: str) -> None:
+        """Send a text to a socket now, by the short way where there is one, or after what waits."""
+        if self._open and self._pump is None and self._write_text is not None and self._write_text(text):
+            return
+        self.put({"type": "websocket.send", "text": text}, len(text))
 
     def put(self, message: Message, size: int) -> None:
         """Send a message now, or after those that wait; cut the reader off when too many do."""

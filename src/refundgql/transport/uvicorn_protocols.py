@@ -13,10 +13,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
 from refundgql.transport.answers import errors_body
+from refundgql.transport.outbox import WRITE_TEXT
 
 # A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
 HEADER_SECONDS: Final = 10.0
@@ -234,6 +235,59 @@ class _JsonHandshake(ServerProtocol):
         return response
 
 
+class _Inbox:
+    """What came for one socket and was not taken yet; asyncio's queue holds three kilobytes when it is empty."""
+
+    __slots__ = ("_messages", "_taker")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._taker: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        self._messages.append(message)
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(None)
+
+    def empty(self) -> bool:
+        return not self._messages
+
+    async def get(self) -> Any:
+        while not self._messages:
+            self._taker = asyncio.get_running_loop().create_future()
+            try:
+                await self._taker
+            finally:
+                self._taker = None
+        return self._messages.pop(0)
+
+
+class _Gate:
+    """Whether a peer takes what it is sent; asyncio's event keeps room for those who wait, and nobody mostly does."""
+
+    __slots__ = ("_opening",)
+
+    def __init__(self) -> None:
+        self._opening: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        return self._opening is None
+
+    def clear(self) -> None:
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None and not opening.done():
+            opening.set_result(None)
+
+    async def wait(self) -> bool:
+        while self._opening is not None:
+            await asyncio.shield(self._opening)
+        return True
+
+
 class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
     """WebSockets that send texts by the shortest way, bound what a peer may make us read, and keep no handshake."""
 
@@ -241,11 +295,15 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
         super().__init__(*arguments, **named)
         # Nothing is compressed, so there are no extensions to offer.
         self.conn = _JsonHandshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
+        self.queue = _Inbox()  # type: ignore[assignment]
+        self.writable = _Gate()  # type: ignore[assignment]
         self._control_frames = 0
         self._counted_since = 0.0
+        self._reads = 0
 
     def data_received(self, data: bytes) -> None:
         """Read frames a little at a time, so that a flood of them is noticed before it is read."""
+        self._reads += 1
         for at in range(0, len(data), _SLICE_BYTES):
             if self.transport.is_closing():
                 return
@@ -260,6 +318,9 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
         """Answer a handshake; an address that is no text is refused, not tripped over."""
         if event.path.isascii():
             super().handle_connect(event)
+            if not self.close_sent:
+                extensions: dict[str, Any] = self.scope["extensions"]
+                extensions[WRITE_TEXT] = self.write_text
 
     def handle_cont(self, event: Frame) -> None:
         """Take a further piece of a message, of which there may be so many."""
@@ -282,19 +343,32 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
         if not self._too_many_control_frames():
             super().handle_pong(event)
 
+    def write_text(self, text: str) -> bool:
+        """Send a text now by the short way: with nothing to compress, its frame is its length and the text.
+
+        Tell whether it was: not before the handshake, after the end, or while the peer takes nothing.
+        """
+        if self.conn.state is not State.OPEN or self.disconnected or self.close_sent or not self.writable.is_set():
+            return False
+        self.transport.write(text_frame(text.encode()))
+        return True
+
     async def send(self, message: Any) -> None:
-        """Send a message; a text by the short way: with nothing to compress, its frame is its length and the text."""
+        """Send a message, a text by the short way."""
         kind = message["type"]
         if kind == "websocket.send" and self.conn.state is State.OPEN:
             if not self.writable.is_set():
                 await self.writable.wait()
-            if self.conn.state is State.OPEN and not (self.disconnected or self.close_sent):
-                self.transport.write(text_frame(message["text"].encode()))
+            if self.write_text(message["text"]):
                 return
         await super().send(message)
         if kind == "websocket.accept":
             # The handshake is over; a socket lives for hours, and thousands of handshakes need not.
             del self.request, self.response
+            if self._reads == 1:
+                # Nothing but the handshake was read, so frames can be read anew, by what does not remember it.
+                self.conn.parser = Protocol.parse(self.conn)
+                next(self.conn.parser)
         elif kind == "websocket.http.response.body":
             # A refused handshake is complete as well; uvicorn would log it as a fault of ours.
             self.handshake_complete = True

@@ -20,7 +20,7 @@ from refundgql.transport.metrics import Metrics
 from refundgql.transport.observability import log_access
 from refundgql.transport.operations import Operations
 from refundgql.transport.origins import may_connect
-from refundgql.transport.outbox import Outbox, ReaderGone
+from refundgql.transport.outbox import WRITE_TEXT, Outbox, ReaderGone
 from refundgql.transport.presence import Presence, TooManyConnections
 from refundgql.transport.pushing import OperationRefused, PushStream, Subscriber
 from refundgql.transport.rate import RequestRate
@@ -137,7 +137,8 @@ class Session:
         self._send = send
         self._address = address_of(scope)
         self._socket_id = new_request_id()
-        self._outbox = Outbox(send, self._cut_off, endpoint.stall_seconds)
+        write_text = scope.get("extensions", {}).get(WRITE_TEXT)
+        self._outbox = Outbox(send, self._cut_off, endpoint.stall_seconds, write_text)
         self._operations: dict[str, _Operation] = {}
         self._served = 0
         self._presence_key: str | None = None
@@ -347,11 +348,10 @@ class Session:
 
     def _subscriber(self, operation_id: str) -> Subscriber:
         before, after = next_message_around(operation_id)
-        put = self._outbox.put
+        put_text = self._outbox.put_text
 
         def write(result: str, _: str | None) -> None:
-            text = before + result + after
-            put({"type": "websocket.send", "text": text}, len(text))
+            put_text(before + result + after)
 
         return Subscriber(write, self._outbox.taken)
 
@@ -363,7 +363,7 @@ class Session:
             self._put(text)
 
     def _put(self, text: str) -> None:
-        self._outbox.put({"type": "websocket.send", "text": text}, len(text))
+        self._outbox.put_text(text)
 
     def _init_timed_out(self) -> None:
         if not self._acknowledged and not self._initialising:
