@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api_world import DAY, Desk, at, lead, usd
+from api_world import DAY, START, Desk, at, ids, lead, milestone, usd
 
 REFUSALS = """refusals { __typename code message rule field alternatives
   ... on AmountRefusal { maximum { amount } requested { amount } }
@@ -214,3 +214,29 @@ async def test_sync_names_the_record_at_fault(desk: Desk) -> None:
         {**good, "account": {"externalRef": "a", "name": "A", "roles": []}},
     ):
         assert await desk.code("market", document, r=[record]) == "BAD_USER_INPUT"
+
+
+async def test_a_released_milestone_can_be_asked_about_without_an_invoice(
+    small_desk: Desk,
+) -> None:
+    """C29: the client may still ask for accepted work, the expert may still refund it; escrow is asked for as such."""
+    released = {"status": "RELEASED", "releasedAt": at(START - DAY)}
+    await small_desk.seed(milestone("step-9", "fixed", "40.00", **released))
+    things = await ids(small_desk)
+
+    async def ask(**given: Any) -> Any:
+        return await small_desk.act(
+            "klara", "requestInvoiceRefund", "kind subject { __typename }", amount=usd("15.00"), **given
+        )
+
+    payload = await ask(milestoneId=things["step-9"])
+    case = payload["refundCase"]
+    assert (payload["refusals"], case["state"], case["kind"]) == ([], "REQUESTED", "INVOICE")
+    assert case["subject"] == {"__typename": "Milestone"}
+    approved = await small_desk.done("emma", "approveRefund", refundCaseId=case["id"])
+    assert approved["state"] == "CREDITED"
+    for given, refusal in (
+        ({"milestoneId": things["step-1"]}, ("NOT_YET_AVAILABLE", "C30")),
+        ({"milestoneId": things["step-9"], "invoiceId": things["invoice-1"]}, ("INVALID_INPUT", None)),
+    ):
+        assert [(one["code"], one["rule"]) for one in (await ask(**given))["refusals"]] == [refusal]

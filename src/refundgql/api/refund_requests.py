@@ -32,12 +32,13 @@ class RequestLeadRefundInput(Input):
     idempotency_key: str = required(KEY)
 
 
-@strawberry.input(
-    description="Asking for money of a paid invoice back; give exactly one of invoiceId and billingWeekId."
-)
+@strawberry.input(description="Asking for money of a paid invoice back; give exactly one id.")
 class RequestInvoiceRefundInput(Input):
     invoice_id: strawberry.ID | None = optional("The invoice.")
     billing_week_id: strawberry.ID | None = optional("The billing week, in the place of its invoice.")
+    milestone_id: strawberry.ID | None = optional(
+        "A released milestone, in the place of its invoice: not every milestone has one (C29)."
+    )
     amount: MoneyInput = required("How much, at most what is left (C05, C14).")
     reason: RefundReason | None = optional("Why, if you want to say (D17).")
     explanation: str | None = optional(EXPLANATION)

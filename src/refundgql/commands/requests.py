@@ -49,10 +49,11 @@ class RequestLeadRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestInvoiceRefund:
-    """Ask for money of a paid invoice back, named by itself or by its billing week."""
+    """Ask for money of a paid invoice back, named by itself, by its billing week or by its released milestone."""
 
     invoice_id: str | None = None
     billing_week_id: str | None = None
+    milestone_id: str | None = None
     amount: Amount
     reason: RefundReason | None = None
     explanation: str | None = None
@@ -136,7 +137,7 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
 
 
 async def request_invoice_refund(uow: UnitOfWork, viewer: Viewer, given: RequestInvoiceRefund) -> CaseResult:
-    """Ask for all or part of a paid invoice or week back (C04–C11, C15)."""
+    """Ask for all or part of a paid invoice or week back (C04–C11, C15), or of a released milestone (C29)."""
 
     def fill(act: Act, checks: Checks) -> Act:
         return replace(_fill_money_request(act, checks, given), kind=RefundCaseKind.INVOICE)
@@ -147,7 +148,9 @@ async def request_invoice_refund(uow: UnitOfWork, viewer: Viewer, given: Request
         given,
         RefundActionName.REQUEST,
         fill,
-        subject=lambda: _one_subject(invoice_id=given.invoice_id, billing_week_id=given.billing_week_id),
+        subject=lambda: _one_subject(
+            invoice_id=given.invoice_id, milestone_id=given.milestone_id, billing_week_id=given.billing_week_id
+        ),
         operation="request_invoice_refund",
     )
 

@@ -116,7 +116,7 @@ class MilestoneInEscrow(Rule):
         if milestone is not None and milestone.status is MilestoneStatus.RELEASED:
             return BasicRefusal(
                 code=RefusalCode.MILESTONE_RELEASED,
-                message="This milestone was released to the expert: ask the expert for a refund of its invoice.",
+                message="This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",
                 rule="C30",
                 alternatives=(RefundActionName.REQUEST, RefundActionName.ISSUE),
             )
