@@ -6,12 +6,14 @@ import asyncio
 import json
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from receiver import HANG, Receiver
 from webhook_desk import WebhookDesk
 
 from refundgql.domain.webhooks import RetryPlan
+from refundgql.transport.webhook_requests import Line
 
 SECONDS = timedelta(seconds=1)
 
@@ -186,10 +188,11 @@ async def test_no_answer_in_time_is_a_failure(hooks: WebhookDesk, receiver: Rece
     assert 250 <= one["attempts"][0]["durationMs"] < 3_000
 
 
-async def test_a_status_counts_whatever_body_follows(hooks: WebhookDesk, receiver: Receiver) -> None:
+@pytest.mark.parametrize("size", [10, 1_000_000])
+async def test_a_status_counts_whatever_body_follows(size: int, hooks: WebhookDesk, receiver: Receiver) -> None:
     """A body that never ends, or is huge, changes nothing, and is kept nowhere."""
     endpoint, _ = await hooks.endpoint(receiver.url)
-    receiver.body, receiver.drips = b"x" * 1_000_000, True
+    receiver.body, receiver.drips = b"x" * size, True
     await hooks.cases()
     began = time.monotonic()
     await hooks.sender().deliver_due()
@@ -290,3 +293,26 @@ async def test_a_sender_that_ends_gives_its_endpoints_back(hooks: WebhookDesk, r
     async with hooks.sending():
         await hooks.cases()
         await receiver.until(2, seconds=3)
+
+
+async def test_a_lane_that_breaks_begins_anew(
+    hooks: WebhookDesk, receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours stops one endpoint until its lease has run out, and no other one."""
+    await hooks.endpoint(receiver.url)
+    await hooks.endpoint(other_receiver.url)
+    honest, broken = Line.send, [True]
+
+    async def send(line: Line, url: str, *given: Any) -> Any:
+        if url == receiver.url and broken:
+            broken.clear()
+            raise RuntimeError("a mistake")
+        return await honest(line, url, *given)
+
+    monkeypatch.setattr(Line, "send", send)
+    async with hooks.sending(lease_seconds=1.0, renew_seconds=0.2):
+        (case,) = await hooks.cases()
+        await hooks.say(case)
+        await other_receiver.until(2)
+        await receiver.until(2, seconds=20)
+    assert [one.data["eventId"] for one in receiver.received] == await hooks.events()

@@ -242,8 +242,8 @@ def _checked(
         found["description"] = checks.text(given.description, "description", DESCRIPTION_CHARS)
     if given.events is not None:
         found["event_names"] = tuple(dict.fromkeys(given.events))
-        if unknown := sorted(set(given.events) - EVENT_NAMES):
-            checks.refuse(f"There is no event {unknown[0][:40]}: {', '.join(sorted(EVENT_NAMES))}.", "events")
+        if set(given.events) - EVENT_NAMES:
+            checks.refuse(f"Give names of events: {', '.join(sorted(EVENT_NAMES))}.", "events")
     if given.kinds is not None:
         found["kinds"] = tuple(dict.fromkeys(kind.value for kind in given.kinds))
     return found
