@@ -378,3 +378,22 @@ async def test_pages_of_other_sites(serve: MakeDesk, http: httpx.AsyncClient) ->
     assert "access-control-allow-origin" not in refused.headers
     answer = await http.post(url, content=b"", headers={**JSON, "origin": "https://desk.test"})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (400, "https://desk.test")
+
+
+async def test_refused_preflights_are_json(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """A browser that asks for a page of another site, or for a header that is not taken, is refused as JSON."""
+    url = f"{serve(allowed_origins=('https://desk.test',)).url}/graphql"
+    asked = {"access-control-request-method": "POST"}
+    for headers, allowed in (
+        ({"origin": "https://desk.test"}, True),
+        ({"origin": "https://evil.test"}, False),
+        ({"origin": "https://desk.test", "access-control-request-headers": "x-evil"}, False),
+        ({"origin": "https://desk.test", "access-control-request-method": "DELETE"}, False),
+    ):
+        answer = await http.options(url, headers={**asked, **headers})
+        assert (answer.status_code == 200) is allowed
+        assert ("access-control-allow-origin" in answer.headers) is (headers["origin"] == "https://desk.test")
+        if not allowed:
+            assert answer.status_code == 400
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"

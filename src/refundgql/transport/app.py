@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +23,7 @@ from refundgql.transport.http import OperationsEndpoint
 from refundgql.transport.metrics import Metrics
 from refundgql.transport.negotiation import Answer, negotiate
 from refundgql.transport.operations import Engine, MakeContext, Operations
+from refundgql.transport.origins import Cors
 from refundgql.transport.outbox import STALL_SECONDS
 from refundgql.transport.presence import Changes, LoadViewers, Presence, one_by_one
 from refundgql.transport.rate import RequestRate
@@ -131,7 +131,7 @@ def _cors(transport: Transport) -> list[Middleware]:
     # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
     return [
         Middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=transport.allowed_origins,
             allow_methods=("POST", "GET", "PUT"),
             allow_headers=_BROWSER_HEADERS,

@@ -1,14 +1,32 @@
-"""Decide which pages may open a socket here.
+"""Decide which pages may open a socket here, and answer browsers that ask before a page's request.
 
-It must not be asked about plain requests: for those, browsers ask before they send, and the CORS headers answer.
+It must not look at plain requests: of those the CORS headers say which pages may read the answer.
 """
 
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import Scope
 
+from refundgql.transport.answers import errors_body
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+class Cors(CORSMiddleware):
+    """The headers that let pages of listed origins read answers; refusals of a question are JSON like all others."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser that asks whether a page may send a request."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        body = errors_body("FORBIDDEN", bytes(answer.body).decode() + ".")
+        return Response(body, answer.status_code, kept, media_type="application/json")
 
 
 def may_connect(scope: Scope, allowed_origins: frozenset[str]) -> bool:
