@@ -18,7 +18,7 @@ from refundgql.domain.vocabulary import WhoseMove
 from refundgql.queries.case_reads import has_unread
 from refundgql.queries.pages import Condition
 from refundgql.queries.texts import contains
-from refundgql.storage.database import Source
+from refundgql.storage.database import Dialect, Source
 
 _NUMBER = re.compile(r"\s*(?:RC-)?0*([0-9]{1,18})\s*\Z", re.ASCII | re.IGNORECASE)
 AMOUNT = "COALESCE(c.requested_minor, c.approved_minor)"
@@ -58,11 +58,11 @@ def waiting_for_support(given: CaseFilter | None) -> CaseFilter:
     return given if given.whose_move is not None else replace(given, whose_move=WhoseMove.SUPPORT)
 
 
-def conditions(given: CaseFilter | None, viewer: Viewer) -> list[Condition]:
+def conditions(given: CaseFilter | None, viewer: Viewer, dialect: Dialect) -> list[Condition]:
     """Return the conditions of a filter on the refund case `c`."""
     if given is None:
         return []
-    return [*_lists(given), *_values(given), *_desk(given, viewer), *_texts(given)]
+    return [*_lists(given), *_values(given), *_desk(given, viewer, dialect), *_texts(given)]
 
 
 def _lists(given: CaseFilter) -> list[Condition]:
@@ -92,7 +92,7 @@ def _values(given: CaseFilter) -> list[Condition]:
     return found
 
 
-def _desk(given: CaseFilter, viewer: Viewer) -> list[Condition]:
+def _desk(given: CaseFilter, viewer: Viewer, dialect: Dialect) -> list[Condition]:
     """Return the conditions on who takes care of a case; for others than staff nobody does, as they read it."""
     assignee = "c.assignee_id" if viewer.is_staff else "CAST(NULL AS CHAR(36))"
     found: list[Condition] = []
@@ -102,7 +102,7 @@ def _desk(given: CaseFilter, viewer: Viewer) -> list[Condition]:
     if given.unassigned is not None:
         found.append((f"{assignee} IS {'' if given.unassigned else 'NOT '}NULL", ()))
     if given.unread is not None:
-        found.append(has_unread(viewer, "c.id", unread=given.unread))
+        found.append(has_unread(viewer, "c.id", unread=given.unread, dialect=dialect))
     return found
 
 

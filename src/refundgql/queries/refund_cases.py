@@ -10,7 +10,7 @@ from typing import Any
 
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.case_filters import CaseFilter, case_number, conditions, waiting_for_support
-from refundgql.queries.case_orders import ORDERS, QUEUE, RefundCaseOrder
+from refundgql.queries.case_orders import ORDERS, OWN_BY_DEADLINE, QUEUE, RefundCaseOrder
 from refundgql.queries.case_rows import CaseRow, case_statement
 from refundgql.queries.invoices import InvoiceRow, add_refundable
 from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
@@ -56,7 +56,10 @@ async def list_cases(
     wanted: Mapping[str, Any],
 ) -> ConnectionRow:
     """Return a page of the cases that the viewer sees, newest first unless another order is asked for."""
-    return await _list(source, viewer, given, ORDERS[order or RefundCaseOrder.NEWEST], page, wanted)
+    by = ORDERS[order or RefundCaseOrder.NEWEST]
+    if order is RefundCaseOrder.SOONEST_DEADLINE and not viewer.is_staff:
+        by = OWN_BY_DEADLINE
+    return await _list(source, viewer, given, by, page, wanted)
 
 
 async def list_queue(
@@ -84,7 +87,7 @@ async def _list(
         relation=statement.relation,
         order=order,
         make=statement.make,
-        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer)],
+        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect)],
         count_relation="refund_case c",
     )
     found = await fetch_page(source, listing, page, wanted)

@@ -80,7 +80,7 @@ async def examine(
 
 async def _cases(source: Source, viewer: Viewer, given: CaseFilter | None, page: Page) -> list[Row]:
     """Return the cases to look at and one more, which tells that there are others."""
-    which = [visibility.cases(viewer, "c"), *conditions(given, viewer)]
+    which = [visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect)]
     if page.after is not None:
         which.append(_ORDER.beyond(_ORDER.values(page.after), later=True))
     sql = " AND ".join(condition for condition, _ in which)
