@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from refundgql import __version__, bootstrap, replaying
+from refundgql import __version__, bootstrap, replaying, restoring
 from refundgql.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -206,6 +206,20 @@ def replay(
         json.dumps({"told": told, "differ": failed}) if as_json else f"{len(paths) - failed} as told, {failed} differ."
     )
     raise typer.Exit(EXIT_DIFFERS if failed else 0)
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Copy the SQLite database to a new file, while the server runs."""
+    restoring.backup(read_settings(), target)
+    print(f"Copied to {target}.")
+
+
+@app.command()
+def restored() -> None:
+    """Prepare a database that was restored from a backup: clients' cursors stay good, whenever they got them."""
+    _run(restoring.restored(read_settings()))
+    print("Streams go on after every cursor that clients may hold.")
 
 
 @ledger_app.command("verify")

@@ -225,7 +225,8 @@ def head_expression(dialect: Dialect) -> str:
     """
     if dialect is Dialect.POSTGRES:
         return f"(SELECT {_HORIZON} || '.0')"
-    return "(SELECT '0.' || coalesce(max(position), 0) FROM refund_event)"
+    # The counter and not the last row: after a restore it is ahead of the rows, as the next event will be.
+    return "(SELECT '0.' || coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'refund_event')"
 
 
 async def stream_head(source: Source) -> Cursor:

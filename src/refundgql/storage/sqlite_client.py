@@ -202,7 +202,7 @@ def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _path_of(url: str) -> str:
+def path_of(url: str) -> str:
     """Return the file of a URL. Refuses: StorageError when its folder is missing, before a thread is started for it."""
     path = unquote(url.removeprefix("sqlite://").partition("?")[0])
     if path == _MEMORY:
@@ -242,7 +242,7 @@ class SqliteDatabase(Database):
 
         Refuses: StorageError when it cannot be opened.
         """
-        path = _path_of(url)
+        path = path_of(url)
         database = cls(url, path, limits)
         try:
             await database.client.create_connection(with_db=True)
