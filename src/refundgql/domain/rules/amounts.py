@@ -172,7 +172,7 @@ class MoneyStillThere(Rule):
             return None  # NotReversed says so already
         return BasicRefusal(
             code=RefusalCode.BALANCE_INSUFFICIENT,
-            message="The recipient no longer has the money on the balance: settle this with them outside the platform.",
+            message="The recipient no longer has the money on the balance: reverse this once the balance covers it.",
             rule="D16",
         )
 
