@@ -4,6 +4,7 @@ It must not load accounts or read roles; the token says who, the database says w
 """
 
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ LEEWAY_SECONDS: Final = 10
 # Checking a signature costs 0.1 ms; the same token comes back with every request of a client.
 MAX_REMEMBERED_TOKENS: Final = 10_000
 MAX_SUBJECT_LENGTH: Final = 255
+# Decoders skip padding and what is no letter of base64; a token is one text, not any of the many that decode to it.
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 OWN_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a media type, no secret
 
 
@@ -87,6 +90,8 @@ class TokenVerifier:
         rules = self._rules
         if len(token) > rules.max_token_bytes:
             raise TokenRefused(f"The token is longer than {rules.max_token_bytes} bytes.")
+        if not _COMPACT.fullmatch(token):
+            raise TokenRefused("This is not a signed token.")
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
