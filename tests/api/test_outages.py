@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from api_world import Desk
-from refundgql.api.faults import AWAY, UNCERTAIN
+from refundgql.api.faults import AWAY, OVERLONG, UNCERTAIN
 from refundgql.storage.database import Database
-from refundgql.storage.faults import CommitUnknown, StatementTimeout, TransientFault
+from refundgql.storage.faults import CommitUnknown, StatementTimeout, StorageError, TransientFault
 
 
 class Lost:
@@ -35,7 +35,8 @@ class Lost:
     [
         (TransientFault("lost"), "SERVICE_UNAVAILABLE", AWAY),
         (CommitUnknown("lost"), "SERVICE_UNAVAILABLE", UNCERTAIN),
-        (StatementTimeout("slow"), "INTERNAL_SERVER_ERROR", "Something went wrong on our side."),
+        (StatementTimeout("slow"), "LIMIT_EXCEEDED", OVERLONG),
+        (StorageError("full"), "INTERNAL_SERVER_ERROR", "Something went wrong on our side."),
     ],
 )
 async def test_an_outage_is_told(small_desk: Desk, error: Exception, code: str, message: str) -> None:

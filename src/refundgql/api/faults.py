@@ -4,11 +4,12 @@ It must not turn a refusal into an error: those are data.
 """
 
 from refundgql.api.execution import ApiError, ErrorCode
-from refundgql.queries.outages import is_outage, is_uncertain
+from refundgql.queries.outages import is_outage, is_overlong, is_uncertain
 from refundgql.queries.pages import BadPage
 
 AWAY = "The database cannot be reached at the moment; try again."
 UNCERTAIN = "The database went away while this was kept: try again with the same key, and the answer tells what holds."
+OVERLONG = "The database took longer than an operation may; ask for less, or try again."
 
 
 def translate(error: BaseException) -> ApiError | None:
@@ -17,4 +18,6 @@ def translate(error: BaseException) -> ApiError | None:
         return ApiError(str(error), ErrorCode.BAD_USER_INPUT)
     if is_outage(error):
         return ApiError(UNCERTAIN if is_uncertain(error) else AWAY, ErrorCode.SERVICE_UNAVAILABLE)
+    if is_overlong(error):
+        return ApiError(OVERLONG, ErrorCode.LIMIT_EXCEEDED)
     return None
