@@ -18,7 +18,7 @@ from followers import MINE, EventStreamFollower, Follower, WebSocketFollower, fo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
-WORKERS = 3
+WORKERS = 2
 BURST = 12
 """More than may end by themselves before the parent gives up."""
 SECONDS = size("WORKER_SECONDS", 6)

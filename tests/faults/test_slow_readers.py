@@ -19,9 +19,9 @@ from databases import new_database_url
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
-SLOW = size("SLOW_READERS", 6)
+SLOW = size("SLOW_READERS", 3)
 """Of each transport."""
-READERS = size("READERS", 6)
+READERS = size("READERS", 3)
 """Of each transport, beside them, who read."""
 CASES = 4
 STATEMENT_CHARS = 3_000
