@@ -9,7 +9,7 @@ import strawberry
 
 from refundgql.api.scalars import CurrencyCode
 from refundgql.commands.checks import Amount
-from refundgql.domain.money import Money as DomainMoney
+from refundgql.domain.money import format_minor
 
 
 @strawberry.type(description="An exact amount of one currency (D2).")
@@ -33,6 +33,17 @@ def amount_of(given: MoneyInput | None) -> Amount | None:
     return None if given is None else Amount(given.amount, given.currency_code)
 
 
-def money(minor: int | None, currency: str) -> DomainMoney | None:
+class MoneyRow:
+    """An amount as clients read it; a page of cases makes hundreds of them, so it is no more than its two texts."""
+
+    __slots__ = ("amount", "currency_code")
+
+    def __init__(self, amount: str, currency_code: str) -> None:
+        """Keep the texts."""
+        self.amount = amount
+        self.currency_code = currency_code
+
+
+def money(minor: int | None, currency: str) -> MoneyRow | None:
     """Return minor units of a currency as money, or nothing for nothing."""
-    return None if minor is None else DomainMoney(minor, currency)
+    return None if minor is None else MoneyRow(format_minor(minor, currency), currency)

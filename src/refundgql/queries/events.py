@@ -18,7 +18,7 @@ from refundgql.domain.vocabulary import RefundActionName
 from refundgql.queries.listing import wanted_nodes
 from refundgql.queries.of_cases import pages_of_cases, rows_by_id
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
-from refundgql.queries.rows import Make, Shape, derived
+from refundgql.queries.rows import Make, MakeEdges, Shape, derived
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -121,11 +121,13 @@ async def list_events(
 ) -> list[ConnectionRow]:
     """Return the same page of each case's events, oldest first."""
     is_staff, visible = viewer.is_staff, visibility.events(viewer, "x")
-    select, make = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
-    return await pages_of_cases(source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted)
+    select, make, make_edges = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
+    return await pages_of_cases(
+        source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted, make_edges
+    )
 
 
-def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make]:
+def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make, MakeEdges]:
     shape = FOR_STAFF if is_staff else FOR_PARTIES
     columns = shape.columns(wanted_nodes(wanted)) or ("id",)
-    return shape.select(columns, "x"), shape.maker(columns)
+    return shape.select(columns, "x"), shape.maker(columns), shape.edges_maker(columns)

@@ -27,6 +27,8 @@ class Listing:
     conditions: Sequence[Condition] = field(default_factory=tuple)
     count_relation: str | None = None
     """A relation with fewer joins that has the same number of rows."""
+    make_edges: Callable[[Sequence[Any]], Sequence[BareEdge]] | None = None
+    """What makes all edges of a page at once where nobody asks for their places; for lists within lists."""
     relation_parameters: Sequence[Any] = ()
     """The parameters of the relation itself; a relation that has some needs another one for counting."""
     is_indexed: bool = True
@@ -215,6 +217,8 @@ class _Assembler:
         if self._with_places:
             order, places = listing.order, self._places
             edges = [EdgeRow(listing.make(record), record, order, places) for record in kept]
+        elif listing.make_edges is not None:
+            edges = listing.make_edges(kept)
         else:
             edges = [*map(BareEdge, map(listing.make, kept))]
         return ConnectionRow(edges, self._info(kept, more, behind, ahead) if self._told else None, total)

@@ -10,6 +10,7 @@ from typing import Any
 
 from refundgql.queries.listing import Listing, fetch_pages
 from refundgql.queries.pages import Condition, ConnectionRow, Order, Page
+from refundgql.queries.rows import MakeEdges
 from refundgql.storage.database import Source
 
 
@@ -34,8 +35,16 @@ async def pages_of_cases(
     visible: Condition,
     page: Page,
     wanted: Mapping[str, Any],
+    make_edges: MakeEdges | None = None,
 ) -> list[ConnectionRow]:
     """Return the same page of each case's visible rows; the relation's alias is `x`."""
-    listing = Listing(columns=columns, relation=f"{relation} x", order=order, make=make, conditions=[visible])
+    listing = Listing(
+        columns=columns,
+        relation=f"{relation} x",
+        order=order,
+        make=make,
+        conditions=[visible],
+        make_edges=make_edges,
+    )
     found = await fetch_pages(source, listing, page, wanted, "x.case_id", list(dict.fromkeys(case_ids)))
     return [found[one] for one in case_ids]

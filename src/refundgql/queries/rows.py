@@ -5,11 +5,14 @@ It must not run statements; reading a column that was not selected is an Attribu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from refundgql.queries.pages import BareEdge
+
 Make = Callable[[Any], Any]
+MakeEdges = Callable[[Sequence[Any]], list[BareEdge]]
 T = TypeVar("T")
 
 
@@ -76,6 +79,10 @@ class Shape:
         """Return the function that makes a row of the record's values from position `start` on."""
         return _maker(Nested("", self.row_class, columns, start), nested)
 
+    def edges_maker(self, columns: tuple[str, ...]) -> MakeEdges:
+        """Return the function that makes a page's edges, of items whose places nobody asks for, of its records."""
+        return _edges_maker(Nested("", self.row_class, columns, 0))
+
 
 @lru_cache(maxsize=2_048)
 def _maker(outer: Nested, nested: tuple[Nested, ...]) -> Make:
@@ -92,6 +99,23 @@ def _maker(outer: Nested, nested: tuple[Nested, ...]) -> Make:
     lines.append(" return row")
     exec("\n".join(lines), namespace)  # noqa: S102  # the names are this package's own, checked below
     made: Make = namespace["make"]
+    return made
+
+
+@lru_cache(maxsize=2_048)
+def _edges_maker(what: Nested) -> MakeEdges:
+    """Write out the whole loop: calling a function for each row and each edge costs as much as what they do."""
+    namespace: dict[str, Any] = {"new_edge": BareEdge.__new__, "class_edge": BareEdge}
+    lines = [
+        "def make(records):",
+        " edges = []; add = edges.append",
+        " for record in records:",
+        *(f" {line}" for line in _assignments("row", what, namespace)),
+        "  edge = new_edge(class_edge); edge.node = row; add(edge)",
+        " return edges",
+    ]
+    exec("\n".join(lines), namespace)  # noqa: S102  # the names are this package's own, checked below
+    made: MakeEdges = namespace["make"]
     return made
 
 
