@@ -5,6 +5,7 @@ It must not know what is tried with it.
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 import uuid
@@ -67,6 +68,18 @@ class DemoServer:
         with suppress(ProcessLookupError):
             self._process.terminate()
         await asyncio.wait_for(self._process.wait(), 20)
+
+    def keep_copy(self) -> None:
+        """Copy the database of a demo that does not run."""
+        for file in self.folder.glob("demo.sqlite3*"):
+            shutil.copy(file, self.folder / f"copy.{file.name}")
+
+    def restore_copy(self) -> None:
+        """Put the copy back in the place of the database of a demo that does not run."""
+        for file in self.folder.glob("demo.sqlite3*"):
+            file.unlink()
+        for file in self.folder.glob("copy.*"):
+            file.rename(self.folder / file.name.removeprefix("copy."))
 
     async def run(self, role: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run an operation as the demo's person with a role."""

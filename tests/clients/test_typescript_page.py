@@ -230,6 +230,26 @@ async def test_a_restarted_server_is_found_again(page: Page, demo: DemoServer) -
     await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
 
 
+async def test_a_restored_desk_is_followed_from_what_it_holds(page: Page, demo: DemoServer) -> None:
+    """A cursor from after the backup is forgotten: the page shows what is left, and hears what happens next."""
+    case = await demo.open_case()
+    await demo.stop()
+    demo.keep_copy()
+    await demo.start()
+    await open_case(page, demo.people["SUPPORT"], case["number"])
+    await expect(shown(page, "Connection")).to_have_text("live")
+    for listed in (2, 3):
+        await demo.state_something(case["id"])
+        await expect(shown(page, "History").get_by_role("listitem")).to_have_count(listed)
+    await demo.kill()
+    demo.restore_copy()
+    await demo.start()
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(1)
+    await demo.state_something(case["id"])
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
 async def test_a_token_that_is_not_one_is_said_so(page: Page, demo: DemoServer) -> None:
     """The page does not go on trying with a token that the desk refuses."""
     await open_case(page, "nonsense", "RC-000001")

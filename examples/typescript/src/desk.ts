@@ -40,7 +40,11 @@ export function openDesk(token: string, onLine: (line: Line) => void) {
         // What has an `id` is kept once, under its type and id; these are parts of a case and are merged into it.
         Settlement: { merge: true },
         // A case that is known already is not fetched again to be looked up by its id.
-        Query: { fields: { refundCase: (known, { args, toReference }) => known ?? toReference(caseWith(args?.['id'])) } },
+        Query: {
+          fields: {
+            refundCase: (known, { args, toReference }) => (known === undefined ? toReference(caseWith(args?.['id'])) : known),
+          },
+        },
       },
     }),
   });
