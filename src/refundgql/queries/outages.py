@@ -5,7 +5,7 @@ It must not retry or answer anybody.
 
 from __future__ import annotations
 
-from refundgql.storage.faults import CommitUnknown, TransientFault
+from refundgql.storage.faults import CommitUnknown, StatementTimeout, TransientFault
 
 
 def is_outage(error: BaseException) -> bool:
@@ -16,3 +16,8 @@ def is_outage(error: BaseException) -> bool:
 def is_uncertain(error: BaseException) -> bool:
     """Tell whether the database went away while it was told to keep something, so that nobody knows whether it did."""
     return isinstance(error, CommitUnknown)
+
+
+def is_overlong(error: BaseException) -> bool:
+    """Tell whether the database ended a statement that took longer than an operation may; it changed nothing."""
+    return isinstance(error, StatementTimeout)
