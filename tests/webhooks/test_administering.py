@@ -66,7 +66,7 @@ NO_URLS = (
     "example.com",
     "ftp://example.com/",
     "https://",
-    "https://user:word@example.com/",
+    "https://user:secret@example.com/",
     "https://example.com/#part",
     "https://exa mple.com/",
     "https://exämple.com/",

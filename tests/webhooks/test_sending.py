@@ -295,6 +295,20 @@ async def test_a_sender_that_ends_gives_its_endpoints_back(hooks: WebhookDesk, r
         await receiver.until(2, seconds=3)
 
 
+async def test_what_is_under_way_at_the_end_goes_out_again_at_once(hooks: WebhookDesk, receiver: Receiver) -> None:
+    """A receiver that does not answer keeps neither the process from ending nor the next one from sending."""
+    await hooks.endpoint(receiver.url)
+    receiver.answers.append(HANG)
+    async with hooks.sending():
+        await hooks.cases()
+        await receiver.until(1)
+        began = time.monotonic()
+    assert time.monotonic() - began < 6
+    async with hooks.sending():
+        await receiver.until(2, seconds=5)
+    assert len(set(receiver.ids)) == 1
+
+
 async def test_a_lane_that_breaks_begins_anew(
     hooks: WebhookDesk, receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
