@@ -1,4 +1,4 @@
-"""PostgreSQL: writing through Tortoise's asyncpg client, reading on a pool that can only read.
+"""PostgreSQL: writing on one pool of connections, reading on another that can only read.
 
 It must not be imported by anything but database.py. Connections keep their session between uses: nothing here sets
 session state, so the round trip that would reset it is saved. uuids travel as text, as the domain keeps them.
@@ -8,80 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
-from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 
 from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
-from refundgql.storage.faults import (
-    CommitUnknown,
-    ConstraintViolated,
-    NeedsTransaction,
-    StatementTimeout,
-    StorageError,
-    TransientFault,
-    unique_violation,
-)
+from refundgql.storage.faults import CommitUnknown, NeedsTransaction, StorageError, TransientFault
+from refundgql.storage.postgres_faults import DRIVER_ERRORS, is_lost, translated
 from refundgql.storage.postgres_lending import Lender, Lent
 from refundgql.storage.statements import for_postgres, note, together
 
-_RETRIED_SQLSTATES = frozenset(
-    {
-        "40001",  # serialization failure
-        "40P01",  # deadlock
-        "55P03",  # lock not available
-        "57P01",  # the server is shutting down
-        "57P02",
-        "57P03",  # or starting
-        "53300",  # too many connections
-    }
-)
-
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-
-_DETAIL_COLUMNS = re.compile(r"^Key \(([^)]*)\)=")
-
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.ConnectionDoesNotExistError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server has said that it ends the connection, and the end is not here yet
-    OSError,
-)
-
-
-def is_lost(error: BaseException) -> bool:
-    """Tell whether the error means that the connection is gone."""
-    if isinstance(error, asyncpg.InterfaceError):
-        return "clos" in str(error) or "connect" in str(error)
-    return isinstance(error, _LOST) or getattr(error, "sqlstate", "") in {"57P01", "57P02"}
-
-
-def translated(error: Exception) -> StorageError:
-    """Return the typed fault for a driver's error."""
-    if is_lost(error):
-        return TransientFault(f"The connection to the database was lost: {error}")
-    if isinstance(error, asyncpg.PostgresError):
-        sqlstate = error.sqlstate or ""
-        if sqlstate in _RETRIED_SQLSTATES:
-            return TransientFault(str(error))
-        if isinstance(error, asyncpg.QueryCanceledError):
-            return StatementTimeout("A statement took longer than it may.")
-        if isinstance(error, asyncpg.UniqueViolationError):
-            columns = _DETAIL_COLUMNS.match(error.detail or "")
-            if columns:
-                return unique_violation(error.table_name or "", columns[1].replace('"', ""))
-        if isinstance(error, asyncpg.ForeignKeyViolationError):
-            return ConstraintViolated("foreign_key")
-        if isinstance(error, asyncpg.NotNullViolationError):
-            return ConstraintViolated(f"{error.table_name}.{error.column_name}")
-        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            return ConstraintViolated(error.constraint_name or str(error))
-    return StorageError(str(error))
+if TYPE_CHECKING:
+    from refundgql.storage.postgres_writer import PostgresWriter
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:
@@ -123,68 +63,6 @@ def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> di
     }
 
 
-class WriterContext(TransactionContextPooled):
-    """A transaction whose connection goes back to the pool whatever happens."""
-
-    client: PostgresWriterTransaction
-
-    async def __aenter__(self) -> TransactionalDBClient:
-        """Take a connection and begin."""
-        await self.ensure_connection()
-        self.client._connection = await self.client._parent.acquire()
-        try:
-            await self.client.begin()
-        except BaseException:
-            await self.client._parent.release(self.client._connection)
-            raise
-        return self.client
-
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        """Commit, or roll back when the block fails."""
-        try:
-            if exc_type is None:
-                await self.client.commit()
-            elif not self.client._connection.is_closed():
-                await self.client.rollback()
-        finally:
-            await self.client._parent.release(self.client._connection)
-
-
-class PostgresWriterTransaction(TransactionWrapper):
-    """One transaction on a connection of the writing pool."""
-
-    _parent: PostgresWriter
-
-
-class PostgresWriter(AsyncpgDBClient):
-    """Tortoise's asyncpg client over a pool that is opened from the whole URL and never resets a session."""
-
-    def __init__(self, url: str, limits: Limits) -> None:
-        """Prepare; nothing is opened yet."""
-        super().__init__(connection_name="default")
-        self._acquire_timeout_seconds = limits.acquire_timeout_ms / 1_000
-        # One more than is lent for commands: migrations and models have a transaction of Tortoise's own.
-        self._options = _pool_options(url, limits, size=limits.write_connections + 1, read_only=False)
-
-    async def acquire(self) -> asyncpg.Connection:
-        """Take a connection from the pool."""
-        if self._pool is None:
-            raise StorageError("The database is closed.")
-        return await self._pool.acquire(timeout=self._acquire_timeout_seconds)
-
-    async def release(self, connection: asyncpg.Connection) -> None:
-        """Give a connection back; a closed pool has no use for it."""
-        if self._pool is not None:
-            await self._pool.release(connection)
-
-    async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
-        """Open the pool."""
-        return await asyncpg.create_pool(**self._options)
-
-    def _in_transaction(self) -> TransactionContext:
-        return WriterContext(PostgresWriterTransaction(self), self._pool_init_lock)
-
-
 def _as_one(writes: Sequence[Write]) -> tuple[str, list[Any]]:
     sql = together(tuple((write.sql, write.name, write.expected is not None) for write in writes))
     return sql, [value for write in writes for value in write.parameters]
@@ -215,7 +93,7 @@ class PostgresTransaction(Transaction):
         note(sql)
         try:
             rows: Sequence[Row] = await self._lent.fetch(for_postgres(sql), parameters)
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         return rows
 
@@ -225,7 +103,7 @@ class PostgresTransaction(Transaction):
         note(sql)
         try:
             status = await self._connection.execute(for_postgres(sql), *parameters)
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
@@ -236,7 +114,7 @@ class PostgresTransaction(Transaction):
         note(sql)
         try:
             await self._connection.executemany(for_postgres(sql), rows)
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
 
     async def _run_together(self, writes: Sequence[Write]) -> None:
@@ -285,19 +163,30 @@ class PostgresOneWrite(Transaction):
         await self._database.write([*self._unchanged, *writes])
 
 
+async def _close_writers(writers: Lender, pool: asyncpg.Pool) -> None:
+    await writers.close()
+    try:
+        async with asyncio.timeout(10):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
 class PostgresDatabase(Database):
     """A PostgreSQL database."""
 
     dialect = Dialect.POSTGRES
-    client: PostgresWriter
 
     def __init__(self, url: str, limits: Limits) -> None:
         """Prepare; nothing is opened yet."""
         self.url = url
-        self.client = PostgresWriter(url, limits)
+        self._acquire_timeout_s = limits.acquire_timeout_ms / 1_000
+        # One more than is lent for commands: migrations and models have a transaction of Tortoise's own.
+        self._writing = _pool_options(url, limits, size=limits.write_connections + 1, read_only=False)
         # Some more than are lent to requests: an export keeps one for as long as it takes.
         self._reading = _pool_options(url, limits, size=limits.read_connections + 2, read_only=True)
         self._pool: asyncpg.Pool
+        self._writing_pool: asyncpg.Pool
         self._readers: Lender
         self._writers: Lender
 
@@ -310,13 +199,20 @@ class PostgresDatabase(Database):
         database = cls(url, limits)
         try:
             database._pool = await asyncpg.create_pool(**database._reading)
-            await database.client.create_connection(with_db=True)
-        except _DRIVER_ERRORS as error:
+            database._writing_pool = await asyncpg.create_pool(**database._writing)
+        except DRIVER_ERRORS as error:
             raise StorageError(f"The PostgreSQL database cannot be reached: {error}") from error
-        timeout_s = limits.acquire_timeout_ms / 1_000
+        timeout_s = database._acquire_timeout_s
         database._readers = Lender(database._pool, limits.read_connections, timeout_s)
-        database._writers = Lender(database.client._pool, limits.write_connections, timeout_s)
+        database._writers = Lender(database._writing_pool, limits.write_connections, timeout_s)
         return database
+
+    @cached_property
+    def client(self) -> PostgresWriter:  # type: ignore[override]  # read only, made when it is asked for
+        """Tortoise's connection for writing; no server uses it, and importing it takes a fifth of a start."""
+        from refundgql.storage.postgres_writer import PostgresWriter
+
+        return PostgresWriter(self._writing_pool, self._acquire_timeout_s)
 
     async def close(self) -> None:
         """Close every connection; those that hang are cut off."""
@@ -326,8 +222,7 @@ class PostgresDatabase(Database):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
-        await self._writers.close()
-        await self.client.close()
+        await _close_writers(self._writers, self._writing_pool)
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
         """Return all rows of a reading statement; a connection found dead is replaced once."""
@@ -338,7 +233,7 @@ class PostgresDatabase(Database):
                 return await self._fetch_once(statement, parameters)
             except TimeoutError as error:
                 raise TransientFault("No connection to the database became free in time.") from error
-            except _DRIVER_ERRORS as error:
+            except DRIVER_ERRORS as error:
                 if last or not is_lost(error):
                     raise translated(error) from error
         raise AssertionError("unreachable")
@@ -362,7 +257,7 @@ class PostgresDatabase(Database):
                 await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 async for row in connection.cursor(for_postgres(sql), *parameters, prefetch=batch):
                     yield row
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
 
     @contextlib.asynccontextmanager
@@ -381,7 +276,7 @@ class PostgresDatabase(Database):
         except BaseException as error:
             with contextlib.suppress(Exception):
                 await self._writers.give_up(lent)
-            if not isinstance(error, _DRIVER_ERRORS):
+            if not isinstance(error, DRIVER_ERRORS):
                 raise
             if is_lost(error):
                 raise CommitUnknown(f"The connection was lost while committing: {error}") from error
@@ -406,13 +301,13 @@ class PostgresDatabase(Database):
             lent = await self._writers.take()
         except TimeoutError as error:
             raise TransientFault("No connection to the database became free in time.") from error
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         try:
             rows = await lent.fetch(for_postgres(sql), parameters)
         except BaseException as error:
             await self._keep_if_usable(lent, error)
-            if not isinstance(error, _DRIVER_ERRORS):
+            if not isinstance(error, DRIVER_ERRORS):
                 raise
             if is_lost(error):
                 raise CommitUnknown(f"The connection was lost while writing: {error}") from error
@@ -439,7 +334,7 @@ class PostgresDatabase(Database):
                 raise
         except TimeoutError as error:
             raise TransientFault("No connection to the database became free in time.") from error
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         return lent
 

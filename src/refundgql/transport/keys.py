@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-import httpx
 import jwt
 import orjson
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.utils import base64url_encode
+
+if TYPE_CHECKING:
+    import httpx  # only for an issuer's keys, and a tenth of what a server imports
 
 log = logging.getLogger("refundgql.keys")
 
@@ -138,17 +140,20 @@ class IssuerKeys:
         self,
         url: str,
         *,
-        client: httpx.AsyncClient | None = None,
+        client: "httpx.AsyncClient | None" = None,
         min_seconds_between_fetches: float = MIN_SECONDS_BETWEEN_FETCHES,
         max_age_seconds: float = KEY_SET_MAX_AGE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        import httpx
+
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             raise KeyFileRefused(f"The key set URL {url} must use https.")
         self.generation = 0
         self._url = url
         self._client = client or httpx.AsyncClient(timeout=FETCH_TIMEOUT_SECONDS, follow_redirects=False)
+        self._failures = httpx.HTTPError
         self._min_seconds = min_seconds_between_fetches
         self._max_age = max_age_seconds
         self._monotonic = monotonic
@@ -198,7 +203,7 @@ class IssuerKeys:
             try:
                 async with asyncio.timeout(2 * FETCH_TIMEOUT_SECONDS):
                     keys = await self._download()
-            except (httpx.HTTPError, ValueError, TimeoutError) as error:
+            except (self._failures, ValueError, TimeoutError) as error:
                 log.warning("key set not refreshed: %s", type(error).__name__)
                 return
             self._fetched_at = self._monotonic()

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from refundgql.commands.unit_of_work import UnitOfWork
@@ -27,7 +27,9 @@ from refundgql.storage.faults import StorageError
 from refundgql.storage.tail import FIRST_RELOOK_SECONDS, LONGEST_RELOOK_SECONDS, LOOK_SECONDS, QUEUE
 from refundgql.storage.webhook_deliveries import purge_deliveries
 from refundgql.storage.webhooks import claim_endpoints, keep_leases, release_leases
-from refundgql.transport.webhook_requests import Line
+
+if TYPE_CHECKING:
+    from refundgql.transport.webhook_requests import Line
 
 LEASE_SECONDS: Final = 12.0
 """How long the endpoints of a process that was killed wait for another one."""
@@ -158,6 +160,8 @@ class WebhookSender:
 
     def new_line(self) -> Line:
         """Return a connection for one endpoint."""
+        from refundgql.transport.webhook_requests import Line  # its client is a tenth of what a server imports
+
         return Line(private_allowed=self._sending.private_allowed, timeout_seconds=self._sending.timeout_seconds)
 
     async def step(self, endpoint_id: str, line: Line) -> Work:
