@@ -45,8 +45,8 @@ def test_verdicts(status: int | None, verdict: WebhookVerdict) -> None:
     assert verdict_of(status) is verdict
 
 
-@given(st.lists(st.floats(1, 100_000), min_size=1, max_size=12), st.floats(0, 1), st.integers(1, 20))
-def test_waits(waits: list[float], chance: float, failures: int) -> None:
+@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=8), st.floats(0, 1), st.integers(1, 12))
+def test_waits(waits: list[int], chance: float, failures: int) -> None:
     """The n-th failure waits the n-th time, spread by at most the jitter and never shorter; then it is over."""
     wait = RetryPlan(waits_seconds=waits).wait_seconds(failures, chance)
     if failures > len(waits):
