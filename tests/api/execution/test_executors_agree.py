@@ -211,7 +211,7 @@ def python_name(name: str) -> str:
 VARIABLE_TYPES = ["String", "ID", "Int", "Boolean", "Float", "Color", "[Int!]", "Window"]
 VALUES: list[Any] = [
     Undefined, None, "", "x", "RED", 0, 1, True, False, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**80, 1.0, 1.5,
-    [1], [], {}, {"size": 1},
+    [1], [], {}, {"size": 1}, ["x"], [None], {"size": "x"}, {"nothing": 1},
 ]  # fmt: skip
 
 
