@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-STARTUP_SECONDS = 90
+STARTUP_SECONDS = 180
 
 
 @dataclass

@@ -85,7 +85,7 @@ async def following(
 async def told_until(lines: asyncio.StreamReader, last: int) -> list[int]:
     """Return the numbers of the events that are printed, up to one."""
     told: list[int] = []
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):
         while last not in told:
             line = (await lines.readline()).decode()
             assert line, "the follower ended"
@@ -101,7 +101,7 @@ async def test_following_survives_cuts_and_a_killed_server(project: tuple[Path, 
         CutLine.to(demo.port) as line,
         following(project, line.url, case["number"], demo.people["SUPPORT"]) as lines,
     ):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (await lines.readline()).startswith(b"now"):
                 pass
         told: list[int] = []
