@@ -35,4 +35,4 @@ def test_links_lead_to_types() -> None:
     """Each type that is named on the page has its place on it."""
     text = PAGE.read_text(encoding="utf-8")
     places = {heading.lower() for heading in re.findall(r"^### (\w+)$", text, re.MULTILINE)}
-    assert {target for target in re.findall(r"\]\(#(\w+)\)", text)} <= places
+    assert set(re.findall(r"\]\(#(\w+)\)", text)) <= places
