@@ -311,6 +311,18 @@ async def test_everything_after_a_cursor_again(hooks: WebhookDesk, receiver: Rec
     assert receiver.ids[151:301] == receiver.ids[:150]
 
 
+async def test_a_rewind_never_leaves_anything_out(hooks: WebhookDesk, receiver: Receiver) -> None:
+    """A cursor that the endpoint has not reached is refused, though the stream has."""
+    behind, _ = await hooks.endpoint(receiver.url, after="0.0")
+    await hooks.cases()
+    ahead, _ = await hooks.endpoint("https://example.com/")
+    cursor = (await hooks.look(ahead))["cursor"]
+    payload = await hooks.act("rewindWebhookEndpoint", webhookEndpointId=behind, after=cursor)
+    assert codes(payload) == [("INVALID_INPUT", ["after"])]
+    await hooks.sender().deliver_due()
+    assert [one.data["eventId"] for one in receiver.received] == await hooks.events()
+
+
 async def test_a_rewind_does_not_overtake_itself(hooks: WebhookDesk, receiver: Receiver) -> None:
     """What still waited beyond the cursor waits until its turn comes again."""
     endpoint, _ = await hooks.endpoint(receiver.url)
