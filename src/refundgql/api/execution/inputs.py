@@ -109,9 +109,17 @@ def _object(type_: GraphQLInputObjectType, depth: int) -> Step:
                 raise Unusual
             elif default is not Undefined:
                 found[out_name] = default
-        return type_.out_type(found)
+        return _built(type_, found)
 
     return coerce
+
+
+def _built(type_: GraphQLInputObjectType, found: dict[str, Any]) -> Any:
+    """Return an input object as its type wants it; Strawberry's own types refuse here what is not one of several."""
+    try:
+        return type_.out_type(found)
+    except Exception:
+        raise Unusual from None
 
 
 def _default(field: Any) -> tuple[bool, Any]:
@@ -177,7 +185,7 @@ def _written_object(node: ObjectValueNode, type_: GraphQLInputObjectType) -> Ste
             defaults[out_name] = default
 
     def build(variables: Mapping[str, Any]) -> Any:
-        return type_.out_type({**defaults, **{name: step(variables) for name, step in steps}})
+        return _built(type_, {**defaults, **{name: step(variables) for name, step in steps}})
 
     return build
 
