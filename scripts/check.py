@@ -1,4 +1,4 @@
-"""Run every check of the project: format, lint, types, import contracts, secrets, dependencies, tests; the same by hand and in CI.
+"""Run every check of the project, from format to tests; the same by hand and in CI.
 
 `python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow.
 """
