@@ -11,8 +11,8 @@ import httpx
 from otlp_receiver import Collected, attributes, otlp_receiver
 from real_desk import RealDesk, real_desk
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-PARENT = "b7ad6b7169203331"
+TRACE = "0af7651916cd43dd8448eb211c80319c"  # pragma: allowlist secret - an id of a trace
+PARENT = "b7ad6b7169203331"  # pragma: allowlist secret - an id of a trace
 REPORT = """mutation Secretive($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) {
   refundCase { number } refusals { code rule } } }"""
 
