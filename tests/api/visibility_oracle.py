@@ -314,6 +314,8 @@ class Oracle:
                 continue
             if not self._reads(ref, thing, rule):
                 value = _nothing(value)
+            if name == "clocks" and own["withdrawal"] and not self.sees(ref, own["withdrawal"]["id"]):
+                value = [one for one in value if one["name"] != "WITHDRAWAL_ESTIMATE"]  # a clock of the owner's alone
             told[name] = self._told(ref, rule, type_name, name, value, given, below)
         return told
 
