@@ -6,6 +6,7 @@ import pytest
 from stream_world import CASE, MINE, opened, subscribed
 
 from api_world import Desk, usd
+from refundgql.storage.database import Dialect
 
 
 async def requested(desk: Desk, things: dict[str, str]) -> str:
@@ -40,6 +41,23 @@ async def test_a_cursor_resumes_without_gap_or_double(desk: Desk, things: dict[s
             found = [(await again.take())["event"]["sequence"] for _ in range(4 - place)]
             assert found == [sequence + 2 for sequence in range(place, 4)]
             assert await again.is_quiet()
+
+
+async def test_the_present_state_is_not_told_again(desk: Desk, things: dict[str, str]) -> None:
+    """What the first update had in it is not told after its cursor, though an open transaction held the stream back."""
+    database = desk.app.database
+    if database.dialect is not Dialect.POSTGRES:
+        pytest.skip("SQLite has one writer at a time by itself")
+    async with database.transaction() as somebody_else:
+        await somebody_else.fetch("SELECT pg_current_xact_id()")
+        case = await requested(desk, things)
+        async with subscribed(desk, "karl", CASE, id=case) as karl:
+            cursor = (await karl.take())["cursor"]
+    await desk.done("karl", "addStatement", refundCaseId=case, text="Look at it.")
+    async with subscribed(desk, "karl", CASE, id=case, after=cursor) as again:
+        assert (await again.take())["event"] is None
+        assert await again.names(1) == ["ADD_EVIDENCE"]
+        assert await again.is_quiet()
 
 
 async def test_a_viewer_hears_of_their_cases_only(desk: Desk, things: dict[str, str]) -> None:

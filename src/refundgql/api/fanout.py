@@ -17,7 +17,7 @@ from refundgql.api.faults import translate
 from refundgql.api.feeds import Encode, Feed, Reading, UpdateRow, read_document
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.onlookers import Onlookers
-from refundgql.queries.streams import START, Cursor, StreamEvent, Tail, missed
+from refundgql.queries.streams import START, Cursor, StreamEvent, Tail, event_cursor, missed
 
 if TYPE_CHECKING:
     from refundgql.api.context import RequestContext
@@ -219,6 +219,9 @@ class Fanout:
             return
         if follower.feed.start is None:
             follower.shown = present.cases[case_id].version
+            # The stream may be held back behind what the present state already has in it.
+            source = follower.context.app.database
+            follower.position = max(follower.position, await event_cursor(source, case_id, follower.shown))
         cursor = str(follower.position)
         text = await self._encoded(follower, viewer, UpdateRow(case_id, None, cursor))
         follower.sink.deliver(text, cursor)

@@ -30,6 +30,7 @@ from refundgql.queries.streams import (
     TooSlow,
     case_topic,
     case_version,
+    event_cursor,
     missed,
     open_inbox,
     parse_cursor,
@@ -177,7 +178,10 @@ async def _case_updates(context: RequestContext, case_id: str, feed: Feed) -> As
         shown = await _seen_version(context, case_id)
         if shown is None:
             return
-        yield UpdateRow(case_id, None, str(start))
+        told = start
+        if feed.start is None:  # the stream may be held back behind what the present state already has in it
+            told = max(start, await event_cursor(context.app.database, case_id, shown))
+        yield UpdateRow(case_id, None, str(told))
         async for event in _events(context, inbox, start, case_id):
             if feed.start is None and event.sequence <= shown:
                 continue  # the present state had it in it already

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import START, Cursor, StreamEvent, stream_head
+from refundgql.storage.events import START, Cursor, StreamEvent, event_cursor, stream_head
 from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "TooSlow",
     "case_topic",
     "case_version",
+    "event_cursor",
     "missed",
     "open_inbox",
     "parse_cursor",

@@ -234,6 +234,14 @@ async def stream_head(source: Source) -> Cursor:
     return Cursor.parse(await source.fetch_value(f"SELECT {head_expression(source.dialect)}"))
 
 
+async def event_cursor(source: Source, case_id: str, sequence: int) -> Cursor:
+    """Return the cursor of one event of a case; the beginning when there is none."""
+    row = await source.fetch_row(
+        "SELECT commit_order, position FROM refund_event WHERE case_id = ? AND sequence = ?", (case_id, sequence)
+    )
+    return START if row is None else Cursor(row["commit_order"], row["position"])
+
+
 async def align_stream(database: Database) -> None:
     """Raise the epoch when stored commit orders are ahead of this cluster's transaction ids (after a restore)."""
     if database.dialect is not Dialect.POSTGRES:
