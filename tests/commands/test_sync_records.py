@@ -27,7 +27,7 @@ from marketplace import (
     week,
 )
 
-from refundgql.commands.sync_records import BATCH_AT_MOST, sync_records
+from refundgql.commands.sync_records import ACCOUNTS_TOPIC, BATCH_AT_MOST, sync_records
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.statements import counted_statements
 
@@ -254,12 +254,12 @@ async def test_a_batch_takes_a_constant_number_of_statements(world: World) -> No
 
 
 async def test_whoever_changes_is_woken(world: World) -> None:
-    """Running streams of an account look at its roles again when they change, and only then."""
+    """Whoever watches access, and an account's running streams, hear when its roles change, and only then."""
     await sync(world, *people())
     assert world.bus.rung == []
     await sync(world, *people()[1:], account("pro"))
     (row,) = await world.rows("SELECT id, roles FROM account WHERE external_ref = 'pro'")
-    assert (row["roles"], world.bus.rung) == ("", [f"viewer:{row['id']}"])
+    assert (row["roles"], world.bus.rung) == ("", [ACCOUNTS_TOPIC, f"viewer:{row['id']}"])
 
 
 async def test_a_deleted_message_keeps_its_row_and_leaves_the_chat_s_last_instant(world: World) -> None:
