@@ -25,8 +25,8 @@ WHOLE = {
     "RECONNECTS": 200,
     "CUT_SECONDS": 60,
     "WORKER_SECONDS": 120,
-    "SLOW_READERS": 50,
-    "READERS": 450,
+    "SLOW_READERS": 20,
+    "READERS": 30,
 }
 PLENTY = "REFUNDGQL_PLENTY_CASES"
 TESTS = ("tests/faults", "tests/storage/test_plenty.py")
