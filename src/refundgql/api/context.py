@@ -15,7 +15,7 @@ from refundgql.api.execution import ApiError, ErrorCode
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.accounts import find_viewer, find_viewers
+from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class Application:
     """Hands updates over to transports that can take them; without one they are pulled one by one."""
     download_url: Callable[[Viewer, str, datetime], str] | None = None
     """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
+    callers: Callers = field(init=False)
+    """Reads who is calling, for all requests of the process."""
+
+    def __post_init__(self) -> None:
+        """Make what belongs to the database that was given."""
+        object.__setattr__(self, "callers", Callers(self.database))
 
     def context(self, viewer: Viewer | None, *, resume_after: str | None = None) -> RequestContext:
         """Return the context of one operation; a stream resumes after the cursor when one is given."""
@@ -50,7 +56,7 @@ class Application:
 
     async def load_viewer(self, external_ref: str) -> Viewer | None:
         """Return the account with the roles that the database holds for it now."""
-        return await find_viewer(self.database, external_ref)
+        return await self.callers.find(external_ref)
 
     async def load_viewers(self, external_refs: Collection[str]) -> dict[str, Viewer]:
         """Return many accounts at once, by externalRef; unknown ones are left out."""

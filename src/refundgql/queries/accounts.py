@@ -5,6 +5,7 @@ It must not show more of another person than name and external reference: roles 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -62,9 +63,54 @@ def account_row(viewer: Viewer, values: Sequence[Any]) -> AccountRow:
     return AccountRow(account_id, external_ref, name, roles.split(",") if is_open and roles else [], is_open)
 
 
-async def find_viewer(source: Source, external_ref: str) -> Viewer | None:
-    """Return who an external reference stands for, with the roles of this moment."""
-    return await find_viewer_by_ref(source, external_ref)
+class Callers:
+    """Reads who is calling for many requests with few statements: those that ask during one share the next one.
+
+    Nothing is kept: a viewer is always read by a statement that began after it was asked for.
+    """
+
+    __slots__ = ("_reading", "_source", "_task", "_waiting")
+
+    def __init__(self, source: Source) -> None:
+        """Prepare; nothing is read yet."""
+        self._source = source
+        self._reading = False
+        self._waiting: list[tuple[str, asyncio.Future[Viewer | None]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def find(self, external_ref: str) -> Viewer | None:
+        """Return who an external reference stands for, with the roles of this moment.
+
+        Refuses: StorageError, for all who shared the statement that failed.
+        """
+        if self._reading:
+            future: asyncio.Future[Viewer | None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((external_ref, future))
+            return await future
+        self._reading = True
+        try:
+            return await find_viewer_by_ref(self._source, external_ref)
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._reading = bool(self._waiting)
+        if self._reading:
+            self._task = asyncio.get_running_loop().create_task(self._read_waiting())
+
+    async def _read_waiting(self) -> None:
+        asked, self._waiting = self._waiting, []
+        try:
+            found = await find_viewers_by_ref(self._source, {external_ref for external_ref, _ in asked})
+        except Exception as error:
+            for _, future in asked:
+                if not future.done():  # whoever does not wait any more is done
+                    future.set_exception(error)
+        else:
+            for external_ref, future in asked:
+                if not future.done():
+                    future.set_result(found.get(external_ref))
+        self._go_on()
 
 
 async def find_viewers(source: Source, external_refs: Collection[str]) -> dict[str, Viewer]:
