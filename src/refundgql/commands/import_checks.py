@@ -6,14 +6,18 @@ get a second look when everything else has had its first.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from refundgql.commands.import_foreseen import LEAVES, Foreseen
 from refundgql.commands.import_repeats import Repeats
+from refundgql.commands.import_spool import CheckedBatch, Spool
 from refundgql.commands.sync_book import Book, StepsBack
 from refundgql.commands.sync_finding import fill
-from refundgql.commands.sync_records import apply, note_error
+from refundgql.commands.sync_keeping import keeping_of
+from refundgql.commands.sync_people import Outcome
+from refundgql.commands.sync_records import apply, counts_of, note_error
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import Record, RecordError
 from refundgql.storage.database import Source
@@ -30,14 +34,15 @@ class Line(NamedTuple):
 class FirstPass:
     """Tries the lines of an import in order, and remembers which of them later lines state anew."""
 
-    def __init__(self, policy: Policy, at: int, source: Source, scratch: Scratch) -> None:
-        """Begin before the first line; `at` in microseconds."""
+    def __init__(self, policy: Policy, at: int, source: Source, scratch: Scratch, spool: Spool | None = None) -> None:
+        """Begin before the first line; `at` in microseconds. What good batches will write goes to the spool, if any."""
         self._policy = policy
         self._at = at
         self._scratch = scratch
         self._foreseen = Foreseen(source, scratch)
         self._faulty: set[tuple[str, str]] = set()
         self._behind: dict[tuple[str, str], tuple[int, RecordError]] = {}
+        self._spool = spool
         self._repeats = Repeats()
         self._repeated: frozenset[int] | None = None  # known when the second look begins
         self.any_restated = False
@@ -47,12 +52,13 @@ class FirstPass:
         if named is not None:
             self._faulty.add(named)
 
-    async def check(self, lines: Sequence[Line]) -> list[tuple[int, RecordError]]:
-        """Try some lines and return what is wrong with which place."""
+    async def check(self, lines: Sequence[Line], size_bytes: int = 0) -> list[tuple[int, RecordError]]:
+        """Try some lines, which take so much of their files, and return what is wrong with which place."""
         book = Book(self._at, faulty=self._faulty)
         self._foreseen.met.clear()
         await fill(book, self._foreseen, [line.record for line in lines])
         errors: list[tuple[int, RecordError]] = []
+        counted: Counter[Outcome] = Counter()
         seen: set[tuple[str, str]] = set()
         restated: dict[str, tuple[int]] = {}
         if self._repeated is None:
@@ -61,7 +67,7 @@ class FirstPass:
             record = line.record
             key = (record.kind, record.ref)
             try:
-                apply(book, self._policy, record, False)
+                counted[apply(book, self._policy, record, False)] += 1
             except StepsBack as error:
                 self._behind.setdefault(key, (line.place, error.under(record.kind)))
                 continue
@@ -72,11 +78,22 @@ class FirstPass:
             if explained or key in seen or _name(record) in self._foreseen.met:
                 restated[_restated(record)] = (line.place,)
             seen.add(key)
-        self._foreseen.remember(book)
         if restated:
             self._scratch.keep(restated.items())
             self.any_restated = True
+        if self._spool is not None and self._may_spool(self._spool, book, is_plain=not (errors or restated)):
+            keeping = keeping_of(book, self._policy)
+            self._spool.add(CheckedBatch(keeping, counts_of(counted), len(lines), size_bytes))
+        self._foreseen.remember(book)
         return errors
+
+    def _may_spool(self, spool: Spool, book: Book, *, is_plain: bool) -> bool:
+        """Tell whether what a batch will write is certain already; once it is not, nothing later is."""
+        if not is_plain or self._behind:
+            spool.forget()  # of a record that is told again the last line counts: earlier batches will write less
+        elif self._repeated is not None or book.funded or book.withdrawal_steps:
+            spool.stop()  # a second look at the same lines; or cases are settled between two records (D13)
+        return spool.is_open
 
     def needs_second_look(self) -> bool:
         """Begin the second look, and tell whether there is anything to look at."""

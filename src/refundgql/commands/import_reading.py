@@ -31,6 +31,7 @@ class InputFile:
     name: str
     path: Path
     size_bytes: int
+    signature: tuple[int, ...]
 
 
 class RawLine(NamedTuple):
@@ -43,6 +44,13 @@ class RawLine(NamedTuple):
     def is_too_long(self) -> bool:
         """Tell whether the line was cut off."""
         return len(self.text) > LINE_BYTES
+
+
+class Batch(NamedTuple):
+    """Lines that are worked on together, and how much of their files they take."""
+
+    lines: list[RawLine]
+    size_bytes: int
 
 
 def open_inputs(names: Sequence[str], stdin: IO[bytes] | None, folder: Path) -> list[InputFile]:
@@ -61,9 +69,9 @@ def open_inputs(names: Sequence[str], stdin: IO[bytes] | None, folder: Path) -> 
                 with path.open("wb") as copy:
                     shutil.copyfileobj(stdin, copy, 1024 * 1024)
             with path.open("rb") as file:
-                inputs.append(
-                    InputFile("standard input" if name == "-" else name, path, os.fstat(file.fileno()).st_size)
-                )
+                state = os.fstat(file.fileno())
+            called = "standard input" if name == "-" else name
+            inputs.append(InputFile(called, path, state.st_size, _signature(state)))
     except OSError as error:
         raise ImportStopped(f"{name} cannot be read: {error.strerror or error}.") from error
     return inputs
@@ -93,10 +101,21 @@ class Reader:
                 if text and not text.isspace():
                     yield RawLine(place, text)
 
+    def is_unchanged(self) -> bool:
+        """Tell whether every file looks as it did when it was opened."""
+        try:
+            return all(_signature(source.path.stat()) == source.signature for source in self._inputs)
+        except OSError:
+            return False
+
     def where(self, place: int) -> tuple[str, int]:
         """Return the file of a place and the line's number in it, from 1."""
         index = bisect_left(self._before, place) - 1
         return self._inputs[index].name, place - self._before[index]
+
+
+def _signature(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _texts(path: Path) -> Iterator[bytes]:
@@ -111,15 +130,15 @@ def _texts(path: Path) -> Iterator[bytes]:
         yield from begun.split(b"\n")
 
 
-def in_batches(lines: Iterable[RawLine], batch_records: int) -> Iterator[list[RawLine]]:
-    """Yield the lines in lists bounded in number and in bytes."""
+def in_batches(lines: Iterable[RawLine], batch_records: int) -> Iterator[Batch]:
+    """Yield the lines in batches bounded in number and in bytes."""
     batch: list[RawLine] = []
     size_bytes = 0
     for line in lines:
         batch.append(line)
-        size_bytes += len(line.text)
+        size_bytes += len(line.text) + 1  # with its end
         if len(batch) >= batch_records or size_bytes >= BATCH_BYTES:
-            yield batch
+            yield Batch(batch, size_bytes)
             batch, size_bytes = [], 0
     if batch:
-        yield batch
+        yield Batch(batch, size_bytes)

@@ -18,11 +18,13 @@ import orjson
 
 from refundgql.commands.import_checks import FirstPass, Line
 from refundgql.commands.import_reading import ImportStopped, RawLine, Reader, in_batches, open_inputs
-from refundgql.commands.sync_records import FaultyRecords, SyncCounts, take_records, write_batch
+from refundgql.commands.import_spool import CheckedBatch, Spool
+from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.record_parsing import parse_record, shape_ref
 from refundgql.domain.records import RecordError
+from refundgql.storage.database import ChangeMark
 from refundgql.storage.scratch import Scratch
 
 BATCH_RECORDS = 20_000
@@ -111,11 +113,16 @@ async def import_files(
     try:
         reader = Reader(open_inputs(files, stdin, scratch.folder))
         with _rare_garbage_collection():
-            first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch)
+            mark = await uow.database.change_mark()
+            spool = None if mark is None else Spool(scratch.folder)
+            first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch, spool)
             report = await _check_all(first_pass, reader, _Meter(Phase.CHECKING, reader, tell), batch_records)
             if report.ok:
                 meter = _Meter(Phase.WRITING, reader, tell)
-                report.counts = await _write_all(uow, first_pass, reader, meter, batch_records)
+                if spool is not None:
+                    report.counts = await _write_spooled(uow, spool, mark, reader, meter)
+                if meter.lines < report.lines:
+                    report.counts += await _write_rest(uow, first_pass, reader, meter, batch_records)
     finally:
         scratch.close()
     report.seconds = time.monotonic() - started
@@ -127,7 +134,7 @@ async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch
     unreadable: set[int] = set()
     for batch in in_batches(reader.lines(), batch_records):
         lines: list[Line] = []
-        for raw in batch:
+        for raw in batch.lines:
             shape: object = None
             try:
                 shape = _json(raw)
@@ -136,8 +143,8 @@ async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch
                 bad[raw.place] = error
                 unreadable.add(raw.place)
                 first_pass.spoil(shape_ref(shape))
-        bad |= dict(await first_pass.check(lines))
-        meter.advance(batch)
+        bad |= dict(await first_pass.check(lines, batch.size_bytes))
+        meter.advance(len(batch.lines), batch.size_bytes)
         if len(bad) > BAD_LINES_AT_MOST:
             break
     else:
@@ -157,7 +164,7 @@ async def _look_again(
     """Try the messages and reviews that are told twice once more, now that each is remembered: what counts is this."""
     for batch in in_batches(reader.lines(), batch_records):
         lines = []
-        for raw in batch:
+        for raw in batch.lines:
             named = None if raw.place in unreadable else shape_ref(_json(raw))
             if named is not None and first_pass.is_told_again(*named):
                 lines.append(Line(raw.place, parse_record(_json(raw))))
@@ -165,20 +172,51 @@ async def _look_again(
         bad |= dict(await first_pass.check(lines))
 
 
-async def _write_all(
+async def _write_spooled(
+    uow: UnitOfWork, spool: Spool, mark: ChangeMark | None, reader: Reader, meter: _Meter
+) -> SyncCounts:
+    """Write what the first pass has found out, as far as nothing else has changed since."""
+    counts = SyncCounts()
+    for batch in spool.batches():
+        mark = await _write_if_unchanged(uow, batch, mark) if reader.is_unchanged() else None
+        if mark is None:
+            break
+        counts += batch.counts
+        meter.advance(batch.lines, batch.size_bytes)
+    return counts
+
+
+async def _write_if_unchanged(uow: UnitOfWork, batch: CheckedBatch, mark: ChangeMark | None) -> ChangeMark | None:
+    """Write a batch and return the new mark, or nothing when something has been written since the old one."""
+
+    async def work(unit: Unit) -> ChangeMark | None:
+        if await unit.tx.change_mark() != mark:
+            return None
+        await keep(unit, batch.keeping)
+        return await unit.tx.change_mark()
+
+    return await uow.run(work, name="import_records")
+
+
+async def _write_rest(
     uow: UnitOfWork, first_pass: FirstPass, reader: Reader, meter: _Meter, batch_records: int
 ) -> SyncCounts:
+    """Read, check and write what has not been written."""
     counts = SyncCounts()
+    lines_done, lines_passed = meter.lines, 0
     for batch in in_batches(reader.lines(), batch_records):
+        lines_passed += len(batch.lines)
+        if lines_passed <= lines_done:
+            continue
         try:
-            lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch]
+            lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch.lines]
             counts += await _write(uow, lines, first_pass.superseded(lines))
         except FaultyRecords as faulty:
             position, error = faulty.errors[0]
             raise _changed(reader, lines[position].place, error) from None
         except RecordError as error:
-            raise _changed(reader, batch[0].place, error) from None
-        meter.advance(batch)
+            raise _changed(reader, batch.lines[0].place, error) from None
+        meter.advance(len(batch.lines), batch.size_bytes)
     return counts
 
 
@@ -220,11 +258,10 @@ class _Meter:
         self._bytes_done = 0
         self.lines = 0
 
-    def advance(self, batch: Sequence[RawLine]) -> None:
+    def advance(self, lines: int, size_bytes: int) -> None:
         """Count a batch and tell."""
-        self.lines += len(batch)
-        read_bytes = sum(len(line.text) + 1 for line in batch)  # with their ends
-        self._bytes_done = min(self._bytes_done + read_bytes, self._bytes_total)
+        self.lines += lines
+        self._bytes_done = min(self._bytes_done + size_bytes, self._bytes_total)
         if self._tell is not None:
             rate = self.lines / max(time.monotonic() - self._started, 1e-6)
             self._tell(Progress(self._phase, self.lines, self._bytes_done, self._bytes_total, rate))

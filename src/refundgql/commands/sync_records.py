@@ -15,6 +15,7 @@ from refundgql.commands.sync_book import Book, DependsOnFaulty
 from refundgql.commands.sync_contracts import apply_contract, apply_review, apply_week
 from refundgql.commands.sync_finding import DatabaseFinder, fill
 from refundgql.commands.sync_invoices import apply_invoice
+from refundgql.commands.sync_keeping import Keeping, keeping_of
 from refundgql.commands.sync_milestones import apply_milestone
 from refundgql.commands.sync_people import Outcome, apply_account, apply_lead, apply_message
 from refundgql.commands.sync_withdrawals import apply_withdrawal
@@ -38,12 +39,10 @@ from refundgql.domain.records import (
     WithdrawalRecord,
 )
 from refundgql.domain.refusals import BasicRefusal, Refused
-from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.faults import ConstraintViolated, TransientFault
-from refundgql.storage.record_rows import PostingRow, WeekClockRow
-from refundgql.storage.records import insert_rows, recount_last_messages, rename_customers, take_turn, update_rows
+from refundgql.storage.records import recount_last_messages, rename_customers, take_turn, write_rows
 from refundgql.storage.settlements import Waiting
 
 BATCH_AT_MOST = 1_000
@@ -148,6 +147,11 @@ async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collect
         book = Book(to_micros(unit.now()))
         await fill(book, DatabaseFinder(unit.tx), records[start:])
         start = await _write_until_settling(unit, book, records, superseded, start, counted)
+    return counts_of(counted)
+
+
+def counts_of(counted: Counter[Outcome]) -> SyncCounts:
+    """Return how many records were created, updated and unchanged."""
     return SyncCounts(counted[Outcome.CREATED], counted[Outcome.UPDATED], counted[Outcome.UNCHANGED])
 
 
@@ -171,7 +175,7 @@ async def _write_until_settling(
         place += 1
     if errors:
         raise FaultyRecords(errors)
-    await keep(unit, book)
+    await keep(unit, keeping_of(book, unit.policy))
     for withdrawal_id, status, reason in book.withdrawal_steps:
         await change_withdrawal(unit, withdrawal_id, status, reason)
     owners = [contracts_owner(key) for key in sorted(book.funded)]
@@ -214,38 +218,21 @@ def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outco
             return apply_withdrawal(book, record, superseded)
 
 
-async def keep(unit: Unit, book: Book) -> None:
-    """Write what the working set holds that the tables do not.
+async def keep(unit: Unit, keeping: Keeping) -> None:
+    """Write what a working set holds that the tables do not.
 
     Refuses: TransientFault when somebody else made one of the new rows meanwhile.
     """
-    _hide_reviews(book, unit.policy)
-    changed = [row for row in book.accounts.values() if row.stored and row.dirty]
     try:
-        for row_type, rows in book.tables():
-            await insert_rows(unit.tx, row_type, [row for row in rows.values() if not row.stored])
-            await update_rows(unit.tx, row_type, [row for row in rows.values() if row.stored and row.dirty])
-        await insert_rows(unit.tx, PostingRow, book.postings)
-        await insert_rows(unit.tx, WeekClockRow, book.clocks)
+        for rows in keeping.written:
+            await write_rows(unit.tx, rows)
     except ConstraintViolated as violated:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
-    await rename_customers(unit.tx, book.renamed)
-    unit.ring_people(row.id for row in changed)  # their running streams look at their roles again
-    if changed:
+    await rename_customers(unit.tx, keeping.renamed)
+    unit.ring_people(keeping.changed_account_ids)  # their running streams look at their roles again
+    if keeping.changed_account_ids:
         unit.topics.add(ACCOUNTS_TOPIC)
-    await recount_last_messages(unit.tx, book.recounted)
-
-
-def _hide_reviews(book: Book, policy: Policy) -> None:
-    """Compute anew whether the reviews of contracts that were paid are hidden (C21)."""
-    contracts = {row.id: row for row in book.contracts.values()}
-    for totals in book.totals.values():
-        if not totals.dirty:
-            continue
-        contract = contracts[totals.key]
-        hidden = reviews_hidden(totals.paid_minor, totals.refunded_minor, contract.currency, policy)
-        if hidden != bool(contract.reviews_hidden):
-            contract.reviews_hidden, contract.dirty = hidden, True
+    await recount_last_messages(unit.tx, keeping.recounted)
 
 
 def _refusal(place: int, error: RecordError) -> BasicRefusal:

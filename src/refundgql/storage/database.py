@@ -7,7 +7,7 @@ connections of their own, so that a slow list never delays a decision.
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +67,10 @@ class Write(NamedTuple):
     """How many rows it changes, or finds, unless a race was lost."""
 
 
+ChangeMark = Hashable
+"""Equal to another only if nothing was written between the two, here or in another process."""
+
+
 class Transaction(abc.ABC):
     """One open transaction: it commits when its block ends well and is undone whole when it does not."""
 
@@ -121,6 +125,10 @@ class Transaction(abc.ABC):
     @abc.abstractmethod
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters, in order."""
+
+    async def change_mark(self) -> ChangeMark | None:
+        """Return the database's mark as it stands after what this transaction has done; see `Database.change_mark`."""
+        return None
 
     async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Return the first row of a statement, or nothing."""
@@ -194,6 +202,10 @@ class Database(abc.ABC):
 
         Refuses: TransientFault, CommitUnknown, ConstraintViolated, StatementTimeout.
         """
+
+    async def change_mark(self) -> ChangeMark | None:
+        """Return what shows later whether anything was written meanwhile, or None where the database cannot tell."""
+        return None
 
     def one_write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open what reads without a lock and writes all at once at its end, if nothing it has read has changed.

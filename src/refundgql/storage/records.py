@@ -5,7 +5,7 @@ It must not decide anything: commands change the rows in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -18,6 +18,8 @@ SYNC_TURN = 7_310_244_873
 rows while another commits would see half of what that one made."""
 
 RowType = TypeVar("RowType", bound=Stored)
+RowsWritten = tuple[str, list[tuple[Any, ...]]]
+"""A statement that writes one row, and the values of every row it is run for."""
 
 
 def columns(row_type: type[Stored]) -> tuple[str, ...]:
@@ -109,25 +111,32 @@ async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str
     return {(row[0], row[1]) for row in await source.fetch(sql, (list(expert_ids),))}
 
 
-async def insert_rows(tx: Transaction, row_type: type[RowType], rows: Sequence[RowType]) -> None:
-    """Keep new rows, in their order."""
+def inserted_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritten | None:
+    """Return what keeps new rows, in their order."""
     if not rows:
-        return
+        return None
     names = columns(row_type)
     marks = ", ".join("?" * len(names))
     values = values_of(row_type)
-    sql = f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})"
-    await tx.execute_many(sql, [values(row) for row in rows])
+    return f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})", [values(row) for row in rows]
 
 
-async def update_rows(tx: Transaction, row_type: type[RowType], rows: Iterable[RowType]) -> None:
-    """Keep rows as they stand now."""
+def updated_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritten | None:
+    """Return what keeps rows as they stand now."""
+    if not rows:
+        return None
     identity = "key" if row_type.key_column == "key" else "id"
     values = attrgetter(*row_type.updatable, identity)
-    changed = [values(row) for row in rows]
-    if changed:
-        sets = ", ".join(f"{name} = ?" for name in row_type.updatable)
-        await tx.execute_many(f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", changed)
+    sets = ", ".join(f"{name} = ?" for name in row_type.updatable)
+    return f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", [values(row) for row in rows]
+
+
+async def write_rows(tx: Transaction, rows: RowsWritten) -> None:
+    """Keep rows.
+
+    Refuses: ConstraintViolated.
+    """
+    await tx.execute_many(*rows)
 
 
 async def rename_customers(tx: Transaction, names: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ import aiosqlite
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 
-from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
+from refundgql.storage.database import ChangeMark, Database, Dialect, Limits, Row, Transaction, Write
 from refundgql.storage.faults import (
     ConstraintViolated,
     StatementTimeout,
@@ -175,6 +175,11 @@ class SqliteTransaction(Transaction):
         except sqlite3.Error as error:
             raise translated(error) from error
 
+    async def change_mark(self) -> ChangeMark:
+        """Return the database's mark as it stands after what this transaction has done."""
+        await self.flush()
+        return await _mark_of(self._connection)
+
     async def _run_together(self, writes: Sequence[Write]) -> None:
         for write in writes:
             changed = await self._execute(write.sql, write.parameters)
@@ -196,6 +201,12 @@ async def fetch_on(connection: aiosqlite.Connection, sql: str, parameters: Seque
             await connection.interrupt()
         raise
     return rows  # type: ignore[no-any-return]  # sqlite3.Row has what Row asks for
+
+
+async def _mark_of(connection: aiosqlite.Connection) -> ChangeMark:
+    """Return a connection's mark: SQLite counts what others commit, the connection what it has changed itself."""
+    (row,) = await fetch_on(connection, "PRAGMA data_version", ())
+    return connection, row[0], connection.total_changes
 
 
 def _lower(text: str | None) -> str | None:
@@ -289,6 +300,11 @@ class SqliteDatabase(Database):
             raise translated(error) from error
         finally:
             await reader.close()
+
+    async def change_mark(self) -> ChangeMark:
+        """Return what shows later whether anything was written meanwhile."""
+        async with self.client.acquire_connection() as writer:
+            return await _mark_of(writer)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

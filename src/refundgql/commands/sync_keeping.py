@@ -1,0 +1,49 @@
+"""What a working set writes, as plain values: sync_records.py writes it at once, an import when all is checked.
+
+It must not read or write.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from refundgql.commands.sync_book import Book
+from refundgql.domain.policy import Policy
+from refundgql.domain.review_hiding import reviews_hidden
+from refundgql.storage.record_rows import PostingRow, WeekClockRow
+from refundgql.storage.records import RowsWritten, inserted_rows, updated_rows
+
+
+class Keeping(NamedTuple):
+    """Everything that keeping a working set does, in texts, numbers, tuples, lists and dicts alone."""
+
+    written: list[RowsWritten]
+    renamed: dict[str, str]
+    recounted: list[str]
+    changed_account_ids: list[str]
+
+
+def keeping_of(book: Book, policy: Policy) -> Keeping:
+    """Return what the working set holds that the tables do not."""
+    _hide_reviews(book, policy)
+    written: list[RowsWritten | None] = []
+    for row_type, rows in book.tables():
+        written.append(inserted_rows(row_type, [row for row in rows.values() if not row.stored]))
+        written.append(updated_rows(row_type, [row for row in rows.values() if row.stored and row.dirty]))
+    written.append(inserted_rows(PostingRow, book.postings))
+    written.append(inserted_rows(WeekClockRow, book.clocks))
+    changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
+    return Keeping([rows for rows in written if rows is not None], book.renamed, sorted(book.recounted), changed)
+
+
+def _hide_reviews(book: Book, policy: Policy) -> None:
+    """Compute anew whether the reviews of contracts that were paid are hidden (C21)."""
+    changed = [totals for totals in book.totals.values() if totals.dirty]
+    if not changed:
+        return
+    contracts = {row.id: row for row in book.contracts.values()}
+    for totals in changed:
+        contract = contracts[totals.key]
+        hidden = reviews_hidden(totals.paid_minor, totals.refunded_minor, contract.currency, policy)
+        if hidden != bool(contract.reviews_hidden):
+            contract.reviews_hidden, contract.dirty = hidden, True
