@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api_world import DAY, HOUR, START, Desk, invoice, lead, message
+from refundgql.storage.database import Dialect
 from refundgql.storage.statements import counted_statements
 
 PAGES = {
@@ -12,13 +13,13 @@ PAGES = {
         "sam",
         """query($id: ID!) { refundCase(id: $id) { number state requester { name } subject { ... on Lead { title } }
            events(last: 5) { edges { node { sequence name at note } } } } }""",
-        2,
+        1,
     ),
     "newest cases with people and events": (
         "sam",
         """{ refundCases(first: 100) { edges { node { number state requester { name }
              events(last: 3) { edges { node { name at } } } } } } }""",
-        2,
+        1,
     ),
     "a page of support": (
         "sam",
@@ -26,7 +27,7 @@ PAGES = {
              number kind state version route reason openedAt updatedAt whoseMove overdue requestedAmount { amount }
              requester { name } subject { ... on Lead { title } ... on Invoice { number } ... on Milestone { title } }
              events(last: 5) { edges { node { sequence name at } } } } } } }""",
-        2,
+        1,
     ),
     "cases with everything that rules compute": (
         "sam",
@@ -61,6 +62,9 @@ PAGES = {
 }
 
 
+LISTS_WITH_EVENTS = {"newest cases with people and events", "a page of support"}
+
+
 async def more_of_everything(desk: Desk, things: dict[str, str], count: int) -> str:
     """Add leads, invoices and cases, and return the id of one case."""
     first = ""
@@ -90,6 +94,8 @@ async def more_of_everything(desk: Desk, things: dict[str, str], count: int) -> 
 async def test_statements_do_not_grow_with_rows(desk: Desk, things: dict[str, str], page: str) -> None:
     """The same page costs the same statements with three times the rows, and no more than it may."""
     ref, document, most = PAGES[page]
+    if desk.app.database.dialect is Dialect.SQLITE and page in LISTS_WITH_EVENTS:
+        most += 1  # the events of a list of cases are a statement of their own there
     counts = []
     for count in (2, 6):
         case_id = await more_of_everything(desk, things, count)

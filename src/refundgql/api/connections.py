@@ -7,7 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from refundgql.api.execution import ApiError, ErrorCode, leaf
+from refundgql.api.execution import ApiError, ErrorCode, LevelInfo, leaf
 from refundgql.queries.pages import BadPage, Page, page_request
 
 T = TypeVar("T")
@@ -60,3 +60,19 @@ def asked_page(first: int | None, after: str | None, last: int | None, before: s
         return page_request(first=first, after=after, last=last, before=before)
     except BadPage as error:
         raise ApiError(str(error), ErrorCode.BAD_USER_INPUT) from None
+
+
+def page_below(info: LevelInfo, *names: str) -> Page | None:
+    """Return the page that is asked for of the one connection at a path of Python names below a level.
+
+    Nothing where there is none, or several, or one that cannot be: that level tells what is wrong with it.
+    """
+    given = info.arguments(*names)
+    if given is None:
+        return None
+    try:
+        return page_request(
+            first=given.get("first"), after=given.get("after"), last=given.get("last"), before=given.get("before")
+        )
+    except BadPage:
+        return None

@@ -13,7 +13,7 @@ from refundgql.api.billing_weeks import BillingWeek
 from refundgql.api.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.case_messages import CaseMessage
 from refundgql.api.clocks import Clock
-from refundgql.api.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.connections import After, Before, Connection, First, Last, asked_page, page_below
 from refundgql.api.evidence import Evidence
 from refundgql.api.execution import Level, LevelInfo, leaf, level
 from refundgql.api.ids import uuid_of
@@ -132,6 +132,9 @@ class RefundCase(Node):
         before: Before = None,
     ) -> Level[Connection[RefundEvent]]:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        read = [getattr(row, "events", None) for row in rows]
+        if None not in read:
+            return read
         ids = [row.id for row in rows]
         return await list_events(info.context.app.database, viewer, ids, page, info.selection)
 
@@ -206,7 +209,8 @@ class RefundCaseQueries:
         ],
     ) -> Level[RefundCase | None]:
         viewer = info.context.signed_in()
-        return [await queries.case_by_number(info.context.app.database, viewer, number, info.selection)]
+        events = page_below(info, "events")
+        return [await queries.case_by_number(info.context.app.database, viewer, number, info.selection, events)]
 
     @level(description="The cases you are a party of, newest first; all cases for staff.")
     @staticmethod
@@ -221,5 +225,6 @@ class RefundCaseQueries:
         before: Before = None,
     ) -> Level[RefundCaseConnection]:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
-        asked = case_filter(filter)
-        return [await queries.list_cases(info.context.app.database, viewer, asked, order_by, page, info.selection)]
+        asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
+        database = info.context.app.database
+        return [await queries.list_cases(database, viewer, asked, order_by, page, info.selection, events)]

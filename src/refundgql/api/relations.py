@@ -4,8 +4,10 @@ It must not decide visibility: the queries' statements carry it, and what is not
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from refundgql.api.connections import page_below
 from refundgql.api.execution import LevelInfo
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import accounts_by_id
@@ -39,8 +41,8 @@ async def accounts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
 
 
 async def cases_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return refund cases by id."""
-    return await related(cases_by_id, info, ids)
+    """Return refund cases by id, with the page of their events that is asked for below."""
+    return await related(partial(cases_by_id, events=page_below(info, "events")), info, ids)
 
 
 async def contracts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:

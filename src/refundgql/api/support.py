@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
-from refundgql.api.connections import After, Before, First, Last, asked_page
+from refundgql.api.connections import After, Before, First, Last, asked_page, page_below
 from refundgql.api.execution import ApiError, ErrorCode, Level, LevelInfo, level
 from refundgql.api.inputs import KEY, Input, command, optional, required
 from refundgql.api.money import Money
@@ -81,8 +81,8 @@ class SupportQueries:
         before: Before = None,
     ) -> Level[RefundCaseConnection]:
         viewer, page = info.context.staff(), asked_page(first, after, last, before)
-        asked = case_filter(filter)
-        return [await list_queue(info.context.app.database, viewer, asked, order_by, page, info.selection)]
+        asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
+        return [await list_queue(info.context.app.database, viewer, asked, order_by, page, info.selection, events)]
 
     @level(description="Figures of the desk for a span of time, for staff.")
     @staticmethod

@@ -5,7 +5,7 @@ It must not run statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from refundgql.queries.accounts import (
     account_row,
     is_for_everybody,
 )
+from refundgql.queries.listing import Riding
+from refundgql.queries.pages import ConnectionRow
 from refundgql.queries.rows import Make, Nested, Shape, derived
 from refundgql.storage.case_rows import column_value
 
@@ -60,6 +62,8 @@ class CaseRow:
     counterparty: AccountRow | None
     filed_by: AccountRow
     assignee: AccountRow | None
+    events: ConnectionRow
+    """Its page of events, where that was read with it."""
 
 
 _PLAIN = (
@@ -143,6 +147,8 @@ class CaseStatement:
     select: str
     relation: str
     make: Make
+    parameters: Sequence[Any] = ()
+    """The parameters of the select list."""
 
 
 @dataclass(slots=True)
@@ -153,13 +159,16 @@ class _Written:
     relation: str
     plain: Make
     fills: list[BeginFill]
+    width: int
 
 
-def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
-    """Return the statement for the fields that are asked for."""
+def case_statement(viewer: Viewer, wanted: Mapping[str, Any], events: Riding | None = None) -> CaseStatement:
+    """Return the statement for the fields that are asked for, with the events of each case if they are given."""
     is_staff = viewer.is_staff
     written = derived(wanted, ("case statement", is_staff), lambda: _write(is_staff, wanted))
     plain, fills = written.plain, [begin(viewer) for begin in written.fills]
+    if events is not None:
+        return _with_events(written, plain, fills, events)
     if not fills:
         return CaseStatement(written.select, written.relation, plain)
 
@@ -172,13 +181,26 @@ def case_statement(viewer: Viewer, wanted: Mapping[str, Any]) -> CaseStatement:
     return CaseStatement(written.select, written.relation, make)
 
 
+def _with_events(written: _Written, plain: Make, fills: Sequence[Fill], events: Riding) -> CaseStatement:
+    width, make_events = written.width, events.make
+
+    def make(record: Any) -> Any:
+        row = plain(record)
+        for fill in fills:
+            fill(row, record)
+        row.events = make_events(record[width])
+        return row
+
+    return CaseStatement(f"{written.select}, {events.column}", written.relation, make, events.parameters)
+
+
 def _write(is_staff: bool, wanted: Mapping[str, Any]) -> _Written:
     columns = SHAPE.columns(wanted)
     select, joins, fills = [SHAPE.select(columns, "c")], ["refund_case c"], list[BeginFill]()
     nested, width = _join_people(is_staff, wanted, select, joins, fills, len(columns))
     if "subject" in wanted:
-        _join_subjects(wanted["subject"], select, joins, fills, width)
-    return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns, 0, nested), fills)
+        width = _join_subjects(wanted["subject"], select, joins, fills, width)
+    return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns, 0, nested), fills, width)
 
 
 def _join_people(
@@ -229,8 +251,8 @@ def _fill_nobody(row: CaseRow, _record: Any) -> None:
     row.assignee = None
 
 
-def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list[BeginFill], width: int) -> None:
-    """Join what cases are about, each kind only as far as its fields are asked for."""
+def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list[BeginFill], width: int) -> int:
+    """Join what cases are about, each kind only as far as its fields are asked for; return the new width."""
     makers: dict[str, tuple[int, Make]] = {}
     narrow = getattr(wanted, "on", None)
     for kind, type_name, column, table, alias, shape in SUBJECTS:
@@ -250,3 +272,4 @@ def _join_subjects(wanted: Any, select: list[str], joins: list[str], fills: list
         row.subject = make(record)
 
     fills.append(lambda _: fill)
+    return width

@@ -15,12 +15,12 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Event
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName
-from refundgql.queries.listing import wanted_nodes
+from refundgql.queries.listing import Listing, Riding, riding, wanted_nodes
 from refundgql.queries.of_cases import pages_of_cases, rows_by_id
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Make, MakeEdges, Shape, derived
 from refundgql.storage import visibility
-from refundgql.storage.database import Source
+from refundgql.storage.database import Dialect, Source
 
 
 @dataclass(slots=True)
@@ -125,6 +125,19 @@ async def list_events(
     return await pages_of_cases(
         source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted, make_edges
     )
+
+
+def events_within(
+    dialect: Dialect, viewer: Viewer, page: Page, wanted: Mapping[str, Any], case_id: str
+) -> Riding | None:
+    """Return the same page as a column for the statement that reads the case of this column, if it can be one.
+
+    No condition of its own: whoever sees the case's row sees its events.
+    """
+    is_staff = viewer.is_staff
+    select, make, make_edges = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
+    listing = Listing(columns=select, relation="refund_event x", order=OLDEST, make=make, make_edges=make_edges)
+    return riding(dialect, listing, page, wanted, f"x.case_id = {case_id}")
 
 
 def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make, MakeEdges]:

@@ -12,39 +12,54 @@ from refundgql.domain.viewers import Viewer
 from refundgql.queries.case_filters import CaseFilter, case_number, conditions, waiting_for_support
 from refundgql.queries.case_orders import ORDERS, OWN_BY_DEADLINE, QUEUE, RefundCaseOrder
 from refundgql.queries.case_rows import CaseRow, case_statement
+from refundgql.queries.events import events_within
 from refundgql.queries.invoices import InvoiceRow, add_refundable
-from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
+from refundgql.queries.listing import Listing, Riding, fetch_page, fetch_pages, wanted_nodes
 from refundgql.queries.pages import MAXIMUM_ITEMS, Condition, ConnectionRow, Order, Page
 from refundgql.storage import visibility
-from refundgql.storage.database import Source
+from refundgql.storage.database import Dialect, Source
 from refundgql.storage.events import stream_head
 
 
-async def cases_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cases of these ids that the viewer sees."""
+async def cases_by_id(
+    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any], events: Page | None = None
+) -> dict[str, Any]:
+    """Return the cases of these ids that the viewer sees, each with this page of its events if one is given."""
     if len(ids) == 1:
-        return await _where(source, viewer, ("c.id = ?", ids), wanted)
-    return await _where(source, viewer, ("c.id = ANY(?)", (list(ids),)), wanted)
+        return await _where(source, viewer, ("c.id = ?", ids), wanted, events)
+    return await _where(source, viewer, ("c.id = ANY(?)", (list(ids),)), wanted, events)
 
 
-async def case_by_number(source: Source, viewer: Viewer, number: str, wanted: Mapping[str, Any]) -> CaseRow | None:
+async def case_by_number(
+    source: Source, viewer: Viewer, number: str, wanted: Mapping[str, Any], events: Page | None = None
+) -> CaseRow | None:
     """Return the case of a short number, if there is one that the viewer sees."""
     found = case_number(number)
     if found is None:
         return None
-    rows = await _where(source, viewer, ("c.number = ?", (found,)), wanted)
+    rows = await _where(source, viewer, ("c.number = ?", (found,)), wanted, events)
     return next(iter(rows.values()), None)
 
 
-async def _where(source: Source, viewer: Viewer, which: Condition, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    statement, (condition, parameters) = case_statement(viewer, wanted), visibility.cases(viewer, "c")
+async def _where(
+    source: Source, viewer: Viewer, which: Condition, wanted: Mapping[str, Any], events: Page | None
+) -> dict[str, Any]:
+    statement = case_statement(viewer, wanted, _riding(source, viewer, events, wanted))
+    condition, parameters = visibility.cases(viewer, "c")
     rows = await source.fetch(
         f"SELECT {statement.select} FROM {statement.relation} WHERE {which[0]} AND {condition}",
-        (*which[1], *parameters),
+        (*statement.parameters, *which[1], *parameters),
     )
     found = {row[0]: statement.make(row) for row in rows}
     await _complete(source, found.values(), wanted)
     return found
+
+
+def _riding(source: Source, viewer: Viewer, events: Page | None, wanted: Mapping[str, Any]) -> Riding | None:
+    """Return the events of cases (`c`) as a column, where a page of them is asked for that can be one."""
+    if events is None:
+        return None
+    return events_within(source.dialect, viewer, events, wanted["events"], "c.id")
 
 
 async def list_cases(
@@ -54,12 +69,16 @@ async def list_cases(
     order: RefundCaseOrder | None,
     page: Page,
     wanted: Mapping[str, Any],
+    events: Page | None = None,
 ) -> ConnectionRow:
-    """Return a page of the cases that the viewer sees, newest first unless another order is asked for."""
+    """Return a page of the cases that the viewer sees, newest first unless another order is asked for.
+
+    Each comes with a page of its events, if one is given.
+    """
     by = ORDERS[order or RefundCaseOrder.NEWEST]
     if order is RefundCaseOrder.SOONEST_DEADLINE and not viewer.is_staff:
         by = OWN_BY_DEADLINE
-    return await _list(source, viewer, given, by, page, wanted)
+    return await _list(source, viewer, given, by, page, wanted, events)
 
 
 async def list_queue(
@@ -69,19 +88,28 @@ async def list_queue(
     order: RefundCaseOrder | None,
     page: Page,
     wanted: Mapping[str, Any],
+    events: Page | None = None,
 ) -> ConnectionRow:
     """Return a page of the desk's queue, in its own order unless another one is asked for."""
     by = QUEUE if order is None else ORDERS[order]
-    return await _list(source, viewer, waiting_for_support(given), by, page, wanted)
+    return await _list(source, viewer, waiting_for_support(given), by, page, wanted, events)
 
 
 async def _list(
-    source: Source, viewer: Viewer, given: CaseFilter | None, order: Order, page: Page, wanted: Mapping[str, Any]
+    source: Source,
+    viewer: Viewer,
+    given: CaseFilter | None,
+    order: Order,
+    page: Page,
+    wanted: Mapping[str, Any],
+    events: Page | None,
 ) -> ConnectionRow:
     # The head is read first: what happens while the page is read lies after it, and is told again.
     as_of = str(await stream_head(source)) if "as_of" in wanted else ""
     nodes = wanted_nodes(wanted)
-    statement = case_statement(viewer, nodes)
+    # SQLite works a select list out before it sorts, so there only the page's own cases are asked for their events.
+    sorts_first = source.dialect is Dialect.POSTGRES
+    statement = case_statement(viewer, nodes, _riding(source, viewer, events if sorts_first else None, nodes))
     listing = Listing(
         columns=statement.select,
         relation=statement.relation,
@@ -89,6 +117,7 @@ async def _list(
         make=statement.make,
         conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect)],
         count_relation="refund_case c",
+        column_parameters=statement.parameters,
     )
     found = await fetch_page(source, listing, page, wanted)
     found.as_of = as_of

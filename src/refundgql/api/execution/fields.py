@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ForwardRef, Protocol, TypeVar, get_args, get_origin, overload
 
 import strawberry
+from graphql.execution.values import VariableValues
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.field import StrawberryField
 
@@ -18,6 +19,7 @@ from refundgql.api.execution.selection import Selection
 
 if TYPE_CHECKING:
     from refundgql.api.context import RequestContext
+    from refundgql.api.execution.plan import Field
 
 T_co = TypeVar("T_co", covariant=True)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -43,6 +45,23 @@ class LevelInfo:
 
     context: "RequestContext"
     selection: Selection
+    field: "Field | None" = None
+    """The field of the compiled plan; nothing where graphql-core executes."""
+    variables: VariableValues | None = None
+
+    def arguments(self, *names: str) -> dict[str, Any] | None:
+        """Return what is given to the one level further down at a path of Python names: `("edges", "node", "events")`.
+
+        Nothing where it is not asked for, stands there under several names, or is given what it does not take; so
+        a level can read what one below it will need, but that one must still be able to read it by itself.
+        """
+        below = None if self.field is None else self.field.below(names)
+        if below is None or self.variables is None:
+            return None
+        try:
+            return below.keywords(self.variables)
+        except Exception:  # the level below tells what is wrong, at its own place
+            return None
 
 
 LevelFunction = Callable[..., Awaitable[Sequence[Any]] | Sequence[Any]]

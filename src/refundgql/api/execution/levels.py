@@ -173,7 +173,8 @@ async def _run(selected: Selected, rows: list[Any], run: Run, path_of: PathOf) -
 
 async def _level_values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
     try:
-        values = await field.function(rows, LevelInfo(run.context, field.selection), **field.keywords(run.variables))
+        info = LevelInfo(run.context, field.selection, field, run.variables)
+        values = await field.function(rows, info, **field.keywords(run.variables))
         values = same_length(values, rows, field.function)
     except Exception as error:
         return [error] * len(rows)
@@ -190,7 +191,8 @@ def _values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
         except Exception:
             return read_all(field, rows)
     try:
-        values = field.function(rows, LevelInfo(run.context, field.selection), **field.keywords(run.variables))
+        info = LevelInfo(run.context, field.selection, field, run.variables)
+        values = field.function(rows, info, **field.keywords(run.variables))
         values = same_length(values, rows, field.function)
     except Exception as error:
         return [error] * len(rows)

@@ -99,9 +99,9 @@ class Field:
     """One response key of one selection."""
 
     __slots__ = (
-        "args", "awaits", "classes", "core", "depth", "details", "function", "getter", "inline", "key", "keywords",
-        "leaves", "name", "named", "nodes", "non_null", "only", "page", "parent", "selection", "source", "subs",
-        "type", "waits",
+        "args", "awaits", "classes", "core", "depth", "details", "found_below", "function", "getter", "inline", "key",
+        "keywords", "leaves", "name", "named", "nodes", "non_null", "only", "page", "parent", "selection", "source",
+        "subs", "type", "waits",
     )  # fmt: skip
 
     def __init__(self, planner: "Planner", parent: GraphQLObjectType, key: str, details: FieldDetailsList) -> None:
@@ -143,6 +143,7 @@ class Field:
         if self.source is Source.LEVEL:
             self.keywords = LevelArguments(planner.schema, core.extensions[BACKREF], self.args)
             self.selection = Selection(planner.document, self.named, details)
+            self.found_below: dict[tuple[str, ...], Field | None] = {}
 
     def _source(self, planner: "Planner") -> Source:
         if self.name == "__typename":
@@ -170,6 +171,29 @@ class Field:
     def label(self) -> str:
         """Name the field as error messages do."""
         return f"{self.parent.name}.{self.name}"
+
+    @property
+    def python_name(self) -> str:
+        """Name the field as Python code does."""
+        definition = (self.core.extensions or {}).get(BACKREF)
+        return str(getattr(definition, "python_name", None) or self.name)
+
+    def below(self, names: tuple[str, ...]) -> "Field | None":
+        """Find the one level at a path of Python names below this one, through object types; else nothing."""
+        if names not in self.found_below:
+            self.found_below[names] = self._find_below(names)
+        return self.found_below[names]
+
+    def _find_below(self, names: tuple[str, ...]) -> "Field | None":
+        found = self
+        for name in names:
+            if found.only is None:
+                return None
+            named = [field for field in found.only.fields if field.python_name == name]
+            if len(named) != 1:
+                return None
+            found = named[0]
+        return found if found.source is Source.LEVEL else None
 
     def read(self, row: Any) -> Any:
         """Get the value of one row, for sources that need nothing else."""
