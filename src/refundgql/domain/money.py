@@ -14,7 +14,8 @@ from iso4217 import Currency
 
 MAXIMUM_MINOR = 2**53
 """Amounts stay exact in every client, JavaScript's numbers included (D2)."""
-
+_PLAIN_DIGITS = 12
+"""Digits before the point that are never too many."""
 
 _DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII).fullmatch
 
@@ -78,6 +79,19 @@ class Money:
         if abs(minor) > MAXIMUM_MINOR:
             raise MoneyError("The amount is larger than this service can hold exactly.")
         return cls(minor, currency)
+
+    @classmethod
+    def plain(cls, amount: str, currency: str) -> Money | None:
+        """Return the money that a text such as "12.50" means without any doubt, or nothing where `parse` has to say."""
+        whole, dot, rest = amount.partition(".")
+        if not (amount.isascii() and whole.isdigit() and len(whole) <= _PLAIN_DIGITS and rest.isdigit() == bool(dot)):
+            return None
+        try:
+            missing = exponent(currency) - len(rest)
+        except MoneyError:
+            return None
+        minor = int(whole + rest) * 10**missing if missing >= 0 else MAXIMUM_MINOR + 1
+        return None if minor > MAXIMUM_MINOR else cls(minor, currency)
 
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Money:

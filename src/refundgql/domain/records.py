@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, TypeVar, dataclass_transform
 
 from refundgql.domain.money import Money, exponent
 from refundgql.domain.vocabulary import (
@@ -19,6 +19,14 @@ from refundgql.domain.vocabulary import (
     Role,
     WithdrawalStatus,
 )
+
+Value = TypeVar("Value")
+
+
+@dataclass_transform(frozen_default=True)
+def _value(cls: type[Value]) -> type[Value]:
+    """Make a value class that the type checker keeps frozen: at run time that would triple what making one costs."""
+    return dataclass(slots=True)(cls)
 
 
 class RecordError(Exception):
@@ -39,7 +47,7 @@ class RecordError(Exception):
         return RecordError(self.message, kind, *self.path, code=self.code, rule=self.rule)
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class AccountRecord:
     """A person, or the marketplace itself."""
 
@@ -50,7 +58,7 @@ class AccountRecord:
     opening_balance: Money | None
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class LeadRecord:
     """A lead that was sold; `price` was charged at `charged_at`."""
 
@@ -65,7 +73,7 @@ class LeadRecord:
     charged_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class MessageRecord:
     """A chat message about a lead."""
 
@@ -78,7 +86,7 @@ class MessageRecord:
     deleted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class ContractRecord:
     """A contract between a client and an expert."""
 
@@ -94,7 +102,7 @@ class ContractRecord:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class MilestoneRecord:
     """A milestone of a fixed-price contract."""
 
@@ -109,7 +117,7 @@ class MilestoneRecord:
     from_balance: Money | None
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class BillingWeekRecord:
     """The hours of one week of an hourly contract; the week starts on Monday `starts_on`."""
 
@@ -126,7 +134,7 @@ class BillingWeekRecord:
         return hours_amount(self.hours, self.rate)
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class InvoiceRecord:
     """An invoice, of a week, of a milestone or of its own; paid when `paid_at` is given."""
 
@@ -142,7 +150,7 @@ class InvoiceRecord:
     from_balance: Money | None
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class ReviewRecord:
     """What one party of a contract wrote about the other."""
 
@@ -155,7 +163,7 @@ class ReviewRecord:
     posted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class WithdrawalRecord:
     """How a withdrawal is getting on; `ref` is its id (a uuid text), as this service made it."""
 
