@@ -7,6 +7,7 @@ broken ledger, a story that differs, migrations missing); 2 the command or the s
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Coroutine
@@ -16,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from refundgql import __version__, bootstrap, replaying, restoring
+from refundgql import __version__, bootstrap
 from refundgql.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -107,6 +108,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve for real, with the settings of the environment."""
+    gc.disable()  # until the server has settled: what is made till then stays
     from refundgql import serving
 
     given = {"host": host, "port": port, "workers": workers}
@@ -184,7 +186,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Tell given/when/then stories to a fresh desk and say what differs."""
-    from refundgql import scenarios
+    from refundgql import replaying, scenarios
 
     paths = [path for given in stories for path in scenarios.find_stories(given)]
     if not paths:
@@ -211,6 +213,8 @@ def replay(
 @app.command()
 def backup(target: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     """Copy the SQLite database to a new file, while the server runs."""
+    from refundgql import restoring
+
     restoring.backup(read_settings(), target)
     print(f"Copied to {target}.")
 
@@ -218,6 +222,8 @@ def backup(target: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
 @app.command()
 def restored() -> None:
     """Prepare a database that was restored from a backup: clients' cursors stay good, whenever they got them."""
+    from refundgql import restoring
+
     _run(restoring.restored(read_settings()))
     print("Streams go on after every cursor that clients may hold.")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import logging
 import multiprocessing
@@ -276,6 +277,7 @@ def run(
         settings = settings.model_copy(update={"public_url": address_of(listener)})
     serving = serving_of(settings)
     if settings.workers > 1:
+        gc.enable()  # this process serves nothing itself, and so does not settle
         _run_workers(settings, serving, listener, on_started)
         return
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how people end it; everything is closed by then
@@ -385,6 +387,7 @@ def _end_with_parent() -> None:
 
 
 def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
+    gc.disable()  # until the server has settled
     log_as_json(settings)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
