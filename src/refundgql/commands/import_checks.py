@@ -6,8 +6,8 @@ get a second look when everything else has had its first.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from refundgql.commands.import_foreseen import LEAVES, Foreseen
@@ -17,7 +17,7 @@ from refundgql.commands.sync_book import Book, StepsBack
 from refundgql.commands.sync_finding import fill
 from refundgql.commands.sync_keeping import keeping_of
 from refundgql.commands.sync_people import Outcome
-from refundgql.commands.sync_records import apply, counts_of, note_error
+from refundgql.commands.sync_records import SyncCounts, apply, note_error
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import Record, RecordError
 from refundgql.storage.database import Source
@@ -54,42 +54,63 @@ class FirstPass:
 
     async def check(self, lines: Sequence[Line], size_bytes: int = 0) -> list[tuple[int, RecordError]]:
         """Try some lines, which take so much of their files, and return what is wrong with which place."""
+        records = [line.record for line in lines]
+        told = _refs_by_table(records)
+        if self._repeated is None:
+            for table in LEAVES:
+                self._repeats.add(f"{table}:{ref}" for ref in told[table])
         book = Book(self._at, faulty=self._faulty)
         self._foreseen.met.clear()
-        await fill(book, self._foreseen, [line.record for line in lines])
+        await fill(book, self._foreseen, records)
+        outcomes: list[Outcome] = []
         errors: list[tuple[int, RecordError]] = []
-        counted: Counter[Outcome] = Counter()
+        refused: dict[int, RecordError] = {}
+        for position, record in enumerate(records):
+            try:
+                outcomes.append(apply(book, self._policy, record, False))
+            except RecordError as error:
+                refused[position] = error
+                if not isinstance(error, StepsBack):
+                    note_error(book, record, lines[position].place, error, errors)
+        is_plain = not refused and not self._behind and not self._tell_again(told)
+        if not is_plain:
+            self._note_restated(lines, refused)
+        if self._spool is not None and self._may_spool(self._spool, book, is_plain=is_plain):
+            counts = SyncCounts(*(outcomes.count(outcome) for outcome in Outcome))
+            self._spool.add(CheckedBatch(keeping_of(book, self._policy), counts, len(lines), size_bytes))
+        self._foreseen.remember(book)
+        return errors
+
+    def _tell_again(self, told: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether some of these records were told before, by these lines or by earlier ones."""
+        distinct = {table: set(refs) for table, refs in told.items()}
+        return any(
+            len(refs) < len(told[table]) or not refs.isdisjoint(self._foreseen.met[table])
+            for table, refs in distinct.items()
+        )
+
+    def _note_restated(self, lines: Sequence[Line], refused: Mapping[int, RecordError]) -> None:
+        """Remember for every record that is told again which line does so last, and who states an earlier state."""
         seen: set[tuple[str, str]] = set()
         restated: dict[str, tuple[int]] = {}
-        if self._repeated is None:
-            self._repeats.add(_name(line.record) for line in lines if _TABLES[line.record.kind] in LEAVES)
-        for line in lines:
-            record = line.record
+        for position, (place, record) in enumerate(lines):
             key = (record.kind, record.ref)
-            try:
-                counted[apply(book, self._policy, record, False)] += 1
-            except StepsBack as error:
-                self._behind.setdefault(key, (line.place, error.under(record.kind)))
-                continue
-            except RecordError as error:
-                note_error(book, record, line.place, error, errors)
+            error = refused.get(position)
+            if isinstance(error, StepsBack):
+                self._behind.setdefault(key, (place, error.under(record.kind)))
+            if error is not None:
                 continue
             explained = self._behind.pop(key, None) is not None
-            if explained or key in seen or _name(record) in self._foreseen.met:
-                restated[_restated(record)] = (line.place,)
+            if explained or key in seen or record.ref in self._foreseen.met[_TABLES[record.kind]]:
+                restated[_restated(record)] = (place,)
             seen.add(key)
         if restated:
             self._scratch.keep(restated.items())
             self.any_restated = True
-        if self._spool is not None and self._may_spool(self._spool, book, is_plain=not (errors or restated)):
-            keeping = keeping_of(book, self._policy)
-            self._spool.add(CheckedBatch(keeping, counts_of(counted), len(lines), size_bytes))
-        self._foreseen.remember(book)
-        return errors
 
     def _may_spool(self, spool: Spool, book: Book, *, is_plain: bool) -> bool:
         """Tell whether what a batch will write is certain already; once it is not, nothing later is."""
-        if not is_plain or self._behind:
+        if not is_plain:
             spool.forget()  # of a record that is told again the last line counts: earlier batches will write less
         elif self._repeated is not None or book.funded or book.withdrawal_steps:
             spool.stop()  # a second look at the same lines; or cases are settled between two records (D13)
@@ -137,8 +158,11 @@ _TABLES = {
 }
 
 
-def _name(record: Record) -> str:
-    return f"{_TABLES[record.kind]}:{record.ref}"
+def _refs_by_table(records: Sequence[Record]) -> defaultdict[str, list[str]]:
+    told: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        told[_TABLES[record.kind]].append(record.ref)
+    return told
 
 
 def _restated(record: Record) -> str:

@@ -5,6 +5,7 @@ It must not write rows.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -37,7 +38,9 @@ class Foreseen:
         self._old: dict[str, Stored] = {}
         self._has_rows: dict[str, bool] = {}
         self.remembers_leaves = False
-        self.met: set[str] = set()  # names of the rows last found that earlier lines make or change
+        self.met: defaultdict[str, set[str]] = defaultdict(
+            set
+        )  # keys found, by table, that earlier lines make or change
 
     async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
         """Return the rows with these keys."""
@@ -85,20 +88,20 @@ class Foreseen:
     def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:
         found: list[RowType] = []
         elsewhere: dict[str, str] = {}
+        met = self.met[table]
         for key in keys:
             name = f"{table}:{key}"
             row: Any = self._young.get(name) or self._old.get(name)
             if row is not None:
                 found.append(row)
-                self.met.add(name)
+                met.add(key)
             else:
                 elsewhere[name] = key
         for name, values in self._scratch.find(elsewhere).items():
             row = row_type(*values)
             row.stored = True
             found.append(row)
-            self.met.add(name)
-            del elsewhere[name]
+            met.add(elsewhere.pop(name))
         return found, list(elsewhere.values())
 
     def _remember(self, table: str, rows: Mapping[str, Stored]) -> None:

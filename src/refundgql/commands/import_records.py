@@ -269,9 +269,12 @@ class _Meter:
 
 @contextmanager
 def _rare_garbage_collection() -> Iterator[None]:
-    """Collect seldom: an import makes millions of objects, none of them in circles, and keeps few."""
+    """Collect seldom: an import makes millions of objects, none of them in circles, and keeps few.
+
+    Fewer than a million at a time, so that nothing is looked through in vain.
+    """
     thresholds = gc.get_threshold()
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     try:
         yield
     finally:

@@ -22,9 +22,9 @@ class Repeats:
 
     def add(self, names: Iterable[str]) -> None:
         """Note that these names occurred, once for each time."""
-        hashes = [hash(name) for name in names]
-        for number, bucket in enumerate(self._buckets):
-            bucket.extend([it for it in hashes if it % BUCKETS == number])
+        into = [bucket.append for bucket in self._buckets]
+        for it in map(hash, names):
+            into[it % BUCKETS](it)
 
     def found(self) -> frozenset[int]:
         """Return the hashes that occurred more than once."""

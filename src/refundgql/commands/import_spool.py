@@ -6,11 +6,12 @@ uses it looks whether that is so.
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import orjson
 
 from refundgql.commands.sync_keeping import Keeping
 from refundgql.commands.sync_records import SyncCounts
@@ -40,8 +41,8 @@ class Spool:
 
     def add(self, batch: CheckedBatch) -> None:
         """Keep a batch, unless there is no room for it."""
-        plain: Any = (tuple(batch.keeping), astuple(batch.counts), batch.lines, batch.size_bytes)
-        text = marshal.dumps(plain, 2)  # finding values that occur twice, as later versions do, takes longer
+        plain = (tuple(batch.keeping), astuple(batch.counts), batch.lines, batch.size_bytes)
+        text = orjson.dumps(plain)
         if sum(self._sizes) + len(text) > SPOOL_BYTES or not self._write(text):
             self.stop()
             return
@@ -69,6 +70,5 @@ class Spool:
         self.stop()
         with self._path.open("rb") as file:
             for size in self._sizes:
-                plain = marshal.loads(file.read(size))  # noqa: S302 - written above, in our own folder
-                keeping, counts, lines, size_bytes = plain
+                keeping, counts, lines, size_bytes = orjson.loads(file.read(size))
                 yield CheckedBatch(Keeping(*keeping), SyncCounts(*counts), lines, size_bytes)

@@ -5,9 +5,10 @@ It must not change any row. Locks are taken in the order all commands keep: cont
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from refundgql.commands.sync_book import Book
 from refundgql.domain.calendar import midnight, to_micros
@@ -107,71 +108,58 @@ class DatabaseFinder:
 class _Wanted:
     """References that a batch names, by what they lead to; and the records that move money."""
 
-    accounts: set[str] = field(default_factory=set)
-    leads: set[str] = field(default_factory=set)
-    messages: set[str] = field(default_factory=set)
-    contracts: set[str] = field(default_factory=set)
-    weeks: set[str] = field(default_factory=set)
-    milestones: set[str] = field(default_factory=set)
-    invoices: set[str] = field(default_factory=set)
-    reviews: set[str] = field(default_factory=set)
-    withdrawals: set[str] = field(default_factory=set)
-    opened: list[AccountRecord] = field(default_factory=list)
-    charged: list[LeadRecord] = field(default_factory=list)
-    agreed: dict[str, ContractRecord] = field(default_factory=dict)
-    paying: list[InvoiceRecord | MilestoneRecord] = field(default_factory=list)
-    worked: list[BillingWeekRecord] = field(default_factory=list)
-    reviewed: list[ReviewRecord] = field(default_factory=list)
+    accounts: set[str]
+    leads: set[str]
+    messages: set[str]
+    contracts: set[str]
+    weeks: set[str]
+    milestones: set[str]
+    invoices: set[str]
+    reviews: set[str]
+    withdrawals: set[str]
+    opened: list[AccountRecord]
+    charged: list[LeadRecord]
+    agreed: dict[str, ContractRecord]
+    paying: list[InvoiceRecord | MilestoneRecord]
+    worked: list[BillingWeekRecord]
+    reviewed: list[ReviewRecord]
 
-    def add(self, record: Record) -> None:
-        """Note what one record names."""
-        match record:
-            case MessageRecord():
-                self.messages.add(record.ref)
-                self.leads.add(record.lead)
-                self.accounts.add(record.author)
-            case LeadRecord():
-                self.leads.add(record.ref)
-                self.accounts.update((record.pro, record.customer))
-                self.charged.append(record)
-            case AccountRecord():
-                self.accounts.add(record.ref)
-                if record.opening_balance is not None:
-                    self.opened.append(record)
-            case ContractRecord():
-                self.contracts.add(record.ref)
-                self.accounts.update((record.client, record.expert))
-                self.agreed[record.ref] = record
-            case BillingWeekRecord():
-                self.weeks.add(record.ref)
-                self.contracts.add(record.contract)
-                self.worked.append(record)
-            case MilestoneRecord():
-                self.milestones.add(record.ref)
-                self.contracts.add(record.contract)
-                self.paying.append(record)
-            case InvoiceRecord():
-                self.invoices.add(record.ref)
-                self.contracts.add(record.contract)
-                if record.billing_week is not None:
-                    self.weeks.add(record.billing_week)
-                if record.milestone is not None:
-                    self.milestones.add(record.milestone)
-                self.paying.append(record)
-            case ReviewRecord():
-                self.reviews.add(record.ref)
-                self.contracts.add(record.contract)
-                self.accounts.add(record.author)
-                self.reviewed.append(record)
-            case WithdrawalRecord():
-                self.withdrawals.add(record.ref)
+    @classmethod
+    def by(cls, records: Sequence[Record]) -> _Wanted:
+        """Return what these records name."""
+        of: defaultdict[type[Record], list[Any]] = defaultdict(list)
+        for record in records:
+            of[type(record)].append(record)
+        accounts, leads, messages = of[AccountRecord], of[LeadRecord], of[MessageRecord]
+        contracts, weeks, milestones = of[ContractRecord], of[BillingWeekRecord], of[MilestoneRecord]
+        invoices, reviews = of[InvoiceRecord], of[ReviewRecord]
+        return cls(
+            accounts={it.ref for it in accounts}
+            | {it.pro for it in leads}
+            | {it.customer for it in leads}
+            | {it.client for it in contracts}
+            | {it.expert for it in contracts}
+            | {it.author for it in (*messages, *reviews)},
+            leads={it.ref for it in leads} | {it.lead for it in messages},
+            messages={it.ref for it in messages},
+            contracts={it.ref for it in contracts} | {it.contract for it in (*weeks, *milestones, *invoices, *reviews)},
+            weeks={it.ref for it in weeks} | {it.billing_week for it in invoices if it.billing_week is not None},
+            milestones={it.ref for it in milestones} | {it.milestone for it in invoices if it.milestone is not None},
+            invoices={it.ref for it in invoices},
+            reviews={it.ref for it in reviews},
+            withdrawals={it.ref for it in of[WithdrawalRecord]},
+            opened=[it for it in accounts if it.opening_balance is not None],
+            charged=leads,
+            agreed={it.ref: it for it in contracts},
+            paying=[*milestones, *invoices],
+            worked=weeks,
+            reviewed=reviews,
+        )
 
 
 async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     """Find every row that these records name or move money for, and lock those that others change too."""
-    wanted = _Wanted()
-    for record in records:
-        wanted.add(record)
+    wanted = _Wanted.by(records)
     for contract in await finder.rows(ContractRow, wanted.contracts):
         book.contracts[contract.external_ref] = contract
     for account in await finder.rows(AccountRow, wanted.accounts):

@@ -126,6 +126,10 @@ class Transaction(abc.ABC):
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters, in order."""
 
+    async def execute_rows(self, sql: str, width: int, values: Sequence[Any]) -> None:
+        """Run one statement for each row, in order; the values of the rows, so many of each, stand in one list."""
+        await self.execute_many(sql, zip(*[iter(values)] * width, strict=True))
+
     async def change_mark(self) -> ChangeMark | None:
         """Return the database's mark as it stands after what this transaction has done; see `Database.change_mark`."""
         return None

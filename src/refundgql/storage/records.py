@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -18,8 +19,8 @@ SYNC_TURN = 7_310_244_873
 rows while another commits would see half of what that one made."""
 
 RowType = TypeVar("RowType", bound=Stored)
-RowsWritten = tuple[str, list[tuple[Any, ...]]]
-"""A statement that writes one row, and the values of every row it is run for."""
+RowsWritten = tuple[str, int, list[Any]]
+"""A statement that writes one row, how many values it takes, and the values of one row after the other."""
 
 
 def columns(row_type: type[Stored]) -> tuple[str, ...]:
@@ -117,8 +118,8 @@ def inserted_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritt
         return None
     names = columns(row_type)
     marks = ", ".join("?" * len(names))
-    values = values_of(row_type)
-    return f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})", [values(row) for row in rows]
+    values = list(chain.from_iterable(map(values_of(row_type), rows)))
+    return f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})", len(names), values
 
 
 def updated_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritten | None:
@@ -126,9 +127,10 @@ def updated_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritte
     if not rows:
         return None
     identity = "key" if row_type.key_column == "key" else "id"
-    values = attrgetter(*row_type.updatable, identity)
+    names = (*row_type.updatable, identity)
+    values = list(chain.from_iterable(map(attrgetter(*names), rows)))
     sets = ", ".join(f"{name} = ?" for name in row_type.updatable)
-    return f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", [values(row) for row in rows]
+    return f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", len(names), values
 
 
 async def write_rows(tx: Transaction, rows: RowsWritten) -> None:
@@ -136,7 +138,7 @@ async def write_rows(tx: Transaction, rows: RowsWritten) -> None:
 
     Refuses: ConstraintViolated.
     """
-    await tx.execute_many(*rows)
+    await tx.execute_rows(*rows)
 
 
 async def rename_customers(tx: Transaction, names: dict[str, str]) -> None:
