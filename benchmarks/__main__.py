@@ -25,7 +25,7 @@ def asked() -> tuple[Asked, Path | None]:
     parser.add_argument("others", nargs="*", help="servers that run already: NAME=http://127.0.0.1:PORT[=FOLDER]")
     parser.add_argument("--smoke", action="store_true", help="only see that everything runs")
     parser.add_argument("--database-url", help="a PostgreSQL server; without one, the packaged one is started")
-    parser.add_argument("--parts", help="of http, sqlite, growth, fanout, executor, import; all when left out")
+    parser.add_argument("--parts", help="of http, sqlite, growth, fanout, sockets, executor, import; all when left out")
     parser.add_argument("--workloads", help="of q1, q2, q3, m1; all when left out")
     parser.add_argument("--write", type=Path, help="folder for performance.md's figures and performance.svg")
     for name in ("cases", "rounds", "subscribers", "records", "growth", "seed"):

@@ -26,6 +26,14 @@ def processor_seconds(pid: int) -> float:
     return total / 1e9
 
 
+def parent_of(pid: int) -> int | None:
+    """Return the process that started another one; nothing for one that is not on this machine."""
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 def resident_bytes(pid: int) -> int:
     """Return the memory that a process tree holds."""
     page = os.sysconf("SC_PAGE_SIZE")

@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -36,10 +39,49 @@ class Fanned:
     kib: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How a server is followed, and how something is made to happen to the n-th of its cases."""
+
+    follow: Callable[[int], dict[str, Any]]
+    """The payload of a subscription."""
+    act: Callable[[int, int], dict[str, Any]]
+    """The body of the mutation of a case that makes the n-th event."""
+    tells_present: bool = True
+    """Whether a subscription begins with the present state."""
+
+
+def own_words(support: Sequence[str]) -> Spoken:
+    """Return how the project is spoken to; cases are assigned to the members of support in turn."""
+
+    def follow(case: int) -> dict[str, Any]:
+        return {"query": SUBSCRIPTION, "variables": {"id": f"RefundCase_{case_id(case)}"}}
+
+    def act(case: int, event: int) -> dict[str, Any]:
+        assigned = {"refundCaseId": f"RefundCase_{case_id(case)}", "assigneeId": support[event % len(support)]}
+        return {"query": ASSIGN, "variables": {"input": {**assigned, "idempotencyKey": str(time.time_ns())}}}
+
+    return Spoken(follow, act)
+
+
+def foreign_words(folder: Path) -> Spoken:
+    """Return how a foreign server is spoken to: s1.graphql follows, m1.graphql acts, m1.vars.json has its cases.
+
+    It acts once on each case, from the list's end.
+    """
+    follow, act = ((folder / f"{name}.graphql").read_text() for name in ("s1", "m1"))
+    cases = orjson.loads((folder / "m1.vars.json").read_bytes())[::-1]
+    return Spoken(
+        lambda case: {"query": follow, "variables": {"caseId": cases[case]["id"]}},
+        lambda case, _: {"query": act, "variables": cases[case]},
+        tells_present=False,
+    )
+
+
 class _Subscriber(asyncio.Protocol):
-    def __init__(self, token: str, case: str, heard: list[float]) -> None:
+    def __init__(self, token: str, payload: dict[str, Any], tells_present: bool, heard: list[float]) -> None:
         self.ready = asyncio.get_running_loop().create_future()
-        self._token, self._case, self._heard = token, case, heard
+        self._token, self._payload, self._tells_present, self._heard = token, payload, tells_present, heard
         self._buffer = b""
         self._upgraded = False
         self._frames = 0
@@ -63,8 +105,7 @@ class _Subscriber(asyncio.Protocol):
                 self.ready.set_exception(RuntimeError(head.decode()))
                 return
             self._upgraded, self._buffer = True, rest
-            payload = {"authorization": f"Bearer {self._token}"}
-            self._send({"type": "connection_init", "payload": payload})
+            self._send({"type": "connection_init", "payload": {"authorization": f"Bearer {self._token}"}})
         self._read_frames(now)
 
     def _read_frames(self, now: float) -> None:
@@ -84,9 +125,10 @@ class _Subscriber(asyncio.Protocol):
     def _take(self, body: bytes, now: float) -> None:
         self._frames += 1
         if self._frames == 1:
-            payload = {"query": SUBSCRIPTION, "variables": {"id": f"RefundCase_{self._case}"}}
-            self._send({"id": "1", "type": "subscribe", "payload": payload})
-        elif self._frames == 2:  # the present state
+            self._send({"id": "1", "type": "subscribe", "payload": self._payload})
+            if not self._tells_present:
+                self.ready.set_result(None)
+        elif self._frames == 2 and self._tells_present:
             if b'"next"' not in body[:40]:
                 self.ready.set_exception(RuntimeError(body.decode()[:300]))
             else:
@@ -100,7 +142,7 @@ class _Subscriber(asyncio.Protocol):
         self.transport.write(b"\x81" + size + b"\0\0\0\0" + text)  # a mask of zeros leaves the text as it is
 
 
-async def fan_out(server: Server, subscribers: int, cases: list[int], events: int, support: list[str]) -> Fanned:
+async def fan_out(server: Server, subscribers: int, cases: Sequence[int], events: int, spoken: Spoken) -> Fanned:
     """Subscribe, each to one of the cases in turn, and let things happen to cases; return the medians."""
     before, heard = resident_bytes(server.pid), list[float]()
     loop, sockets = asyncio.get_running_loop(), list[_Subscriber]()
@@ -108,7 +150,9 @@ async def fan_out(server: Server, subscribers: int, cases: list[int], events: in
         made = await asyncio.gather(
             *(
                 loop.create_connection(
-                    lambda n=n: _Subscriber(server.token, case_id(cases[n % len(cases)]), heard),  # type: ignore[misc]
+                    lambda n=n: _Subscriber(  # type: ignore[misc]
+                        server.token, spoken.follow(cases[n % len(cases)]), spoken.tells_present, heard
+                    ),
                     "127.0.0.1",
                     server.port,
                 )
@@ -117,10 +161,10 @@ async def fan_out(server: Server, subscribers: int, cases: list[int], events: in
         )
         sockets += [one for _, one in made]
         await asyncio.wait_for(asyncio.gather(*(one.ready for _, one in made)), 60)
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     kib = (resident_bytes(server.pid) - before) / 1024 / subscribers
     each = subscribers if len(cases) == 1 else 1
-    figures = [await _happen(server, cases[n % len(cases)], heard, each, support[n % 2]) for n in range(events)]
+    figures = [await _happen(server, spoken.act(cases[n % len(cases)], n), heard, each) for n in range(events)]
     for one in sockets:
         one.transport.abort()
     await asyncio.sleep(1)
@@ -128,11 +172,10 @@ async def fan_out(server: Server, subscribers: int, cases: list[int], events: in
     return Fanned(subscribers, cpu / each * 1e6, begun * 1e3, ended * 1e3, kib)
 
 
-async def _happen(server: Server, case: int, heard: list[float], each: int, to: str) -> tuple[float, float, float]:
-    """Assign a case; return the server's processor time, and when the first and the last heard of it, in seconds."""
+async def _happen(server: Server, act: dict[str, Any], heard: list[float], each: int) -> tuple[float, float, float]:
+    """Act on a case; return the server's processor time, and when the first and the last heard of it, in seconds."""
     heard.clear()
-    given = {"refundCaseId": f"RefundCase_{case_id(case)}", "assigneeId": to, "idempotencyKey": str(time.time_ns())}
-    body = request("/graphql", orjson.dumps({"query": ASSIGN, "variables": {"input": given}}), server.token)
+    body = request("/graphql", orjson.dumps(act), server.token)
     spent, began = processor_seconds(server.pid), time.perf_counter()
     await drive(server.port, [body], connections=1, seconds=30, once=True)
     while len(heard) < each:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from benchmarks.run import Figure, Figures
+from benchmarks.run import EACH_ITS_CASE, ONE_CASE, Figure, Figures
+from benchmarks.servers import SOCKET_SERVERS
 
 READS = ("q1", "q2", "q3")
 OWN = ("refundgql", "limit", "strawberry")
@@ -50,9 +51,15 @@ def _lines(figures: Figures) -> Iterator[Line]:
     executed = figures.executed
     alone = [executed.compiled_us if executed else None]
     yield _values("executor alone", alone, (0.4,), "µs a field")
-    fan = figures.fanned.get("one case")
+    fan, bare = (figures.fanned.get((name, ONE_CASE)) for name in ("refundgql", next(iter(SOCKET_SERVERS))))
     yield _values("fan-out of one event", [fan.cpu_us if fan else None], (22,), "µs a delivery")
+    yield _ratios(
+        "the last delivery against bare sockets", [fan.last_ms / bare.last_ms if fan and bare else None], (1.3,)
+    )
     yield _values("a subscriber", [fan.kib if fan else None], (25,), "KiB")
+    own, other = (figures.fanned.get((name, EACH_ITS_CASE)) for name in ("refundgql", "mercurius"))
+    costs = [own.cpu_us / other.cpu_us if own and other else None]
+    yield _ratios("an event of one of 5,000 followed cases against mercurius", costs, (0.5,))
     growth = [_grown(figures, table, workload) for workload in READS]
     yield _ratios("processor time of q1, q2, q3 against a tenth of the cases", growth, (1.2,) * 3)
     yield _values("start to first answer", [figures.started_s.get("refundgql")], (1.5,), "s")

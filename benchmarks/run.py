@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,14 +23,26 @@ import asyncpg
 import orjson
 
 from benchmarks.client import drive
-from benchmarks.cpu import processor_seconds, resident_bytes
+from benchmarks.cpu import parent_of, processor_seconds, resident_bytes
 from benchmarks.data import Size, load, support_id
 from benchmarks.executor import Executed, execute_alone
-from benchmarks.fanout import Fanned, fan_out
-from benchmarks.servers import ROOT, WORKLOADS, Server, foreign, project_environment, start_project, start_reference
+from benchmarks.fanout import Fanned, fan_out, foreign_words, own_words
+from benchmarks.servers import (
+    ROOT,
+    SOCKET_SERVERS,
+    WORKLOADS,
+    Server,
+    can_start,
+    foreign,
+    project_environment,
+    start_project,
+    start_reference,
+    start_sockets,
+)
 from refundgql.commands import generate_records
 
 LOADED_CONNECTIONS = 16
+ONE_CASE, EACH_ITS_CASE = "one case", "a case each"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ class Asked:
     database_url: str | None = None
     others: tuple[str, ...] = ()
     workloads: tuple[str, ...] = WORKLOADS
-    parts: tuple[str, ...] = ("http", "sqlite", "growth", "fanout", "executor", "import")
+    parts: tuple[str, ...] = ("http", "sqlite", "growth", "fanout", "sockets", "executor", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,8 @@ class Figure:
     server: str
     workload: str
     cpu_ms: float
+    database_ms: float
+    """The database server's own processor time; 0 where it is not a process of this machine."""
     p50_ms: float
     unloaded_p50_ms: float
     rss_mib: float
@@ -69,7 +83,8 @@ class Figures:
 
     http: list[Figure]
     started_s: dict[str, float]
-    fanned: dict[str, Fanned]
+    fanned: dict[tuple[str, str], Fanned]
+    """Subscriptions by server and by what is followed."""
     imported_per_s: float | None = None
     executed: Executed | None = None
     tenth: str | None = None
@@ -92,11 +107,14 @@ async def measure(asked: Asked) -> Figures:
         servers += [foreign(text) for text in asked.others]
         _say("started")
         if "http" in asked.parts:
-            figures.http += await _http(servers, asked, asked.cases, await _open_cases(url))
+            figures.http += await _http(servers, asked, asked.cases, await _open_cases(url), await _postmaster(url))
         _say("requests measured")
         if "fanout" in asked.parts:
-            figures.fanned |= await _fanned(servers[0], asked)
+            figures.fanned |= await _fanned(servers, asked)
         _say("subscriptions measured")
+        if "sockets" in asked.parts:
+            figures.fanned |= await _bare_sockets(asked)
+        _say("bare sockets measured")
         if "sqlite" in asked.parts:
             figures.http += await _beside(
                 "refundgql sqlite", f"sqlite:///{folder}/bench.sqlite3", asked, folder, asked.cases
@@ -157,7 +175,21 @@ async def _open_cases(url: str) -> list[int]:
     return numbers
 
 
-async def _http(servers: list[Server], asked: Asked, size: int, open_cases: list[int]) -> list[Figure]:
+async def _postmaster(url: str) -> int | None:
+    """Return the process of the PostgreSQL server, if it runs on this machine."""
+    if url.startswith("sqlite"):
+        return None
+    connection = await asyncpg.connect(url)
+    try:
+        found = parent_of(connection.get_server_pid())
+    finally:
+        await connection.close()
+    return found if found is not None and found > 1 else None
+
+
+async def _http(
+    servers: list[Server], asked: Asked, size: int, open_cases: list[int], postmaster: int | None
+) -> list[Figure]:
     rng = random.Random(asked.seed)
     # Every round of every server approves cases of its own.
     share = len(open_cases) // (asked.rounds * len(servers))
@@ -172,6 +204,7 @@ async def _http(servers: list[Server], asked: Asked, size: int, open_cases: list
                     asked,
                     size,
                     [open_cases.pop() for _ in range(share)] if workload == "m1" else [],
+                    postmaster,
                 )
                 _say(f"{workload} {server.name}: {taken[0]:.3f} ms of processor time")
                 found.setdefault((server.name, workload), []).append(taken)
@@ -182,7 +215,13 @@ async def _http(servers: list[Server], asked: Asked, size: int, open_cases: list
 
 
 async def _round(
-    server: Server, workload: str, rng: random.Random, asked: Asked, size: int, open_cases: list[int]
+    server: Server,
+    workload: str,
+    rng: random.Random,
+    asked: Asked,
+    size: int,
+    open_cases: list[int],
+    postmaster: int | None,
 ) -> tuple[float, ...]:
     bodies = server.bodies(workload, rng, size, open_cases)
     once = workload == "m1"
@@ -190,11 +229,13 @@ async def _round(
     warm, alone, rest = bodies[:tenth], bodies[tenth : 2 * tenth], bodies[2 * tenth :]
     await drive(server.port, warm, connections=LOADED_CONNECTIONS, seconds=asked.seconds, once=True)
     unloaded = await drive(server.port, alone, connections=1, seconds=asked.seconds / 3, once=once)
-    spent = processor_seconds(server.pid)
+    spent, of_database = processor_seconds(server.pid), processor_seconds(postmaster) if postmaster else 0.0
     taken = await drive(server.port, rest, connections=LOADED_CONNECTIONS, seconds=asked.seconds, once=once)
     spent = processor_seconds(server.pid) - spent
+    of_database = processor_seconds(postmaster) - of_database if postmaster else 0.0
     return (
         1_000 * spent / max(taken.answers, 1),
+        1_000 * of_database / max(taken.answers, 1),
         taken.percentile_ms(0.5),
         unloaded.percentile_ms(0.5),
         resident_bytes(server.pid) / 2**20,
@@ -208,16 +249,37 @@ async def _beside(name: str, url: str, asked: Asked, folder: Path, size: int) ->
         await (await load(url, Size(cases=size, accounts=max(size // 5, 1), seed=asked.seed))).close()
     server = await start_project(name, url, folder / "key.pem", 9304)
     try:
-        return await _http([server], asked, size, await _open_cases(url))
+        return await _http([server], asked, size, await _open_cases(url), await _postmaster(url))
     finally:
         server.stop()
 
 
-async def _fanned(server: Server, asked: Asked) -> dict[str, Fanned]:
-    support = [f"Account_{support_id(n)}" for n in (1, 2)]
-    same = await fan_out(server, asked.subscribers, [asked.cases], 10, support)
-    own = list(range(asked.cases - min(asked.subscribers, asked.cases) + 1, asked.cases + 1))
-    return {"one case": same, "a case each": await fan_out(server, asked.subscribers, own, 50, support)}
+async def _fanned(servers: Sequence[Server], asked: Asked) -> dict[tuple[str, str], Fanned]:
+    """Measure the project's subscriptions, and those of foreign servers whose folder has a subscription."""
+    ours, words = servers[0], own_words([f"Account_{support_id(n)}" for n in (1, 2)])
+    found = {("refundgql", ONE_CASE): await fan_out(ours, asked.subscribers, [asked.cases], 10, words)}
+    own = range(asked.cases - min(asked.subscribers, asked.cases) + 1, asked.cases + 1)
+    found["refundgql", EACH_ITS_CASE] = await fan_out(ours, asked.subscribers, own, 50, words)
+    for other in servers[1:]:
+        if (other.folder / "s1.graphql").exists():
+            spoken = foreign_words(other.folder)
+            found[other.name, EACH_ITS_CASE] = await fan_out(
+                other, asked.subscribers, range(asked.subscribers), 50, spoken
+            )
+    return found
+
+
+async def _bare_sockets(asked: Asked) -> dict[tuple[str, str], Fanned]:
+    """Measure what sockets cost by themselves, under each server that is installed."""
+    found: dict[tuple[str, str], Fanned] = {}
+    for port, name in enumerate(SOCKET_SERVERS, 9305):
+        if can_start(name):
+            server = await start_sockets(name, port)
+            try:
+                found[name, ONE_CASE] = await fan_out(server, asked.subscribers, [1], 10, own_words([""]))
+            finally:
+                server.stop()
+    return found
 
 
 def _imported_per_s(folder: Path, asked: Asked) -> float:

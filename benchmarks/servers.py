@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +125,37 @@ async def start_reference(name: str, url: str, port: int) -> Server:
     return await _start(Server(name, port, 0, style="limit" if name == "limit" else "graphql"), command, environment)
 
 
+SOCKET_SERVERS = {
+    "uvicorn websockets-sansio": ("uvicorn", "--ws", "websockets-sansio"),
+    "uvicorn websockets": ("uvicorn", "--ws", "websockets"),
+    "uvicorn wsproto": ("uvicorn", "--ws", "wsproto"),
+    "granian": ("granian", "--interface", "asgi", "--workers", "1"),
+}
+"""What bare sockets are measured under, and how each is told; the first is what the project's own are built on."""
+
+
+def can_start(name: str) -> bool:
+    """Tell whether a server of sockets is installed; the project itself needs only the first."""
+    needed = {"uvicorn websockets": "websockets", "uvicorn wsproto": "wsproto", "granian": "granian"}
+    return find_spec(needed.get(name, "uvicorn")) is not None
+
+
+async def start_sockets(name: str, port: int) -> Server:
+    """Start bare sockets under one of the servers that are compared."""
+    module, *options = SOCKET_SERVERS[name]
+    command = [sys.executable, "-m", module, *options, "--port", str(port), "--loop", "uvloop"]
+    if module == "uvicorn":
+        command += ["--http", "httptools", "--ws-per-message-deflate", "false", "--no-access-log"]
+    command += ["--log-level", "warning", "benchmarks.reference_sockets:app"]
+    return await _start(Server(name, port, 0, style="sockets"), command, dict(os.environ))
+
+
 async def _start(server: Server, command: list[str], environment: dict[str, str]) -> Server:
     began = time.perf_counter()
     server.process = subprocess.Popen(pinned(0, command), env=environment, cwd=ROOT)
     server.pid = server.process.pid
-    body = server.body("q1", {"id": case_id(1) if server.style == "limit" else f"RefundCase_{case_id(1)}"})
+    first: dict[str, Any] = {"id": case_id(1) if server.style == "limit" else f"RefundCase_{case_id(1)}"}
+    body = server.body("q1", {"input": {"refundCaseId": "nobody follows it"}} if server.style == "sockets" else first)
     while time.perf_counter() - began < 60:
         try:
             if (await drive(server.port, [body], connections=1, seconds=5, once=True)).answers:

@@ -21,7 +21,9 @@ def test_the_benchmark_runs() -> None:
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith(("| q", "| m"))]
     assert {row[1].strip() for row in rows} == {"q1", "q2", "q3", "m1"}
     assert [row for row in rows if row[-2].strip() != "0"] == []
-    assert "20 on one case" in done.stdout
+    assert "| 20 on one case | refundgql |" in done.stdout
+    assert "| 20 on a case each | refundgql |" in done.stdout
+    assert "| 20 on one case | uvicorn websockets-sansio |" in done.stdout
     assert "records/s" in done.stdout
     assert "Executing alone" in done.stdout
     assert "| not measured |" in done.stdout  # there is no Node server beside it
