@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from command_world import World, usd
 from contract_desk import ContractDesk
@@ -28,6 +30,7 @@ from marketplace import (
     week,
 )
 
+from refundgql.commands.import_records import import_files
 from refundgql.commands.sweep import sweep_due
 from refundgql.commands.sync_records import sync_records
 from refundgql.commands.withdrawals import RequestWithdrawal, request_withdrawal
@@ -268,6 +271,23 @@ async def test_money_that_arrives_settles_waiting_cases_in_the_same_batch(world:
     assert await world.events(case["id"]) == ["REQUEST", "APPROVE", "CREDIT"]
     assert await world.balance(desk.client) == 0
     assert f"case:{case['id']}" in world.bus.rung
+
+
+async def test_money_that_an_import_brings_settles_waiting_cases_too(world: World, tmp_path: Path) -> None:
+    """What an import's check has worked out ends where a case is settled: later lines find its money."""
+    desk, _ = await _owing_expert(world)
+    lines = [
+        *(account(f"filler-{number}", "PRO") for number in range(4)),
+        ARRIVALS["an opening balance"],
+        invoice("next", "fixed", "40.00", "2026-03-02T00:00:00Z", fromBalance=money("40.00")),
+    ]
+    file = tmp_path / "arrivals.jsonl"
+    file.write_bytes(b"\n".join(orjson.dumps(line) for line in lines))
+    report = await import_files(world.uow, [str(file)], batch_records=2)
+    assert (report.ok, report.counts.created, report.counts.updated) == (True, 5, 1)
+    (case,) = await world.rows("SELECT state, settlement FROM refund_case")
+    assert case == {"state": "CREDITED", "settlement": "SETTLED"}
+    assert await world.balance(desk.client) == 100_00
 
 
 async def test_a_failed_withdrawal_brings_the_money_back_and_settles(world: World) -> None:

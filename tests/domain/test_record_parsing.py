@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundgql.domain.money import Money
+from refundgql.domain.money import Money, MoneyError, parse_decimal
 from refundgql.domain.record_parsing import BODY_CHARS, REF_CHARS, parse_record, shape_ref
 from refundgql.domain.records import RecordError, hours_amount
 from refundgql.domain.vocabulary import ContractKind, ContractStatus, Role, WithdrawalStatus
@@ -231,3 +231,22 @@ def test_no_value_anywhere_is_a_fault(kind: str, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(GOOD[kind])))
     with suppress(RecordError):
         parse_record(shape(kind, **{name: data.draw(ANY)}))
+
+
+AMOUNTS = st.one_of(
+    st.from_regex(r"[0-9]{0,14}\.?[0-9]{0,5}", fullmatch=True),
+    st.decimals(-20_000, 10**17, allow_nan=False, places=3).map(str),
+    st.text("0123456789.-+eE ²٣", max_size=8),
+)
+
+
+@given(AMOUNTS, st.sampled_from(["USD", "JPY", "KWD", "CLF", "XAU", "usd", ""]))
+def test_a_plain_amount_is_what_the_exact_one_is(amount: str, currency: str) -> None:
+    """The short way to read money knows no amount that the long one refuses or reads otherwise, and every usual one."""
+    plain = Money.plain(amount, currency)
+    exact = None
+    with suppress(MoneyError):
+        exact = Money.parse(parse_decimal(amount), currency)
+    assert plain in (None, exact)
+    if exact is not None and 0 <= exact.minor <= 10**12 and len(amount) <= 12:
+        assert plain == exact

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from refundgql.commands.import_foreseen import LEAVES, Foreseen
 from refundgql.commands.import_repeats import Repeats
-from refundgql.commands.import_spool import CheckedBatch, Spool
+from refundgql.commands.import_spool import Checked, Spool
 from refundgql.commands.sync_book import Book, StepsBack
 from refundgql.commands.sync_finding import fill
 from refundgql.commands.sync_keeping import keeping_of
@@ -77,7 +77,9 @@ class FirstPass:
             self._note_restated(lines, refused)
         if self._spool is not None and self._may_spool(self._spool, book, is_plain=is_plain):
             counts = SyncCounts(*(outcomes.count(outcome) for outcome in Outcome))
-            self._spool.add(CheckedBatch(keeping_of(book, self._policy), counts, len(lines), size_bytes))
+            self._spool.add(keeping_of(book, self._policy), Checked(counts, len(lines), size_bytes))
+            if book.renamed or book.recounted:
+                self._spool.stop()  # leads change in the database that later lines may find here as they were
         self._foreseen.remember(book)
         return errors
 

@@ -17,8 +17,8 @@ from refundgql.storage.record_rows import Claim, MessageRow, PaidShare, PaymentR
 from refundgql.storage.records import has_rows, values_of
 from refundgql.storage.scratch import Scratch
 
-ROWS_IN_MEMORY = 20_000
-"""Rows of a generation; two generations are kept, about 25 MB."""
+ROWS_IN_MEMORY = 50_000
+"""Rows of a generation; two generations are kept, about 60 MB."""
 
 RowType = TypeVar("RowType", bound=Stored)
 LEAVES = frozenset({MessageRow.table, ReviewRow.table})

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import IO, Any
 
 import orjson
 
 from refundgql.commands.import_checks import FirstPass, Line
 from refundgql.commands.import_reading import ImportStopped, RawLine, Reader, in_batches, open_inputs
-from refundgql.commands.import_spool import CheckedBatch, Spool
+from refundgql.commands.import_spool import Spool
 from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
@@ -27,8 +28,11 @@ from refundgql.domain.records import RecordError
 from refundgql.storage.database import ChangeMark
 from refundgql.storage.scratch import Scratch
 
-BATCH_RECORDS = 20_000
-"""Records of one transaction: fewer wait for the disk more often, more keep other writers waiting."""
+BATCH_RECORDS = 10_000
+"""Records checked at a time, and written in one transaction: more take more memory."""
+WRITTEN_TOGETHER = 4
+"""Batches of one transaction where nothing is left to be looked up: the disk is waited for less often, and other
+writers half a second."""
 BAD_LINES_TOLD = 1_000
 """More are counted, not told."""
 BAD_LINES_AT_MOST = 100_000
@@ -177,22 +181,24 @@ async def _write_spooled(
 ) -> SyncCounts:
     """Write what the first pass has found out, as far as nothing else has changed since."""
     counts = SyncCounts()
-    for batch in spool.batches():
-        mark = await _write_if_unchanged(uow, batch, mark) if reader.is_unchanged() else None
+    for start in range(0, len(spool.checked), WRITTEN_TOGETHER):
+        mark = await _write_if_unchanged(uow, spool, start, mark) if reader.is_unchanged() else None
         if mark is None:
             break
-        counts += batch.counts
-        meter.advance(batch.lines, batch.size_bytes)
+        for batch in spool.checked[start : start + WRITTEN_TOGETHER]:
+            counts += batch.counts
+            meter.advance(batch.lines, batch.size_bytes)
     return counts
 
 
-async def _write_if_unchanged(uow: UnitOfWork, batch: CheckedBatch, mark: ChangeMark | None) -> ChangeMark | None:
-    """Write a batch and return the new mark, or nothing when something has been written since the old one."""
+async def _write_if_unchanged(uow: UnitOfWork, spool: Spool, start: int, mark: ChangeMark | None) -> ChangeMark | None:
+    """Write some batches and return the new mark, or nothing when something has been written since the old one."""
 
     async def work(unit: Unit) -> ChangeMark | None:
         if await unit.tx.change_mark() != mark:
             return None
-        await keep(unit, batch.keeping)
+        for keeping in spool.keepings(start, start + WRITTEN_TOGETHER):
+            await keep(unit, keeping)
         return await unit.tx.change_mark()
 
     return await uow.run(work, name="import_records")
@@ -203,11 +209,7 @@ async def _write_rest(
 ) -> SyncCounts:
     """Read, check and write what has not been written."""
     counts = SyncCounts()
-    lines_done, lines_passed = meter.lines, 0
-    for batch in in_batches(reader.lines(), batch_records):
-        lines_passed += len(batch.lines)
-        if lines_passed <= lines_done:
-            continue
+    for batch in in_batches(islice(reader.lines(), meter.lines, None), batch_records):
         try:
             lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch.lines]
             counts += await _write(uow, lines, first_pass.superseded(lines))

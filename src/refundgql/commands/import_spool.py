@@ -7,7 +7,6 @@ uses it looks whether that is so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +19,9 @@ SPOOL_BYTES = 1024 * 1024 * 1024
 """Some 750,000 records; the folder may be in memory, and what does not fit is read and checked again."""
 
 
-class CheckedBatch(NamedTuple):
-    """A batch that was found good: what it will write, and what it did to how many records."""
+class Checked(NamedTuple):
+    """A batch that was found good: what writing it does to how many records."""
 
-    keeping: Keeping
     counts: SyncCounts
     lines: int
     size_bytes: int
@@ -35,18 +33,19 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """Begin with none."""
         self._path = folder / "spool"
-        self._sizes: list[int] = []
         self._file = self._path.open("wb", buffering=0)
+        self._sizes: list[int] = []
+        self.checked: list[Checked] = []
         self.is_open = True
 
-    def add(self, batch: CheckedBatch) -> None:
-        """Keep a batch, unless there is no room for it."""
-        plain = (tuple(batch.keeping), astuple(batch.counts), batch.lines, batch.size_bytes)
-        text = orjson.dumps(plain)
+    def add(self, keeping: Keeping, checked: Checked) -> None:
+        """Keep what a batch will write, unless there is no room for it."""
+        text = orjson.dumps(tuple(keeping))
         if sum(self._sizes) + len(text) > SPOOL_BYTES or not self._write(text):
             self.stop()
             return
         self._sizes.append(len(text))
+        self.checked.append(checked)
 
     def _write(self, text: bytes) -> bool:
         """Write, and tell whether there was room on the disk."""
@@ -64,11 +63,12 @@ class Spool:
         """Drop everything."""
         self.stop()
         self._sizes.clear()
+        self.checked.clear()
 
-    def batches(self) -> Iterator[CheckedBatch]:
-        """Yield what was kept."""
+    def keepings(self, start: int, end: int) -> Iterator[Keeping]:
+        """Yield what the batches from one place to before another will write."""
         self.stop()
         with self._path.open("rb") as file:
-            for size in self._sizes:
-                keeping, counts, lines, size_bytes = orjson.loads(file.read(size))
-                yield CheckedBatch(Keeping(*keeping), SyncCounts(*counts), lines, size_bytes)
+            file.seek(sum(self._sizes[:start]))
+            for size in self._sizes[start:end]:
+                yield Keeping(*orjson.loads(file.read(size)))
