@@ -99,7 +99,8 @@ async def fetch_pages(
     trailing = 0
     places, told = "cursor" in (wanted.get("edges") or {}), "page_info" in wanted
     if asks_for_items(wanted) and records:
-        items = _items(source.dialect, listing, page, bounds, parent_column, tuple(records), places or told)
+        size, parents = _size(page, told), tuple(records)
+        items = _items(source.dialect, listing, page, bounds, parent_column, parents, places or told, size)
         found, trailing = await source.fetch(items.sql, items.parameters), items.trailing
         if len(records) == 1:
             (only,) = records
@@ -121,6 +122,11 @@ async def fetch_pages(
     }
 
 
+def _size(page: Page, told: bool) -> int:
+    """Return how many items to read: one more than the page has where it is told whether the list goes on."""
+    return page.size + 1 if told else page.size
+
+
 class _Items(NamedTuple):
     """The statement of a page's items."""
 
@@ -140,9 +146,10 @@ def _items(
     parent_column: str | None,
     parents: tuple[Any, ...],
     with_keys: bool,
+    limit: int,
 ) -> _Items:
-    """Return the statement for one item more than the page has, so that the end of the list is known."""
-    by, limit = listing.order.by(page.backward), page.size + 1
+    """Return the statement for so many items from where the page begins."""
+    by = listing.order.by(page.backward)
     columns = f"{listing.columns}, {listing.order.columns}" if with_keys else listing.columns
     if parent_column is None or len(parents) == 1:
         of_parent = [] if parent_column is None else [(f"{parent_column} = ?", parents)]
@@ -163,12 +170,15 @@ def _items(
     return _Items(sql, [*listing.column_parameters, *parameters, limit], trailing=2)
 
 
+Make = Callable[[str | None], ConnectionRow]
+
+
 class Riding(NamedTuple):
     """A page that is read as a column of its parent's row: one statement less, and less work for both sides."""
 
     column: str
     parameters: Sequence[Any]
-    make: Callable[[str | None], ConnectionRow]
+    make: Make
     """Makes the page of the column's JSON: a list of records, each a list of values."""
 
 
@@ -187,13 +197,24 @@ def riding(dialect: Dialect, listing: Listing, page: Page, wanted: Wanted, belon
     if dialect is Dialect.POSTGRES:
         record, records = ("json_build_array", "json_agg(item.record)")
     item = f"SELECT {record}({columns}) AS record {body} ORDER BY {order.by(page.backward)} LIMIT ?"
+    given = [*listing.column_parameters, *parameters, _size(page, told)]
+    column = f"(SELECT {records} FROM ({item}) AS item)"
+    if listing.make_edges is not None and not places and not told:
+        return Riding(column, given, _bare_pages(listing.make_edges, page.backward))
     assemble = _Assembler(listing, page, slice(-len(order.keys), None), places, told)
+    return Riding(column, given, lambda text: assemble([] if text is None else orjson.loads(text), 0, False, False))
+
+
+def _bare_pages(make_edges: Callable[[Sequence[Any]], Sequence[BareEdge]], backward: bool) -> Make:
+    """Return what makes a page of JSON where nobody asks for its place; a list of cases has a hundred of them."""
 
     def make(text: str | None) -> ConnectionRow:
-        return assemble([] if text is None else orjson.loads(text), 0, False, False)
+        records = [] if text is None else orjson.loads(text)
+        if backward:
+            records.reverse()
+        return ConnectionRow(make_edges(records))
 
-    given = [*listing.column_parameters, *parameters, page.size + 1]
-    return Riding(f"(SELECT {records} FROM ({item}) AS item)", given, make)
+    return make
 
 
 async def _totals(
