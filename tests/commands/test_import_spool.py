@@ -52,10 +52,12 @@ def once(phase: Phase, lines: int, act: Callable[[], None]) -> Callable[[Progres
     return tell
 
 
+@pytest.mark.parametrize("in_memory_bytes", [0, 1_000_000])
 async def test_a_line_is_read_once_when_nothing_changes_meanwhile(
-    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory_bytes: int
 ) -> None:
     """The second pass of an import into SQLite parses nothing, in a new database and in one that has the records."""
+    monkeypatch.setattr(import_spool, "IN_MEMORY_BYTES", in_memory_bytes)
     parsed: list[object] = []
 
     def parse(shape: object) -> Any:
@@ -93,6 +95,7 @@ async def test_what_has_no_room_is_worked_out_again(
 ) -> None:
     """A spool that is full, or a disk that is, makes an import slower and nothing else."""
     monkeypatch.setattr(import_spool, "SPOOL_BYTES", limit)
+    monkeypatch.setattr(import_spool, "IN_MEMORY_BYTES", 0)
     records = [*everything(), *FILLER]
     file = write(tmp_path / "records.jsonl", records)
     heard: list[Progress] = []

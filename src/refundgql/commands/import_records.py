@@ -117,19 +117,26 @@ async def import_files(
     try:
         reader = Reader(open_inputs(files, stdin, scratch.folder))
         with _rare_garbage_collection():
-            mark = await uow.database.change_mark()
-            spool = None if mark is None else Spool(scratch.folder)
-            first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch, spool)
-            report = await _check_all(first_pass, reader, _Meter(Phase.CHECKING, reader, tell), batch_records)
-            if report.ok:
-                meter = _Meter(Phase.WRITING, reader, tell)
-                if spool is not None:
-                    report.counts = await _write_spooled(uow, spool, mark, reader, meter)
-                if meter.lines < report.lines:
-                    report.counts += await _write_rest(uow, first_pass, reader, meter, batch_records)
+            report = await _check_and_write(uow, reader, scratch, tell, batch_records)
     finally:
         scratch.close()
     report.seconds = time.monotonic() - started
+    return report
+
+
+async def _check_and_write(
+    uow: UnitOfWork, reader: Reader, scratch: Scratch, tell: Tell | None, batch_records: int
+) -> ImportReport:
+    mark = await uow.database.change_mark()
+    spool = None if mark is None else Spool(scratch.folder, reader.size_bytes)
+    first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch, spool)
+    report = await _check_all(first_pass, reader, _Meter(Phase.CHECKING, reader, tell), batch_records)
+    if report.ok:
+        meter = _Meter(Phase.WRITING, reader, tell)
+        if spool is not None:
+            report.counts = await _write_spooled(uow, spool, mark, reader, meter)
+        if meter.lines < report.lines:
+            report.counts += await _write_rest(uow, first_pass, reader, meter, batch_records)
     return report
 
 

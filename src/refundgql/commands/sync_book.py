@@ -106,7 +106,7 @@ class Book:
         row = self.accounts.get(ref)
         if row is None:
             raise self.missing("account", ref, field_name)
-        if role is not None and role not in row.roles.split(","):
+        if role is not None and row.roles != role and role not in row.roles.split(","):
             raise RecordError(f"The account {ref!r} does not have the role {role}.", field_name)
         return row
 

@@ -20,7 +20,7 @@ def platform_leads(currency: str) -> str:
 
 def balance(account_id: str, purpose: BalancePurpose, currency: str) -> str:
     """Return the key of a person's balance for one purpose and currency (L17)."""
-    return f"balance:{account_id}:{purpose.value}:{currency}"
+    return f"balance:{account_id}:{purpose}:{currency}"
 
 
 def held(payment_id: str, currency: str) -> str:
