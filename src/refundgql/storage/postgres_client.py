@@ -18,6 +18,7 @@ from refundgql.storage.database import Database, Dialect, Limits, Row, Transacti
 from refundgql.storage.faults import CommitUnknown, NeedsTransaction, StorageError, TransientFault
 from refundgql.storage.postgres_faults import DRIVER_ERRORS, is_lost, translated
 from refundgql.storage.postgres_lending import Lender, Lent
+from refundgql.storage.postgres_types import KnowingConnection
 from refundgql.storage.statements import for_postgres, note, together
 
 if TYPE_CHECKING:
@@ -28,14 +29,16 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
     """Leave a released connection as it is; asyncpg has already ended a transaction that was left open."""
 
 
-async def _prepare_session(connection: asyncpg.Connection) -> None:
+async def _prepare_session(connection: KnowingConnection) -> None:
     """Let uuids travel as text on a new connection."""
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+    await connection.learn()
 
 
-async def _prepare_reader(connection: asyncpg.Connection) -> None:
+async def _prepare_reader(connection: KnowingConnection) -> None:
     """Let uuids travel as text, read by the driver's own code: a call of Python's for each would cost as much again."""
     await connection.set_builtin_type_codec("uuid", schema="pg_catalog", codec_name="text", format="text")
+    await connection.learn()
 
 
 def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> dict[str, Any]:
@@ -51,6 +54,7 @@ def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> di
         settings["synchronous_commit"] = "on"  # an acknowledged commit is on disk
     return {
         "dsn": url,
+        "connection_class": KnowingConnection,
         "min_size": 1,
         "max_size": size,
         "init": _prepare_reader if read_only else _prepare_session,
