@@ -23,7 +23,7 @@ ROWS_IN_MEMORY = 50_000
 RowType = TypeVar("RowType", bound=Stored)
 LEAVES = frozenset({MessageRow.table, ReviewRow.table})
 """Tables that no other record refers to: their rows matter only to lines that tell the same record again."""
-_NAME = itemgetter(0)
+_KEY = itemgetter(0)
 
 
 class Foreseen:
@@ -34,13 +34,12 @@ class Foreseen:
         self.source: Source | Transaction = source
         self._database = DatabaseFinder(source)
         self._scratch = scratch
-        self._young: dict[str, Stored] = {}
-        self._old: dict[str, Stored] = {}
+        self._young: defaultdict[str, dict[str, Stored]] = defaultdict(dict)  # by table and key
+        self._old: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
         self._has_rows: dict[str, bool] = {}
         self.remembers_leaves = False
-        self.met: defaultdict[str, set[str]] = defaultdict(
-            set
-        )  # keys found, by table, that earlier lines make or change
+        self.met: defaultdict[str, set[str]] = defaultdict(set)
+        """By table, the keys of the rows last found that earlier lines make or change."""
 
     async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
         """Return the rows with these keys."""
@@ -80,35 +79,36 @@ class Foreseen:
         self._remember("claim", book.claims)
         self._remember("totals", book.totals)
         self._remember("share", book.shares)
-        if len(self._young) > ROWS_IN_MEMORY:
-            values = {row_type: values_of(row_type) for row_type in {type(row) for row in self._old.values()}}
-            self._scratch.keep((name, values[type(row)](row)) for name, row in sorted(self._old.items(), key=_NAME))
-            self._old, self._young = self._young, {}
+        if sum(map(len, self._young.values())) > ROWS_IN_MEMORY:
+            for table, rows in sorted(self._old.items()):
+                if rows:
+                    values = values_of(type(next(iter(rows.values()))))
+                    self._scratch.keep((f"{table}:{key}", values(row)) for key, row in sorted(rows.items(), key=_KEY))
+            self._old, self._young = self._young, defaultdict(dict)
 
-    def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], list[str]]:
-        found: list[RowType] = []
-        elsewhere: dict[str, str] = {}
-        met = self.met[table]
-        for key in keys:
-            name = f"{table}:{key}"
-            row: Any = self._young.get(name) or self._old.get(name)
-            if row is not None:
+    def _foreseen(self, row_type: type[RowType], table: str, keys: Iterable[str]) -> tuple[list[RowType], set[str]]:
+        found: list[Any] = []
+        missing = set(keys)
+        for rows in (self._young[table], self._old[table]):
+            here = rows.keys() & missing
+            found += map(rows.__getitem__, here)
+            missing -= here
+        if missing and not self._scratch.empty:
+            names = {f"{table}:{key}": key for key in missing}
+            for name, values in self._scratch.find(names).items():
+                row = row_type(*values)
+                row.stored = True
                 found.append(row)
-                met.add(key)
-            else:
-                elsewhere[name] = key
-        for name, values in self._scratch.find(elsewhere).items():
-            row = row_type(*values)
-            row.stored = True
-            found.append(row)
-            met.add(elsewhere.pop(name))
-        return found, list(elsewhere.values())
+                missing.remove(names[name])
+        self.met[table].update(missing.symmetric_difference(keys))
+        return found, missing
 
     def _remember(self, table: str, rows: Mapping[str, Stored]) -> None:
+        young = self._young[table]
         for key, row in rows.items():
             if row.dirty or not row.stored:
                 row.stored, row.dirty = True, False
-                self._young[f"{table}:{key}"] = row
+                young[key] = row
         if table in LEAVES:
             for row in rows.values():
                 row.body = ""  # type: ignore[attr-defined]  # it decides nothing, and may be long

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 LINE_BYTES = 1024 * 1024
-"""The longest record has some 130 KiB; a longer line is not JSON Lines."""
+"""The longest record has some 130 KiB; a longer line is not JSON Lines, and is cut off."""
 CHUNK_BYTES = 256 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -39,11 +39,6 @@ class RawLine(NamedTuple):
 
     place: int
     text: bytes
-
-    @property
-    def is_too_long(self) -> bool:
-        """Tell whether the line was cut off."""
-        return len(self.text) > LINE_BYTES
 
 
 class Batch(NamedTuple):

@@ -18,7 +18,7 @@ from typing import IO, Any
 import orjson
 
 from refundgql.commands.import_checks import FirstPass, Line
-from refundgql.commands.import_reading import ImportStopped, RawLine, Reader, in_batches, open_inputs
+from refundgql.commands.import_reading import LINE_BYTES, ImportStopped, RawLine, Reader, in_batches, open_inputs
 from refundgql.commands.import_spool import Spool
 from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -247,7 +247,7 @@ def _changed(reader: Reader, place: int, error: RecordError) -> ImportStopped:
 
 
 def _json(raw: RawLine) -> object:
-    if raw.is_too_long:
+    if len(raw.text) > LINE_BYTES:
         raise RecordError("The line is too long for a record: put each record on a line of its own.")
     try:
         return orjson.loads(raw.text)
