@@ -143,6 +143,13 @@ FIXED: list[tuple[Shape, str]] = [
 ]
 
 
+async def test_a_new_name_reaches_leads_of_the_same_batch(world: World) -> None:
+    """Where a stream is cut makes no difference to a customer who is created, has a lead and is renamed."""
+    await sync(world, *people(), lead(), account("customer", "CUSTOMER", name="New Name"))
+    (row,) = await world.rows("SELECT customer_name FROM lead")
+    assert row == {"customer_name": "New Name"}
+
+
 async def test_what_is_posted_is_fixed(world: World) -> None:
     """Parties, currency, posted amounts and the instants of charges and payments are refused another value."""
     await sync(world, *everything())

@@ -67,7 +67,7 @@ def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcom
     if known and opening is not None:
         same = (opening.minor, opening.currency) == (row.opening_minor, row.opening_currency)
         fixed(same, "An opening balance that was posted", "openingBalance")
-    if record.name != row.name and row.stored and not superseded:
+    if record.name != row.name and not (superseded and row.stored):
         book.renamed[row.id] = record.name
     outcome = describe(row, superseded, name=record.name, roles=roles)
     if not known and opening is not None:
