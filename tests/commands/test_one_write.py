@@ -12,6 +12,7 @@ import pytest
 from command_world import START, World
 from contract_desk import ContractDesk
 
+from refundgql.commands.assignments import AssignCase, assign_case
 from refundgql.commands.decisions import ApproveRefund, approve_refund
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.unit_of_work import Unit
@@ -197,6 +198,19 @@ async def test_one_write_needs_two_statements_for_every_kind(desk: ContractDesk)
         if postgres:
             assert len(statements) == most, statements
         assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT"]
+
+
+async def test_an_assignment_is_one_write_too(world: World) -> None:
+    """The facts, the assignee and the write: three statements, and no transaction; to nobody takes two."""
+    sam = await world.person("sam", Role.SUPPORT)
+    case_id, _ = await _lead_case(world)
+    postgres = world.database.dialect is Dialect.POSTGRES
+    for assignee_id, most in ((sam.account_id, 3), (None, 2)):
+        with counted_statements() as statements:
+            await assign_case(world.uow, sam, AssignCase(refund_case_id=case_id, assignee_id=assignee_id))
+        if postgres:
+            assert len(statements) == most, statements
+        assert (await world.case(case_id))["assignee_id"] == assignee_id
 
 
 async def test_a_row_somebody_has_locked_is_waited_for(desk: ContractDesk, monkeypatch: pytest.MonkeyPatch) -> None:

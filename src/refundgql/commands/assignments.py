@@ -49,5 +49,12 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
         return replace(act, assignee_id=given.assignee_id)
 
     return await act_on_case(
-        uow, viewer, given, RefundActionName.ASSIGN, fill, operation="assign_case", prepare=with_assignee
+        uow,
+        viewer,
+        given,
+        RefundActionName.ASSIGN,
+        fill,
+        operation="assign_case",
+        prepare=with_assignee,
+        prepare_locks=False,  # who was staff a moment ago may have been given the case
     )

@@ -56,9 +56,12 @@ async def act_on_case(
     *,
     operation: str,
     prepare: Prepare | None = None,
+    prepare_locks: bool = True,
     after: AfterSave | None = None,
 ) -> CaseResult:
     """Perform one act on an existing case and return the case and the act's own event.
+
+    `prepare_locks` says that what prepares the act must stay as it is until the act is written.
 
     Refuses: IDEMPOTENCY_KEY_REUSED; NOT_FOUND, also for a case that the viewer may not see; then as the rules do.
     """
@@ -81,8 +84,9 @@ async def act_on_case(
         made, saved = await _decide_and_save(unit, act, facts, given, fill, after)
         return made
 
-    # What prepares or adds to an act locks more than its case, and a reversal looks for the posting that it undoes.
-    alone = prepare is None and after is None and action is not RefundActionName.REVERSE
+    # What prepares or adds to an act may lock more than its case, and a reversal looks for the posting that it undoes.
+    prepares = prepare is not None and prepare_locks
+    alone = not prepares and after is None and action is not RefundActionName.REVERSE
     made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)
     if replayed or saved is None:
         return CaseResult(made["case_id"], made["event_id"], replayed)
