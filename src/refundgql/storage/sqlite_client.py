@@ -31,9 +31,6 @@ from refundgql.storage.statements import for_sqlite, note, sqlite_parameters
 _MEMORY = ":memory:"
 T = TypeVar("T")
 
-_ROWS_AT_ONCE = 50
-"""Rows of one insertion of many: more gain nothing, and their values stay far below what a statement may have."""
-
 _READER_PRAGMAS = (
     "PRAGMA query_only = ON",
     # Pages that the operating system has cached are read without a copy; mapped ones count as memory of ours, which an
@@ -180,19 +177,6 @@ class SqliteTransaction(Transaction):
             await cursor.close()
         except sqlite3.Error as error:
             raise translated(error) from error
-
-    async def execute_rows(self, sql: str, width: int, values: Sequence[Any]) -> None:
-        """Run one statement for each row, in order; an insertion takes many rows at a time."""
-        if not sql.endswith(row := f" ({', '.join('?' * width)})") or " VALUES (" not in sql:
-            await super().execute_rows(sql, width, values)
-            return
-        step = width * _ROWS_AT_ONCE
-        whole = len(values) - len(values) % step
-        if whole:
-            many = sql + f",{row}" * (_ROWS_AT_ONCE - 1)
-            await self.execute_many(many, [values[start : start + step] for start in range(0, whole, step)])
-        if whole < len(values):
-            await super().execute_rows(sql, width, values[whole:])
 
     async def change_mark(self) -> ChangeMark:
         """Return the database's mark as it stands after what this transaction has done."""
