@@ -235,6 +235,26 @@ async def test_lists_and_filters_read_their_own_part(desk: Desk, watching: Watch
     _check(watching, await _large(watching), part=1 if name in loose else PART)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("ref", "field"), [("staff-1", "refundCases"), ("staff-1", "supportQueue"), ("person-1", "refundCases")]
+)
+async def test_events_are_read_of_a_pages_own_cases_alone(
+    desk: Desk, watching: Watching, ref: str, field: str, order: str
+) -> None:
+    """However many cases are sorted for a page, the history is read of those on it."""
+    events = "events(last: 3) { edges { node { name at } } }"
+    document = f"{{ {field}(first: 20, orderBy: {order}) {{ edges {{ node {{ id {events} }} }} }} }}"
+    for _ in range(3):  # from its second use on an operation is compiled, and reads events with their cases
+        watching.works.clear()
+        found = await desk.run(ref, document)
+    assert len(found[field]["edges"]) == 20
+    (work,) = (work for work in watching.works if "refund_event" in work.sql)
+    assert ("SELECT json" in work.sql) == (watching.database.dialect is Dialect.POSTGRES)
+    assert work.looked_at.get("refund_event", 0) <= 20 * 4, work.plan
+    _check(watching, await _large(watching))
+
+
 async def test_the_stream_is_read_from_its_cursor(watching: Watching) -> None:
     """The tail, one case's history, and what parties missed since long ago or a moment ago are read off indexes."""
     head = await stream_head(cast(Database, watching))
