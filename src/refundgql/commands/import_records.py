@@ -29,10 +29,9 @@ from refundgql.storage.database import ChangeMark
 from refundgql.storage.scratch import Scratch
 
 BATCH_RECORDS = 10_000
-"""Records checked at a time, and written in one transaction: more take more memory."""
-WRITTEN_TOGETHER = 4
-"""Batches of one transaction where nothing is left to be looked up: the disk is waited for less often, and other
-writers half a second."""
+"""Records checked at a time: more take more memory, and gain nothing."""
+WRITTEN_TOGETHER = 2
+"""Batches of one transaction where nothing is left to be looked up: more keep other writers waiting, and gain nothing."""
 BAD_LINES_TOLD = 1_000
 """More are counted, not told."""
 BAD_LINES_AT_MOST = 100_000
