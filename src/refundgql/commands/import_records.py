@@ -31,7 +31,7 @@ from refundgql.storage.scratch import Scratch
 BATCH_RECORDS = 10_000
 """Records checked at a time: more take more memory, and gain nothing."""
 WRITTEN_TOGETHER = 2
-"""Batches of one transaction where nothing is left to be looked up: more keep other writers waiting, and gain nothing."""
+"""Batches of one transaction where nothing is left to be looked up: more would only keep other writers waiting."""
 BAD_LINES_TOLD = 1_000
 """More are counted, not told."""
 BAD_LINES_AT_MOST = 100_000
