@@ -55,7 +55,7 @@ class Asked:
     seconds: float = 3.0
     growth: int = 10
     subscribers: int = 5_000
-    records: int = 40_000
+    records: int = 100_000
     database_url: str | None = None
     others: tuple[str, ...] = ()
     workloads: tuple[str, ...] = WORKLOADS
