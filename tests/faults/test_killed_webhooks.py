@@ -19,7 +19,7 @@ from receiver import Receiver, receiving
 
 from databases import LIMITS
 from refundgql.commands.webhooks import CreateWebhookEndpoint, create_webhook_endpoint
-from refundgql.queries.accounts import find_viewer
+from refundgql.storage.accounts import find_viewer_by_ref
 from refundgql.storage.database import Database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
@@ -42,7 +42,7 @@ async def _hook(url: str, receivers: list[Receiver]) -> list[str]:
     database = await Database.open(url, LIMITS)
     try:
         uow = replace(World(database).uow, private_webhooks=True)
-        admin = await find_viewer(database, "ada")
+        admin = await find_viewer_by_ref(database, "ada")
         assert admin is not None
         return [
             str(
