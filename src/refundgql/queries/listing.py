@@ -170,7 +170,7 @@ def _items(
     return _Items(sql, [*listing.column_parameters, *parameters, limit], trailing=2)
 
 
-Make = Callable[[str | None], ConnectionRow]
+MakePage = Callable[[str | None], ConnectionRow]
 
 
 class Riding(NamedTuple):
@@ -178,7 +178,7 @@ class Riding(NamedTuple):
 
     column: str
     parameters: Sequence[Any]
-    make: Make
+    make: MakePage
     """Makes the page of the column's JSON: a list of records, each a list of values."""
 
 
@@ -205,7 +205,7 @@ def riding(dialect: Dialect, listing: Listing, page: Page, wanted: Wanted, belon
     return Riding(column, given, lambda text: assemble([] if text is None else orjson.loads(text), 0, False, False))
 
 
-def _bare_pages(make_edges: Callable[[Sequence[Any]], Sequence[BareEdge]], backward: bool) -> Make:
+def _bare_pages(make_edges: Callable[[Sequence[Any]], Sequence[BareEdge]], backward: bool) -> MakePage:
     """Return what makes a page of JSON where nobody asks for its place; a list of cases has a hundred of them."""
 
     def make(text: str | None) -> ConnectionRow:
