@@ -16,8 +16,9 @@ from unittest import mock
 
 from benchmarks.data import MINUTE_MICROS, START_MICROS, SUPPORT
 from refundgql import bootstrap
-from refundgql.api.execution import GraphQLEngine, RequestErrors
 from refundgql.api.schema import build_schema
+from refundgql.gql.documents import RequestErrors
+from refundgql.gql.engine import GraphQLEngine
 from refundgql.queries.events import list_events
 from refundgql.queries.refund_cases import list_cases
 from refundgql.settings import Settings
@@ -80,7 +81,7 @@ def _rows_kept() -> Iterator[None]:
 
     with (
         mock.patch("refundgql.queries.refund_cases.list_cases", kept(list_cases)),
-        mock.patch("refundgql.api.refund_cases.list_events", kept(list_events)),
+        mock.patch("refundgql.api.types.refund_cases.list_events", kept(list_events)),
     ):
         yield
 

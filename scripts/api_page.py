@@ -31,13 +31,13 @@ from graphql import (
     specified_scalar_types,
 )
 
-from refundgql.api.execution import ErrorCode
 from refundgql.api.schema import build_schema
 from refundgql.domain.machines.table import ACTION_ROWS
 from refundgql.domain.rules.situation import Rule
 from refundgql.domain.vocabulary import RefundActionName as Action
 from refundgql.domain.vocabulary import RefundCaseKind as Kind
 from refundgql.domain.vocabulary import RefusalCode
+from refundgql.gql.errors import ErrorCode
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = ROOT / "fixtures" / "operations"

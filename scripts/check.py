@@ -20,7 +20,7 @@ BIN = Path(sysconfig.get_path("scripts"))
 
 
 # Bundles of GraphiQL and lists of packages are full of digests; what is left out by value are examples in documents.
-NOT_SCANNED = r"^src/refundgql/transport/static/|\.lock$|package-lock\.json$"
+NOT_SCANNED = r"^src/refundgql/web/static/|\.lock$|package-lock\.json$"
 EXAMPLES = r"^(PASSWORD|secret|Sesame-4711|`?REFUNDGQL_.*)$"
 
 

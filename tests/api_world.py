@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from refundgql.api.context import Application
-from refundgql.api.execution import GraphQLEngine
 from refundgql.api.faults import translate
 from refundgql.api.schema import build_schema
 from refundgql.clocks import SetClock
@@ -22,6 +21,7 @@ from refundgql.commands.import_records import import_lines
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.engine import GraphQLEngine
 from refundgql.messaging.bus import Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.storage.database import Database

@@ -15,7 +15,7 @@ export default defineConfig({
     ],
   },
   build: {
-    outDir: here('../src/refundgql/transport/static/graphiql'),
+    outDir: here('../src/refundgql/web/static/graphiql'),
     emptyOutDir: true,
     sourcemap: false,
     target: 'es2022',

@@ -33,11 +33,11 @@ from refundgql.storage.faults import StorageError, UnknownSchema
 from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
-    from refundgql.api.execution import GraphQLEngine
+    from refundgql.gql.engine import GraphQLEngine
+    from refundgql.gql.metrics import Metrics
     from refundgql.tracing import Tracing
-    from refundgql.transport.evidence_tickets import EvidenceTickets
-    from refundgql.transport.metrics import Metrics
-    from refundgql.transport.webhooks import WebhookSender
+    from refundgql.web.evidence_tickets import EvidenceTickets
+    from refundgql.workers.webhooks import WebhookSender
 
 log = logging.getLogger("refundgql.bootstrap")
 
@@ -245,10 +245,10 @@ async def check_ready(application: Application) -> None:
 
 def make_engine(settings: Settings) -> GraphQLEngine:
     """Build the schema and the engine that executes operations against it, with the limits of the settings."""
-    from refundgql.api.execution import GraphQLEngine
     from refundgql.api.faults import translate
-    from refundgql.api.limits import DocumentLimits
     from refundgql.api.schema import build_schema
+    from refundgql.gql.engine import GraphQLEngine
+    from refundgql.gql.limits import DocumentLimits
 
     schema = build_schema()
     limits = limits_of(settings)
@@ -267,7 +267,7 @@ def make_engine(settings: Settings) -> GraphQLEngine:
 
 def limits_of(settings: Settings) -> Any:
     """Return the limits of transport and documents."""
-    from refundgql.api.limits import Limits
+    from refundgql.gql.limits import Limits
 
     return Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -350,7 +350,7 @@ def webhook_sender_of(
 ) -> WebhookSender:
     """Return who sends webhooks, in real time, whatever clock the rules have; `attempted` is told of each attempt."""
     from refundgql.domain.webhooks import RetryPlan
-    from refundgql.transport.webhooks import Sending, WebhookSender
+    from refundgql.workers.webhooks import Sending, WebhookSender
 
     plan = RetryPlan(
         waits_seconds=settings.webhook_retry_seconds,

@@ -32,19 +32,19 @@ from refundgql.bootstrap import CannotRun
 from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.metrics import WORKERS_FOLDER, Metrics, forget_worker
+from refundgql.gql.observability import JsonLines
 from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings
 from refundgql.storage.faults import StorageError
-from refundgql.transport import server
-from refundgql.transport.app import Transport, build_app
-from refundgql.transport.authentication import AccountsUnavailable
-from refundgql.transport.evidence_files import EvidenceFiles
-from refundgql.transport.evidence_tickets import PURPOSE, EvidenceTickets
-from refundgql.transport.graphiql import DemoPeople
-from refundgql.transport.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
-from refundgql.transport.metrics import WORKERS_FOLDER, Metrics, forget_worker
-from refundgql.transport.observability import JsonLines
-from refundgql.transport.tokens import TokenIssuer, TokenRules, TokenVerifier
+from refundgql.web import server
+from refundgql.web.app import Transport, build_app
+from refundgql.web.authentication import AccountsUnavailable
+from refundgql.web.evidence_files import EvidenceFiles
+from refundgql.web.evidence_tickets import PURPOSE, EvidenceTickets
+from refundgql.web.graphiql import DemoPeople
+from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
+from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 
 log = logging.getLogger("refundgql.serving")
 
@@ -193,7 +193,7 @@ async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: i
 
 def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: Clock | None = None) -> Starlette:
     """Return the ASGI app; its database and bus are opened when the server starts. The settings name the clock."""
-    from refundgql.api.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
+    from refundgql.gql.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
 
     keys, rules = keys_of(settings)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, build_schema, get_introspection_query, parse, validate
 
-from refundgql.api.limits import DocumentLimits, LimitExceeded, Limits, OperationMeasure, measure_document
+from refundgql.gql.limits import DocumentLimits, LimitExceeded, Limits, OperationMeasure, measure_document
 
 SCHEMA = build_schema("""
 interface Node { id: ID! }

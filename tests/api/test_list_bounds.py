@@ -8,7 +8,7 @@ import pytest
 from graphql import get_introspection_query
 
 from api_world import START, Desk, invoice, milestone
-from refundgql.api.execution import bounds
+from refundgql.gql import bounds
 
 TOLD = "The operation finds more than 100 items; ask for smaller pages, or for fewer lists in lists."
 

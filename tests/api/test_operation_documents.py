@@ -8,7 +8,7 @@ import pytest
 from graphql import OperationDefinitionNode, build_schema, parse, validate
 
 from refundgql import bootstrap
-from refundgql.api.execution import Prepared
+from refundgql.gql.documents import Prepared
 from refundgql.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_world import Desk
-from refundgql.api.scalars import (
+from refundgql.api.types.scalars import (
     format_micros,
     parse_currency_code,
     parse_date,

@@ -11,6 +11,7 @@ import pytest
 
 from api_world import DAY, HOUR, START, Desk, at, engine, lead, usd
 from refundgql import bootstrap
+from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import SetClock
 from refundgql.commands.sweep import sweep_due
 from refundgql.domain.policy import Policy
@@ -18,7 +19,6 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.queries.pages import Page
 from refundgql.queries.simulations import examine
-from refundgql.replaying import StoryDesk
 from refundgql.scenarios import find_stories, read_story, tell
 from refundgql.settings import Settings
 from refundgql.storage.statements import counted_statements

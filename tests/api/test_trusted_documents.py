@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from refundgql.api.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
+from refundgql.gql.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
 
 TEXT = "query Hello { hello }"
 DIGEST = hashlib.sha256(TEXT.encode()).hexdigest()

@@ -38,7 +38,7 @@ from visibility_oracle import (
 from api_world import START, Desk, at, engine, marketplace, usd
 from databases import LIMITS, drop_database, new_database_url
 from refundgql.storage.database import Database
-from refundgql.transport.evidence_tickets import EvidenceTickets
+from refundgql.web.evidence_tickets import EvidenceTickets
 
 STAFF = {"sam", "sue", "ada"}
 STAFF_ONLY = {"supportQueue": STAFF, "withdrawals": {"ada", "market"}, "webhookEndpoints": {"ada"}}

@@ -19,8 +19,8 @@ from graphql import (
 from test_fields import open_cases
 
 from api_world import DAY, PEOPLE, START, Desk, at, contract, ids, invoice, lead, usd, week
-from refundgql.api.ids import uuid_of
 from refundgql.api.schema import build_schema
+from refundgql.api.types.ids import uuid_of
 from refundgql.commands.evidence import AddFileEvidence, add_file_evidence
 from refundgql.commands.webhook_sending import Situation, find_work, note_attempt
 from refundgql.domain.webhooks import RetryPlan

@@ -11,7 +11,7 @@ import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 
 ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "src" / "refundgql" / "transport" / "static" / "graphiql"
+BUILT = ROOT / "src" / "refundgql" / "web" / "static" / "graphiql"
 TABS = sorted((ROOT / "web" / "src" / "tabs").glob("*.graphql"))
 SCRIPTS = sorted((BUILT / "assets").glob("*.js"))
 MAX_MEGABYTES = 7

@@ -19,8 +19,8 @@ from real_desk import real_desk
 
 from databases import LIMITS, drop_database, empty_database_url, new_database_url
 from refundgql import bootstrap
+from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import SetClock
-from refundgql.replaying import StoryDesk
 from refundgql.settings import Settings
 from refundgql.storage.database import Database
 from refundgql.storage.events import Cursor, read_stream, stream_head

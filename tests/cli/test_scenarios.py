@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from refundgql.cli.replaying import replay
 from refundgql.domain.policy import Policy
-from refundgql.replaying import replay
 from refundgql.scenarios import Difference, Story, find_stories, read_story
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "scenarios"

@@ -68,10 +68,10 @@ def _python(program: str, folder: Path) -> str:
         "obstore",
         "opentelemetry",
         "refundgql.commands.import_records",
-        "refundgql.demo",
-        "refundgql.importing",
-        "refundgql.replaying",
-        "refundgql.restoring",
+        "refundgql.cli.demo",
+        "refundgql.cli.importing",
+        "refundgql.cli.replaying",
+        "refundgql.cli.restoring",
         "refundgql.scenarios",
         "refundgql.storage.backups",
         "refundgql.storage.exporting",
@@ -84,7 +84,7 @@ def _python(program: str, folder: Path) -> str:
 )
 def test_a_server_does_not_import_what_it_does_not_need(imported: set[str], module: str) -> None:
     """What other commands, settings and databases need, migrations and the first webhook, is imported by them."""
-    assert {"refundgql.transport.app", "refundgql.api.schema", "asyncpg"} <= imported
+    assert {"refundgql.web.app", "refundgql.api.schema", "asyncpg"} <= imported
     assert module not in imported
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from databases import new_database_url
 from refundgql.bootstrap import make_engine, open_application
+from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import SetClock
 from refundgql.commands.demo_dataset import demo_records
-from refundgql.replaying import StoryDesk
 from refundgql.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "walkthrough.md"

@@ -12,12 +12,12 @@ import httpx
 import pytest
 from demo_server import DemoServer
 
-from refundgql.api.execution.errors import ErrorCode
-from refundgql.transport.ws_messages import CloseCode
+from refundgql.gql.errors import ErrorCode
+from refundgql.gql.ws_messages import CloseCode
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-TRANSPORT = ROOT / "src" / "refundgql" / "transport"
+PACKAGES = [ROOT / "src" / "refundgql" / name for name in ("gql", "web")]
 
 
 def blocks(language: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_excerpts_are_in_the_examples() -> None:
 
 def test_all_codes_are_told() -> None:
     """Every code of an error and every code that a socket closes with has a line that says what to do."""
-    sources = "".join(path.read_text(encoding="utf-8") for path in TRANSPORT.rglob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for one in PACKAGES for path in one.rglob("*.py"))
     raised = set(re.findall(r'RequestRefused\(\s*\d{3},\s*"([A-Z_]+)"', sources))
     assert len(raised) > 8
     told = set(re.findall(r"`([A-Z_]+)`", PAGE.partition("## Errors")[2].partition("## Generated")[0]))

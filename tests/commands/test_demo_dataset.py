@@ -10,10 +10,10 @@ import orjson
 import pytest
 from command_world import World
 
+from refundgql.cli.demo import days_behind
 from refundgql.clocks import LateClock
 from refundgql.commands.demo_dataset import demo_records, load_demo
 from refundgql.commands.import_records import import_files
-from refundgql.demo import days_behind
 from refundgql.domain.calendar import parse_date, parse_instant
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.ledger_checks import verify

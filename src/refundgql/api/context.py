@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from refundgql.api.execution import ApiError, ErrorCode
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from refundgql.api.execution import ErrorCode
 from refundgql.api.faults import translate
 from refundgql.api.feeds import Encode, Feed, Reading, UpdateRow, read_document
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.errors import ErrorCode
 from refundgql.queries.onlookers import Onlookers
 from refundgql.queries.streams import START, Cursor, StreamEvent, Tail, event_cursor, missed
 

@@ -3,7 +3,7 @@
 It must not turn a refusal into an error: those are data.
 """
 
-from refundgql.api.execution import ApiError, ErrorCode
+from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.outages import is_outage, is_overlong, is_uncertain
 from refundgql.queries.pages import BadPage
 

@@ -8,32 +8,31 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from refundgql.api import enums  # noqa: F401  # gives the vocabularies their descriptions
-from refundgql.api.accounts import AccountQueries
-from refundgql.api.bulk_decisions import BulkMutations
-from refundgql.api.case_messages import CaseMessageMutations
-from refundgql.api.case_reads import CaseReadMutations
-from refundgql.api.contracts import ContractQueries
-from refundgql.api.evidence import ConversationEvidence, EvidenceMutations, FileEvidence, StatementEvidence
-from refundgql.api.leads import LeadQueries
-from refundgql.api.node_queries import NodeQueries
-from refundgql.api.policy import PolicyQueries
-from refundgql.api.previews import PreviewQueries
-from refundgql.api.refund_acts import RefundActMutations
-from refundgql.api.refund_cases import RefundCaseQueries
-from refundgql.api.refund_requests import RefundRequestMutations
-from refundgql.api.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
-from refundgql.api.reviews import ReviewMutations
-from refundgql.api.scalars import SCALARS
-from refundgql.api.simulations import SimulationQueries
-from refundgql.api.subscriptions import Subscription
-from refundgql.api.support import SupportMutations, SupportQueries
-from refundgql.api.sync import SyncMutations
-from refundgql.api.transactions import Transaction
-from refundgql.api.webhook_acts import WebhookMutations
-from refundgql.api.webhooks import WebhookQueries
-from refundgql.api.withdrawals import WithdrawalMutations, WithdrawalQueries
-from refundgql.api.workflow import WorkflowQueries
+from refundgql.api.acts.bulk_decisions import BulkMutations
+from refundgql.api.acts.case_reads import CaseReadMutations
+from refundgql.api.acts.refund_acts import RefundActMutations
+from refundgql.api.acts.refund_requests import RefundRequestMutations
+from refundgql.api.acts.sync import SyncMutations
+from refundgql.api.acts.webhooks import WebhookMutations
+from refundgql.api.roots.nodes import NodeQueries
+from refundgql.api.roots.previews import PreviewQueries
+from refundgql.api.roots.simulations import SimulationQueries
+from refundgql.api.roots.subscriptions import Subscription
+from refundgql.api.roots.support import SupportMutations, SupportQueries
+from refundgql.api.types.accounts import AccountQueries
+from refundgql.api.types.case_messages import CaseMessageMutations
+from refundgql.api.types.contracts import ContractQueries
+from refundgql.api.types.evidence import ConversationEvidence, EvidenceMutations, FileEvidence, StatementEvidence
+from refundgql.api.types.leads import LeadQueries
+from refundgql.api.types.policy import PolicyQueries
+from refundgql.api.types.refund_cases import RefundCaseQueries
+from refundgql.api.types.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
+from refundgql.api.types.reviews import ReviewMutations
+from refundgql.api.types.scalars import SCALARS
+from refundgql.api.types.transactions import Transaction
+from refundgql.api.types.webhooks import WebhookQueries
+from refundgql.api.types.withdrawals import WithdrawalMutations, WithdrawalQueries
+from refundgql.api.types.workflow import WorkflowQueries
 
 
 @strawberry.type(

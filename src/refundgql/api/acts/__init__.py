@@ -1,0 +1,1 @@
+"""Inputs and mutations, one file a concept."""

@@ -1,0 +1,72 @@
+"""From GraphQL inputs to the typed inputs of commands: ids decoded, amounts named, absent values None.
+
+It must not check anything: commands do, in the order in which reasons are given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import strawberry
+
+from refundgql.api.types.ids import uuid_of
+from refundgql.api.types.money import MoneyInput, amount_of
+from refundgql.gql.errors import ApiError, ErrorCode
+
+Command = TypeVar("Command")
+
+KEY = "A text of your choice, at most 200 characters, that makes a repeat harmless: the same key with the same input "
+KEY += "replays what it did."
+VERSION = "The version of the case you decided on; anything newer refuses with VERSION_CONFLICT."
+
+
+LIST_ITEMS = 100
+"""What a page shows; more cannot be looked at anyway."""
+
+
+class Input:
+    """An input whose absent values read as None."""
+
+    def __post_init__(self) -> None:
+        """Put None in the place of what the client left out."""
+        for one in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            if getattr(self, one.name) is strawberry.UNSET:
+                setattr(self, one.name, None)
+
+
+def optional(description: str) -> Any:
+    """Declare a value that clients may leave out."""
+    return strawberry.field(default=strawberry.UNSET, description=description)
+
+
+def required(description: str) -> Any:
+    """Declare a value that clients must give."""
+    return strawberry.field(description=description)
+
+
+def bounded(items: Sequence[Any] | None, name: str) -> None:
+    """Check a list of a filter, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
+    if items is not None and len(items) > LIST_ITEMS:
+        raise ApiError(f"{name}: at most {LIST_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+
+
+def command(cls: type[Command], given: Input, **types: str) -> Command:
+    """Return a command's input made from a GraphQL input of the same field names.
+
+    `types` names the type of each id: an id of another type, or no id at all, becomes a text that names nothing, so
+    that the command answers as it does for what does not exist.
+    """
+    values: dict[str, Any] = {}
+    for one in fields(cls):  # type: ignore[arg-type]  # commands are dataclasses
+        value = getattr(given, one.name)
+        if isinstance(value, MoneyInput):
+            value = amount_of(value)
+        elif one.name in types and value is not None:
+            type_name = types[one.name]
+            value = tuple(_uuid(type_name, it) for it in value) if isinstance(value, list) else _uuid(type_name, value)
+        values[one.name] = value
+    return cls(**values)
+
+
+def _uuid(type_name: str, global_id: str) -> str:
+    return uuid_of(type_name, global_id) or ""

@@ -1,0 +1,174 @@
+"""The marketplace's records coming in, in the same shape as the lines of an import file.
+
+It must not check records: their shape and their rules are those of an import.
+"""
+
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.acts.inputs import Input, optional, required
+from refundgql.api.acts.payloads import REFUSALS, run_command
+from refundgql.api.types.money import MoneyInput
+from refundgql.api.types.refusals import Refusal
+from refundgql.api.types.scalars import CurrencyCode
+from refundgql.commands.sync_records import sync_records
+from refundgql.domain.vocabulary import ContractKind, ContractStatus, MilestoneStatus, Role, WithdrawalStatus
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+
+REF = "The marketplace's own reference; the record with it is made or brought up to date."
+FIXED = " Fixed once posted."
+
+
+@strawberry.input(description="How far a withdrawal has come; states only advance (D10).")
+class WithdrawalRecord(Input):
+    id: strawberry.ID = required("The withdrawal, as this service named it.")
+    status: WithdrawalStatus = required("Its state.")
+    failure_reason: str | None = optional("Why it failed; its owner reads it. Needed with FAILED.")
+
+
+@strawberry.input(description="A person or organisation.")
+class AccountRecord(Input):
+    external_ref: str = required(REF)
+    name: str = required("The name to show.")
+    roles: list[Role] = required("All roles it has; roles that are left out are taken away.")
+    opening_balance: MoneyInput | None = optional("Contract money that the balance starts with." + FIXED)
+
+
+@strawberry.input(description="A lead that was charged to a professional.")
+class LeadRecord(Input):
+    external_ref: str = required(REF)
+    pro: str = required("The reference of the professional." + FIXED)
+    customer: str = required("The reference of the customer." + FIXED)
+    title: str = required("What the job is.")
+    category: str = required("The kind of work.")
+    location: str = required("Where the job is.")
+    price: MoneyInput = required("What was charged." + FIXED)
+    charged_at: datetime = required("When it was charged." + FIXED)
+
+
+@strawberry.input(description="A message of a lead's chat.")
+class MessageRecord(Input):
+    external_ref: str = required(REF)
+    lead: str = required("The reference of the lead.")
+    author: str = required("The reference of whoever wrote it.")
+    body: str = required("What it says.")
+    sent_at: datetime = required("When it was sent.")
+    deleted_at: datetime | None = optional("When it was deleted; frozen evidence keeps it (L16).")
+
+
+@strawberry.input(description="A contract.")
+class ContractRecord(Input):
+    external_ref: str = required(REF)
+    kind: ContractKind = required("How it is billed.")
+    client: str = required("The reference of who pays." + FIXED)
+    expert: str = required("The reference of who works." + FIXED)
+    title: str = required("What is worked on.")
+    status: ContractStatus = required("Whether work goes on; a closed contract stays closed.")
+    currency_code: CurrencyCode = required("The currency of all its money." + FIXED)
+    started_at: datetime = required("When it began.")
+    ended_at: datetime | None = optional("When it ended; needed with CLOSED.")
+
+
+@strawberry.input(description="A milestone of a fixed-price contract.")
+class MilestoneRecord(Input):
+    external_ref: str = required(REF)
+    contract: str = required("The reference of the contract.")
+    title: str = required("What is to be delivered.")
+    amount: MoneyInput = required("What it costs." + FIXED)
+    status: MilestoneStatus = required("Where its money is; states only advance, and not past an open case (C30).")
+    funded_at: datetime | None = optional("When the money came into escrow; needed from FUNDED on.")
+    released_at: datetime | None = optional("When it was released; needed with RELEASED.")
+    from_balance: MoneyInput | None = optional("The part paid from the client's balance (C19).")
+
+
+@strawberry.input(description="The hours of one week of an hourly contract.")
+class BillingWeekRecord(Input):
+    external_ref: str = required(REF)
+    contract: str = required("The reference of the contract.")
+    starts_on: date = required("The Monday it starts on, UTC.")
+    hours: Decimal = required("The hours worked.")
+    rate: MoneyInput = required("The price of an hour.")
+
+
+@strawberry.input(description="An invoice.")
+class InvoiceRecord(Input):
+    external_ref: str = required(REF)
+    contract: str = required("The reference of the contract.")
+    number: str = required("The number printed on it.")
+    amount: MoneyInput = required("What it asks for." + FIXED)
+    issued_at: datetime = required("When it was issued.")
+    paid_at: datetime | None = optional("When it was paid." + FIXED)
+    billing_week: str | None = optional("The reference of the week it bills.")
+    milestone: str | None = optional("The reference of the milestone it bills.")
+    from_balance: MoneyInput | None = optional("The part paid from the client's balance (C19).")
+
+
+@strawberry.input(description="A review that was posted at the marketplace.")
+class ReviewRecord(Input):
+    external_ref: str = required(REF)
+    contract: str = required("The reference of the contract.")
+    author: str = required("The reference of whoever wrote it.")
+    rating: int = required("One (worst) to five (best).")
+    body: str = required("What it says.")
+    posted_at: datetime = required("When it was posted.")
+
+
+@strawberry.input(one_of=True, description="One record: exactly one of its kinds.")
+class SyncRecord(Input):
+    account: AccountRecord | None = optional("A person or organisation.")
+    lead: LeadRecord | None = optional("A charged lead.")
+    message: MessageRecord | None = optional("A chat message.")
+    contract: ContractRecord | None = optional("A contract.")
+    milestone: MilestoneRecord | None = optional("A milestone.")
+    billing_week: BillingWeekRecord | None = optional("A billing week.")
+    invoice: InvoiceRecord | None = optional("An invoice.")
+    review: ReviewRecord | None = optional("A review.")
+    withdrawal: WithdrawalRecord | None = optional("How far a withdrawal has come.")
+
+
+@strawberry.input(description="A batch of records; all of them are taken, or none.")
+class SyncRecordsInput(Input):
+    records: list[SyncRecord] = required("In order: a record may refer to those before it. At most 1,000.")
+
+
+@strawberry.type(description="What became of a batch.")
+class SyncRecordsPayload:
+    created: int = leaf(lambda row: _count(row, "created"), description="How many records were new.")
+    updated: int = leaf(lambda row: _count(row, "updated"), description="How many records changed something.")
+    unchanged: int = leaf(lambda row: _count(row, "unchanged"), description="How many records changed nothing.")
+    refusals: list[Refusal] = strawberry.field(
+        description=REFUSALS + " `field` starts with records and the position in the batch, from 0."
+    )
+
+
+def _count(row: Any, name: str) -> int:
+    return 0 if row.result is None else int(getattr(row.result, name))
+
+
+@strawberry.type
+class SyncMutations:
+    @level(description="Feed records in, for the marketplace (SERVICE). Repeating a batch changes nothing.")
+    @staticmethod
+    async def sync_records(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[SyncRecordsInput, strawberry.argument(description="The batch.")],
+    ) -> Level[SyncRecordsPayload]:
+        shapes = [shape(record) for record in input.records]
+        return await run_command(info, lambda viewer: sync_records(info.context.app.uow, viewer, shapes))
+
+
+def shape(given: Input | MoneyInput) -> dict[str, Any]:
+    """Return an input as the object of an import line: names as clients write them, absent values left out."""
+    found = {}
+    for one in fields(given):  # type: ignore[arg-type]  # inputs are dataclasses
+        value = getattr(given, one.name)
+        if value is not None:
+            first, *rest = one.name.split("_")
+            name = first + "".join(part.capitalize() for part in rest)
+            found[name] = shape(value) if isinstance(value, Input | MoneyInput) else value
+    return found

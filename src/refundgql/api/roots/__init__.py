@@ -1,0 +1,1 @@
+"""Queries and subscriptions at the root."""

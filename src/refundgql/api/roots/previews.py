@@ -1,0 +1,219 @@
+"""What an act would do, told before it is done, at any instant.
+
+It must not compute anything of its own: the rules and machines of the mutation answer.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.acts.inputs import Input, optional
+from refundgql.api.types.availability import ClockRow, clock_row
+from refundgql.api.types.clocks import Clock
+from refundgql.api.types.ids import uuid_of
+from refundgql.api.types.money import Money, MoneyInput, amount_of
+from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
+from refundgql.commands.checks import Checks
+from refundgql.domain.cases import preview
+from refundgql.domain.decisions import Act, Posting, Preview
+from refundgql.domain.facts import Facts
+from refundgql.domain.machines.table import OPENING
+from refundgql.domain.money import Money as DomainMoney
+from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.refusals import Refusal as DomainRefusal
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import (
+    IssueDecision,
+    RefundActionName,
+    RefundCaseKind,
+    RefundReason,
+    RefundRoute,
+    RefusalCode,
+    WhoseMove,
+)
+from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.queries.payments import visible_payment_facts
+
+ASKED_KINDS = {
+    "Lead": RefundCaseKind.LEAD,
+    "Invoice": RefundCaseKind.INVOICE,
+    "Milestone": RefundCaseKind.ESCROW,
+    "BillingWeek": RefundCaseKind.INVOICE,
+}
+"""The kind of case that asking about each of them makes."""
+_NAMES = {"Lead": "lead", "Invoice": "invoice", "Milestone": "milestone", "BillingWeek": "billing week"}
+"""As the mutations call them."""
+
+
+@strawberry.type(description="One movement of money that would follow.")
+class PostingPreview:
+    from_account: str = strawberry.field(
+        description="Where the money would come from, such as held(week) or balance(expert, CONTRACTS)."
+    )
+    to_account: str = strawberry.field(description="Where it would go, such as balance(client, CONTRACTS).")
+    amount: Money = strawberry.field(description="How much.")
+
+
+@strawberry.type(description="What asking (or, for the expert, issuing) would do; nothing is changed.")
+class RefundPreview:
+    allowed: bool = strawberry.field(description="Whether it would go through.")
+    blockers: list[Refusal] = strawberry.field(description="Everything in the way, as the mutation would say it.")
+    route: RefundRoute | None = strawberry.field(description="Who would be asked first.")
+    maximum: Money | None = strawberry.field(description="The most that could be asked for (C14, D9).")
+    decided_by: WhoseMove | None = strawberry.field(description="Who would decide.")
+    decision_due_by: datetime | None = strawberry.field(description="When the decision would be due, if a clock runs.")
+    contract_total_after: Money | None = strawberry.field(
+        description="What the contract would be worth after a full approval: paid less refunded (C21)."
+    )
+    reviews_hidden: bool | None = strawberry.field(
+        description="Whether the reviews would then be hidden (C21); none for leads."
+    )
+    postings: list[PostingPreview] = strawberry.field(description="The movements of money of a full approval.")
+    clocks: list[Clock] = strawberry.field(description="The deadlines that would run.")
+
+
+@strawberry.input(description="What to look at; give exactly one id.")
+class RefundPreviewInput(Input):
+    lead_id: strawberry.ID | None = optional("A lead.")
+    invoice_id: strawberry.ID | None = optional("An invoice.")
+    milestone_id: strawberry.ID | None = optional("A milestone.")
+    billing_week_id: strawberry.ID | None = optional("A billing week, in the place of its invoice.")
+    amount: MoneyInput | None = optional("How much; the maximum when left out.")
+    reason: RefundReason | None = optional("Why.")
+    at: datetime | None = optional("The instant to look at; now when left out.")
+    action: RefundActionName | None = optional(
+        "What to look at the effect of: REQUEST, ISSUE, or OPEN_TIMESHEET_DISPUTE for a billing week; ISSUE for the "
+        "expert and REQUEST for everybody else when left out."
+    )
+
+
+@dataclass(slots=True)
+class PostingRow:
+    """A movement of money for a client."""
+
+    from_account: str
+    to_account: str
+    amount: DomainMoney
+
+
+@dataclass(slots=True)
+class PreviewRow:
+    """What an act would do, for a client."""
+
+    allowed: bool
+    blockers: list[RefusalRow]
+    route: RefundRoute | None = None
+    maximum: DomainMoney | None = None
+    decided_by: WhoseMove | None = None
+    decision_due_by: datetime | None = None
+    contract_total_after: DomainMoney | None = None
+    reviews_hidden: bool | None = None
+    postings: list[PostingRow] | tuple[()] = ()
+    clocks: list[ClockRow] | tuple[()] = ()
+
+
+@strawberry.type
+class PreviewQueries:
+    @level(description="What asking for a refund would do, at any instant, by the same rules as the mutation.")
+    @staticmethod
+    async def refund_preview(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[RefundPreviewInput, strawberry.argument(description="What to look at.")],
+    ) -> Level[RefundPreview]:
+        viewer = info.context.signed_in()
+        try:
+            return [await _preview(info, viewer, input)]
+        except Refused as refused:
+            return [PreviewRow(False, refusal_rows(refused.refusals))]
+
+
+async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -> PreviewRow:
+    type_name, subject_id, field = _subject(given)
+    source = info.context.app.database
+    facts = await visible_payment_facts(source, viewer, type_name, subject_id) if subject_id else None
+    if facts is None:
+        raise Refused(not_found(_NAMES[type_name], field))
+    checks = Checks()
+    amount = checks.money(amount_of(given.amount))
+    action = _action(given, type_name, facts, viewer, checks)
+    checks.raise_if_any()
+    decision = IssueDecision.FULL if amount is None else IssueDecision.PARTIAL
+    act = Act(
+        action=action,
+        at=given.at or info.context.now,
+        viewer=viewer,
+        kind=ASKED_KINDS[type_name],
+        amount=amount,
+        reason=given.reason,
+        decision=decision if action is RefundActionName.ISSUE else None,
+    )
+    return _row(preview(act, facts, info.context.app.policy), facts)
+
+
+def _action(
+    given: RefundPreviewInput, type_name: str, facts: Facts, viewer: Viewer, checks: Checks
+) -> RefundActionName:
+    """Return the act that is looked at; one that opens no case, or none of this payment, is refused."""
+    if given.action is None:
+        is_expert = facts.contract is not None and facts.contract.expert_id == viewer.account_id
+        return RefundActionName.ISSUE if is_expert else RefundActionName.REQUEST
+    if given.action not in OPENING:
+        checks.refuse("Name an act that opens a case: REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE.", "action")
+    elif given.action is RefundActionName.OPEN_TIMESHEET_DISPUTE and type_name != "BillingWeek":
+        checks.refuse("Only a billing week's hours are disputed like this: give billingWeekId.", "action")
+    return given.action
+
+
+def _subject(given: RefundPreviewInput) -> tuple[str, str | None, str]:
+    """Return type, uuid and field of the one id that is given. Refuses: INVALID_INPUT."""
+    ids = (
+        ("Lead", given.lead_id, "leadId"),
+        ("Invoice", given.invoice_id, "invoiceId"),
+        ("Milestone", given.milestone_id, "milestoneId"),
+        ("BillingWeek", given.billing_week_id, "billingWeekId"),
+    )
+    named = [(type_name, value, field) for type_name, value, field in ids if value is not None]
+    if len(named) != 1:
+        refusal: DomainRefusal = BasicRefusal(
+            code=RefusalCode.INVALID_INPUT,
+            message="Name one payment: give exactly one id.",
+            field=(named[1][2] if named else "invoiceId",),
+        )
+        raise Refused(refusal)
+    type_name, value, field = named[0]
+    return type_name, uuid_of(type_name, value), field
+
+
+def _row(found: Preview, facts: Facts) -> PreviewRow:
+    return PreviewRow(
+        found.allowed,
+        refusal_rows(found.blockers),
+        found.route,
+        found.maximum,
+        found.decided_by,
+        found.decision_due_by,
+        found.contract_total_after,
+        found.reviews_hidden,
+        [_posting(one, facts) for one in found.postings],
+        [clock_row(one) for one in found.clocks],
+    )
+
+
+def _posting(posting: Posting, facts: Facts) -> PostingRow:
+    return PostingRow(_place(posting.from_key, facts), _place(posting.to_key, facts), posting.amount)
+
+
+def _place(key: str, facts: Facts) -> str:
+    """Return a ledger account in words that name parts instead of ids."""
+    kind, *rest = key.split(":")
+    if kind == "held":
+        return f"held({facts.payment.kind.value.lower()})"
+    if kind != "balance":
+        return kind
+    owner, purpose = rest[0], rest[1]
+    parts = {} if facts.contract is None else {facts.contract.client_id: "client", facts.contract.expert_id: "expert"}
+    part = parts.get(owner, "pro")
+    return f"balance({part}, {purpose})"

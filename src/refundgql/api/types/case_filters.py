@@ -1,0 +1,102 @@
+"""What lists and streams of cases are narrowed by.
+
+It must not decide visibility: a filter narrows what the viewer sees, never widens it.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.types.ids import uuid_of
+from refundgql.api.types.money import MoneyInput
+from refundgql.domain.money import Money, MoneyError
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason, WhoseMove
+from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.queries.case_filters import CaseFilter
+from refundgql.queries.case_orders import RefundCaseOrder
+
+
+@strawberry.input(description="Narrows cases; everything given must hold.")
+class RefundCaseFilter(Input):
+    kinds: list[RefundCaseKind] | None = optional("The case is of one of these kinds.")
+    states: list[RefundCaseState] | None = optional("The case is in one of these states.")
+    numbers: list[str] | None = optional("The case has one of these numbers, such as RC-000123; at most 100.")
+    text: str | None = optional(
+        "Part of the number, of a party's name or of the subject's title, in any case of letters."
+    )
+    opened_after: datetime | None = optional("Opened at this instant or later.")
+    opened_before: datetime | None = optional("Opened before this instant.")
+    overdue: bool | None = optional("Whether a decision is late (L14).")
+    whose_move: WhoseMove | None = optional("Who has to act next.")
+    assignee_id: strawberry.ID | None = optional("The member of staff who takes care of it.")
+    unassigned: bool | None = optional("Whether nobody takes care of it.")
+    amount_at_least: MoneyInput | None = optional("The amount is in this currency and no smaller.")
+    amount_at_most: MoneyInput | None = optional("The amount is in this currency and no larger.")
+    reasons: list[RefundReason] | None = optional("The reason is one of these.")
+    unread: bool | None = optional(
+        "Whether it holds something new for you, see RefundCase.unread; for lists alone, as reading is no event."
+    )
+
+
+CaseFilterArgument = Annotated[
+    RefundCaseFilter | None,
+    strawberry.argument(
+        description="Only what fits; everything when left out, in the queue everything that is support's move."
+    ),
+]
+CaseOrderArgument = Annotated[
+    RefundCaseOrder | None, strawberry.argument(description="The order; the list's own when left out.")
+]
+
+
+def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
+    """Return a filter as queries take it.
+
+    Refuses: BAD_USER_INPUT for lists over 100, texts over 200 characters and amounts that are no money.
+    """
+    if given is None:
+        return None
+    bounded(given.numbers, "filter.numbers")
+    if len(given.text or "") > 200:
+        raise ApiError("filter.text: at most 200 characters.", ErrorCode.BAD_USER_INPUT)
+    return CaseFilter(
+        kinds=_values(given.kinds),
+        states=_values(given.states),
+        numbers=None if given.numbers is None else tuple(given.numbers),
+        text=given.text,
+        opened_after=given.opened_after,
+        opened_before=given.opened_before,
+        overdue=given.overdue,
+        whose_move=given.whose_move,
+        assignee_id=None if given.assignee_id is None else uuid_of("Account", given.assignee_id) or "",
+        unassigned=given.unassigned,
+        amount_at_least=_money(given.amount_at_least, "amountAtLeast"),
+        amount_at_most=_money(given.amount_at_most, "amountAtMost"),
+        reasons=_values(given.reasons),
+        unread=given.unread,
+    )
+
+
+def stream_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
+    """Return a filter as streams take it.
+
+    Refuses: BAD_USER_INPUT as `case_filter` does, and for what no event tells.
+    """
+    if given is not None and given.unread is not None:
+        raise ApiError("filter.unread: only lists can be narrowed by it.", ErrorCode.BAD_USER_INPUT)
+    return case_filter(given)
+
+
+def _values(given: list[RefundCaseKind] | list[RefundCaseState] | list[RefundReason] | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(dict.fromkeys(one.value for one in given))
+
+
+def _money(given: MoneyInput | None, name: str) -> Money | None:
+    if given is None:
+        return None
+    try:
+        return Money.parse(given.amount, given.currency_code)
+    except MoneyError as error:
+        raise ApiError(f"filter.{name}: {error}", ErrorCode.BAD_USER_INPUT) from None

@@ -1,0 +1,79 @@
+"""Connections: bounded pages of a list with cursors, after the Relay specification.
+
+It must not know any list: queries/pages.py does the paging, concepts say what is listed.
+"""
+
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+from refundgql.gql.declare import LevelInfo, leaf
+from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.queries.pages import BadPage, Page, page_request
+
+T = TypeVar("T")
+
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description="How many items from the start, at most 100; 20 when neither first nor last is given."
+    ),
+]
+After = Annotated[str | None, strawberry.argument(description="Only items after this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="How many items from the end, at most 100; not together with first.")
+]
+Before = Annotated[str | None, strawberry.argument(description="Only items before this cursor.")]
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether the list goes on after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether the list begins before this page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first item; none on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last item; none on an empty page.")
+
+
+@strawberry.type(description="One item of a page.")
+class Edge(Generic[T]):
+    cursor: str = leaf(
+        lambda edge: edge.cursor,
+        description="The opaque place of the item in this order of the list, for after and before.",
+    )
+    node: T = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = strawberry.field(description="The items of the page, in the order of the list.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands in the list.")
+    total_count: int = strawberry.field(
+        description="How many items the whole list has for you; counted only when it is asked for."
+    )
+
+
+def asked_page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
+    """Return the page that is asked for.
+
+    Refuses: BAD_USER_INPUT for first with last, sizes that are negative or over 100, and texts that are no cursor.
+    """
+    try:
+        return page_request(first=first, after=after, last=last, before=before)
+    except BadPage as error:
+        raise ApiError(str(error), ErrorCode.BAD_USER_INPUT) from None
+
+
+def page_below(info: LevelInfo, *names: str) -> Page | None:
+    """Return the page that is asked for of the one connection at a path of Python names below a level.
+
+    Nothing where there is none, or several, or one that cannot be: that level tells what is wrong with it.
+    """
+    given = info.arguments(*names)
+    if given is None:
+        return None
+    try:
+        return page_request(
+            first=given.get("first"), after=given.get("after"), last=given.get("last"), before=given.get("before")
+        )
+    except BadPage:
+        return None

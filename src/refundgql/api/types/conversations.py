@@ -1,0 +1,49 @@
+"""Chats between professionals and customers, one for each lead.
+
+It must not show deleted messages; what was frozen as evidence stays there.
+"""
+
+from datetime import datetime
+
+import strawberry
+
+from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.lazy import LazyLead
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.relations import leads_of
+from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.queries.leads import ConversationRow
+from refundgql.queries.messages import list_messages
+
+
+@strawberry.type(description="One message of a chat.")
+class Message(Node):
+    author_name: str = strawberry.field(description="Who wrote it.")
+    body: str = strawberry.field(description="What it says.")
+    sent_at: datetime = strawberry.field(description="When it was sent.")
+
+
+@strawberry.type(description="The chat about a lead. Seen by the professional and by staff.")
+class Conversation(Node):
+    @level(description="The lead it is about.")
+    @staticmethod
+    async def lead(rows: list[ConversationRow], info: LevelInfo) -> Level[LazyLead]:
+        return await leads_of(info, [row.id for row in rows])
+
+    last_message_at: datetime | None = strawberry.field(
+        description="When the latest message was sent; none without one."
+    )
+
+    @level(description="The messages, oldest first, without deleted ones.")
+    @staticmethod
+    async def messages(
+        rows: list[ConversationRow],
+        info: LevelInfo,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[Message]]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        ids = [row.id for row in rows]
+        return await list_messages(info.context.app.database, viewer, ids, page, info.selection)

@@ -1,0 +1,135 @@
+"""Evidence on a case: statements, frozen chat messages and files (L16).
+
+It must not change evidence, and must not hand out an address of a file that is not signed for a short time.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.acts.inputs import KEY, Input, command, optional, required
+from refundgql.api.acts.payloads import REFUSALS, REPLAYED, RefundCasePayload, run_command
+from refundgql.api.types.conversations import Message
+from refundgql.api.types.lazy import LazyAccount
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.refusals import Refusal
+from refundgql.api.types.relations import accounts_of
+from refundgql.commands import evidence as commands
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.queries.evidence import EvidenceRow, frozen_messages
+
+
+@strawberry.interface(description="Something that supports a case; it never changes. Seen by whoever sees the case.")
+class Evidence:
+    id: strawberry.ID = leaf(lambda row: f"{row.TYPENAME}_{row.id}", description="The opaque global id.")
+    added_at: datetime = strawberry.field(description="When it was added.")
+
+    @level(description="Who added it.")
+    @staticmethod
+    async def added_by(rows: list[EvidenceRow], info: LevelInfo) -> Level[LazyAccount]:
+        return await accounts_of(info, [row.added_by_id for row in rows])
+
+    sha256: str = strawberry.field(
+        description="The SHA-256 of its content in hexadecimal; proves that it did not change."
+    )
+
+
+@strawberry.type(description="What somebody states in their own words.")
+class StatementEvidence(Evidence, Node):
+    text: str = leaf(lambda row: row.content or "", description="The words.")
+
+
+@strawberry.type(description="Chat messages as they were when they were added; later edits and deletions do not show.")
+class ConversationEvidence(Evidence, Node):
+    messages: list[Message] = leaf(lambda row: frozen_messages(row.content), description="The messages, oldest first.")
+
+
+@strawberry.type(description="A file.")
+class FileEvidence(Evidence, Node):
+    file_name: str = leaf(lambda row: row.file_name or "", description="Its name when it was added.")
+    content_type: str = leaf(lambda row: row.content_type or "", description="Its media type, checked on arrival.")
+    size_bytes: int = leaf(lambda row: row.size_bytes or 0, description="Its size in bytes.")
+
+    @level(description="An address to fetch it from, for you and for a short time.")
+    @staticmethod
+    def url(rows: list[EvidenceRow], info: LevelInfo) -> Level[str]:
+        viewer, context = info.context.signed_in(), info.context
+        sign = context.app.download_url
+        if sign is None:
+            raise LookupError("files are shown by a server that keeps none")
+        return [sign(viewer, row.id, context.now) for row in rows]
+
+
+@strawberry.input(description="A statement to add.")
+class AddStatementInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    text: str = required("The words, at most 10,000 characters.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="Chat messages to add; they are frozen as they read now.")
+class AddConversationEvidenceInput(Input):
+    refund_case_id: strawberry.ID = required("The case, about a lead.")
+    message_ids: list[strawberry.ID] = required("Messages of that lead's chat, one to 200.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="A file that is about to be sent.")
+class CreateEvidenceUploadInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    file_name: str = required("The file's name.")
+    content_type: str = required("Its media type; what arrives must be of that type.")
+    size_bytes: int = required("Its exact size in bytes.")
+    sha256: str = required("The SHA-256 of its content in hexadecimal; what arrives must have it.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.type(description="Where to send a file.")
+class EvidenceUploadPayload:
+    upload_url: str | None = leaf(
+        lambda row: row.id("upload_url"),
+        description="The address to PUT the file to, once; it is evidence when it has arrived. None when refused.",
+    )
+    expires_at: datetime | None = leaf(
+        lambda row: row.id("expires_at"), description="Until when the address works, exclusive."
+    )
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+@strawberry.type
+class EvidenceMutations:
+    @level(description="Add a statement to a case (L16).")
+    @staticmethod
+    async def add_statement(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[AddStatementInput, strawberry.argument(description="The statement.")],
+    ) -> Level[RefundCasePayload]:
+        given = command(commands.AddStatement, input, refund_case_id="RefundCase")
+        return await run_command(info, lambda viewer: commands.add_statement(info.context.app.uow, viewer, given))
+
+    @level(description="Ask for an address to send a file to (L16).")
+    @staticmethod
+    async def create_evidence_upload(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[CreateEvidenceUploadInput, strawberry.argument(description="The file.")],
+    ) -> Level[EvidenceUploadPayload]:
+        given = command(commands.CreateEvidenceUpload, input, refund_case_id="RefundCase")
+        return await run_command(
+            info, lambda viewer: commands.create_evidence_upload(info.context.app.uow, viewer, given)
+        )
+
+    @level(description="Add chat messages of a lead to its case (L16).")
+    @staticmethod
+    async def add_conversation_evidence(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[AddConversationEvidenceInput, strawberry.argument(description="The messages.")],
+    ) -> Level[RefundCasePayload]:
+        given = command(commands.AddConversationEvidence, input, refund_case_id="RefundCase", message_ids="Message")
+        return await run_command(
+            info, lambda viewer: commands.add_conversation_evidence(info.context.app.uow, viewer, given)
+        )

@@ -1,0 +1,230 @@
+"""Refund cases: what was asked, where it stands, what can be done, and the lists of them.
+
+It must not decide or compute rules: states are rows, availability and clocks come from the domain.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.types.availability import case_actions, clocks_of_cases, finality
+from refundgql.api.types.billing_weeks import BillingWeek
+from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
+from refundgql.api.types.case_messages import CaseMessage
+from refundgql.api.types.clocks import Clock
+from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page, page_below
+from refundgql.api.types.evidence import Evidence
+from refundgql.api.types.ids import uuid_of
+from refundgql.api.types.invoices import Invoice
+from refundgql.api.types.lazy import LazyAccount, LazyWithdrawal
+from refundgql.api.types.leads import Lead
+from refundgql.api.types.milestones import Milestone
+from refundgql.api.types.money import Money, money
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.refund_events import RefundEvent
+from refundgql.api.types.refusals import ActionAvailability
+from refundgql.api.types.relations import cases_of, withdrawals_of
+from refundgql.api.types.settlements import Settlement, settlements
+from refundgql.domain.vocabulary import (
+    RefundCaseKind,
+    RefundCaseState,
+    RefundReason,
+    RefundReasonDetail,
+    RefundRoute,
+    WhoseMove,
+)
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.queries import refund_cases as queries
+from refundgql.queries.case_messages import list_case_messages
+from refundgql.queries.case_reads import unread_cases
+from refundgql.queries.case_rows import CaseRow
+from refundgql.queries.events import list_events
+from refundgql.queries.evidence import evidence_of_cases
+
+RefundSubject = Annotated[
+    Lead | Invoice | Milestone | BillingWeek,
+    strawberry.union(name="RefundSubject", description="What a case is about."),
+]
+
+
+@strawberry.type(description="A request for money back, and everything that came of it. Seen by its parties and staff.")
+class RefundCase(Node):
+    number: str = leaf(
+        lambda row: f"RC-{row.number:06d}", description="The short number to read out, such as RC-000123 (D3)."
+    )
+    kind: RefundCaseKind = strawberry.field(description="What the money was paid for.")
+    state: RefundCaseState = strawberry.field(description="Where it stands.")
+
+    @level(description="Whether nothing more can come of it for anybody.")
+    @staticmethod
+    async def is_final(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+        declined = [row.id for row in rows if row.state == RefundCaseState.DECLINED]
+        found = await finality(info, declined) if declined else {}
+        over = {RefundCaseState.CREDITED, RefundCaseState.CANCELLED}
+        return [found.get(row.id, row.state in over) for row in rows]
+
+    version: int = strawberry.field(description="The sequence number of its last event; send it as expectedVersion.")
+    route: RefundRoute = strawberry.field(description="Who decides first; fixed when it was opened (D7).")
+    subject: RefundSubject = strawberry.field(description="What it is about.")
+    requester: LazyAccount = strawberry.field(description="Whoever asked; of an issued refund the expert.")
+    counterparty: LazyAccount | None = strawberry.field(
+        description="The other party of the contract; none for leads, whose customer is not told (L02)."
+    )
+    filed_by: LazyAccount = strawberry.field(description="Who filed it: the requester, or staff on their behalf (D4).")
+    goodwill: bool = leaf(
+        lambda row: bool(row.goodwill), description="Whether it was filed after the window, as goodwill (D4)."
+    )
+    reason: RefundReason | None = strawberry.field(description="Why money is asked back; none when none was given.")
+    reason_detail: RefundReasonDetail | None = strawberry.field(
+        description="What exactly, for the reasons that need it."
+    )
+    explanation: str | None = strawberry.field(description="The requester's own words.")
+    requested_amount: Money | None = leaf(
+        lambda row: money(row.requested_minor, row.currency),
+        description="What was asked for; none when issued unasked.",
+    )
+    approved_amount: Money | None = leaf(
+        lambda row: money(row.approved_minor, row.currency), description="What was approved, once it was."
+    )
+    consented_amount: Money | None = leaf(
+        lambda row: money(row.consented_minor, row.currency),
+        description="What the expert consents to while support decides (C15).",
+    )
+    credited_amount: Money | None = leaf(
+        lambda row: money(row.credited_minor, row.currency), description="What was credited, once it was."
+    )
+    opened_at: datetime = strawberry.field(description="When it was opened.")
+    updated_at: datetime = strawberry.field(description="When its last event happened.")
+    decided_at: datetime | None = strawberry.field(description="When it was last approved or declined.")
+    credited_at: datetime | None = strawberry.field(description="When the money was credited.")
+    reversed_at: datetime | None = strawberry.field(description="When the credit was reversed (D16).")
+
+    @level(description="Where the money of the case stands (D13).")
+    @staticmethod
+    async def settlement(rows: list[CaseRow], info: LevelInfo) -> Level[Settlement]:
+        return await settlements(info, rows)
+
+    whose_move: WhoseMove = strawberry.field(description="Who has to act next.")
+    respond_by: datetime | None = strawberry.field(
+        description="When an unanswered request moves to support by itself (D8); none when it does not."
+    )
+    overdue: bool = leaf(lambda row: bool(row.overdue), description="Whether support's decision is late (L14).")
+
+    @level(description="Everything a person can do to it, for you: open, or with all reasons why not.")
+    @staticmethod
+    async def actions(rows: list[CaseRow], info: LevelInfo) -> Level[list[ActionAvailability]]:
+        return await case_actions(info, [row.id for row in rows])
+
+    @level(description="Every deadline that runs on it now.")
+    @staticmethod
+    async def clocks(rows: list[CaseRow], info: LevelInfo) -> Level[list[Clock]]:
+        return await clocks_of_cases(info, [row.id for row in rows])
+
+    @level(description="Everything that happened, oldest first.")
+    @staticmethod
+    async def events(
+        rows: list[CaseRow],
+        info: LevelInfo,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[RefundEvent]]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        read = [getattr(row, "events", None) for row in rows]
+        if None not in read:
+            return read
+        ids = [row.id for row in rows]
+        return await list_events(info.context.app.database, viewer, ids, page, info.selection)
+
+    @level(description="What supports it, oldest first; the first 100.")
+    @staticmethod
+    async def evidence(rows: list[CaseRow], info: LevelInfo) -> Level[list[Evidence]]:
+        viewer = info.context.signed_in()
+        ids = [row.id for row in rows]
+        return await evidence_of_cases(info.context.app.database, viewer, ids, info.selection)
+
+    @level(description="What people said on it, as far as it was said to you, oldest first.")
+    @staticmethod
+    async def messages(
+        rows: list[CaseRow],
+        info: LevelInfo,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[CaseMessage]]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        ids = [row.id for row in rows]
+        return await list_case_messages(info.context.app.database, viewer, ids, page, info.selection)
+
+    assignee: LazyAccount | None = strawberry.field(
+        description="The member of staff who takes care of it; for staff, none for others."
+    )
+
+    @level(description="The withdrawal that sends the credit on, for its owner and staff (D10).")
+    @staticmethod
+    async def withdrawal(rows: list[CaseRow], info: LevelInfo) -> Level[LazyWithdrawal | None]:
+        return await withdrawals_of(info, [row.withdrawal_id for row in rows])
+
+    @level(
+        description="Whether it holds something new for you: an event of somebody else, or of the desk itself, after "
+        "what you have marked as read."
+    )
+    @staticmethod
+    async def unread(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+        found = await unread_cases(info.context.app.database, info.context.signed_in(), [row.id for row in rows])
+        return [row.id in found for row in rows]
+
+    policy_version: str = strawberry.field(description="The version of the rules it was last acted on under.")
+
+
+@strawberry.type(description="One page of a list of cases.")
+class RefundCaseConnection(Connection[RefundCase]):
+    as_of: str = strawberry.field(
+        description="The event cursor at which this page was read: subscribing after it misses nothing."
+    )
+
+
+@strawberry.type
+class RefundCaseQueries:
+    @level(description="A case by its id; none when there is none that you can see.")
+    @staticmethod
+    async def refund_case(
+        rows: list[Any],
+        info: LevelInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The case's id.")],
+    ) -> Level[RefundCase | None]:
+        info.context.signed_in()
+        return await cases_of(info, [uuid_of("RefundCase", id)])
+
+    @level(description="A case by its short number; none when there is none that you can see.")
+    @staticmethod
+    async def refund_case_by_number(
+        rows: list[Any],
+        info: LevelInfo,
+        number: Annotated[
+            str, strawberry.argument(description="The number, such as RC-000123, in any case of letters.")
+        ],
+    ) -> Level[RefundCase | None]:
+        viewer = info.context.signed_in()
+        events = page_below(info, "events")
+        return [await queries.case_by_number(info.context.app.database, viewer, number, info.selection, events)]
+
+    @level(description="The cases you are a party of, newest first; all cases for staff.")
+    @staticmethod
+    async def refund_cases(
+        rows: list[Any],
+        info: LevelInfo,
+        filter: CaseFilterArgument = None,
+        order_by: CaseOrderArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[RefundCaseConnection]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
+        database = info.context.app.database
+        return [await queries.list_cases(database, viewer, asked, order_by, page, info.selection, events)]

@@ -1,0 +1,59 @@
+"""The history of a case: one event for everything that happened, numbered without gaps.
+
+It must not hide an event from anybody who sees the case; only what is for staff is left empty.
+"""
+
+from datetime import datetime
+
+import orjson
+import strawberry
+
+from refundgql.api.types.lazy import LazyAccount
+from refundgql.api.types.money import Money, money
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.relations import accounts_of
+from refundgql.domain.vocabulary import RefundCaseState
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.queries.events import EventRow, FactRow
+
+
+@strawberry.type(description="One thing that the rules looked at when the event happened.")
+class Fact:
+    name: str = strawberry.field(description="What was looked at.")
+    value: str = strawberry.field(description="What it was then.")
+
+
+def _facts(row: EventRow) -> list[FactRow]:
+    return [FactRow(name, value) for name, value in orjson.loads(row.facts)] if row.facts else []
+
+
+@strawberry.type(description="One thing that happened to a case. Everybody who sees the case sees all of its events.")
+class RefundEvent(Node):
+    sequence: int = strawberry.field(description="One, two, three … for each case, without gaps.")
+    name: str = strawberry.field(
+        description="What happened: the name of an action, or TARGET_MISSED or WITHDRAWAL_CHANGED."
+    )
+    at: datetime = strawberry.field(description="When it happened. Order is by sequence, never by this.")
+
+    @level(description="Who did it; none when the system did.")
+    @staticmethod
+    async def actor(rows: list[EventRow], info: LevelInfo) -> Level[LazyAccount | None]:
+        return await accounts_of(info, [row.actor_id for row in rows])
+
+    actor_role: str = strawberry.field(
+        description="As what they did it: PRO, CLIENT, EXPERT, SUPPORT, ADMIN, SERVICE or SYSTEM."
+    )
+    from_state: RefundCaseState | None = strawberry.field(description="The state before; none when the case began.")
+    to_state: RefundCaseState = strawberry.field(description="The state after it.")
+    amount: Money | None = leaf(
+        lambda row: money(row.amount_minor, row.currency),
+        description="The amount it was about: requested, approved, consented, credited or reversed.",
+    )
+    note: str | None = strawberry.field(
+        description="What was said with it; none when nothing was, or when it is for staff only."
+    )
+    internal_note: str | None = strawberry.field(description="What staff noted for each other; none for others.")
+    rule: str | None = strawberry.field(description="The rule that it follows, such as D7, where one number says it.")
+    facts: list[Fact] = leaf(
+        _facts, description="What the rules looked at, for staff; empty for others, since it tells of balances."
+    )

@@ -1,0 +1,80 @@
+"""To-one relations: the rows that other rows point at, loaded once for a whole level, as the viewer may see them.
+
+It must not decide visibility: the queries' statements carry it, and what is not visible comes back as nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from refundgql.api.types.connections import page_below
+from refundgql.domain.viewers import Viewer
+from refundgql.gql.declare import LevelInfo
+from refundgql.queries.accounts import accounts_by_id
+from refundgql.queries.contracts import contracts_by_id
+from refundgql.queries.events import events_by_id
+from refundgql.queries.invoices import invoices_by_id
+from refundgql.queries.leads import leads_by_id
+from refundgql.queries.milestones import milestones_by_id
+from refundgql.queries.refund_cases import cases_by_id
+from refundgql.queries.weeks import weeks_by_id
+from refundgql.queries.withdrawals import withdrawals_by_id
+
+if TYPE_CHECKING:
+    from refundgql.storage.database import Source
+
+ById = Callable[["Source", Viewer, Sequence[str], Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
+async def related(load: ById, info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return the row of each id, in order; nothing for no id and for what the viewer may not see."""
+    present = list(dict.fromkeys(one for one in ids if one is not None))
+    if not present:
+        return [None] * len(ids)
+    found = await load(info.context.app.database, info.context.signed_in(), present, info.selection)
+    return [None if one is None else found.get(one) for one in ids]
+
+
+async def accounts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return accounts by id."""
+    return await related(accounts_by_id, info, ids)
+
+
+async def cases_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return refund cases by id, with the page of their events that is asked for below."""
+    return await related(partial(cases_by_id, events=page_below(info, "events")), info, ids)
+
+
+async def contracts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return contracts by id."""
+    return await related(contracts_by_id, info, ids)
+
+
+async def events_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return events of cases by id."""
+    return await related(events_by_id, info, ids)
+
+
+async def invoices_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return invoices by id."""
+    return await related(invoices_by_id, info, ids)
+
+
+async def leads_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return leads by id."""
+    return await related(leads_by_id, info, ids)
+
+
+async def milestones_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return milestones by id."""
+    return await related(milestones_by_id, info, ids)
+
+
+async def weeks_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return billing weeks by id."""
+    return await related(weeks_by_id, info, ids)
+
+
+async def withdrawals_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
+    """Return withdrawals by id."""
+    return await related(withdrawals_by_id, info, ids)

@@ -1,0 +1,105 @@
+"""Reviews of contracts: posting within the window (C22), one allowed edit (C23), hidden with the money (C21).
+
+It must not decide when reviews are hidden: each payment, credit and reversal does.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.acts.inputs import KEY, Input, command, optional, required
+from refundgql.api.acts.payloads import ReviewPayload, run_command
+from refundgql.api.types.lazy import LazyAccount
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.relations import accounts_of
+from refundgql.commands import reviews as commands
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.queries.reviews import ReviewRow
+
+HIDDEN_BECAUSE = (
+    "Refunds brought what was paid for this contract below the least amount that reviews are shown for; "
+    "only the two parties and support still read it (C21)."
+)
+
+
+@strawberry.type(description="One party's review of the other. A hidden one is read by the two parties and staff only.")
+class Review(Node):
+    @level(description="Who wrote it.")
+    @staticmethod
+    async def author(rows: list[ReviewRow], info: LevelInfo) -> Level[LazyAccount]:
+        return await accounts_of(info, [row.author_id for row in rows])
+
+    @level(description="Whom it is about.")
+    @staticmethod
+    async def subject(rows: list[ReviewRow], info: LevelInfo) -> Level[LazyAccount]:
+        return await accounts_of(info, [row.subject_id for row in rows])
+
+    rating: int = strawberry.field(description="One (worst) to five (best).")
+    body: str = strawberry.field(description="What it says.")
+    posted_at: datetime = strawberry.field(description="When it was posted.")
+    edit_allowed: bool = leaf(
+        lambda row: bool(row.edit_allowed), description="Whether the expert allows the client one edit now (C23)."
+    )
+    hidden: bool = leaf(
+        lambda row: bool(row.reviews_hidden), description="Whether the contract's reviews are hidden (C21)."
+    )
+    hidden_because: str | None = leaf(
+        lambda row: HIDDEN_BECAUSE if row.reviews_hidden else None,
+        description="Why it is hidden, in one sentence; none while it is shown.",
+    )
+
+
+@strawberry.input(description="A new review.")
+class PostReviewInput(Input):
+    contract_id: strawberry.ID = required("The contract it is about.")
+    rating: int = required("One (worst) to five (best).")
+    body: str = required("What it says, at most 10,000 characters.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="What a review should say from now on.")
+class EditReviewInput(Input):
+    review_id: strawberry.ID = required("The review, your own.")
+    rating: int = required("One (worst) to five (best).")
+    body: str = required("What it says, at most 10,000 characters.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="Which review the client may edit.")
+class AllowReviewEditInput(Input):
+    review_id: strawberry.ID = required("The client's review.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.type
+class ReviewMutations:
+    @level(description="Review the other party of a contract, until day 14 after its end (C22).")
+    @staticmethod
+    async def post_review(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[PostReviewInput, strawberry.argument(description="The review.")],
+    ) -> Level[ReviewPayload]:
+        given = command(commands.PostReview, input, contract_id="Contract")
+        return await run_command(info, lambda viewer: commands.post_review(info.context.app.uow, viewer, given))
+
+    @level(description="Use the one edit of your review that the expert allowed (C23).")
+    @staticmethod
+    async def edit_review(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[EditReviewInput, strawberry.argument(description="The new words.")],
+    ) -> Level[ReviewPayload]:
+        given = command(commands.EditReview, input, review_id="Review")
+        return await run_command(info, lambda viewer: commands.edit_review(info.context.app.uow, viewer, given))
+
+    @level(description="As the expert, allow the client one edit of their review, at any time (C23).")
+    @staticmethod
+    async def allow_review_edit(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[AllowReviewEditInput, strawberry.argument(description="The client's review.")],
+    ) -> Level[ReviewPayload]:
+        given = command(commands.AllowReviewEdit, input, review_id="Review")
+        return await run_command(info, lambda viewer: commands.allow_review_edit(info.context.app.uow, viewer, given))

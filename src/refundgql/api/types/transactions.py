@@ -1,0 +1,52 @@
+"""The lines of an account's history (C20).
+
+It must not show the history of anybody's balance to anybody else; queries/transactions.py asks whose it is.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from refundgql.api.types.lazy import LazyRefundCase, LazyWithdrawal
+from refundgql.api.types.money import Money, money
+from refundgql.api.types.nodes import Node
+from refundgql.api.types.relations import cases_of, withdrawals_of
+from refundgql.domain.vocabulary import BalancePurpose, TransactionStatus
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.queries.transactions import TransactionRow, reversed_transactions
+
+
+@strawberry.type(
+    description="One line of an account's history: a posting, or a request that is not credited yet (C20)."
+)
+class Transaction(Node):
+    at: datetime = strawberry.field(description="When the money moved, or when the request was made.")
+    status: TransactionStatus = strawberry.field(description="Whether the money has moved.")
+    purpose: BalancePurpose = strawberry.field(description="The balance it belongs to.")
+    amount: Money = leaf(
+        lambda row: money(row.amount_minor, row.currency),
+        description="Positive when money came to the balance, negative when it left.",
+    )
+    balance_after: Money | None = leaf(
+        lambda row: money(row.balance_after_minor, row.currency),
+        description="The balance right after it; none for what is not posted.",
+    )
+    description: str = strawberry.field(description="What it was, in a few words.")
+
+    @level(description="The case it came from, if it came from one.")
+    @staticmethod
+    async def refund_case(rows: list[TransactionRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
+        return await cases_of(info, [row.refund_case_id for row in rows])
+
+    @level(description="The withdrawal it belongs to, if any (D10).")
+    @staticmethod
+    async def withdrawal(rows: list[TransactionRow], info: LevelInfo) -> Level[LazyWithdrawal | None]:
+        return await withdrawals_of(info, [row.withdrawal_id for row in rows])
+
+    @level(description="The transaction that it undoes, if any (D16).")
+    @staticmethod
+    async def reverses(
+        rows: list[TransactionRow], info: LevelInfo
+    ) -> Level[Annotated["Transaction", strawberry.lazy("refundgql.api.types.transactions")] | None]:
+        return await reversed_transactions(info.context.app.database, rows, info.selection)

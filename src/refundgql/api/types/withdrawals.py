@@ -1,0 +1,72 @@
+"""Withdrawals of contract money to a payment method (D10).
+
+It must not offer lead credit (L17); the command refuses it.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from refundgql.api.acts.inputs import KEY, Input, command, required
+from refundgql.api.acts.payloads import WithdrawalPayload, run_command
+from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.money import Money, MoneyInput, money
+from refundgql.api.types.nodes import Node
+from refundgql.commands import withdrawals as commands
+from refundgql.domain.vocabulary import Role, WithdrawalStatus
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.queries.withdrawals import list_withdrawals
+
+
+@strawberry.type(description="Contract money on its way from a balance to a payment method (D10).")
+class Withdrawal(Node):
+    status: WithdrawalStatus = strawberry.field(description="How far it has come.")
+    amount: Money = leaf(lambda row: money(row.amount_minor, row.currency), description="How much was taken out.")
+    requested_at: datetime = strawberry.field(description="When it was requested.")
+    estimated_from: date = strawberry.field(description="The first business day on which it may arrive.")
+    estimated_until: date = strawberry.field(description="The last business day on which it should arrive.")
+    failure_reason: str | None = strawberry.field(description="Why it failed, for its owner; none unless it failed.")
+
+
+@strawberry.type
+class WithdrawalQueries:
+    @level(description="All withdrawals, newest first; for the marketplace (SERVICE) and ADMIN.")
+    @staticmethod
+    async def withdrawals(
+        rows: list[Any],
+        info: LevelInfo,
+        statuses: Annotated[
+            list[WithdrawalStatus] | None,
+            strawberry.argument(description="Only withdrawals of these states; all when left out."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[Withdrawal]]:
+        viewer = info.context.signed_in()
+        if not viewer.roles & {Role.SERVICE, Role.ADMIN}:
+            raise ApiError("This is for the marketplace and administrators.", ErrorCode.FORBIDDEN)
+        page = asked_page(first, after, last, before)
+        return [await list_withdrawals(info.context.app.database, viewer, statuses, page, info.selection)]
+
+
+@strawberry.input(description="What to take out.")
+class RequestWithdrawalInput(Input):
+    amount: MoneyInput = required("How much; at most what is available for contracts.")
+    idempotency_key: str = required(KEY)
+
+
+@strawberry.type
+class WithdrawalMutations:
+    @level(description="Take contract money out to the payment method (D10); lead credit stays (L17).")
+    @staticmethod
+    async def request_withdrawal(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[RequestWithdrawalInput, strawberry.argument(description="What to take out.")],
+    ) -> Level[WithdrawalPayload]:
+        given = command(commands.RequestWithdrawal, input)
+        return await run_command(info, lambda viewer: commands.request_withdrawal(info.context.app.uow, viewer, given))

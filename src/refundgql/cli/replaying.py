@@ -1,0 +1,85 @@
+"""Stories told to the whole engine: each to a desk on a fresh database of its own.
+
+It must not read or judge stories; scenarios.py does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refundgql import bootstrap
+from refundgql.api.context import Application
+from refundgql.clocks import SetClock
+from refundgql.commands.sweep import sweep_due
+from refundgql.scenarios import Desk, Difference, Story
+from refundgql.scenarios import replay as replay_stories
+from refundgql.settings import Settings
+
+if TYPE_CHECKING:
+    from refundgql.gql.engine import GraphQLEngine
+
+
+class StoryDesk:
+    """A fresh desk on a database of its own, for one story: the whole engine, without sockets."""
+
+    def __init__(self, application: Application, engine: GraphQLEngine, clock: SetClock) -> None:
+        """Keep the parts."""
+        self._application = application
+        self._engine = engine
+        self._clock = clock
+
+    async def seed(self, records: list[dict[str, Any]]) -> None:
+        """Import the first accounts, before anybody can sign in."""
+        from refundgql.commands.import_records import import_lines
+
+        await import_lines(self._application.uow, records)
+
+    async def execute(self, as_ref: str | None, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Run one operation as an account, or as nobody."""
+        from refundgql.gql.documents import RequestErrors
+
+        viewer = None if as_ref is None else await self._application.load_viewer(as_ref)
+        prepared = self._engine.prepare(document, None)
+        if isinstance(prepared, RequestErrors):
+            return {"errors": prepared.errors}
+        return await self._engine.execute(prepared, variables, self._application.context(viewer))
+
+    async def sweep(self) -> None:
+        """Act on every due clock once."""
+        await sweep_due(self._application.uow)
+
+    def set_time(self, at: datetime) -> None:
+        """Set the domain's clock."""
+        self._clock.at = at
+
+
+async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:
+    """Tell stories, each to a desk on a fresh database, and return how many differ."""
+    engine = bootstrap.make_engine(Settings())
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-")))
+        migrated = folder / "migrated.sqlite3"
+        await bootstrap.migrate(_story_settings(migrated))
+        opened = 0
+
+        async def open_desk() -> Desk:
+            nonlocal opened
+            opened += 1
+            path = folder / f"story-{opened}.sqlite3"
+            shutil.copyfile(migrated, path)
+            settings = _story_settings(path)
+            clock = SetClock(datetime.now(UTC))
+            application = await stack.enter_async_context(bootstrap.open_application(settings, clock=clock))
+            return StoryDesk(application, engine, clock)
+
+        return await replay_stories(paths, open_desk, report)
+
+
+def _story_settings(path: Path) -> Settings:
+    return Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None)

@@ -1,0 +1,1 @@
+"""The compiled road: one plan for each operation, whole levels at once."""

@@ -1,0 +1,88 @@
+"""Decides which operations are compiled, and keeps the plans within bounds.
+
+It must not execute them.
+"""
+
+from collections import OrderedDict
+
+import strawberry
+from graphql.execution.values import VariableValues
+
+from refundgql.gql.compiled.plan import NotCompiled
+from refundgql.gql.compiled.writer import Plan, compile_plan
+from refundgql.gql.documents import Flags, Prepared
+
+MAX_COUNTED = 64
+"""Sets of flags counted for one operation; a client that varies more of them starts over."""
+
+
+class Plans:
+    """The plans of one schema: one for each operation and set of flags, the least recently used forgotten first.
+
+    compile_after: executions left to graphql-core before an operation is worth compiling. Compiling takes a third
+    to the whole of the time for parsing and validating; documents that never come again should not pay it.
+    max_source_chars: of generated code; a plan takes about 27 bytes of memory for each character.
+    concurrent: see `compile_plan`.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        max_plans: int,
+        max_source_chars: int,
+        compile_after: int,
+        concurrent: bool,
+    ) -> None:
+        self._schema = schema
+        self._max_plans = max_plans
+        self._max_source_chars = max_source_chars
+        self._compile_after = compile_after
+        self._concurrent = concurrent
+        self._known: OrderedDict[tuple[Prepared, Flags], Plan] = OrderedDict()
+        self._source_chars = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def source_chars(self) -> int:
+        """Tell the length of all generated code kept, in characters."""
+        return self._source_chars
+
+    def find(self, prepared: Prepared, variables: VariableValues) -> Plan | None:
+        """Give the plan to execute with, or None when graphql-core is to do it."""
+        values = variables.coerced
+        flags = tuple(value if (value := values.get(name)) in (True, False) else None for name in prepared.flags)
+        key = (prepared, flags)
+        plan = self._known.get(key)
+        if plan is not None:
+            self._known.move_to_end(key)
+            return plan
+        return self._grow(prepared, flags, variables)
+
+    def _grow(self, prepared: Prepared, flags: Flags, variables: VariableValues) -> Plan | None:
+        if not prepared.compilable:
+            return None
+        uses = prepared.uses.get(flags, 0)
+        if uses < self._compile_after:
+            if len(prepared.uses) >= MAX_COUNTED:
+                prepared.uses.clear()
+            prepared.uses[flags] = uses + 1
+            return None
+        try:
+            plan = compile_plan(self._schema, prepared, variables, self._concurrent)
+        except NotCompiled:
+            prepared.compilable = False
+            return None
+        self._keep((prepared, flags), plan)
+        return plan
+
+    def _keep(self, key: tuple[Prepared, Flags], plan: Plan) -> None:
+        if len(plan.source) > self._max_source_chars:
+            return
+        self._known[key] = plan
+        self._source_chars += len(plan.source)
+        while len(self._known) > self._max_plans or self._source_chars > self._max_source_chars:
+            _, forgotten = self._known.popitem(last=False)
+            self._source_chars -= len(forgotten.source)

@@ -1,0 +1,193 @@
+"""Know every open socket and stream, and end those whose caller has lost access or whose server stops.
+
+It must not know protocols: a connection ends itself in its own protocol's way.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
+
+from refundgql.domain.viewers import Viewer
+from refundgql.web.authentication import Caller, LoadViewer
+
+log = logging.getLogger("refundgql.presence")
+
+# Twice a second, so that access ends within a second of the account's, also when nobody told of the change.
+CHECK_SECONDS: Final = 0.5
+# A marketplace that changes accounts one after another must not make us ask for all who are here each time.
+BETWEEN_CHECKS_SECONDS: Final = 0.05
+# Timers of event loops do not reach further for certain; what runs out later is found by the checks.
+_LONGEST_TIMER_SECONDS: Final = 86_400.0
+
+LoadViewers = Callable[[Collection[str]], Awaitable[Mapping[str, Viewer]]]
+"""Load many viewers by externalRef at once; who is missing has no access."""
+
+
+class Bell(Protocol):
+    """Rings when accounts have changed."""
+
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for a ring, take it, and tell whether there was one in time."""
+        ...
+
+
+Changes = Callable[[], AbstractAsyncContextManager[Bell]]
+"""Give a bell that rings for changes of accounts while the block runs; rings may be lost."""
+
+
+class Connection(Protocol):
+    """An open socket or stream."""
+
+    @property
+    def caller(self) -> Caller: ...
+    def end_access(self, reason: str) -> None:
+        """Tell the client that its access has ended, and close."""
+        ...
+
+    def end_for_restart(self) -> None:
+        """Tell the client to come back, and close."""
+        ...
+
+
+class TooManyConnections(Exception):
+    """The account has as many open connections as it may have."""
+
+
+class Presence:
+    """All connections of this process by account; nobody's are counted by address."""
+
+    def __init__(
+        self,
+        load_viewers: LoadViewers,
+        *,
+        max_per_account: int,
+        now: Callable[[], float] = time.time,
+        check_seconds: float | None = None,
+        changes: Changes | None = None,
+    ) -> None:
+        self._load_viewers = load_viewers
+        self._max_per_account = max_per_account
+        self._now = now
+        self._check_seconds = CHECK_SECONDS if check_seconds is None else check_seconds
+        self._changes = changes or _no_changes
+        self._by_key: dict[str, set[Connection]] = {}
+        self._expiries: dict[Connection, asyncio.TimerHandle] = {}
+        self.stopping = False
+
+    def enter(self, connection: Connection, address: str) -> str:
+        """Count a connection in and return the key to leave with. Refuses: `TooManyConnections`."""
+        viewer = connection.caller.viewer
+        key = f"account:{viewer.account_id}" if viewer else f"address:{address}"
+        connections = self._by_key.setdefault(key, set())
+        if len(connections) >= self._max_per_account:
+            raise TooManyConnections
+        connections.add(connection)
+        self._expect_expiry(connection)
+        return key
+
+    def leave(self, connection: Connection, key: str) -> None:
+        """Count a connection out."""
+        connections = self._by_key.get(key)
+        if connections is not None:
+            connections.discard(connection)
+            if not connections:
+                del self._by_key[key]
+        expiry = self._expiries.pop(connection, None)
+        if expiry is not None:
+            expiry.cancel()
+
+    def drain(self) -> None:
+        """Tell every client that the server restarts; connections made from now on are told at once."""
+        self.stopping = True
+        for connection in self._all():
+            connection.end_for_restart()
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Check who still has access, again and again, until the block ends."""
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _expect_expiry(self, connection: Connection) -> None:
+        expires_at = connection.caller.expires_at
+        if expires_at is None or expires_at - self._now() > _LONGEST_TIMER_SECONDS:
+            return
+        loop = asyncio.get_running_loop()
+        self._expiries[connection] = loop.call_later(expires_at - self._now(), self._expired, connection)
+
+    def _expired(self, connection: Connection) -> None:
+        self._expiries.pop(connection, None)
+        connection.end_access("The token has expired.")
+
+    async def _watch(self) -> None:
+        async with self._changes() as bell:
+            while True:
+                await bell.wait(self._check_seconds)
+                try:
+                    await self.check()
+                except Exception:
+                    # A database that is away for a moment takes nobody's access; the next round decides.
+                    log.warning("access could not be checked", exc_info=True)
+                await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, self._check_seconds))
+
+    async def check(self) -> None:
+        """End every connection whose token has expired, whose account is gone or has lost a role."""
+        now = self._now()
+        people: dict[str, list[Connection]] = {}
+        for connection in self._all():
+            caller = connection.caller
+            if caller.expires_at is not None and now >= caller.expires_at:
+                connection.end_access("The token has expired.")
+            elif caller.viewer is not None:
+                people.setdefault(caller.viewer.external_ref, []).append(connection)
+        if not people:
+            return
+        viewers = await self._load_viewers(people.keys())
+        for external_ref, connections in people.items():
+            viewer = viewers.get(external_ref)
+            for connection in connections:
+                known = connection.caller.viewer
+                if viewer is None:
+                    connection.end_access("The account has no access any more.")
+                elif known is not None and known.roles - viewer.roles:
+                    # What was opened with a role must not outlive it.
+                    connection.end_access("The account has lost a role.")
+
+    def _all(self) -> list[Connection]:
+        return [connection for connections in self._by_key.values() for connection in connections]
+
+
+class _Silence:
+    """A bell that nobody rings."""
+
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        await asyncio.sleep(timeout_seconds or CHECK_SECONDS)
+        return False
+
+
+@contextlib.asynccontextmanager
+async def _no_changes() -> AsyncIterator[Bell]:
+    yield _Silence()
+
+
+def one_by_one(load_viewer: LoadViewer) -> LoadViewers:
+    """Return a loader of many viewers made of a loader of one, for servers with few connected accounts."""
+
+    async def load(external_refs: Collection[str]) -> Mapping[str, Viewer]:
+        found = {}
+        for external_ref in list(external_refs):
+            viewer = await load_viewer(external_ref)
+            if viewer is not None:
+                found[external_ref] = viewer
+        return found
+
+    return load

@@ -1,0 +1,1 @@
+"""The road of graphql-core: first uses, introspection, and whatever is not compiled."""

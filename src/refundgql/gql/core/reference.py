@@ -1,0 +1,87 @@
+"""Runs operations with graphql-core's own executor: first uses, introspection, whatever is not compiled.
+
+It must not be told apart from the compiled executor by its answers.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, default_field_resolver, default_type_resolver
+from graphql.execution import Executor, create_source_event_stream
+from graphql.execution.collect_fields import FragmentDetails, collect_fields
+from graphql.execution.values import VariableValues
+
+from refundgql.gql.core.adapter import BATCHES, LevelBatches
+from refundgql.gql.documents import Prepared
+
+Outcome = tuple[dict[str, Any] | None, list[GraphQLError]]
+
+
+def executor_for(
+    schema: GraphQLSchema,
+    prepared: Prepared,
+    variables: VariableValues,
+    context: Any,
+    root: Any,
+    hide_suggestions: bool,
+) -> Executor[Any]:
+    """Build graphql-core's executor for variables that are coerced already."""
+    return Executor(
+        schema,
+        prepared.fragments,
+        {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
+        root,
+        context,
+        prepared.operation,
+        variables,
+        default_field_resolver,
+        default_type_resolver,
+        default_field_resolver,
+        hide_suggestions=hide_suggestions,
+    )
+
+
+async def run(executor: Executor[Any]) -> Outcome:
+    """Execute an operation, or a subscription for one event; give its data and errors."""
+    batches = LevelBatches()
+    token = BATCHES.set(batches)
+    try:
+        result = executor.execute_operation()
+        if inspect.isawaitable(result):
+            result = await result
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if batches.ended_by is None or task is None:
+            raise
+        task.uncancel()
+        raise batches.ended_by from None
+    finally:
+        BATCHES.reset(token)
+        batches.cancel()
+    if not isinstance(result, ExecutionResult):
+        raise TypeError("incremental delivery is not supported")
+    return result.data, result.errors or []
+
+
+async def open_stream(executor: Executor[Any]) -> AsyncIterable[Any] | list[GraphQLError]:
+    """Call a subscription's root resolver; give its events, or why there are none."""
+    root_type = executor.schema.subscription_type
+    if root_type is None or not _root_fields(executor):
+        return [GraphQLError("The subscription asks for nothing.")]
+    stream = create_source_event_stream(executor)
+    if inspect.isawaitable(stream):
+        stream = await stream
+    if isinstance(stream, ExecutionResult):
+        return stream.errors or []
+    return stream
+
+
+def _root_fields(executor: Executor[Any]) -> Any:
+    root_type = executor.schema.subscription_type
+    if root_type is None:
+        return None
+    return collect_fields(
+        executor.schema, executor.fragments, executor.variable_values, root_type, executor.operation
+    ).grouped_field_set

@@ -1,0 +1,271 @@
+"""Parses and validates documents once, keeps them within bounds, and picks the operation to run.
+
+It must not execute anything, and it never guesses an operation.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from refundgql.gql.compiled.variables import PlainVariables
+from refundgql.gql.errors import ErrorCode
+from refundgql.gql.responses import request_errors
+
+Flags = tuple[bool | None, ...]
+"""The values of the variables that decide which fields are asked for."""
+
+CheckSource = Callable[[str], Sequence[GraphQLError]]
+"""Looks at the text before it is parsed; the errors it gives refuse the document."""
+
+CheckDocument = Callable[[DocumentNode], "Sequence[GraphQLError] | Checked"]
+"""Looks at the parsed document before it is validated; the errors it gives refuse the document."""
+
+PARSER_STOPPED = "Parsing aborted"
+"""How graphql-core's parser words that a document has too many tokens."""
+
+MAX_VALIDATION_ERRORS = 20
+"""Validation stops here; an answer shows fewer, and a hostile document costs no more."""
+
+
+class Measure(Protocol):
+    """What one operation costs, once its variables are known."""
+
+    def check_cost(self, variables: Mapping[str, Any] | None) -> int:
+        """Give the cost. Refuses: an `ApiError` when it is over the limit."""
+        ...
+
+
+@dataclass(slots=True, frozen=True)
+class Checked:
+    """What a limits hook found: errors that refuse the document, and what to know when it is executed.
+
+    extensions: joins every answer. measures: by operation name; for whoever asks `Prepared.measure` before executing.
+    """
+
+    errors: Sequence[GraphQLError] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    measures: Mapping[str | None, Measure] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class RequestErrors:
+    """A document refused before execution; `response()` is the whole answer, without `data`."""
+
+    errors: list[dict[str, Any]]
+
+    def response(self) -> dict[str, Any]:
+        """Give the answer's body, ready for a JSON encoder."""
+        return {"errors": self.errors}
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """One operation of one valid document, ready to be executed any number of times."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    extensions: Mapping[str, Any]
+    flags: tuple[str, ...]
+    """The variables whose values decide which fields are asked for."""
+    variables: PlainVariables
+    uses: dict[Flags, int] = field(default_factory=dict)
+    """How often it was executed without a plan, by the values of its flags."""
+    compilable: bool = True
+    """Whether nobody has found yet that only graphql-core can execute it."""
+    measure: Measure | None = None
+    """What the limits hook measured of this operation."""
+
+    @property
+    def operation_type(self) -> str:
+        """Say "query", "mutation" or "subscription"."""
+        return self.operation.operation.value
+
+    @property
+    def operation_name(self) -> str | None:
+        """Give the operation's own name, if it has one."""
+        return self.operation.name.value if self.operation.name else None
+
+
+@dataclass(slots=True)
+class _Valid:
+    """A document that passed every check, with those of its operations that were asked for."""
+
+    document: DocumentNode
+    operations: list[OperationDefinitionNode]
+    fragments: dict[str, FragmentDefinitionNode]
+    checked: Checked
+    flags: tuple[str, ...]
+    prepared: dict[str | None, Prepared]
+
+
+class Documents:
+    """The documents one schema knows, the least recently used forgotten first."""
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        check_source: CheckSource | None,
+        check_document: CheckDocument | None,
+        max_tokens: int | None,
+        max_documents: int,
+        max_source_chars: int,
+        max_errors: int,
+        introspection: bool,
+        suggestions: bool,
+    ) -> None:
+        self._schema = schema._schema
+        self._check_source = check_source
+        self._check_document = check_document
+        self._max_tokens = max_tokens
+        self._max_documents = max_documents
+        self._max_source_chars = max_source_chars
+        self._max_errors = max_errors
+        self._suggestions = suggestions
+        self._rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
+        if not introspection:
+            self._rules.append(NoSchemaIntrospectionCustomRule)
+        self._known: OrderedDict[str, _Valid] = OrderedDict()
+        self._source_chars = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def source_chars(self) -> int:
+        """Tell the length of all source texts kept, in characters."""
+        return self._source_chars
+
+    def prepare(self, query: str, operation_name: str | None) -> Prepared | RequestErrors:
+        """Parse and validate a document, or remember it, and pick the operation by name.
+
+        Refuses: what the limits, the parser or the rules refuse; several operations without a name; an
+        unknown name.
+        """
+        valid = self._known.get(query)
+        if valid is None:
+            checked = self._check(query)
+            if isinstance(checked, RequestErrors):
+                return checked
+            valid = checked
+            self._keep(query, valid)
+        else:
+            self._known.move_to_end(query)
+        prepared = valid.prepared.get(operation_name)
+        return prepared if prepared is not None else self._pick(valid, operation_name)
+
+    def _refused(self, errors: Sequence[GraphQLError], code: ErrorCode) -> RequestErrors:
+        return RequestErrors(request_errors(errors[: self._max_errors], code))
+
+    def _check(self, query: str) -> _Valid | RequestErrors:
+        if self._check_source is not None and (errors := self._check_source(query)):
+            return self._refused(errors, ErrorCode.LIMIT_EXCEEDED)
+        try:
+            document = parse(
+                query,
+                max_lexical_tokens=self._max_tokens,
+                max_comments=self._max_tokens,
+                allow_empty_selection_sets=False,
+            )
+        except GraphQLError as error:
+            too_long = self._max_tokens is not None and PARSER_STOPPED in error.message
+            return self._refused([error], ErrorCode.LIMIT_EXCEEDED if too_long else ErrorCode.GRAPHQL_PARSE_FAILED)
+        checked = Checked()
+        if self._check_document is not None:
+            found = self._check_document(document)
+            checked = found if isinstance(found, Checked) else Checked(errors=found)
+            if checked.errors:
+                return self._refused(checked.errors, ErrorCode.LIMIT_EXCEEDED)
+        invalid = validate(
+            self._schema,
+            document,
+            self._rules,
+            max_errors=MAX_VALIDATION_ERRORS,
+            hide_suggestions=not self._suggestions,
+        )
+        if invalid:
+            return self._refused(invalid, ErrorCode.GRAPHQL_VALIDATION_FAILED)
+        definitions = document.definitions
+        return _Valid(
+            document,
+            [d for d in definitions if isinstance(d, OperationDefinitionNode)],
+            {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)},
+            checked,
+            flag_names(document),
+            {},
+        )
+
+    def _keep(self, query: str, valid: _Valid) -> None:
+        if len(query) > self._max_source_chars:
+            return
+        self._known[query] = valid
+        self._source_chars += len(query)
+        while len(self._known) > self._max_documents or self._source_chars > self._max_source_chars:
+            forgotten, _ = self._known.popitem(last=False)
+            self._source_chars -= len(forgotten)
+
+    def _pick(self, valid: _Valid, operation_name: str | None) -> Prepared | RequestErrors:
+        named = [
+            o
+            for o in valid.operations
+            if operation_name is None or (o.name is not None and o.name.value == operation_name)
+        ]
+        if len(named) != 1:
+            if operation_name is not None:
+                message = f"Unknown operation named {operation_name!r}."
+            elif named:
+                message = "The document has several operations: say which with operationName."
+            else:
+                message = "The document has no operation."
+            return self._refused([GraphQLError(message)], ErrorCode.OPERATION_RESOLUTION_FAILURE)
+        checked, operation = valid.checked, named[0]
+        measure = checked.measures.get(operation.name.value if operation.name else None)
+        prepared = Prepared(
+            document=valid.document,
+            operation=operation,
+            fragments=valid.fragments,
+            extensions=checked.extensions,
+            flags=valid.flags,
+            variables=PlainVariables(self._schema, operation),
+            measure=measure,
+        )
+        if operation_name is None or len(valid.prepared) < len(valid.operations) + 1:
+            valid.prepared[operation_name] = prepared
+        return prepared
+
+
+class _FlagNames(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: Any, *_: Any) -> None:
+        """Note the variables of one @include or @skip."""
+        if node.name.value in ("include", "skip"):
+            self.names.update(a.value.name.value for a in node.arguments if isinstance(a.value, VariableNode))
+
+
+def flag_names(document: DocumentNode) -> tuple[str, ...]:
+    """List the variables used in @include and @skip anywhere in a document."""
+    visitor = _FlagNames()
+    visit(document, visitor)
+    return tuple(sorted(visitor.names))

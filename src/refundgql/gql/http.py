@@ -1,0 +1,164 @@
+"""Answer operations over HTTP, by the GraphQL-over-HTTP draft.
+
+It must not execute anything itself; it reads a request, hands it on and writes the answer.
+"""
+
+from typing import Any, Final
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from refundgql.gql.answers import (
+    GRAPHQL_RESPONSE,
+    JSON,
+    RequestRefused,
+    send_bytes,
+)
+from refundgql.gql.bodies import GraphQLRequest, parse_request, read_body
+from refundgql.gql.exchange import Exchange, address_of
+from refundgql.gql.negotiation import Answer, check_content_type, negotiate
+from refundgql.gql.operations import Operations
+from refundgql.gql.pushing import OperationRefused
+from refundgql.gql.rate import RequestRate
+from refundgql.gql.sse import EventStreams
+from refundgql.web.authentication import Authentication, Caller
+
+_WANTED: Final = frozenset(
+    (b"accept", b"authorization", b"content-encoding", b"content-length", b"content-type", b"last-event-id")
+)
+_AWAY: Final = "SERVICE_UNAVAILABLE"
+# Codes of refused operations that have a status of their own; all others are the client's mistake, 400.
+_STATUS_BY_CODE: Final = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "RATE_LIMITED": 429,
+    "INTERNAL_SERVER_ERROR": 500,
+    _AWAY: 503,
+}
+_RETRY_SOON: Final = (b"retry-after", b"1")
+
+
+class OperationsEndpoint:
+    """`POST` runs an operation; everything else is refused with what would have been right."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        authentication: Authentication,
+        rate: RequestRate,
+        streams: EventStreams,
+        *,
+        max_body_bytes: int,
+        body_seconds: float,
+        always_stream: bool = False,
+    ) -> None:
+        self._operations = operations
+        self._authentication = authentication
+        self._rate = rate
+        self._streams = streams
+        self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
+        self._always_stream = always_stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Refuses: `RequestRefused`, which the front door turns into an answer."""
+        if scope["method"] != "POST":
+            message = "Operations are sent with POST."
+            raise RequestRefused(405, "METHOD_NOT_ALLOWED", message, [(b"allow", b"POST")])
+        exchange: Exchange = scope["refundgql.exchange"]
+        headers = wanted_headers(scope)
+        answer = self._negotiated(headers.get(b"accept"))
+        refused = check_content_type(headers.get(b"content-type"))
+        if refused is not None:
+            raise refused
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+            accepted = [(b"accept-encoding", b"identity")]
+            raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Compressed bodies are not accepted.", accepted)
+        caller = await self._caller(headers.get(b"authorization"))
+        exchange.viewer_ref = caller.viewer.external_ref if caller.viewer else None
+        self._rate.count(caller, address_of(scope))
+        body = await read_body(
+            receive,
+            headers.get(b"content-length"),
+            max_bytes=self._max_body_bytes,
+            seconds=self._body_seconds,
+        )
+        request = parse_request(body)
+        if answer is Answer.EVENT_STREAM:
+            last_event_id = headers.get(b"last-event-id")
+            await self._streams.serve(scope, receive, send, request, caller, last_event_id)
+        else:
+            await self._answer_once(send, request, caller, answer, exchange)
+
+    def _negotiated(self, accept: bytes | None) -> Answer:
+        if self._always_stream:
+            offered: tuple[Answer, ...] = (Answer.EVENT_STREAM,)
+            answer = negotiate(accept, offered)
+        else:
+            answer = negotiate(accept)
+        if answer is None:
+            raise RequestRefused(406, "NOT_ACCEPTABLE", "None of the media types in Accept can be sent.")
+        return answer
+
+    async def _caller(self, authorization: bytes | None) -> Caller:
+        text = None if authorization is None else authorization.decode("latin-1")
+        return await self._authentication.by_header(text)
+
+    async def _answer_once(
+        self, send: Send, request: GraphQLRequest, caller: Caller, answer: Answer, exchange: Exchange
+    ) -> None:
+        try:
+            prepared = self._operations.prepare(request)
+            exchange.operation_name = prepared.operation_name
+            exchange.operation_type = prepared.operation_type
+            if prepared.operation_type == "subscription":
+                message = "Subscriptions are served as text/event-stream or over a WebSocket."
+                raise RequestRefused(406, "NOT_ACCEPTABLE", message)
+            result = await self._operations.execute(prepared, request.variables, caller.viewer)
+        except OperationRefused as refused:
+            result = {"errors": refused.errors}
+        if _nothing_could_be_done(result):
+            result = {"errors": result["errors"]}
+        status = 200 if "data" in result else _status_of(result, answer)
+        exchange.code = _first_code(result)
+        media_type = GRAPHQL_RESPONSE if answer is Answer.GRAPHQL else JSON
+        headers = [_RETRY_SOON] if status == 503 else ()
+        await send_bytes(send, status, media_type, orjson.dumps(result), headers)
+
+
+def wanted_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers an operation depends on. Refuses: 400 when one that must be single is repeated."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _WANTED:
+            if name not in found:
+                found[name] = value
+            elif name == b"accept":
+                found[name] += b"," + value
+            else:
+                raise RequestRefused(400, "BAD_REQUEST", f"The header {name.decode()} stands twice.")
+    return found
+
+
+def _status_of(result: dict[str, Any], answer: Answer) -> int:
+    code = _first_code(result) or ""
+    status = _STATUS_BY_CODE.get(code, 400)
+    # Clients from before the draft take any status but 200 for a broken connection.
+    return 200 if answer is Answer.JSON and status == 400 else status
+
+
+def _nothing_could_be_done(result: dict[str, Any]) -> bool:
+    """Tell whether the database was away for all of an operation: nothing in its data, and no other error."""
+    errors = result.get("errors")
+    if not errors or any(error.get("extensions", {}).get("code") != _AWAY for error in errors):
+        return False
+    data = result.get("data")
+    return data is None or all(value is None for value in data.values())
+
+
+def _first_code(result: dict[str, Any]) -> str | None:
+    errors = result.get("errors")
+    if not errors:
+        return None
+    code = errors[0].get("extensions", {}).get("code")
+    return code if isinstance(code, str) else None

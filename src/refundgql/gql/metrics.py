@@ -1,0 +1,198 @@
+"""Count what is served and what is done: Prometheus metrics, of one process or of all workers together.
+
+It must not use labels that clients can invent.
+
+Several workers share one port, so a scrape reaches any of them: their numbers lie in files of a folder that the parent
+names (PROMETHEUS_MULTIPROC_DIR, prometheus_client's own way), and whoever is asked adds them up.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from refundgql.domain.refusals import Refusal
+from refundgql.gql.exchange import Exchange
+
+WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that makes processes count together."""
+
+# From a cached document on a local database up to the longest an operation may take.
+_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+# A ring takes milliseconds, a look without one up to a second, an open transaction as long as it likes.
+_LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 30.0)
+
+
+class Metrics:
+    """The counters of one process; pass a registry to keep two applications of one process apart."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._requests = Counter(
+            "refundgql_requests_total",
+            "Requests answered, by transport, kind of operation and status.",
+            ("transport", "operation", "status"),
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "refundgql_refusals_total",
+            "Requests and operations refused, by code.",
+            ("code",),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "refundgql_operation_seconds",
+            "Time from the first byte read to the last byte handed over.",
+            ("operation",),
+            buckets=_SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._streams = Gauge(
+            "refundgql_stream_subscribers",
+            "Streams open now.",
+            ("transport",),
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._sockets = Gauge(
+            "refundgql_sockets", "WebSockets open now.", registry=self.registry, multiprocess_mode="livesum"
+        )
+        self._cut_off = Counter(
+            "refundgql_streams_ended_total",
+            "Streams the server ended, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._acts = _Acts(self.registry)
+        self._children: dict[tuple[str, ...], Any] = {}
+
+    def request_served(self, transport: str, exchange: Exchange, status: int, seconds: float) -> None:
+        """Count one served request or operation and the time it took."""
+        operation = exchange.operation_type or "none"
+        key = (transport, operation, str(status))
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = (self._requests.labels(*key), self._seconds.labels(operation))
+        child[0].inc()
+        child[1].observe(seconds)
+        if exchange.code is not None:
+            self.refused(exchange.code)
+
+    def refused(self, code: str) -> None:
+        """Count one refusal; the codes are this server's own."""
+        self._refusals.labels(code).inc()
+
+    def stream_opened(self, transport: str) -> None:
+        """Count a stream in."""
+        self._streams.labels(transport).inc()
+
+    def stream_closed(self, transport: str) -> None:
+        """Count a stream out."""
+        self._streams.labels(transport).dec()
+
+    def stream_ended(self, reason: str) -> None:
+        """Count a stream that the server ended."""
+        self._cut_off.labels(reason).inc()
+
+    def socket_opened(self) -> None:
+        """Count a WebSocket in."""
+        self._sockets.inc()
+
+    def socket_closed(self) -> None:
+        """Count a WebSocket out."""
+        self._sockets.dec()
+
+    def committed(self, transitions: Sequence[tuple[str, str]]) -> None:
+        """Count events that hold now, each given as its case's kind and its name."""
+        for kind, event in transitions:
+            self._acts.transitions.labels(kind, event).inc()
+
+    def act_refused(self, refusals: Sequence[Refusal]) -> None:
+        """Count why an act was refused, as data in a payload."""
+        for refusal in refusals:
+            self._acts.refusals.labels(refusal.code.value, refusal.rule or "").inc()
+
+    def delivered(self, lag_seconds: float) -> None:
+        """Count an event that reached this process's streams so long after it was written."""
+        self._acts.event_lag.observe(lag_seconds)
+
+    def webhook_attempted(self, outcome: str, seconds: float) -> None:
+        """Count one attempt at a webhook; `outcome` is one of a few words of the sender's own."""
+        self._acts.webhooks.labels(outcome).inc()
+        self._acts.webhook_seconds.observe(seconds)
+
+    def exposition(self, gauges: Mapping[str, float] | None = None) -> bytes:
+        """Return all metrics in Prometheus's text format, with gauges of the moment read elsewhere."""
+        folder = os.environ.get(WORKERS_FOLDER)
+        registry = self.registry
+        if folder:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        moment = CollectorRegistry()
+        moment.register(_Readings(gauges or {}))
+        return generate_latest(registry) + generate_latest(moment)
+
+
+def forget_worker(pid: int | None) -> None:
+    """Take the gauges of a process that has ended out of the sums; what it counted stays."""
+    if pid is not None and os.environ.get(WORKERS_FOLDER):
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+class _Acts:
+    """What is counted of acts, events and webhooks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.transitions = Counter(
+            "refundgql_transitions_total",
+            "Events written to cases' histories, by kind of case and event.",
+            ("kind", "event"),
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "refundgql_act_refusals_total",
+            "Acts refused as data in a payload, by code and rule.",
+            ("code", "rule"),
+            registry=registry,
+        )
+        self.event_lag = Histogram(
+            "refundgql_event_lag_seconds",
+            "Time from writing an event to handing it to this process's streams: the bus's lag.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self.webhooks = Counter(
+            "refundgql_webhook_attempts_total", "Attempts at webhooks, by outcome.", ("outcome",), registry=registry
+        )
+        self.webhook_seconds = Histogram(
+            "refundgql_webhook_seconds",
+            "Time that receivers of webhooks took to answer.",
+            buckets=_SECONDS_BUCKETS,
+            registry=registry,
+        )
+
+
+_ABOUT: Final = {
+    "queue_cases": "Cases that wait for support.",
+    "queue_overdue_cases": "Cases whose decision is late (L14).",
+    "queue_age_seconds": "How long the case that waits longest for support has waited.",
+    "sweeper_lag_seconds": "How long the clock that is due longest has waited to be acted on.",
+    "bus_connected": "Whether rings reach other processes; without them streams look each second.",
+}
+
+
+class _Readings(Collector):
+    """Gauges whose values were read for one scrape."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = values
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each gauge."""
+        for name, value in self._values.items():
+            yield GaugeMetricFamily(f"refundgql_{name}", _ABOUT[name], value=value)

@@ -1,0 +1,163 @@
+"""Run one operation for one caller, the same way for every road it came by.
+
+It must not know HTTP or sockets; their modules turn its results and refusals into bytes.
+"""
+
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+from refundgql.api.faults import translate
+from refundgql.domain.viewers import Viewer
+from refundgql.gql.answers import error_entry
+from refundgql.gql.bodies import GraphQLRequest
+from refundgql.gql.limits import LimitExceeded, Limits
+from refundgql.gql.pushing import OperationRefused, PushStream
+from refundgql.gql.sharing import SharedStreams, shareable_variables
+from refundgql.gql.trusted_documents import TrustedDocuments
+
+log = logging.getLogger("refundgql.operations")
+
+Result = dict[str, Any]
+
+
+class Prepared(Protocol):
+    """One operation of a document that parsed, validated and kept the limits."""
+
+    @property
+    def operation(self) -> Any: ...
+    @property
+    def operation_type(self) -> str: ...
+    @property
+    def operation_name(self) -> str | None: ...
+
+
+class Engine(Protocol):
+    """What executes operations; a document that is refused comes back as an object with `errors`."""
+
+    def prepare(self, query: str, operation_name: str | None) -> Any: ...
+    async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
+    async def subscribe(
+        self, prepared: Any, variables: dict[str, Any] | None, context: Any
+    ) -> AsyncIterator[Result] | PushStream | Result: ...
+
+
+class MakeContext(Protocol):
+    """Return the context of one operation; a stream resumes after the cursor when one is given."""
+
+    def __call__(self, viewer: Viewer | None, *, resume_after: str | None = None) -> Any: ...
+
+
+class Operations:
+    """Prepare, execute and subscribe, with the limits of an operation kept and faults masked."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        make_context: MakeContext,
+        limits: Limits,
+        trusted_documents: TrustedDocuments | None = None,
+        new_error_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._engine = engine
+        self._make_context = make_context
+        self._limits = limits
+        self._trusted = trusted_documents
+        self._new_error_id = new_error_id
+        self._shared = SharedStreams(self.masked)
+
+    def prepare(self, request: GraphQLRequest) -> Any:
+        """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
+        query = request.query
+        if self._trusted is not None:
+            query = self._trusted.find(query, request.document_id, request.extensions)
+            if query is None:
+                raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
+        elif query is None:
+            raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
+        try:
+            prepared = self._engine.prepare(query, request.operation_name)
+        except Exception as fault:
+            raise OperationRefused([self.masked(fault)]) from fault
+        errors = getattr(prepared, "errors", None)
+        if errors:
+            raise OperationRefused(self._bounded(errors))
+        return prepared
+
+    async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
+        """Return the result of a query or mutation; a fault is an error in it. The engine keeps the time limit.
+
+        Refuses: `OperationRefused` for one that costs too much with these variables.
+        """
+        cost = self._cost_of(prepared, variables)
+        try:
+            result = await self._engine.execute(prepared, variables, self._make_context(viewer))
+        except Exception as fault:
+            return {"data": None, "errors": [self.masked(fault)]}
+        errors = result.get("errors")
+        if errors and len(errors) > self._limits.max_errors:
+            result["errors"] = self._bounded(errors)
+        if cost is not None and "data" in result:
+            result["extensions"] = {**result.get("extensions", {}), "cost": cost}
+        return result
+
+    async def subscribe(
+        self,
+        prepared: Any,
+        variables: dict[str, Any] | None,
+        viewer: Viewer | None,
+        resume_after: str | None = None,
+    ) -> AsyncIterator[Result] | PushStream:
+        """Return the stream of results, to be asked for them or to hand them over.
+
+        Refuses: `OperationRefused` when the subscription does not begin.
+        """
+        self._cost_of(prepared, variables)
+        stream = await self._open(prepared, variables, viewer, resume_after)
+        common = shareable_variables(prepared.operation, variables)
+        if common is None or not isinstance(stream, AsyncIterator):
+            return stream
+
+        async def reopen() -> AsyncIterator[Result]:
+            return await self._open(prepared, common, viewer, None)  # type: ignore[return-value]  # as the first was
+
+        return self._shared.follow(prepared, common, viewer, stream, reopen)
+
+    async def _open(
+        self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None, resume_after: str | None
+    ) -> AsyncIterator[Result] | PushStream:
+        context = self._make_context(viewer, resume_after=resume_after)
+        try:
+            stream = await self._engine.subscribe(prepared, variables, context)
+        except Exception as fault:
+            raise OperationRefused([self.masked(fault)]) from fault
+        if isinstance(stream, dict):
+            raise OperationRefused(self._bounded(stream.get("errors", [])))
+        return stream
+
+    @staticmethod
+    def _cost_of(prepared: Any, variables: dict[str, Any] | None) -> int | None:
+        measure = getattr(prepared, "measure", None)
+        if measure is None:
+            return None
+        try:
+            cost: int = measure.check_cost(variables)
+        except LimitExceeded as exceeded:
+            raise OperationRefused([error_entry(exceeded.code, exceeded.message)]) from None
+        return cost
+
+    def masked(self, fault: BaseException) -> dict[str, Any]:
+        """Log a fault under a new id and return the error that tells the client that id and nothing else.
+
+        A fault that clients may know of, such as a database that is away, is told as it is.
+        """
+        known = translate(fault)
+        if known is not None:
+            return error_entry(known.code, known.message)
+        error_id = self._new_error_id()
+        log.error("fault %s", error_id, exc_info=fault)
+        return error_entry("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", id=error_id)
+
+    def _bounded(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return errors[: self._limits.max_errors]

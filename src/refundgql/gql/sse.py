@@ -1,0 +1,247 @@
+"""Answer an operation as a stream of server-sent events: graphql-sse's distinct connections mode.
+
+It must not know what the events are about; it numbers them by the cursor they carry.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from refundgql.gql.answers import Header, RequestRefused, error_entry
+from refundgql.gql.bodies import GraphQLRequest
+from refundgql.gql.connections import Presence, TooManyConnections
+from refundgql.gql.exchange import Exchange, address_of
+from refundgql.gql.metrics import Metrics
+from refundgql.gql.operations import Operations
+from refundgql.gql.outbox import Outbox, ReaderGone
+from refundgql.gql.pushing import OperationRefused, PushStream, Subscriber
+from refundgql.web.authentication import Caller
+
+# Proxies close connections that say nothing for 15 seconds or more.
+KEEP_ALIVE_SECONDS: Final = 12.0
+# How soon a browser's own EventSource comes back after the stream broke off.
+_RETRY_MILLISECONDS: Final = 1000
+
+_HEADERS: Final[list[Header]] = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    # Proxies that collect an answer before they pass it on would hold events back.
+    (b"x-accel-buffering", b"no"),
+]
+_BEGIN: Final = f"retry: {_RETRY_MILLISECONDS}\n:\n\n".encode()
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
+_RESTART: Final = b": service restart\n\n"
+_COMPLETE: Final = b"event: complete\ndata:\n\n"
+_CURSOR: Final = re.compile(r"[\x21-\x7e]{1,256}")
+
+
+class EventStreams:
+    """Serve event streams, all within the same bounds."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        presence: Presence,
+        metrics: Metrics,
+        *,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        stall_seconds: float,
+    ) -> None:
+        self.operations = operations
+        self.presence = presence
+        self.metrics = metrics
+        self.keep_alive_seconds = keep_alive_seconds
+        self.stall_seconds = stall_seconds
+
+    async def serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request: GraphQLRequest,
+        caller: Caller,
+        last_event_id: bytes | None,
+    ) -> None:
+        """Stream the results of one operation until it completes or somebody leaves.
+
+        A subscription goes on after `last_event_id`, whatever its arguments say. Refuses: 429 when the account has
+        too many streams open, 503 while the server stops.
+        """
+        if self.presence.stopping:
+            raise RequestRefused(503, "SERVICE_UNAVAILABLE", "The server restarts.", [(b"retry-after", b"1")])
+        stream = _Stream(self, send, caller)
+        try:
+            key = self.presence.enter(stream, address_of(scope))
+        except TooManyConnections:
+            message = "The account has too many streams and sockets open."
+            raise RequestRefused(429, "LIMIT_EXCEEDED", message, [(b"retry-after", b"5")]) from None
+        try:
+            exchange: Exchange = scope["refundgql.exchange"]
+            await stream.run(receive, request, exchange, _resume_after(last_event_id))
+        finally:
+            self.presence.leave(stream, key)
+
+
+class _Stream:
+    """One event stream: what is sent on it, and why it ends."""
+
+    def __init__(self, streams: EventStreams, send: Send, caller: Caller) -> None:
+        self._streams = streams
+        self._send = send
+        self._caller = caller
+        self._outbox = Outbox(send, self._cut_off, streams.stall_seconds)
+        self._ended = asyncio.Event()
+        self._farewell = b""
+        self._keep_alive: asyncio.TimerHandle | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Whoever the stream was opened for."""
+        return self._caller
+
+    def end_access(self, reason: str) -> None:
+        """Say why as a last result, then complete: with this token there is nothing to come back for."""
+        self._streams.metrics.stream_ended("access")
+        result = {"errors": [error_entry("UNAUTHENTICATED", reason)]}
+        self._end(_event(result) + _COMPLETE)
+
+    def end_for_restart(self) -> None:
+        """Break off without completing: clients connect again and resume after their last event."""
+        self._end(_RESTART)
+
+    async def run(
+        self, receive: Receive, request: GraphQLRequest, exchange: Exchange, resume_after: str | None
+    ) -> None:
+        """Send results and keep-alives until the operation ends, the client leaves or the stream is ended."""
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await self._send(_part(_BEGIN))
+        self._arm_keep_alive()
+        work = asyncio.create_task(self._work(request, exchange, resume_after))
+        gone = asyncio.create_task(_until_disconnected(receive))
+        ended = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait((work, gone, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if self._keep_alive is not None:
+                self._keep_alive.cancel()
+            if exchange.operation_type != "mutation":
+                work.cancel()
+            ended.cancel()
+            await asyncio.gather(work, ended, return_exceptions=True)
+            self._outbox.close()
+            farewell = asyncio.create_task(self._say_farewell())
+            # A reader that takes nothing is dropped by the server, which then tells that it is gone.
+            await asyncio.wait((farewell, gone), return_when=asyncio.FIRST_COMPLETED)
+            farewell.cancel()
+            gone.cancel()
+
+    async def _work(self, request: GraphQLRequest, exchange: Exchange, resume_after: str | None) -> None:
+        operations = self._streams.operations
+        viewer = self._caller.viewer
+        try:
+            prepared = operations.prepare(request)
+            exchange.operation_type = prepared.operation_type
+            exchange.operation_name = prepared.operation_name
+            if prepared.operation_type == "subscription":
+                results = await operations.subscribe(prepared, request.variables, viewer, resume_after)
+                await self._forward(results)
+            else:
+                await self._put(_event(await operations.execute(prepared, request.variables, viewer)))
+        except OperationRefused as refused:
+            exchange.code = refused.code
+            await self._put(_event({"errors": refused.errors}))
+        except ReaderGone:
+            return
+        except Exception as fault:
+            exchange.code = "INTERNAL_SERVER_ERROR"
+            await self._put(_event({"errors": [operations.masked(fault)]}))
+        self._farewell = _COMPLETE
+
+    async def _forward(self, results: AsyncIterator[dict[str, Any]] | PushStream) -> None:
+        self._streams.metrics.stream_opened("sse")
+        try:
+            if isinstance(results, AsyncIterator):
+                async for result in results:
+                    await self._put(_event(result, cursor_of(result)))
+            else:
+                subscriber = Subscriber(self._write, self._outbox.taken)
+                results.attach(subscriber)
+                errors = await subscriber.ended()
+                if errors is not None:
+                    raise OperationRefused(errors)
+        finally:
+            self._streams.metrics.stream_closed("sse")
+            close = getattr(results, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _write(self, result: str, cursor: str | None) -> None:
+        self._arm_keep_alive()
+        event = _event_of(result.encode(), cursor)
+        self._outbox.put(_part(event), len(event))
+
+    async def _put(self, event: bytes) -> None:
+        self._arm_keep_alive()
+        await self._outbox.put_and_wait(_part(event), len(event))
+
+    def _arm_keep_alive(self) -> None:
+        if self._keep_alive is not None:
+            self._keep_alive.cancel()
+        loop = asyncio.get_running_loop()
+        self._keep_alive = loop.call_later(self._streams.keep_alive_seconds, self._stay_alive)
+
+    def _stay_alive(self) -> None:
+        self._outbox.put(_part(_KEEP_ALIVE), len(_KEEP_ALIVE))
+        self._arm_keep_alive()
+
+    def _cut_off(self) -> None:
+        self._streams.metrics.stream_ended("slow")
+        self._end(b"")
+
+    def _end(self, farewell: bytes) -> None:
+        if not self._ended.is_set():
+            self._farewell = farewell
+            self._ended.set()
+
+    async def _say_farewell(self) -> None:
+        await self._send({"type": "http.response.body", "body": self._farewell, "more_body": False})
+
+
+def cursor_of(result: dict[str, Any]) -> str | None:
+    """Return the cursor of the event a result came from: as the engine tells it, else as the client selected it."""
+    cursor = getattr(result, "cursor", None)
+    if cursor is None:
+        data = result.get("data")
+        update = next(iter(data.values()), None) if isinstance(data, dict) and data else None
+        cursor = update.get("cursor") if isinstance(update, dict) else None
+    return cursor if isinstance(cursor, str) and _CURSOR.fullmatch(cursor) else None
+
+
+def _resume_after(last_event_id: bytes | None) -> str | None:
+    if not last_event_id:
+        return None
+    cursor = last_event_id.decode("latin-1")
+    if not _CURSOR.fullmatch(cursor):
+        raise RequestRefused(400, "BAD_REQUEST", "The Last-Event-ID header is not a cursor of a stream.")
+    return cursor
+
+
+def _event(result: dict[str, Any], cursor: str | None = None) -> bytes:
+    return _event_of(orjson.dumps(result), cursor)
+
+
+def _event_of(result: bytes, cursor: str | None) -> bytes:
+    number = f"id: {cursor}\n".encode() if cursor is not None else b""
+    return b"event: next\n" + number + b"data: " + result + b"\n\n"
+
+
+def _part(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

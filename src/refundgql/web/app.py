@@ -1,0 +1,186 @@
+"""Put the transport together: one Starlette app from explicit parts.
+
+It must not read settings or create parts that hold state of their own; bootstrap hands them in.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from refundgql.gql.connections import Changes, LoadViewers, Presence, one_by_one
+from refundgql.gql.front import FrontDoor, answer_router
+from refundgql.gql.http import OperationsEndpoint
+from refundgql.gql.limits import Limits
+from refundgql.gql.metrics import Metrics
+from refundgql.gql.negotiation import Answer, negotiate
+from refundgql.gql.operations import Engine, MakeContext, Operations
+from refundgql.gql.origins import Cors
+from refundgql.gql.outbox import STALL_SECONDS
+from refundgql.gql.rate import RequestRate
+from refundgql.gql.sse import KEEP_ALIVE_SECONDS, EventStreams
+from refundgql.gql.trusted_documents import TrustedDocuments
+from refundgql.gql.ws import SocketEndpoint
+from refundgql.web import graphiql, health
+from refundgql.web.authentication import Authentication, LoadViewer
+from refundgql.web.graphiql import DemoPeople
+from refundgql.web.scraping import Readings, scraping
+from refundgql.web.tokens import TokenVerifier
+
+_BROWSER_HEADERS = ("authorization", "content-type", "last-event-id", "x-request-id")
+_PREFLIGHT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """Everything the app is made of; what has a default may be left out."""
+
+    engine: Engine
+    make_context: MakeContext
+    verifier: TokenVerifier
+    load_viewer: LoadViewer
+    limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
+    trusted_documents: TrustedDocuments | None = None
+    allowed_origins: tuple[str, ...] = ()
+    graphiql: bool = False
+    load_viewers: LoadViewers | None = None
+    account_changes: Changes | None = None
+    demo_people: DemoPeople | None = None
+    # How long a subscriber may take nothing before it is cut off.
+    stall_seconds: float = STALL_SECONDS
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+    readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
+    watched_parts: Mapping[str, health.Check] = field(default_factory=dict)
+    extra_routes: tuple[BaseRoute, ...] = ()
+    # Outside everything else, such as what traces requests.
+    outermost: tuple[Middleware, ...] = ()
+    # Gauges read for each scrape, and the token that a scraper must bring.
+    readings: Readings | None = None
+    metrics_token: str | None = None
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+
+
+def build_app(transport: Transport) -> Starlette:
+    """Return the ASGI app: `/graphql`, `/graphql/stream`, health, metrics and, when asked for, GraphiQL."""
+    presence = Presence(
+        transport.load_viewers or one_by_one(transport.load_viewer),
+        max_per_account=transport.limits.max_sockets_per_account,
+        changes=transport.account_changes,
+    )
+    app = Starlette(
+        routes=_routes(transport),
+        middleware=[*transport.outermost, *_cors(transport), _front_door(transport, presence)],
+        exception_handlers={HTTPException: answer_router},
+        lifespan=_lifespan(transport, presence),
+    )
+    # The server calls this when it is told to stop, before it waits for connections to end.
+    app.state.drain = presence.drain
+    return app
+
+
+def _front_door(transport: Transport, presence: Presence) -> Middleware:
+    limits, metrics = transport.limits, transport.metrics
+    operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
+    authentication = Authentication(transport.verifier, transport.load_viewer)
+    rate = RequestRate(limits.requests_per_minute)
+    streams = EventStreams(
+        operations,
+        presence,
+        metrics,
+        keep_alive_seconds=transport.keep_alive_seconds,
+        stall_seconds=transport.stall_seconds,
+    )
+
+    def endpoint(*, always_stream: bool) -> OperationsEndpoint:
+        return OperationsEndpoint(
+            operations,
+            authentication,
+            rate,
+            streams,
+            max_body_bytes=limits.max_body_bytes,
+            body_seconds=limits.body_seconds,
+            always_stream=always_stream,
+        )
+
+    root: ASGIApp = endpoint(always_stream=False)
+    if transport.graphiql:
+        root = _PageForBrowsers(root)
+    sockets = SocketEndpoint(
+        operations,
+        authentication,
+        rate,
+        presence,
+        metrics,
+        limits,
+        allowed_origins=transport.allowed_origins,
+        stall_seconds=transport.stall_seconds,
+    )
+    direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
+    return Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=metrics)
+
+
+def _cors(transport: Transport) -> list[Middleware]:
+    if not transport.allowed_origins:
+        return []
+    # Outside the front door, so that refusals too can be read by the pages that are allowed to ask.
+    return [
+        Middleware(
+            Cors,
+            allow_origins=transport.allowed_origins,
+            allow_methods=("POST", "GET", "PUT"),
+            allow_headers=_BROWSER_HEADERS,
+            expose_headers=("x-request-id", "retry-after"),
+            max_age=_PREFLIGHT_SECONDS,
+        )
+    ]
+
+
+def _routes(transport: Transport) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [
+        Route("/healthz", health.alive, methods=["GET"]),
+        Route("/readyz", health.readiness(transport.readiness_checks, transport.watched_parts), methods=["GET"]),
+        Route("/metrics", scraping(transport.metrics, transport.readings, transport.metrics_token), methods=["GET"]),
+        *transport.extra_routes,
+    ]
+    if transport.graphiql:
+        if transport.demo_people is not None:
+            people = graphiql.people_endpoint(transport.demo_people)
+            routes.append(Route("/graphiql/people.json", people, methods=["GET"]))
+        routes.append(Mount("/graphiql", graphiql.assets()))
+    return routes
+
+
+class _PageForBrowsers:
+    """Give GraphiQL to a browser that asks for a page, and hand everything else on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD") and _asks_for_html(scope):
+            await graphiql.page()(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _asks_for_html(scope: Scope) -> bool:
+    accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    return b"text/html" in accept and negotiate(accept, (Answer.JSON, Answer.HTML)) is Answer.HTML
+
+
+def _lifespan(transport: Transport, presence: Presence) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if transport.lifespan is not None:
+                await stack.enter_async_context(transport.lifespan())
+            await stack.enter_async_context(presence.watched())
+            yield
+
+    return lifespan

@@ -1,0 +1,84 @@
+"""Find out who is calling: bearer token, then the account as the database holds it now.
+
+It must not decide what a viewer may see or do.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from refundgql.domain.viewers import Viewer
+from refundgql.gql.answers import RequestRefused
+from refundgql.web.keys import KeysUnavailable
+from refundgql.web.tokens import TokenRefused, TokenVerifier
+
+LoadViewer = Callable[[str], Awaitable[Viewer | None]]
+
+
+class AccountsUnavailable(Exception):
+    """Whoever loads accounts cannot reach them at the moment; the caller may be known or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling and until when (seconds since the epoch); nobody when there was no token."""
+
+    viewer: Viewer | None
+    expires_at: float | None
+
+
+ANONYMOUS: Final = Caller(None, None)
+
+
+class Authentication:
+    """Turn an Authorization header, or a token on its own, into a caller."""
+
+    def __init__(self, verifier: TokenVerifier, load_viewer: LoadViewer, now: Callable[[], float] = time.time) -> None:
+        self._verifier = verifier
+        self._load_viewer = load_viewer
+        self._now = now
+
+    async def by_header(self, authorization: str | None) -> Caller:
+        """Return who the header speaks for; nobody without one. Refuses: 401 for any other scheme or a bad token."""
+        if authorization is None:
+            return ANONYMOUS
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise _unauthenticated("Only Bearer tokens are accepted.")
+        return await self.by_token(token)
+
+    async def by_token(self, token: str) -> Caller:
+        """Return who the token speaks for.
+
+        Refuses: 401 for a bad token or an account that is not known here, 503 while neither can be told.
+        """
+        try:
+            verified = await self._verifier.verify(token)
+        except TokenRefused as refused:
+            raise _unauthenticated(str(refused)) from refused
+        except KeysUnavailable as unavailable:
+            retry = [(b"retry-after", b"5")]
+            raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
+        try:
+            viewer = await self._load_viewer(verified.subject)
+        except AccountsUnavailable as unavailable:
+            retry = [(b"retry-after", b"1")]
+            raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
+        if viewer is None:
+            raise _unauthenticated("The token speaks for no account of this server.")
+        return Caller(viewer, verified.expires_at)
+
+    async def reload(self, viewer: Viewer) -> Viewer | None:
+        """Return the viewer as the database holds it now, or nothing when the account has lost access."""
+        return await self._load_viewer(viewer.external_ref)
+
+    def has_expired(self, caller: Caller) -> bool:
+        """Tell whether the caller's token has run out; open streams are given no leeway."""
+        return caller.expires_at is not None and self._now() >= caller.expires_at
+
+
+def _unauthenticated(message: str) -> RequestRefused:
+    challenge = [(b"www-authenticate", b'Bearer error="invalid_token"')]
+    return RequestRefused(401, "UNAUTHENTICATED", message, challenge)

@@ -1,0 +1,114 @@
+"""Whoever loses access is found at once: by a timer, by a ring, and at the latest by looking."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+
+import pytest
+from transport_stub import viewer
+
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import Role
+from refundgql.gql.connections import Presence
+from refundgql.messaging.bus import Doorbell
+from refundgql.web.authentication import Caller
+
+ADA = viewer("ada", Role.PRO, Role.CLIENT)
+
+
+class Open:
+    """A connection that notes how it was ended."""
+
+    def __init__(self, expires_at: float | None = None) -> None:
+        self.caller = Caller(ADA, expires_at)
+        self.ended: list[str] = []
+
+    def end_access(self, reason: str) -> None:
+        self.ended.append(reason)
+
+    def end_for_restart(self) -> None:
+        self.ended.append("restart")
+
+
+class Accounts:
+    """The accounts that are looked up, how often they were, and a bell for their changes."""
+
+    def __init__(self) -> None:
+        self.known = {"ada": ADA}
+        self.looks = 0
+        self.bell = Doorbell()
+
+    async def load(self, external_refs: Collection[str]) -> dict[str, Viewer]:
+        self.looks += 1
+        return {ref: self.known[ref] for ref in external_refs if ref in self.known}
+
+    @contextlib.asynccontextmanager
+    async def changes(self) -> AsyncIterator[Doorbell]:
+        yield self.bell
+
+    def presence(self, check_seconds: float = 60.0) -> Presence:
+        return Presence(self.load, max_per_account=5, check_seconds=check_seconds, changes=self.changes)
+
+
+async def test_a_token_ends_to_the_moment() -> None:
+    """A timer ends a connection when its token does; one that left before, or lives for days, has none."""
+    presence = Accounts().presence()
+    now = time.time()
+    soon, left, days, over = Open(now + 0.2), Open(now + 0.2), Open(now + 10**7), Open(now - 5)
+    keys = [presence.enter(one, "") for one in (soon, left, days, over)]
+    presence.leave(left, keys[1])
+    await asyncio.sleep(0.1)
+    assert (soon.ended, over.ended) == ([], ["The token has expired."])
+    await asyncio.sleep(0.2)
+    assert soon.ended == ["The token has expired."]
+    assert left.ended == days.ended == []
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (None, "The account has no access any more."),
+        (replace(ADA, roles=frozenset({Role.PRO})), "The account has lost a role."),
+        (replace(ADA, roles=ADA.roles | {Role.SUPPORT}), None),
+    ],
+)
+async def test_a_ring_is_heard_at_once(now: Viewer | None, reason: str | None) -> None:
+    """A ring makes the accounts be looked at: who lost a role or the account is ended, who gained one is not."""
+    accounts = Accounts()
+    presence, connection = accounts.presence(), Open()
+    async with presence.watched():
+        presence.enter(connection, "")
+        await asyncio.sleep(0.05)
+        assert accounts.looks == 0
+        accounts.known = {"ada": now} if now else {}
+        accounts.bell.ring()
+        await asyncio.sleep(0.1)
+    assert connection.ended == ([reason] if reason else [])
+
+
+async def test_rings_without_end_are_answered_now_and_then() -> None:
+    """A marketplace that changes accounts all the time costs twenty looks a second, not one for each change."""
+    accounts = Accounts()
+    presence = accounts.presence()
+    async with presence.watched():
+        presence.enter(Open(), "")
+        ends_at = time.monotonic() + 0.5
+        while time.monotonic() < ends_at:
+            accounts.bell.ring()
+            await asyncio.sleep(0)
+    assert 1 <= accounts.looks <= 12
+
+
+async def test_a_lost_ring_is_made_up_for() -> None:
+    """Without a ring the accounts are looked at again and again."""
+    accounts = Accounts()
+    presence, connection = accounts.presence(check_seconds=0.1), Open()
+    async with presence.watched():
+        presence.enter(connection, "")
+        accounts.known.clear()
+        await asyncio.sleep(0.4)
+    assert connection.ended[0] == "The account has no access any more."

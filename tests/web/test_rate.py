@@ -1,0 +1,126 @@
+"""The rate of requests: so many a minute, whenever the minute begins, and an honest time to wait."""
+
+import contextlib
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from refundgql.domain.viewers import Viewer
+from refundgql.gql import rate
+from refundgql.gql.answers import RequestRefused
+from refundgql.gql.rate import RequestRate
+from refundgql.web.authentication import ANONYMOUS, Caller
+
+
+def caller(name: str) -> Caller:
+    return Caller(Viewer(name, name, name, frozenset()), None)
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.at = 6_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock that the rate and the library under it look at."""
+    clock = Clock()
+    for module in ("limits.storage.memory", "refundgql.gql.rate"):
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(time=clock))
+    return clock
+
+
+def waiting_time(limiter: RequestRate, who: Caller) -> int:
+    with pytest.raises(RequestRefused) as refused:
+        limiter.count(who, "x")
+    assert (refused.value.status, refused.value.code) == (429, "RATE_LIMITED")
+    return int(dict(refused.value.headers)[b"retry-after"])
+
+
+@pytest.mark.parametrize("begin", [0.0, 30.0, 59.9])
+def test_so_many_in_any_minute(begin: float, clock: Clock) -> None:
+    """However the minutes lie, the rate is kept over time and no sixty seconds have twice as many."""
+    clock.at += begin
+    limiter = RequestRate(10)
+    taken: list[float] = []
+    for _ in range(4000):
+        try:
+            limiter.count(caller("ada"), "x")
+        except RequestRefused:
+            pass
+        else:
+            taken.append(clock.at)
+        clock.at += 0.1
+    # The slide takes the minute before for evenly used, so a burst in it is let out a little early.
+    assert max(sum(first <= t < first + 60 for t in taken) for first in taken) <= 16
+    assert 50 < len(taken) <= 10 * (400 / 60 + 1)
+
+
+def test_time_to_wait_is_enough_and_not_too_much(clock: Clock) -> None:
+    """Whoever waits as long as told is served, and a second earlier is not."""
+    for begin in (0.0, 10.0, 55.0):
+        for pause in (0.0, 3.0):
+            clock.at = 6_000_000.0 + begin
+            limiter = RequestRate(5)
+            with contextlib.suppress(RequestRefused):
+                while True:
+                    limiter.count(caller("ada"), "x")
+                    clock.at += pause
+            wait = waiting_time(limiter, caller("ada"))
+            clock.at += wait - 1.01
+            assert waiting_time(limiter, caller("ada")) <= 2
+            clock.at += 1.01
+            limiter.count(caller("ada"), "x")
+
+
+def test_accounts_and_addresses_are_apart(clock: Clock) -> None:
+    """One account's requests are nobody else's; those without account count by their address."""
+    limiter = RequestRate(1)
+    limiter.count(caller("ada"), "x")
+    limiter.count(caller("sam"), "x")
+    limiter.count(ANONYMOUS, "x")
+    limiter.count(ANONYMOUS, "y")
+    waiting_time(limiter, caller("ada"))
+    waiting_time(limiter, ANONYMOUS)
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """However many callers come, only those of the last two minutes are kept, and never many more than the bound."""
+    monkeypatch.setattr(rate, "_MAX_KEYS", 200)
+    monkeypatch.setattr(rate, "_COUNTS_BETWEEN_TIDYINGS", 50)
+    limiter = RequestRate(5)
+    store = limiter._store
+    for number in range(1000):
+        limiter.count(caller(f"caller-{number}"), "x")
+        clock.at += 1
+        assert len(store.storage) <= 120 + 50
+    for number in range(1000):
+        limiter.count(caller(f"caller-{number}"), "x")
+        assert len(store.storage) <= 200 + 50
+    assert len(store.locks) <= len(store.expirations) == len(store.storage)
+
+
+def test_no_thread_is_started() -> None:
+    """Counting starts no thread that would work beside the requests or hold up the end."""
+    limiter = RequestRate(1000)
+    limiter.count(caller("ada"), "x")
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(5)  # the one of the library's beginning, which was called off
+    before = threading.active_count()
+    for number in range(1000):
+        limiter.count(caller(f"caller-{number}"), "x")
+        assert threading.active_count() == before
+
+
+def test_rate_can_be_switched_off() -> None:
+    """Without a rate nothing is counted."""
+    limiter = RequestRate(None)
+    for _ in range(1000):
+        limiter.count(caller("ada"), "x")

@@ -1,0 +1,216 @@
+"""The server as a process: it stops without cutting anybody off, and hurried or broken clients get clear answers."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from transport_desk import MakeDesk
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.typing import Subprotocol
+
+from refundgql.gql import hardening as uvicorn_protocols
+
+PROGRAM = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[1])
+    from transport_desk import desk_of
+    from refundgql.web.app import build_app
+    from refundgql.web.server import Serving, listen, run
+    listener = listen("127.0.0.1", int(sys.argv[3]), shared=True)
+    desk = desk_of(Path(sys.argv[2]))
+    print(listener.getsockname()[1], flush=True)
+    run(build_app(desk.transport), Serving(), listener=listener, on_started=lambda: print("started", flush=True))
+    print("stopped", flush=True)
+    """
+)
+
+
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        here = str(Path(__file__).parent)
+        arguments = [sys.executable, "-c", PROGRAM, here, str(folder), str(port)]
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+        assert self.process.stdout.readline() == "started\n"
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def ended(self) -> tuple[int, str]:
+        out, _ = self.process.communicate(timeout=15)
+        return self.process.returncode, out
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    started = Process(tmp_path)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.wait()
+
+
+async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> None:
+    """Told to stop, the server answers what is under way, closes sockets with 1012 and ends by itself."""
+    url = f"ws://127.0.0.1:{process.port}/graphql"
+    async with (
+        httpx.AsyncClient() as http,
+        connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws,
+    ):
+        await ws.send('{"type":"connection_init"}')
+        assert json.loads(await ws.recv()) == {"type": "connection_ack"}
+        content = json.dumps({"query": "{ slow(seconds: 1) }"})
+        headers = {"content-type": "application/json"}
+        slow = asyncio.create_task(http.post(f"{process.url}/graphql", content=content, headers=headers))
+        await asyncio.sleep(0.3)
+        stopped_at = time.monotonic()
+        process.stop()
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 5)
+        assert (ws.close_code, ws.close_reason) == (1012, "service restart")
+        assert time.monotonic() - stopped_at < 3
+        answer = await slow
+        assert answer.json()["data"] == {"slow": "slept"}
+    code, out = await asyncio.to_thread(process.ended)
+    assert out == "stopped\n" or code in (0, -signal.SIGTERM)
+    assert time.monotonic() - stopped_at < 10
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", process.port), 1)
+
+
+async def test_several_processes_share_a_port(process: Process, tmp_path: Path) -> None:
+    """A second process serves the same port while the first is there and after it has gone."""
+    second = Process(tmp_path, process.port)
+    try:
+        for _ in range(20):
+            async with httpx.AsyncClient() as http:
+                assert (await http.get(f"{process.url}/healthz")).status_code == 200
+        process.stop()
+        await asyncio.to_thread(process.ended)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{process.url}/healthz")).status_code == 200
+    finally:
+        second.process.kill()
+        second.process.wait()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x00\xa5\x01\x00",
+        b"GET /graphql HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_400_in_json(data: bytes, serve: MakeDesk) -> None:
+    """Bytes that are no request are refused as JSON and the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", serve().port)
+    writer.write(data)
+    received = await asyncio.wait_for(reader.read(-1), 5)
+    writer.close()
+    assert received.startswith(b"HTTP/1.1 400")
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("data", [b"", b"POST /gra", b"POST /graphql HTTP/1.1\r\nhost: x\r\nx-y: "])
+async def test_unfinished_headers_are_not_waited_for(
+    data: bytes, serve: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection whose headers do not arrive is closed, from its beginning and after a finished request."""
+    monkeypatch.setattr(uvicorn_protocols, "HEADER_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", serve().port)
+    writer.write(data)
+    assert await asyncio.wait_for(reader.read(-1), 3) == b""
+    writer.close()
+
+
+async def test_unfinished_headers_of_a_later_request(serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the second request of a connection has to send its headers in time."""
+    monkeypatch.setattr(uvicorn_protocols, "HEADER_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", serve().port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readuntil(b'"ok"}')
+    writer.write(b"GET /healthz HTT")
+    assert await asyncio.wait_for(reader.read(-1), 3) == b""
+    writer.close()
+
+
+async def test_pipelined_requests_are_answered_in_order(serve: MakeDesk) -> None:
+    """Requests sent without waiting are answered one after the other; a refused body is not taken for a request."""
+    desk = serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+    body = b'{"query":"{ hello }"}'
+    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    request = head + b"content-length: %d\r\n\r\n" % len(body) + body
+    smuggled = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\ncontent-type: application/json\r\n\r\n"
+    writer.write(request + request + smuggled + request)
+    received = await asyncio.wait_for(reader.read(-1), 5)
+    writer.close()
+    assert received.count(b"HTTP/1.1 200") == 2
+    assert received.count(b"HTTP/1.1 413") == 1
+    assert received.count(b"HTTP/1.1 ") == 3
+
+
+async def test_a_reader_that_takes_nothing_is_dropped(serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection whose peer takes nothing is dropped with what waits for it."""
+    monkeypatch.setattr(uvicorn_protocols, "BLOCKED_SECONDS", 0.3)
+    desk = serve()
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", desk.port))
+    query = "subscription { counts(to: 2000, size: 20000) { text } }"
+    body = json.dumps({"query": query}).encode()
+    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
+    connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+    before = desk.engine.closed
+    for _ in range(150):
+        await asyncio.sleep(0.02)
+        if desk.engine.closed > before:
+            break
+    assert desk.engine.closed == before + 1
+    connection.close()
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
+async def test_texts_of_every_length_arrive_whole(length: int, serve: MakeDesk) -> None:
+    """A text of any length reaches a client as one message, around each border of the frame's length."""
+    url = f"ws://127.0.0.1:{serve().port}/graphql"
+    async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], max_size=None) as ws:
+        await ws.send('{"type":"connection_init"}')
+        await ws.recv()
+        query = "subscription($size: Int!) { counts(to: 2, size: $size) { text } }"
+        payload = {"query": query, "variables": {"size": length}}
+        await ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        for _ in range(2):
+            message = json.loads(await ws.recv())
+            assert message["payload"]["data"]["counts"]["text"] == "x" * length
+        assert json.loads(await ws.recv())["type"] == "complete"
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_frames_are_those_of_the_library(length: int) -> None:
+    """The short way writes the same bytes as the WebSocket library would."""
+    text = b"x" * length
+    assert uvicorn_protocols.text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)

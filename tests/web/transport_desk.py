@@ -1,0 +1,105 @@
+"""An app with its people and its engine, served on a loopback port of this process.
+
+It must not hold fixtures; those that hand it to tests are in conftest.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transport_stub import Context, StubEngine, viewer
+
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import Role
+from refundgql.gql.limits import Limits
+from refundgql.web.app import Transport, build_app
+from refundgql.web.keys import LocalKey
+from refundgql.web.server import DrainingServer, Serving, make_config
+from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
+
+RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
+
+
+@dataclass
+class Desk:
+    """One app with its key, its people and its engine."""
+
+    transport: Transport
+    issuer: TokenIssuer
+    people: dict[str, Viewer]
+    engine: StubEngine
+    url: str = ""
+    port: int = 0
+    loads: list[str] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None
+    server: Any = None
+
+    def token(self, external_ref: str = "ada", **options: Any) -> str:
+        """Return a token for that person."""
+        return self.issuer.issue_token(external_ref, **options)
+
+    def bearer(self, external_ref: str = "ada") -> dict[str, str]:
+        """Return the header that person sends."""
+        return {"authorization": f"Bearer {self.token(external_ref)}"}
+
+
+MakeDesk = Callable[..., Desk]
+
+
+def people() -> dict[str, Viewer]:
+    """Return the people every desk starts with."""
+    return {"ada": viewer("ada", Role.PRO), "sam": viewer("sam", Role.SUPPORT)}
+
+
+def desk_of(folder: Path, **parts: Any) -> Desk:
+    """Return an app with any part replaced."""
+    key = LocalKey.load_or_create(folder / "key.pem")
+    known = people()
+    limits = parts.setdefault("limits", Limits())
+    engine = parts.setdefault("engine", StubEngine(limits))
+    loads: list[str] = []
+
+    async def load_viewer(external_ref: str) -> Viewer | None:
+        loads.append(external_ref)
+        return known.get(external_ref)
+
+    parts.setdefault("make_context", lambda viewer, resume_after=None: Context(viewer, resume_after))
+    parts.setdefault("verifier", TokenVerifier(key, RULES))
+    parts.setdefault("load_viewer", load_viewer)
+    return Desk(Transport(**parts), TokenIssuer(key, RULES), known, engine, loads=loads)
+
+
+@contextlib.contextmanager
+def serving(desk: Desk, port: int = 0) -> Iterator[Desk]:
+    """Serve the app from a thread of this process until the block ends."""
+    listener = socket.create_server(("127.0.0.1", port))
+    app = build_app(desk.transport)
+    limits = desk.transport.limits
+    serving = Serving(max_message_bytes=limits.max_message_bytes, shutdown_seconds=2)
+    config = make_config(app, serving)
+    server = DrainingServer(config, app, lambda: None)
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            desk.loop = runner.get_loop()
+            runner.run(server.serve(sockets=[listener]))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        threading.Event().wait(0.01)
+    desk.port = listener.getsockname()[1]
+    desk.url = f"http://127.0.0.1:{desk.port}"
+    desk.server = server
+    try:
+        yield desk
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the server did not stop"
