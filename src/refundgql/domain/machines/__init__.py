@@ -15,8 +15,3 @@ from refundgql.domain.vocabulary import RefundCaseKind
 MACHINES: dict[RefundCaseKind, type[CaseMachine]] = {
     machine.kind: machine for machine in (LeadMachine, InvoiceMachine, EscrowMachine, TimesheetMachine)
 }
-
-
-def machine_of(kind: RefundCaseKind) -> type[CaseMachine]:
-    """Return the machine of a kind, ready to step from any state."""
-    return MACHINES[kind]

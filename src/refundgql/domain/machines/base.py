@@ -1,4 +1,4 @@
-"""What the four case machines share: strict settings, the engine, the rows that every case has.
+"""What the four case machines share: strict settings, and the rows that every case has.
 
 It must not declare states: each machine has its own, so that reading a class is reading its table.
 """
@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 
 from statemachine import StateChart
 
-from refundgql.domain.machines.engine import OneStepEngine, taken, target_of
 from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
@@ -48,15 +46,3 @@ class CaseMachine(StateChart[Any]):
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
     withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
     target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))
-
-    def _get_engine(self) -> OneStepEngine:
-        return OneStepEngine(self)
-
-    @classmethod
-    def step(cls, state: RefundCaseState | None, event: str, situation: Situation) -> RefundCaseState:
-        """Return the state that an event leads to from a state, as the engine takes it; no machine has to be built.
-
-        Refuses: Refused by the row's guards; TransitionNotAllowed where no row starts in the state.
-        """
-        transition = taken(cls.states_map[NOTHING if state is None else state.value], event, situation)
-        return RefundCaseState(target_of(transition).value)

@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from statemachine.exceptions import TransitionNotAllowed
-
-from refundgql.domain.machines import machine_of
 from refundgql.domain.machines.row import version_conflict
-from refundgql.domain.machines.table import ACTION_ROWS, TABLE, Row, row_for
+from refundgql.domain.machines.table import ACTION_ROWS, Row, row_for
 from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import not_yours, part_of
@@ -48,23 +45,15 @@ _TRIED = {
 
 
 def judge(it: Situation) -> Row:
-    """Run the act through its machine and return the row it took.
+    """Return the row of the kind's table that the act takes.
 
     Refuses: every reason of the first group that refuses.
     """
-    state, action = it.state, it.action.value
-    rows = TABLE[it.kind].get((action, state), ())
-    declared = ACTION_ROWS[it.kind].get(action, ())
-    if declared and declared[0].is_remark:
-        if not rows:
-            raise Refused(*not_allowed(it))
-        rows[0].guards.validate(it)
-        return rows[0]
-    try:
-        to_state = machine_of(it.kind).step(state, action.lower(), it)
-    except TransitionNotAllowed:
-        raise Refused(*not_allowed(it)) from None
-    return next(row for row in rows if row.to_state is to_state)
+    row = row_for(it)
+    found = row.guards.refusals(it) if row is not None else not_allowed(it)
+    if row is None or found:
+        raise Refused(*found)
+    return row
 
 
 def blockers(it: Situation) -> list[Refusal]:
