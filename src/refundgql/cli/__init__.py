@@ -93,7 +93,7 @@ def demo(
     ] = None,
 ) -> None:
     """Serve a fresh demo on localhost: people, stories, tokens and GraphiQL; nothing to configure."""
-    from refundgql import demo as demonstration
+    from refundgql.cli import demo as demonstration
 
     demonstration.run(port=port, folder=folder)
 
@@ -137,7 +137,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Check every line, then write all of them in batches; a rerun after an interruption continues."""
-    from refundgql import importing
+    from refundgql.cli import importing
 
     settings = read_settings()
     raise typer.Exit(_run(importing.run(settings, files, as_json=as_json)))
@@ -186,7 +186,8 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Tell given/when/then stories to a fresh desk and say what differs."""
-    from refundgql import replaying, scenarios
+    from refundgql import scenarios
+    from refundgql.cli import replaying
 
     paths = [path for given in stories for path in scenarios.find_stories(given)]
     if not paths:
@@ -213,7 +214,7 @@ def replay(
 @app.command()
 def backup(target: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     """Copy the SQLite database to a new file, while the server runs."""
-    from refundgql import restoring
+    from refundgql.cli import restoring
 
     restoring.backup(read_settings(), target)
     print(f"Copied to {target}.")
@@ -222,7 +223,7 @@ def backup(target: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
 @app.command()
 def restored() -> None:
     """Prepare a database that was restored from a backup: clients' cursors stay good, whenever they got them."""
-    from refundgql import restoring
+    from refundgql.cli import restoring
 
     _run(restoring.restored(read_settings()))
     print("Streams go on after every cursor that clients may hold.")
