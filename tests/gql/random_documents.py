@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
@@ -31,6 +32,7 @@ class DocumentMaker:
         self.fragments: list[str] = []
         self.spreadable: list[tuple[str, str]] = []
         self.variables: dict[str, tuple[str, Any]] = {}
+        """The declaration of each variable (type and default), and its value; Ellipsis for none."""
         self.budget = self.random.choice([5, 8, 14, 30])
 
     def document(self, operation: str = "query") -> tuple[str, dict[str, Any]]:
@@ -40,15 +42,29 @@ class DocumentMaker:
             root = self.schema.subscription_type
         single = operation == "subscription"
         body = self.selection(root, self.random.choice([2, 3, 4]), root=True, single=single)
-        values: dict[str, Any] = {}
-        declared = []
-        for name, (type_, value) in self.variables.items():
-            default = self.random.choice(["", " = true"]) if type_ == "Boolean!" else ""
-            declared.append(f"${name}: {type_}{default}")
-            if (not default or self.random.random() < 0.7) and value is not Ellipsis:
-                values[name] = value
+        values = {name: value for name, (_, value) in self.variables.items() if value is not Ellipsis}
+        declared = [f"${name}: {declaration}" for name, (declaration, _) in self.variables.items()]
         head = f"({', '.join(declared)})" if declared else ""
         return f"{operation} Q{head} {body}\n" + "\n".join(self.fragments), values
+
+    def variable(self, name: str, type_: str, values: list[Any], defaults: list[str], *, optional: bool) -> str:
+        """Declare a variable, in any nullability and with any default, the first time it is used; give its reference.
+
+        optional: its place takes null or has a default, so that it may be declared without the one and the other.
+        """
+        if name not in self.variables:
+            default = self.random.choice(defaults)
+            declarations = [f"{type_}!", f"{type_}! = {default}", f"{type_} = {default}"]
+            if optional or self.random.random() < 0.02:
+                declarations += [type_, f"{type_} = null"]
+            declaration = self.random.choice(declarations)
+            given = [*values, *values]
+            if not declaration.endswith("!") or self.random.random() < 0.02:
+                given.append(Ellipsis)
+            if "!" not in declaration or self.random.random() < 0.02:
+                given.append(None)
+            self.variables[name] = (declaration, self.random.choice(given))
+        return f"${name}"
 
     def selection(self, type_: Any, depth: int, *, root: bool = False, single: bool = False) -> str:
         """Make a selection set on a type."""
@@ -93,39 +109,30 @@ class DocumentMaker:
         for name, argument in field.args.items():
             if not is_required_argument(argument) and self.random.random() < 0.5:
                 continue
-            given.append(f"{name}: {self.argument(argument.type, name)}")
+            given.append(f"{name}: {self.argument(argument)}")
         return f"({', '.join(given)})" if given else ""
 
-    def argument(self, type_: Any, name: str) -> str:
+    def argument(self, argument: GraphQLArgument) -> str:
         """Give a value for an argument."""
-        named = get_named_type(type_)
+        named: Any = get_named_type(argument.type)
+        optional = not is_required_argument(argument)
         if isinstance(named, GraphQLInputObjectType):
-            size = self.random.choice(["", "size: 1", "size: $size"])
-            if "$" in size:
-                self.variables["size"] = ("Int!", self.random.choice([0, 1, 2]))
+            size = self.random.choice(["", "size: 1", "$"])
+            if size == "$":
+                size = f"size: {self.variable('size', 'Int', [0, 1, 2], ['0', '2'], optional=True)}"
             color = self.random.choice(["", "color: RED", "color: null"])
             return f"{{ {size} {color} }}"
         if isinstance(named, GraphQLEnumType):
             if self.random.random() < 0.3:
-                self.variables["like"] = ("Color!", "GREEN")
-                return "$like"
+                return self.variable("like", "Color", ["GREEN", "BLUE"], ["RED"], optional=True)
             return self.random.choice(["RED", "BLUE"])
         if named.name == "Int":
-            choice = self.random.random()
-            if choice < 0.3:
-                variable = f"n{self.random.choice('ab')}"
-                self.variables[variable] = ("Int!", self.random.choice([0, 1, 3]))
-                return f"${variable}"
-            if choice < 0.5:
-                self.variables["maybe_n"] = ("Int = 2", self.random.choice([Ellipsis, 1, 2, None]))
-                return "$maybe_n"
-            if choice < 0.6:
-                self.variables["free_n"] = ("Int", self.random.choice([Ellipsis, Ellipsis, 1, 2]))
-                return "$free_n"
+            if self.random.random() < 0.6:
+                return self.variable(f"n{self.random.choice('abc')}", "Int", [0, 1, 3], ["0", "2"], optional=True)
             return str(self.random.choice([0, 1, 2]))
         if self.random.random() < 0.3:
-            self.variables["word"] = ("String!", self.random.choice(["w", 'quote"d', "ünï\u2028code", "\\"]))
-            return "$word"
+            words = ["w", 'quote"d', "ünï\u2028code", "\\"]
+            return self.variable(f"word{optional}", "String", words, ['"d"', '""'], optional=optional)
         return self.random.choice(['"w"', '"say \\"hi\\""', '"""block "text" """', '"\\u00e9\\n"', '"{x}%s"'])
 
     def directive(self, allowed: bool = True) -> str:
@@ -135,9 +142,8 @@ class DocumentMaker:
         name = self.random.choice(["include", "skip"])
         if self.random.random() < 0.4:
             return f" @{name}(if: {self.random.choice(['true', 'false'])})"
-        flag = self.random.choice(FLAGS)
-        self.variables[flag] = ("Boolean!", self.random.random() < 0.5)
-        return f" @{name}(if: ${flag})"
+        flag = self.variable(self.random.choice(FLAGS), "Boolean", [True, False], ["true", "false"], optional=False)
+        return f" @{name}(if: {flag})"
 
     def conditions(self, type_: Any) -> list[str]:
         """List the types that fragments on a type may name."""

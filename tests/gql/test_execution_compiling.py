@@ -1,7 +1,9 @@
 """Which operations are compiled, what is kept of them, and that client text is only data."""
 
 import pytest
-from box_world import Log, make_engine, ready, run
+from box_world import Log, codes, collect, make_engine, ready, run
+
+from refundgql.gql.compiled import plans
 
 
 async def test_operations_are_compiled_when_used_again() -> None:
@@ -18,7 +20,7 @@ async def test_operations_are_compiled_when_used_again() -> None:
 async def test_plans_are_kept_within_bounds() -> None:
     """Each set of flags has its plan, and the least recently used ones are forgotten."""
     engine = make_engine(compile_after=0, max_plans=3)
-    query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id @skip(if: $a) size @include(if: $b) } }"
+    query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id size @skip(if: $b) } }"
     answers = [
         (await run(engine, query, {"a": a, "b": b}))["data"]["boxes"][0] for a in (True, False) for b in (True, False)
     ]
@@ -39,6 +41,61 @@ async def test_only_booleans_make_new_plans() -> None:
     for i in range(5):
         assert await engine.execute(ready(engine, query, "A"), {"x": f"t{i}"}, Log()) == {"data": {"echo": f"t{i}"}}
     assert len(engine.plans) == 1
+
+
+NULL_FLAGS = [
+    ("query ($a: Boolean = true) { boxes { size @include(if: $a) } }", ["boxes", 0]),
+    ("query ($a: Boolean = true) { boxes @skip(if: $a) { size } }", None),
+    (
+        "query ($a: Boolean = false) { boxes { inside { ...F } } } fragment F on Box { size @skip(if: $a) }",
+        ["boxes", 0],
+    ),
+    (
+        'mutation ($b: Boolean = true) { add(name: "n") { id size @skip(if: $b) } }',
+        ["add"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "path"), NULL_FLAGS)
+async def test_flags_that_are_null_are_the_clients_mistake(query: str, path: list[str | int] | None) -> None:
+    """A null for a flag with a default is refused alike at every use, and does not hinder those who send a value."""
+    engine = make_engine()
+    name = "b" if "$b" in query else "a"
+    refused = [await run(engine, query, {name: None}) for _ in range(3)]
+    assert refused[0] == refused[1] == refused[2]
+    assert refused[0]["data"] is None
+    (error,) = refused[0]["errors"]
+    assert error["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert error["path"][: len(path)] == path if path else "path" not in error
+    assert len(engine.plans) == 0
+    for given in {}, {name: True}, {name: False}:
+        answers = [await run(engine, query, given) for _ in range(3)]
+        assert answers[0] == answers[1] == answers[2]
+        assert "errors" not in answers[0]
+    assert len(engine.plans) == 2
+    assert await run(engine, query, {name: None}) == refused[0]
+
+
+async def test_operations_that_fail_to_compile_are_answered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect of the compiler costs speed and a line in the log, never an answer."""
+    engine = make_engine(compile_after=0)
+    monkeypatch.setattr(plans, "compile_plan", lambda *_: 1 // 0)
+    for _ in range(3):
+        assert await run(engine, "{ boxes(n: 1) { size } }") == {"data": {"boxes": [{"size": 0}]}}
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_streams_with_flags_that_are_null_say_so_at_each_event() -> None:
+    """Each event of a subscription whose flag is null is answered as its first one is."""
+    engine = make_engine()
+    prepared = ready(engine, "subscription ($a: Boolean = true) { ticks(n: 3) { size @include(if: $a) } }")
+    answers = await collect(await engine.subscribe(prepared, {"a": None}, Log()))
+    assert len(answers) == 3
+    assert answers[0] == answers[1] == answers[2]
+    assert codes(answers[0]["errors"]) == ["BAD_USER_INPUT"]
 
 
 async def test_checks_of_authors_are_asked() -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,7 @@ from odd_world import Color, Row, World
 from random_documents import DocumentMaker
 
 from refundgql.gql.compiled.plan import MAX_FIELDS, NotCompiled, Run
+from refundgql.gql.compiled.plans import Plans
 from refundgql.gql.compiled.variables import PlainVariables
 from refundgql.gql.compiled.writer import Plan, compile_plan
 from refundgql.gql.core import reference
@@ -86,7 +88,7 @@ def told(errors: list[GraphQLError], data: Any) -> list[tuple[tuple[Any, ...], T
 
 
 class Comparison:
-    """Runs documents both ways and counts what was compared."""
+    """Runs documents both ways, as often as it takes to compile them and once more, and counts what was compared."""
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
@@ -99,25 +101,46 @@ class Comparison:
             self.count["invalid"] += 1
             return
         variables = get_variable_values(CORE, prepared.operation.variable_definitions or (), given)
-        assert not isinstance(variables, list), (source, variables)
         plain = prepared.variables.coerce(given)
+        if isinstance(variables, list):
+            assert plain is None, source
+            self.count["refused variables"] += 1
+            return
         self.count["plain variables"] += plain is not None
         assert plain is None or (plain.coerced, *plain.sources) == (variables.coerced, *variables.sources)
-        plan = compile_plan(SCHEMA, prepared, variables, concurrent=seed % 3 == 0)
-        ours, theirs = World(seed, odds), World(seed, odds)
-        ours.forced = theirs.forced = self.forced
-        row = (lambda world: Row(world, root, "Thing")) if root else (lambda world: None)
-        expected, their_errors = await reference.run(
-            reference.executor_for(CORE, prepared, variables, theirs, row(theirs), True)
-        )
-        run = Run(ours, plain or variables, lambda: reference.executor_for(CORE, prepared, variables, ours, None, True))
-        data = await plan.run(run, row(ours))
-        self.compare(source, data, run.errors, expected, their_errors)
-        if not their_errors and not run.errors:
-            assert ours.calls == theirs.calls, source
+        theirs = self.world(seed, odds)
+        root_of = (lambda world: Row(world, root, "Thing")) if root else (lambda world: None)
+        executor = self.executors(prepared, variables, theirs, root_of(theirs))()
+        expected, their_errors = await reference.run(executor)
+        plans = Plans(SCHEMA, max_plans=9, max_source_chars=10**9, compile_after=1, concurrent=seed % 3 == 0)
+        null_flags = any(variables.coerced.get(name, True) is None for name in prepared.flags)
+        for use in range(3):
+            plan = plans.find(prepared, plain or variables)
+            assert (plan is not None) == (use > 0 and not null_flags), (source, given, use)
+            if plan is None:  # the engine leaves it to graphql-core
+                continue
+            ours = self.world(seed, odds)
+            run = Run(ours, plain or variables, self.executors(prepared, variables, ours))
+            data, errors = await plan.run(run, root_of(ours)), run.errors
+            self.compare(source, data, errors, expected, their_errors)
+            if not their_errors and not errors:
+                assert ours.calls == theirs.calls, source
         self.count["compared"] += 1
+        self.count["null flags"] += null_flags
         self.count["with errors"] += bool(their_errors)
-        self.count["with data"] += bool(data)
+        self.count["with data"] += bool(expected)
+
+    def world(self, seed: int, odds: float) -> World:
+        """Make the world of one run, the same each time."""
+        world = World(seed, odds)
+        world.forced = self.forced
+        return world
+
+    def executors(
+        self, prepared: Prepared, variables: VariableValues, world: World, row: Any = None
+    ) -> Callable[[], Any]:
+        """Give what makes graphql-core's executor of one run."""
+        return lambda: reference.executor_for(CORE, prepared, variables, world, row, True)
 
     def compare(
         self, source: str, data: Any, errors: list[GraphQLError], expected: Any, their_errors: list[GraphQLError]
@@ -153,6 +176,8 @@ def check(count: Counter[str]) -> None:
     assert count["compared"] > 0.7 * (count["compared"] + count["invalid"])
     assert count["with errors"] > 0.15 * count["compared"]
     assert count["with data"] > 0.6 * count["compared"]
+    assert count["null flags"] > 0.01 * count["compared"]
+    assert count["refused variables"] > 0
 
 
 def test_generated_documents_agree() -> None:

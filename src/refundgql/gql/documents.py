@@ -13,8 +13,11 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    NamedTypeNode,
+    NonNullTypeNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    TypeNode,
     VariableNode,
     Visitor,
     parse,
@@ -85,7 +88,7 @@ class Prepared:
     fragments: dict[str, FragmentDefinitionNode]
     extensions: Mapping[str, Any]
     flags: tuple[str, ...]
-    """The variables whose values decide which fields are asked for."""
+    """The operation's variables whose values decide which fields are asked for."""
     variables: PlainVariables
     uses: dict[Flags, int] = field(default_factory=dict)
     """How often it was executed without a plan, by the values of its flags."""
@@ -244,7 +247,7 @@ class Documents:
             operation=operation,
             fragments=valid.fragments,
             extensions=checked.extensions,
-            flags=valid.flags,
+            flags=flags_of(operation, valid.flags),
             variables=PlainVariables(self._schema, operation),
             measure=measure,
         )
@@ -269,3 +272,14 @@ def flag_names(document: DocumentNode) -> tuple[str, ...]:
     visitor = _FlagNames()
     visit(document, visitor)
     return tuple(sorted(visitor.names))
+
+
+def flags_of(operation: OperationDefinitionNode, names: tuple[str, ...]) -> tuple[str, ...]:
+    """List which of a document's flags are flags of one operation: others may use the same name for another type."""
+    booleans = {d.variable.name.value for d in operation.variable_definitions or () if _is_boolean(d.type)}
+    return tuple(name for name in names if name in booleans)
+
+
+def _is_boolean(type_: TypeNode) -> bool:
+    bare = type_.type if isinstance(type_, NonNullTypeNode) else type_
+    return isinstance(bare, NamedTypeNode) and bare.name.value == "Boolean"

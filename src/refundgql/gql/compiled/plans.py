@@ -3,6 +3,7 @@
 It must not execute them.
 """
 
+import logging
 from collections import OrderedDict
 
 import strawberry
@@ -11,6 +12,8 @@ from graphql.execution.values import VariableValues
 from refundgql.gql.compiled.plan import NotCompiled
 from refundgql.gql.compiled.writer import Plan, compile_plan
 from refundgql.gql.documents import Flags, Prepared
+
+log = logging.getLogger(__name__)
 
 MAX_COUNTED = 64
 """Sets of flags counted for one operation; a client that varies more of them starts over."""
@@ -52,8 +55,9 @@ class Plans:
 
     def find(self, prepared: Prepared, variables: VariableValues) -> Plan | None:
         """Give the plan to execute with, or None when graphql-core is to do it."""
-        values = variables.coerced
-        flags = tuple(value if (value := values.get(name)) in (True, False) else None for name in prepared.flags)
+        flags = tuple(variables.coerced.get(name) for name in prepared.flags)
+        if None in flags:  # @include and @skip refuse null where they stand, and graphql-core says so at its path
+            return None
         key = (prepared, flags)
         plan = self._known.get(key)
         if plan is not None:
@@ -73,6 +77,10 @@ class Plans:
         try:
             plan = compile_plan(self._schema, prepared, variables, self._concurrent)
         except NotCompiled:
+            prepared.compilable = False
+            return None
+        except Exception:  # a defect here must not reach a client whom graphql-core can answer
+            log.exception("an operation cannot be compiled: %s", prepared.operation_name)
             prepared.compilable = False
             return None
         self._keep((prepared, flags), plan)
