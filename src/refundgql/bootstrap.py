@@ -147,7 +147,7 @@ async def open_application(
     async with database_of(settings) as database:
         bus = bus_of(settings)
         await bus.start()
-        tail = Tail(database, bus, Doorbell(), metrics.delivered if metrics else None)
+        tail = Tail(database, bus, Doorbell())
         await tail.start()
         seen = tracing.database(database) if tracing else database
         uow = UnitOfWork(
@@ -168,7 +168,7 @@ async def open_application(
                 policy=policy,
                 bus=bus,
                 tail=tail,
-                fanout=Fanout(tail, Onlookers(database)),
+                fanout=Fanout(tail, Onlookers(database), metrics.delivered if metrics else None),
                 uow=tracing.unit_of_work(uow) if tracing else uow,
                 download_url=tickets.download_url if tickets else None,
             )

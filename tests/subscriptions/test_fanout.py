@@ -158,8 +158,10 @@ def test_what_answers_depend_on() -> None:
     prepared = engine().prepare(CASE)
     reading = read_document(prepared.operation, prepared.fragments)  # type: ignore[union-attr]
     assert reading.resumption == "after"
-    assert reading.same({"id": "a", "after": "1.1"}) == reading.same({"after": None, "id": "a"})
-    assert reading.same({"id": "a"}) != reading.same({"id": "b"})
+    assert reading.same(prepared.operation, {"id": "a", "after": "1.1"}) == reading.same(
+        prepared.operation, {"after": None, "id": "a"}
+    )
+    assert reading.same(prepared.operation, {"id": "a"}) != reading.same(prepared.operation, {"id": "b"})
     twice = engine().prepare(
         """subscription($id: ID!, $after: String) { refundCaseUpdates(refundCaseId: $id, after: $after) {
            refundCase { events(after: $after) { totalCount } } } }"""

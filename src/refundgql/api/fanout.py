@@ -5,19 +5,22 @@ It must not wait for a follower: a sink takes what it is given without waiting, 
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
+from graphql import GraphQLError
 
 from refundgql.api.faults import translate
 from refundgql.api.feeds import Encode, Feed, Reading, UpdateRow, read_document
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.errors import ErrorCode
+from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.responses import ErrorFormat, log_fault, request_errors
 from refundgql.queries.onlookers import Onlookers
-from refundgql.queries.streams import START, Cursor, StreamEvent, Tail, event_cursor, missed
+from refundgql.queries.streams import START, Cursor, StreamEvent, Tail, event_cursor, made_at, missed
 
 if TYPE_CHECKING:
     from refundgql.api.context import RequestContext
@@ -26,6 +29,11 @@ log = logging.getLogger(__name__)
 
 READINGS = 1_000
 """Documents whose reading is remembered; servers see far fewer."""
+
+ROOM_EVENTS = 1_000
+"""Events that wait to be told to one topic's followers, two pages of the tail; whoever follows an import catches up."""
+
+LAGGING = ApiError("More happens than can be told as it happens.", ErrorCode.LIMIT_EXCEEDED)
 
 
 class Sink(Protocol):
@@ -94,6 +102,7 @@ class Room:
     topic: str
     tail: Tail
     tell: "Callable[[Room, StreamEvent], Awaitable[None]]"
+    end: "Callable[[Iterable[Follower], Exception], None]"
     users: int = 0
     delivered: Cursor = START
     followers: set[Follower] = field(default_factory=set)
@@ -117,10 +126,20 @@ class Room:
         self.delivered = await self.tail.join(self.topic, self.listen)
 
     def listen(self, events: Sequence[StreamEvent]) -> None:
-        """Take what happened, without waiting."""
+        """Take what happened, without waiting; when there is too much of it, its followers are cut off."""
+        if len(self.events) + len(events) > ROOM_EVENTS:
+            self._overflow(events[-1].cursor)
+            return
         self.events.extend(events)
         if self.working is None:
             self.working = asyncio.create_task(self._work())
+
+    def _overflow(self, until: Cursor) -> None:
+        """Let everybody go with the cursor they resume at, where they read the log at their own pace."""
+        self.events.clear()
+        self.delivered = until
+        due, self.followers = self.followers, set()
+        self.end(due, LAGGING)
 
     async def _work(self) -> None:
         while self.events:
@@ -128,28 +147,24 @@ class Room:
             try:
                 await self.tell(self, event)
             except Exception as error:
-                log.exception("an update could not be told; its followers come back")
-                for follower in list(self.followers):
-                    follower.end([_fault(follower, error)])
-                self.followers.clear()
-            self.delivered = event.cursor
+                due, self.followers = self.followers, set()
+                self.end(due, error)
+            self.delivered = max(self.delivered, event.cursor)
         self.working = None
-
-
-def _fault(follower: Follower, error: Exception) -> dict[str, Any]:
-    message = f"Updates were interrupted: subscribe again after {follower.position}."
-    known = translate(error)
-    code = str(ErrorCode.INTERNAL_SERVER_ERROR) if known is None else known.code
-    return {"message": message, "extensions": {"code": code}}
 
 
 class Fanout:
     """All followers of a process, by topic."""
 
-    def __init__(self, tail: Tail, onlookers: Onlookers) -> None:
-        """Start with nobody following."""
+    def __init__(self, tail: Tail, onlookers: Onlookers, delivered: Callable[[float], None] | None = None) -> None:
+        """Start with nobody following.
+
+        `delivered` is told how many seconds each event took from being written to being handed to a topic's followers.
+        """
         self._tail = tail
         self._onlookers = onlookers
+        self._delivered = delivered
+        self._errors = ErrorFormat(translate, log_fault, 1)
         self._rooms: dict[str, Room] = {}
         self._readings: OrderedDict[int, tuple[Any, Reading]] = OrderedDict()
 
@@ -163,7 +178,7 @@ class Fanout:
     ) -> Follower:
         """Return a new follower of a feed, which begins when a sink is attached."""
         reading, viewer = self._reading(prepared), context.signed_in()
-        same = (prepared, reading.same(variables))
+        same = (prepared, reading.same(prepared.operation, variables))
         return Follower(self, feed, context, encode, reading, same, viewer.external_ref)
 
     def _reading(self, prepared: Any) -> Reading:
@@ -180,7 +195,7 @@ class Fanout:
         """Return the room of a follower's topic, with them counted in."""
         room = self._rooms.get(follower.feed.topic)
         if room is None:
-            room = self._rooms[follower.feed.topic] = Room(follower.feed.topic, self._tail, self._tell)
+            room = self._rooms[follower.feed.topic] = Room(follower.feed.topic, self._tail, self._tell, self._end)
         room.users += 1
         return room
 
@@ -193,8 +208,7 @@ class Fanout:
                 await self._tell_present(follower, follower.feed.case_id)
             await self._catch_up(room, follower)
         except Exception as error:
-            log.exception("a stream could not begin")
-            follower.end([_fault(follower, error)])
+            self._end([follower], error)
         finally:
             follower.beginning = None  # a stream lives for hours, and its beginning need not
 
@@ -242,9 +256,26 @@ class Fanout:
 
     async def _tell(self, room: Room, event: StreamEvent) -> None:
         """Tell an event to everybody in the room, also to those who come in meanwhile."""
+        told = False
         while due := [one for one in room.followers if one.position < event.cursor]:
             await self._tell_each(due, event)
             room.followers.difference_update([one for one in due if one.closed])
+            told = True
+        if told and self._delivered is not None:
+            self._delivered(max(time.time() - made_at(event.id), 0.0))
+
+    def _end(self, followers: Iterable[Follower], error: Exception) -> None:
+        """End streams that an error ended, each with the cursor that it goes on after."""
+        located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+        if located.original_error is None:  # the document or its variables: nothing of ours has failed
+            entry = request_errors([located], ErrorCode.BAD_USER_INPUT)[0]
+        else:
+            entry = self._errors.describe_one(located)
+        message, extensions = entry["message"], entry["extensions"]
+        for follower in followers:
+            after = str(follower.position)
+            told = f"{message} Subscribe again after {after}."
+            follower.end([{"message": told, "extensions": {**extensions, "after": after}}])
 
     async def _tell_each(self, due: list[Follower], event: StreamEvent) -> None:
         """Tell an event to some followers: encoded once for each group that reads the same."""
@@ -262,7 +293,11 @@ class Fanout:
                     follower.end()
                 follower.position = event.cursor
                 continue
-            fits = feed.fits(event)
+            try:
+                fits = feed.fits(event)
+            except Exception as error:
+                self._end([follower], error)
+                continue
             if fits is None or event.sequence <= follower.shown:
                 follower.position = event.cursor
                 continue
@@ -274,15 +309,22 @@ class Fanout:
         cursor = str(event.cursor)
         for viewer, fits, members in groups.values():
             leader = members[0]
-            if not await leader.feed.has_text(leader.context.app.database, event.case_id):
-                for follower in members:
-                    follower.position = event.cursor
+            try:
+                text = None
+                if await leader.feed.has_text(leader.context.app.database, event.case_id):
+                    text = await self._encoded(leader, viewer, UpdateRow(event.case_id, event.id, cursor, fits))
+            except Exception as error:
+                self._end(members, error)
                 continue
-            row = UpdateRow(event.case_id, event.id, cursor, fits)
-            text = await self._encoded(leader, viewer, row)
             for follower in members:
-                follower.deliver(text, event.cursor, cursor)
+                if text is None:
+                    follower.position = event.cursor
+                else:
+                    follower.deliver(text, event.cursor, cursor)
 
     async def _encoded(self, follower: Follower, viewer: Viewer, row: UpdateRow) -> str:
-        context = follower.context.app.context(viewer)
-        return orjson.dumps(await follower.encode(context, row)).decode()
+        answer = await follower.encode(follower.context.app.context(viewer), row)
+        if "data" not in answer:
+            first = answer["errors"][0]
+            raise ApiError(first["message"], first["extensions"]["code"], first["extensions"])
+        return orjson.dumps(answer).decode()

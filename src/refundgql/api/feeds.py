@@ -61,9 +61,11 @@ class Reading:
     """The variable that says where to go on, when it says nothing else."""
     personal: bool
 
-    def same(self, variables: dict[str, Any] | None) -> str:
-        """Return the variables that an answer depends on."""
-        kept = {name: value for name, value in (variables or {}).items() if name != self.resumption}
+    def same(self, operation: OperationDefinitionNode, variables: dict[str, Any] | None) -> str:
+        """Return the variables that an answer depends on: those that are declared, without where to go on."""
+        given = variables or {}
+        declared = (one.variable.name.value for one in operation.variable_definitions or ())
+        kept = {name: given[name] for name in declared if name in given and name != self.resumption}
         # A text, because it is kept: the encoder's bytes hold on to the room it began with, four kilobytes.
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 

@@ -162,7 +162,7 @@ class _Acts:
         )
         self.event_lag = Histogram(
             "refundgql_event_lag_seconds",
-            "Time from writing an event to handing it to this process's streams: the bus's lag.",
+            "Time from writing an event to having handed it to all of a topic's streams in this process.",
             buckets=_LAG_BUCKETS,
             registry=registry,
         )

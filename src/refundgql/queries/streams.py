@@ -15,6 +15,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 from refundgql.storage.events import START, Cursor, StreamEvent, event_cursor, stream_head
+from refundgql.storage.ids import made_at
 from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "case_topic",
     "case_version",
     "event_cursor",
+    "made_at",
     "missed",
     "open_inbox",
     "parse_cursor",

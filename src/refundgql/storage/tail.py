@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -21,7 +20,6 @@ from typing import Any, Protocol
 from refundgql.storage.database import Database, Source
 from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import StorageError
-from refundgql.storage.ids import made_at
 from refundgql.storage.visibility import Condition
 
 LOOK_SECONDS = 1.0
@@ -81,17 +79,11 @@ def topics_of(event: StreamEvent) -> Iterator[str]:
 class Tail:
     """Follows the stream from its present head while somebody listens."""
 
-    def __init__(
-        self, database: Database, bus: Rings, bell: Bell, delivered: Callable[[float], None] | None = None
-    ) -> None:
-        """Read from a database when the bell, which is the tail's alone, rings on the bus.
-
-        `delivered` is told how many seconds each event took from being written to being handed over.
-        """
+    def __init__(self, database: Database, bus: Rings, bell: Bell) -> None:
+        """Read from a database when the bell, which is the tail's alone, rings on the bus."""
         self._database = database
         self._bus = bus
         self._bell = bell
-        self._delivered = delivered
         self._listeners: dict[str, dict[Listener, None]] = {}
         self._cursor = START
         self._joining = asyncio.Lock()
@@ -176,10 +168,6 @@ class Tail:
                 if topic in self._listeners:
                     by_topic[topic].append(event)
         self._cursor = events[-1].cursor
-        if self._delivered is not None:
-            now = time.time()
-            for event in events:
-                self._delivered(max(now - made_at(event.id), 0.0))
         for topic, found in by_topic.items():
             for listener in list(self._listeners.get(topic, ())):
                 try:

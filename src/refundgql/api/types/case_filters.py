@@ -61,6 +61,8 @@ def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     bounded(given.numbers, "filter.numbers")
     if len(given.text or "") > 200:
         raise ApiError("filter.text: at most 200 characters.", ErrorCode.BAD_USER_INPUT)
+    if "\0" in (given.text or ""):
+        raise ApiError("filter.text: no NUL characters.", ErrorCode.BAD_USER_INPUT)
     return CaseFilter(
         kinds=_values(given.kinds),
         states=_values(given.states),
