@@ -20,7 +20,7 @@ async def test_operations_are_compiled_when_used_again() -> None:
 async def test_plans_are_kept_within_bounds() -> None:
     """Each set of flags has its plan, and the least recently used ones are forgotten."""
     engine = make_engine(compile_after=0, max_plans=3)
-    query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id size @skip(if: $b) } }"
+    query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id @skip(if: $a) size @include(if: $b) } }"
     answers = [
         (await run(engine, query, {"a": a, "b": b}))["data"]["boxes"][0] for a in (True, False) for b in (True, False)
     ]
