@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-from api_world import HOUR, Desk, usd
+from api_world import DAY, HOUR, START, Desk, at, invoice, usd
 
 HISTORY = """{ viewer { balances { purpose available { amount currencyCode } inTransit { amount } }
   transactions(first: 100) { totalCount edges { node { id at status purpose amount { amount } balanceAfter { amount }
@@ -121,3 +122,53 @@ async def test_issued_refunds_wait_for_the_client(desk: Desk, things: dict[str, 
     lines = {ref: [one for one in await history(desk, ref) if one["refundCase"]] for ref in ("karl", "erik")}
     assert [(one["status"], one["amount"]["amount"]) for one in lines["karl"]] == [("PENDING", "80.00")]
     assert lines["erik"] == []
+
+
+PAGE = """query($first: Int, $after: String, $last: Int, $before: String) { viewer { transactions(first: $first,
+  after: $after, last: $last, before: $before) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    edges { cursor node { id at bookedAt status purpose amount { amount currencyCode } balanceAfter { amount } } }
+  } } }"""
+
+
+async def every_page(desk: Desk, ref: str, size: int, *, backward: bool) -> list[dict[str, Any]]:
+    """Return somebody's history newest first, read page by page in one direction."""
+    found: list[dict[str, Any]] = []
+    place: dict[str, Any] = {}
+    while True:
+        asked = {"last": size, **place} if backward else {"first": size, **place}
+        page = (await desk.run(ref, PAGE, **asked))["viewer"]["transactions"]
+        nodes = [edge["node"] for edge in page["edges"]]
+        found = [*nodes, *found] if backward else [*found, *nodes]
+        if not page["pageInfo"]["hasPreviousPage" if backward else "hasNextPage"]:
+            return found
+        key, side = ("before", "startCursor") if backward else ("after", "endCursor")
+        place = {key: page["pageInfo"][side]}
+
+
+async def test_lines_stand_in_the_order_in_which_they_were_booked(desk: Desk, things: dict[str, str]) -> None:
+    """Each line's balance is the line's before it plus its amount, however late a payment is told, both ways."""
+    case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("30.00"))
+    desk.clock.at += HOUR
+    await desk.done("erik", "approveRefund", refundCaseId=case["id"])
+    desk.clock.at += HOUR
+    await desk.seed(invoice("told-late", "hourly", "40.00", START - 20 * DAY))
+    desk.clock.at += HOUR
+    await desk.seed(invoice("told-later", "hourly", "50.00", START - 40 * DAY))
+    open_case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("5.00"))
+    desk.clock.at -= 2 * HOUR  # another machine's clock is behind
+    await desk.seed(invoice("told-last", "hourly", "60.00", START - 50 * DAY))
+    whole = await every_page(desk, "erik", 100, backward=False)
+    posted = [line for line in whole if line["status"] in ("POSTED", "REVERSED")]
+    balances = [Decimal(line["balanceAfter"]["amount"]) for line in posted]
+    amounts = [Decimal(line["amount"]["amount"]) for line in posted]
+    assert balances == [sum(amounts[place:]) for place in range(len(amounts))]
+    assert amounts[:4] == [60, 50, 40, -30]
+    assert [line["bookedAt"] for line in posted] == sorted((line["bookedAt"] for line in posted), reverse=True)
+    late = next(line for line in posted if line["amount"]["amount"] == "40.00")
+    assert (late["at"], late["bookedAt"]) == (at(START - 20 * DAY), at(START + 2 * HOUR))
+    for size in (1, 2, 3):
+        assert await every_page(desk, "erik", size, backward=False) == whole
+        assert await every_page(desk, "erik", size, backward=True) == whole
+    asked = next(line for line in await every_page(desk, "karl", 2, backward=True) if line["status"] == "PENDING")
+    assert asked["bookedAt"] == asked["at"] == at(START + 3 * HOUR)
+    assert open_case["state"] == "REQUESTED"

@@ -143,7 +143,7 @@ class Book:
         if row is None:
             kind, *rest, currency = key.split(":")
             owner_id, purpose = rest if kind == "balance" else (None, None)
-            row = BalanceRow(key, kind, owner_id, purpose, currency, 0, False)
+            row = BalanceRow(key, kind, owner_id, purpose, currency, 0, False, 0)
             self.balances[key] = row
         return row
 
@@ -164,6 +164,10 @@ class Book:
         payment_id: str | None = None,
     ) -> None:
         """Move a positive amount between two ledger accounts; the outside world and the platform keep no balance."""
+        counted = [self.balance_of(key) for key in (from_key, to_key) if not key.startswith(UNCOUNTED)]
+        booked_at = max([self.at, *(row.booked_at for row in counted)])  # never before what they have booked (C20)
+        for row in counted:
+            row.booked_at = booked_at
         self.postings.append(
             PostingRow(
                 str(uuid7()),
@@ -177,6 +181,7 @@ class Book:
                 payment_id,
                 self._changed(from_key, -amount_minor),
                 self._changed(to_key, amount_minor),
+                booked_at,
             )
         )
 

@@ -24,6 +24,7 @@ class TransactionRow:
     id: str
     account_id: str
     at: int
+    booked_at: int
     status: str
     purpose: str
     amount_minor: int
@@ -36,20 +37,34 @@ class TransactionRow:
 
 
 COLUMNS = (
-    "t.id, t.account_id, t.at, t.status, t.purpose, t.amount_minor, t.currency, t.balance_after_minor,"
+    "t.id, t.account_id, t.at, t.booked_at, t.status, t.purpose, t.amount_minor, t.currency, t.balance_after_minor,"
     " t.description, t.case_id, t.withdrawal_id, t.reverses_id"
 )
-NEWEST = Order("transactions", (Key("t.at", "int", descending=True), Key("t.id", "uuid", descending=True)))
+# A balance's postings have positions in the order in which they were booked, and their instants never go back; requests
+# are booked nowhere, and stand behind what was booked at the same instant.
+NEWEST = Order(
+    "booked",
+    (
+        Key("t.booked_at", "int", descending=True),
+        Key("t.position", "int", descending=True),
+        Key("t.id", "uuid", descending=True),
+    ),
+)
+_BOOKED_AT = "COALESCE({posting}.booked_at, {posting}.at)"
 
 _REVERSED = (
     "CASE WHEN EXISTS (SELECT 1 FROM posting r WHERE r.reverses_id = p.id) THEN 'REVERSED' ELSE 'POSTED' END AS status"
 )
 
+_WIDTH = len(COLUMNS.split(","))
+
 
 def _leg(side: str, sign: str, postings: str = "JOIN posting p ON p.{side}_key = o.key") -> str:
     return (
-        f"SELECT p.id, o.owner_id AS account_id, p.at, {_REVERSED}, o.purpose, {sign}p.amount_minor AS amount_minor,"
-        f" p.currency, p.{side}_balance_after_minor AS balance_after_minor, p.description, p.case_id, p.withdrawal_id,"
+        f"SELECT p.id, o.owner_id AS account_id, p.at,"
+        f" {_BOOKED_AT.format(posting='p')} AS booked_at, p.position, {_REVERSED}, o.purpose,"
+        f" {sign}p.amount_minor AS amount_minor, p.currency,"
+        f" p.{side}_balance_after_minor AS balance_after_minor, p.description, p.case_id, p.withdrawal_id,"
         f" p.reverses_id FROM ledger_account o {postings.format(side=side)} WHERE o.kind = 'balance'"
     )
 
@@ -57,7 +72,8 @@ def _leg(side: str, sign: str, postings: str = "JOIN posting p ON p.{side}_key =
 # A request is a line until it is credited: for whoever gets the money, which is the client when an expert issued it.
 _REQUESTS = (
     "SELECT c.id, CASE WHEN c.opened_by = 'ISSUE' THEN c.counterparty_id ELSE c.requester_id END AS account_id,"
-    " c.opened_at AS at, CASE c.state WHEN 'DECLINED' THEN 'DECLINED' WHEN 'CANCELLED' THEN 'CANCELLED'"
+    " c.opened_at AS at, c.opened_at AS booked_at, 0 AS position,"
+    " CASE c.state WHEN 'DECLINED' THEN 'DECLINED' WHEN 'CANCELLED' THEN 'CANCELLED'"
     " ELSE 'PENDING' END AS status, CASE c.kind WHEN 'LEAD' THEN 'LEADS' ELSE 'CONTRACTS' END AS purpose,"
     " COALESCE(c.approved_minor, c.requested_minor) AS amount_minor, c.currency, NULL AS balance_after_minor,"
     " 'Refund request' AS description, c.id AS case_id, NULL AS withdrawal_id, NULL AS reverses_id"
@@ -73,7 +89,14 @@ _NEAREST = {
     Dialect.SQLITE: "JOIN posting p ON p.position IN (SELECT q.position FROM posting q"
     " WHERE q.{{side}}_key = o.key{bounds} ORDER BY {by} LIMIT ?)",
 }
-_OF_ONE_BALANCE = Order(NEWEST.name, (Key("q.at", "int", descending=True), Key("q.id", "uuid", descending=True)))
+_OF_ONE_BALANCE = Order(
+    NEWEST.name,
+    (
+        Key(_BOOKED_AT.format(posting="q"), "int", descending=True),
+        Key("q.position", "int", descending=True),
+        Key("q.id", "uuid", descending=True),
+    ),
+)
 
 
 def _nearest_lines(dialect: Dialect, page: Page) -> tuple[str, list[Any]]:
@@ -87,7 +110,7 @@ def _nearest_lines(dialect: Dialect, page: Page) -> tuple[str, list[Any]]:
 
 
 def _row(record: Any) -> TransactionRow:
-    return TransactionRow(*tuple(record)[:12])
+    return TransactionRow(*tuple(record)[:_WIDTH])
 
 
 async def list_transactions(

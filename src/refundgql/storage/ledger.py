@@ -6,7 +6,7 @@ It must not decide where money goes; `ledger_checks.py` proves the whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +23,18 @@ _UNCOUNTED = ("external:", "platform_leads:")
 # A balance may be negative only by a posting that may overdraw, and then only rise (D13); the table's CHECK refuses
 # what this leaves not allowed. Accounts come into being when they are first touched.
 _SET = (
-    "SET balance_minor = {account}.balance_minor + given.delta,"
+    "SET balance_minor = {account}.balance_minor + given.delta, booked_at = {booked},"
     " may_be_negative = ({account}.balance_minor + given.delta < 0"
     " AND (given.overdraw OR ({account}.may_be_negative AND given.delta >= 0)))"
 )
 _COLUMNS = "key, kind, owner_id, purpose, currency, balance_minor, may_be_negative"
+
+# What is booked is booked after everything that its balances have booked, whatever a machine's clock says (C20).
+_BOOKED_POSTGRES = "(SELECT at FROM booked)"
+_BOOKED_SQLITE = (
+    "(SELECT max(?, coalesce(max(b.booked_at), 0)) FROM ledger_account b"
+    " WHERE b.key IN (SELECT value ->> 0 FROM json_each(?)))"
+)
 
 _MOVE_POSTGRES = (
     (
@@ -36,16 +43,18 @@ _MOVE_POSTGRES = (
         " CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS boolean[]))"
         " AS g (key, kind, owner_id, purpose, currency, delta, overdraw)",
     ),
-    ("locked", "SELECT l.key FROM ledger_account l JOIN given USING (key) ORDER BY l.key FOR UPDATE OF l"),
+    ("locked", "SELECT l.key, l.booked_at FROM ledger_account l JOIN given USING (key) ORDER BY l.key FOR UPDATE OF l"),
+    ("booked", "SELECT GREATEST(CAST(? AS bigint), max(booked_at)) AS at FROM locked"),
     (
         "updated",
-        f"UPDATE ledger_account a {_SET.format(account='a')} FROM given JOIN locked USING (key)"
-        " WHERE a.key = given.key RETURNING a.key, a.balance_minor",
+        f"UPDATE ledger_account a {_SET.format(account='a', booked=_BOOKED_POSTGRES)} FROM given"
+        " JOIN locked USING (key) WHERE a.key = given.key RETURNING a.key, a.balance_minor",
     ),
     (
         "opened",
-        f"INSERT INTO ledger_account ({_COLUMNS}) SELECT key, kind, owner_id, purpose, currency, delta,"
-        " delta < 0 AND overdraw FROM given WHERE key NOT IN (SELECT key FROM locked) RETURNING key, balance_minor",
+        f"INSERT INTO ledger_account ({_COLUMNS}, booked_at) SELECT key, kind, owner_id, purpose, currency, delta,"
+        f" delta < 0 AND overdraw, {_BOOKED_POSTGRES} FROM given"
+        " WHERE key NOT IN (SELECT key FROM locked) RETURNING key, balance_minor",
     ),
     ("moved", "SELECT * FROM updated UNION ALL SELECT * FROM opened"),
 )
@@ -57,7 +66,7 @@ _GIVEN_SQLITE = (
 _MOVE_SQLITE = (
     f"INSERT INTO ledger_account ({_COLUMNS}) SELECT key, kind, owner_id, purpose, currency, 0, FALSE"
     f" FROM {_GIVEN_SQLITE} WHERE TRUE ON CONFLICT (key) DO NOTHING",
-    f"UPDATE ledger_account {_SET.format(account='ledger_account')} FROM {_GIVEN_SQLITE}"
+    f"UPDATE ledger_account {_SET.format(account='ledger_account', booked=_BOOKED_SQLITE)} FROM {_GIVEN_SQLITE}"
     " WHERE ledger_account.key = given.key",
 )
 
@@ -65,8 +74,8 @@ _MOVE_SQLITE = (
 _AFTER = "(SELECT balance_minor FROM {moved} WHERE key = ?) - ?"
 _INSERT = (
     "INSERT INTO posting (id, at, fact, from_key, to_key, amount_minor, currency, description, case_id, payment_id,"
-    " withdrawal_id, reverses_id, from_balance_after_minor, to_balance_after_minor)"
-    f" SELECT {', '.join('?' * 12)}, {_AFTER}, {_AFTER}"
+    " withdrawal_id, reverses_id, from_balance_after_minor, to_balance_after_minor, booked_at)"
+    f" SELECT {', '.join('?' * 12)}, {_AFTER}, {_AFTER}, {{booked}}"
 )
 
 
@@ -99,7 +108,7 @@ async def posting_writes(tx: Transaction, postings: Sequence[Posting], at: datet
     counted = {key: deltas[key] for key in sorted(deltas) if not key.startswith(_UNCOUNTED)}
     rest = dict(counted)
     reversed_ids = await _reversed_ids(tx, postings)
-    writes = _move_writes(tx.dialect, counted, overdrawn)
+    writes = _move_writes(tx.dialect, counted, overdrawn, to_micros(at))
     ids: list[str] = []
     for posting, reverses_id in zip(postings, reversed_ids, strict=True):
         ids.append(new_id())
@@ -109,6 +118,8 @@ async def posting_writes(tx: Transaction, postings: Sequence[Posting], at: datet
         for key, sign in ((posting.from_key, -1), (posting.to_key, 1)):
             rest[key] = rest.get(key, 0) - sign * posting.amount.minor
             values += (key, rest[key])
+        if tx.dialect is Dialect.SQLITE:
+            values += _booked_sqlite(counted, to_micros(at))
         writes.append(_insert_write(tx.dialect, values, writes[-1].name, f"posted_{len(ids)}"))
     return writes, ids
 
@@ -119,17 +130,27 @@ def _insert_write(dialect: Dialect, values: Sequence[Any], before: str | None, n
     On PostgreSQL it waits for the write before it, so that positions follow the order in which balances were locked.
     """
     if dialect is Dialect.SQLITE:
-        return Write(_INSERT.format(moved="ledger_account"), values)
-    sql = f"{_INSERT.format(moved='moved')} FROM (SELECT count(*) FROM {before}) AS ready RETURNING id"
+        return Write(_INSERT.format(moved="ledger_account", booked=_BOOKED_SQLITE), values)
+    insert = _INSERT.format(moved="moved", booked=_BOOKED_POSTGRES)
+    sql = f"{insert} FROM (SELECT count(*) FROM {before}) AS ready RETURNING id"
     return Write(sql, values, name=name)
 
 
-def _move_writes(dialect: Dialect, deltas: Mapping[str, int], overdrawn: Collection[str]) -> list[Write]:
+def _booked_sqlite(keys: Iterable[str], at_micros: int) -> tuple[int, str]:
+    return at_micros, orjson.dumps([[key] for key in keys]).decode()
+
+
+def _move_writes(
+    dialect: Dialect, deltas: Mapping[str, int], overdrawn: Collection[str], at_micros: int
+) -> list[Write]:
     given = [(*_account_columns(key), delta, key in overdrawn) for key, delta in deltas.items()]
     if dialect is Dialect.POSTGRES:
         columns = [list(column) for column in zip(*given, strict=True)] or [[] for _ in range(7)]
-        return [Write(sql, columns if name == "given" else (), name=name) for name, sql in _MOVE_POSTGRES]
-    return [Write(sql, (orjson.dumps(given).decode(),)) for sql in _MOVE_SQLITE]
+        parameters: dict[str, Sequence[Any]] = {"given": columns, "booked": [at_micros]}
+        return [Write(sql, parameters.get(name, ()), name=name) for name, sql in _MOVE_POSTGRES]
+    opened, moved = _MOVE_SQLITE
+    rows = orjson.dumps(given).decode()
+    return [Write(opened, (rows,)), Write(moved, (*_booked_sqlite(deltas, at_micros), rows))]
 
 
 def _account_columns(key: str) -> tuple[Any, ...]:

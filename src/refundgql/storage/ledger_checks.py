@@ -27,9 +27,10 @@ class _Check(NamedTuple):
 
 # Every posting twice: what it takes from one account and what it brings to the other.
 _ENTRIES = (
-    "SELECT from_key AS key, -amount_minor AS delta, position, from_balance_after_minor AS after, 0 AS side"
+    "SELECT from_key AS key, -amount_minor AS delta, position, from_balance_after_minor AS after, booked_at,"
+    " 0 AS side"
     " FROM posting"
-    " UNION ALL SELECT to_key, amount_minor, position, to_balance_after_minor, 1 FROM posting"
+    " UNION ALL SELECT to_key, amount_minor, position, to_balance_after_minor, booked_at, 1 FROM posting"
 )
 
 _CREDITS = (
@@ -131,6 +132,12 @@ _CHECKS = (
         " ON e.case_id = c.id LEFT JOIN refund_event f ON f.case_id = c.id AND f.sequence = c.version"
         " WHERE coalesce(e.events, 0) <> c.version OR coalesce(e.last, 0) <> c.version"
         " OR coalesce(f.to_state, '') <> c.state",
+    ),
+    _Check(
+        "what a balance books later was booked no earlier (C20)",
+        "SELECT key, position, booked_at, earlier FROM (SELECT key, position, booked_at,"
+        f" lag(booked_at) OVER (PARTITION BY key ORDER BY position, side) AS earlier FROM ({_ENTRIES}) AS entries"
+        " WHERE key NOT LIKE 'external:%' AND key NOT LIKE 'platform_leads:%') AS followed WHERE booked_at < earlier",
     ),
 )
 

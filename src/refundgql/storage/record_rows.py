@@ -200,7 +200,7 @@ class BalanceRow(Stored):
     table = "ledger_account"
     key_column = "key"
     locked = True
-    updatable = ("balance_minor", "may_be_negative")
+    updatable = ("balance_minor", "may_be_negative", "booked_at")
 
     key: str
     kind: str
@@ -209,6 +209,7 @@ class BalanceRow(Stored):
     currency: str
     balance_minor: int
     may_be_negative: bool
+    booked_at: int
 
 
 @dataclass(slots=True, eq=False)
@@ -228,6 +229,7 @@ class PostingRow(Stored):
     payment_id: str | None
     from_balance_after_minor: int | None
     to_balance_after_minor: int | None
+    booked_at: int
 
 
 @dataclass(slots=True, eq=False)

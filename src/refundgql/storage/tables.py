@@ -199,6 +199,7 @@ class LedgerAccount(Model):
     currency = fields.CharField(max_length=3)
     balance_minor = fields.BigIntField(db_default=0)
     may_be_negative = fields.BooleanField(db_default=False)
+    booked_at = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "ledger_account"
@@ -206,7 +207,10 @@ class LedgerAccount(Model):
 
 
 class Posting(Model):
-    """One movement of money, append-only. The balances after it are kept for people's histories."""
+    """One movement of money, append-only. The balances after it are kept for people's histories.
+
+    `at` is when what it books happened, `booked_at` when it was booked: of one balance it never goes back.
+    """
 
     position = fields.BigIntField(primary_key=True, generated=True)
     id = fields.UUIDField(unique=True)
@@ -223,12 +227,11 @@ class Posting(Model):
     reverses_id = fields.UUIDField(null=True, unique=True)
     from_balance_after_minor = fields.BigIntField(null=True)
     to_balance_after_minor = fields.BigIntField(null=True)
+    booked_at = fields.BigIntField(null=True)
 
     class Meta:
         table = "posting"
         indexes = (
-            Index(fields=("from_key", "at", "id"), name="posting_from_newest"),
-            Index(fields=("to_key", "at", "id"), name="posting_to_newest"),
             Index(fields=("case_id",), name="posting_case"),
             Index(fields=("payment_id",), name="posting_payment"),
         )

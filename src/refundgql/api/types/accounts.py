@@ -49,8 +49,8 @@ class Account(Node):
         return await queries.list_balances(info.context.app.database, rows)
 
     @level(
-        description="Everything that touched a balance, newest first, with requests that are not credited yet (C20); "
-        "empty for others."
+        description="Everything that touched a balance, last booked first, with requests that are not credited yet "
+        "(C20): each line's balance is that of the line booked before it and its amount. Empty for others."
     )
     @staticmethod
     async def transactions(

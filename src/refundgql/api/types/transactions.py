@@ -21,7 +21,13 @@ from refundgql.queries.transactions import TransactionRow, reversed_transactions
     description="One line of an account's history: a posting, or a request that is not credited yet (C20)."
 )
 class Transaction(Node):
-    at: datetime = strawberry.field(description="When the money moved, or when the request was made.")
+    at: datetime = strawberry.field(
+        description="When what it books happened: what is told later happened earlier. Of a request, when it was made."
+    )
+    booked_at: datetime = strawberry.field(
+        description="When it was booked, which is the order of the history and never goes back; of a request, when it "
+        "was made."
+    )
     status: TransactionStatus = strawberry.field(description="Whether the money has moved.")
     purpose: BalancePurpose = strawberry.field(description="The balance it belongs to.")
     amount: Money = leaf(
