@@ -6,6 +6,7 @@ each kind; `--hypothesis-seed=N` and `REFUNDGQL_FUZZ_SEED=N` repeat a run, and a
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -239,6 +241,70 @@ def test_hostile_values_on_postgres(
     own_places = list(places(postgres_ids))
     for note, ref, content in hostile_requests(postgres_desk, own_places, EXAMPLES or 1_500):
         check(postgres_desk, client, ref, content, note)
+
+
+STREAM = "subscription($f: RefundCaseFilter) { supportQueueUpdates(filter: $f) { cursor } }"
+
+
+def check_nul(desk: RealDesk, client: httpx.Client, own_places: list[Place]) -> None:
+    """Send U+0000 to every place, as a variable and as a literal, often enough to be compiled, and to a stream."""
+    answered = 0
+    for place in own_places:
+        ref = MARKETPLACE if place.name.startswith("syncRecords") else desk.with_role("ADMIN")
+        body = check(desk, client, ref, place.body('"a\\u0000b"'), place.name)
+        assert {error["extensions"]["code"] for error in body["errors"]} == {"BAD_USER_INPUT"}, (place.name, body)
+        answered += 1
+    literals = [
+        *(
+            '{ leads(filter: {customerName: "%s"}) { totalCount } }',
+            '{ refundCases(filter: {text: "%s"}) { totalCount } }',
+        ),
+        *(
+            '{ lead(id: "%s") { id } }',
+            '{ leads(after: "%s") { totalCount } }',
+            '{ refundCaseByNumber(number: "%s") { id } }',
+        ),
+        'query($n: String! = "%s") { refundCaseByNumber(number: $n) { id } }',
+    ]
+    for document in literals:
+        for text in ("a\\u0000", "\\u{0}", "\\u{00000}b"):
+            for _ in range(3):
+                body = check(
+                    desk, client, desk.with_role("ADMIN"), json.dumps({"query": document % text}).encode(), text
+                )
+                assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT", (document, body)
+    headers = {**desk.headers(desk.with_role("SUPPORT")), "accept": "text/event-stream"}
+    for filters in {"text": "a\0"}, {"text": "\0", "numbers": ["\0"]}:
+        answer = client.post(
+            f"{desk.url}/graphql", json={"query": STREAM, "variables": {"f": filters}}, headers=headers
+        )
+        assert '"BAD_USER_INPUT"' in answer.text
+        assert "INTERNAL_SERVER_ERROR" not in answer.text
+    key = base64.urlsafe_b64encode(b'["cases-amount",1.5,"US\\u0000","%s"]' % uuid4().bytes.hex().encode()).decode()
+    document = "query($after: String) { refundCases(orderBy: LARGEST_AMOUNT, after: $after) { totalCount } }"
+    body = check(
+        desk,
+        client,
+        desk.with_role("ADMIN"),
+        json.dumps({"query": document, "variables": {"after": key}}).encode(),
+        key,
+    )
+    assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert answered > 250
+
+
+def test_nul_in_every_place(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
+    """A text with U+0000 is refused alike in every place, on every road."""
+    check_nul(desk, client, every_place)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_nul_in_every_place_on_postgres(
+    postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
+) -> None:
+    """Over PostgreSQL, which keeps no such text, it is the same."""
+    check_nul(postgres_desk, client, list(places(postgres_ids)))
 
 
 @pytest.mark.slow

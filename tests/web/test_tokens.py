@@ -140,6 +140,7 @@ FORGERIES: dict[str, Any] = {
     "audience left out": lambda f: f.without("aud"),
     "audience null": lambda f: f.changed(aud=None),
     "subject left out": lambda f: f.without("sub"),
+    "subject with NUL": lambda f: f.changed(sub="a\0da"),
     "subject a number": lambda f: f.changed(sub=1),
     "subject empty": lambda f: f.changed(sub=""),
     "subject endless": lambda f: f.changed(sub="a" * 256),

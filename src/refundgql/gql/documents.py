@@ -30,6 +30,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from refundgql.gql.compiled.variables import PlainVariables
 from refundgql.gql.errors import ErrorCode
+from refundgql.gql.given import unusable_literals
 from refundgql.gql.responses import request_errors
 
 Flags = tuple[bool | None, ...]
@@ -192,6 +193,8 @@ class Documents:
         except GraphQLError as error:
             too_long = self._max_tokens is not None and PARSER_STOPPED in error.message
             return self._refused([error], ErrorCode.LIMIT_EXCEEDED if too_long else ErrorCode.GRAPHQL_PARSE_FAILED)
+        if unusable := unusable_literals(query, document):
+            return self._refused(unusable, ErrorCode.BAD_USER_INPUT)
         checked = Checked()
         if self._check_document is not None:
             found = self._check_document(document)

@@ -18,6 +18,7 @@ from refundgql.gql.core.adapter import adapt
 from refundgql.gql.deadline import Deadline
 from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.gql.errors import ErrorCode
+from refundgql.gql.given import unusable_variables
 from refundgql.gql.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
 
 Response = dict[str, Any]
@@ -211,16 +212,19 @@ class GraphQLEngine:
         return reference.executor_for(self._core, prepared, variables, context, root, self._hide_suggestions)
 
     def _coerce(self, prepared: Prepared, variables: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        if variables and (unusable := unusable_variables(variables)):
+            return unusable
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
-        plain = prepared.variables.coerce(variables or {})
+        given = variables or {}
+        plain = prepared.variables.coerce(given)
         if plain is not None:
             return plain
         return get_variable_values(
             self._core,
             definitions,
-            variables or {},
+            given,
             max_errors=self._max_errors,
             hide_suggestions=self._hide_suggestions,
         )

@@ -42,7 +42,7 @@ class Key:
         if self.kind == "uuid":
             return isinstance(value, str) and _UUID.match(value) is not None
         if self.kind == "text":
-            return isinstance(value, str)
+            return isinstance(value, str) and "\0" not in value
         if self.kind == "int":
             return type(value) is int and -(2**63) <= value < 2**63
         return type(value) in (int, float)

@@ -167,7 +167,7 @@ class TokenIssuer:
 
 def _verified(claims: dict[str, Any]) -> VerifiedToken:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not subject or len(subject) > MAX_SUBJECT_LENGTH:
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH or "\0" in subject:
         raise TokenRefused("The token names no account.")
     expires_at = _instant(claims, "exp")
     not_before = max(_instant(claims, "nbf"), _instant(claims, "iat"))
