@@ -15,6 +15,10 @@ from demo_server import DemoServer
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.ws_messages import CloseCode
 
+FINAL_FOR_GRAPHQL_WS = {1002, 1003, 1007, 1008, 1009, 1011, 4004, 4005, 4400, 4401, 4406, 4409, 4429, 4500}
+"""Codes after which graphql-ws makes no other attempt: isFatalInternalCloseCode and its like in its client.ts."""
+COME_BACK = {1001, 1006, 1012, 1013, 4403, 4408}
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 PACKAGES = [ROOT / "src" / "refundgql" / name for name in ("gql", "web")]
@@ -47,10 +51,15 @@ def test_all_codes_are_told() -> None:
     assert len(raised) > 8
     told = set(re.findall(r"`([A-Z_]+)`", PAGE.partition("## Errors")[2].partition("## Generated")[0]))
     assert told >= raised | set(ErrorCode)
-    assert set(re.findall(r"^\| ([\d, ]+) \|", PAGE, re.MULTILINE)) == {
+    closes = dict(re.findall(r"^\| ([\d, ]+) \|.*\| (yes|no) \|$", PAGE, re.MULTILINE))
+    assert set(closes) == {
         "1006, 1001",
+        "1002, 1003, 1007, 1008",
         *(str(int(code)) for code in CloseCode),
     }
+    final = {int(code) for codes, last in closes.items() if last == "yes" for code in codes.split(", ")}
+    assert final >= {int(code) for code in CloseCode if code in FINAL_FOR_GRAPHQL_WS}
+    assert not final & COME_BACK
 
 
 def test_commands_are_those_of_the_examples() -> None:

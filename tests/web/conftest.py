@@ -27,8 +27,8 @@ def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeDesk]:
 
         def make(**parts: Any) -> Desk:
             if parts:
-                port = parts.pop("port", 0)
-                return stack.enter_context(serving(desk_of(tmp_path, **parts), port))
+                options = {name: parts.pop(name) for name in ("port", "ping_seconds", "pong_seconds") if name in parts}
+                return stack.enter_context(serving(desk_of(tmp_path, **parts), **options))
             desk: Desk = request.getfixturevalue("plain_desk")
             desk.people.clear()
             desk.people.update(people())

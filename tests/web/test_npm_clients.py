@@ -1,17 +1,25 @@
 """The protocols' own audits and clients, run by node against a real server."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from transport_desk import MakeDesk
+from transport_desk import Desk, MakeDesk
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
+from refundgql.gql import hardening
 from refundgql.gql.limits import Limits
 
 SOURCES = Path(__file__).parent / "npm"
@@ -113,6 +121,100 @@ async def test_graphql_ws_client_resumes_after_a_restart(npm_folder: Path, serve
     heard = await result_of(process)
     assert heard["numbers"] == list(range(1, 13))
     assert {"code": 1012, "reason": "service restart"} in heard["closes"]
+
+
+WHOLE = list(range(1, 31))
+
+
+async def sockets_of(desk: Desk) -> float:
+    """Return how many sockets the server counts."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{desk.url}/metrics")).text
+    return float(re.search(r"^refundgql_sockets (\S+)", text, re.MULTILINE)[1])  # type: ignore[index]
+
+
+async def heard_line(process: asyncio.subprocess.Process, line: bytes) -> None:
+    """Wait until a script prints a line."""
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        assert await process.stdout.readline() == line
+
+
+async def test_graphql_ws_client_comes_back_after_it_slept(npm_folder: Path, serve: MakeDesk) -> None:
+    """A device that slept, and answered no ping, comes back by itself and misses and doubles nothing."""
+    desk = serve(limits=Limits(requests_per_minute=None), ping_seconds=0.2, pong_seconds=0.3)
+    url = f"ws://127.0.0.1:{desk.port}/graphql"
+    process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
+    await heard_line(process, b"started\n")
+    process.send_signal(signal.SIGSTOP)
+    async with asyncio.timeout(20):
+        while await sockets_of(desk):  # noqa: ASYNC110  # the server has no event to wait for
+            await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGCONT)
+    heard = await result_of(process)
+    assert (heard["numbers"], heard["error"]) == (WHOLE, None)
+    assert {"code": 1013, "reason": "no answer to a ping; connect again and resume"} in heard["closes"]
+
+
+async def test_graphql_ws_client_waits_for_a_place(npm_folder: Path, serve: MakeDesk) -> None:
+    """A client over the account's sockets comes back by itself, and gets in when one of them has left."""
+    desk = serve(limits=Limits(requests_per_minute=None, max_sockets_per_account=2))
+    url = f"ws://127.0.0.1:{desk.port}/graphql"
+    async with held_socket(desk), held_socket(desk) as leaving:
+        process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
+        await heard_line(process, b"closed\n")
+        await leaving.close()
+        heard = await result_of(process)
+    assert (heard["numbers"], heard["error"]) == (WHOLE, None)
+    assert heard["closes"][0] == {"code": 1013, "reason": "More than 2 sockets for one account"}
+
+
+async def test_vanished_sockets_make_room(npm_folder: Path, serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets that do not answer are let go as soon as the account wants to open another one."""
+    monkeypatch.setattr(hardening, "PROBE_SECONDS", 0.3)
+    desk = serve(limits=Limits(requests_per_minute=None, max_sockets_per_account=2))
+    url = f"ws://127.0.0.1:{desk.port}/graphql"
+    async with held_socket(desk) as first, held_socket(desk) as second:
+        for one in (first, second):
+            one.transport.pause_reading()
+        heard = await node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
+    assert (heard["numbers"], heard["error"]) == (WHOLE, None)
+    assert heard["closes"][0] == {"code": 1013, "reason": "More than 2 sockets for one account"}
+
+
+@contextlib.asynccontextmanager
+async def held_socket(desk: Desk) -> AsyncIterator[ClientConnection]:
+    """Keep a socket of ada open."""
+    subprotocols = [Subprotocol("graphql-transport-ws")]
+    url = f"ws://127.0.0.1:{desk.port}/graphql"
+    async with connect(url, subprotocols=subprotocols, ping_interval=None, close_timeout=0.1) as held:
+        await held.send(json.dumps({"type": "connection_init", "payload": {"token": desk.token("ada")}}))
+        assert json.loads(await held.recv()) == {"type": "connection_ack"}
+        yield held
+
+
+async def test_graphql_sse_client_comes_back(npm_folder: Path, serve: MakeDesk) -> None:
+    """A client over the account's streams, then stopped, then told of a restart comes back and misses nothing."""
+    limits = Limits(requests_per_minute=None, max_sockets_per_account=1)
+    desk = serve(limits=limits)
+    async with held_socket(desk):
+        process = await start_node(npm_folder, "sse.mjs", f"{desk.url}/graphql", desk.token("ada"), "keep")
+        async with asyncio.timeout(20):
+            while not await refused_streams(desk):  # noqa: ASYNC110  # the server has no event to wait for
+                await asyncio.sleep(0.05)
+    await heard_line(process, b"started\n")
+    process.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(desk.stop)
+    serve(limits=limits, port=desk.port)
+    process.send_signal(signal.SIGCONT)
+    heard = await result_of(process)
+    assert (heard["numbers"], heard["error"]) == (WHOLE, None)
+
+
+async def refused_streams(desk: Desk) -> int:
+    """Return how often more connections of an account were refused."""
+    async with httpx.AsyncClient() as http:
+        return (await http.get(f"{desk.url}/metrics")).text.count('refundgql_refusals_total{code="LIMIT_EXCEEDED"}')
 
 
 async def test_graphql_sse_client(npm_folder: Path, serve: MakeDesk) -> None:

@@ -427,7 +427,7 @@ async def test_sockets_of_an_account_are_limited(serve: MakeDesk) -> None:
     async with ready(desk, ada):
         async with ready(desk, ada), socket(desk) as third:
             await say(third, type="connection_init", payload=ada)
-            assert (await closed(third))[0] == 4429
+            assert await closed(third) == (1013, "More than 2 sockets for one account")
             async with ready(desk, {"token": desk.token("sam")}):
                 pass
         await asyncio.sleep(0.1)

@@ -38,6 +38,14 @@ class Desk:
     loads: list[str] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
     server: Any = None
+    thread: threading.Thread | None = None
+
+    def stop(self) -> None:
+        """Stop serving, and wait until it has ended."""
+        assert self.thread is not None
+        self.server.should_exit = True
+        self.thread.join(15)
+        assert not self.thread.is_alive(), "the server did not stop"
 
     def token(self, external_ref: str = "ada", **options: Any) -> str:
         """Return a token for that person."""
@@ -75,12 +83,12 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
 
 
 @contextlib.contextmanager
-def serving(desk: Desk, port: int = 0) -> Iterator[Desk]:
+def serving(desk: Desk, port: int = 0, **options: Any) -> Iterator[Desk]:
     """Serve the app from a thread of this process until the block ends."""
     listener = socket.create_server(("127.0.0.1", port))
     app = build_app(desk.transport)
     limits = desk.transport.limits
-    serving = Serving(max_message_bytes=limits.max_message_bytes, shutdown_seconds=2)
+    serving = Serving(max_message_bytes=limits.max_message_bytes, shutdown_seconds=2, **options)
     config = make_config(app, serving)
     server = DrainingServer(config, app, lambda: None)
 
@@ -96,10 +104,8 @@ def serving(desk: Desk, port: int = 0) -> Iterator[Desk]:
         threading.Event().wait(0.01)
     desk.port = listener.getsockname()[1]
     desk.url = f"http://127.0.0.1:{desk.port}"
-    desk.server = server
+    desk.server, desk.thread = server, thread
     try:
         yield desk
     finally:
-        server.should_exit = True
-        thread.join(15)
-        assert not thread.is_alive(), "the server did not stop"
+        desk.stop()

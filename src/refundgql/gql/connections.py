@@ -52,6 +52,10 @@ class Connection(Protocol):
         """Tell the client to come back, and close."""
         ...
 
+    def probe(self) -> None:
+        """Find out whether the client is still there, and end when it is not."""
+        ...
+
 
 class TooManyConnections(Exception):
     """The account has as many open connections as it may have."""
@@ -79,11 +83,17 @@ class Presence:
         self.stopping = False
 
     def enter(self, connection: Connection, address: str) -> str:
-        """Count a connection in and return the key to leave with. Refuses: `TooManyConnections`."""
+        """Count a connection in and return the key to leave with.
+
+        Refuses: `TooManyConnections`; the others are probed then, so that those who vanished make room for the next
+        attempt.
+        """
         viewer = connection.caller.viewer
         key = f"account:{viewer.account_id}" if viewer else f"address:{address}"
         connections = self._by_key.setdefault(key, set())
         if len(connections) >= self._max_per_account:
+            for other in connections:
+                other.probe()
             raise TooManyConnections
         connections.add(connection)
         self._expect_expiry(connection)

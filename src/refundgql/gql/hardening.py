@@ -17,7 +17,8 @@ from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
 from refundgql.gql.answers import errors_body
-from refundgql.gql.outbox import WRITE_TEXT
+from refundgql.gql.lean import Gate, Inbox
+from refundgql.gql.outbox import PROBE, WRITE_TEXT
 
 # A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
 HEADER_SECONDS: Final = 10.0
@@ -32,6 +33,8 @@ BESIDE_BODY_BYTES: Final = 64 * 1024
 _CHUNK_LINE_BYTES: Final = 16
 # The rest of a refused body, which a client may be in the middle of sending.
 REFUSED_BODY_BYTES: Final = 1024 * 1024
+# A peer that is asked whether it is still there, because others wait for its place, answers sooner than by the way.
+PROBE_SECONDS: Final = 3.0
 # A message of 64 KiB in pieces of 64 bytes; pings and pongs come every few seconds.
 FRAMES_A_MESSAGE: Final = 1024
 CONTROL_FRAMES_A_SECOND: Final = 100
@@ -235,59 +238,6 @@ class _JsonHandshake(ServerProtocol):
         return response
 
 
-class _Inbox:
-    """What came for one socket and was not taken yet; asyncio's queue holds three kilobytes when it is empty."""
-
-    __slots__ = ("_messages", "_taker")
-
-    def __init__(self) -> None:
-        self._messages: list[Any] = []
-        self._taker: asyncio.Future[None] | None = None
-
-    def put_nowait(self, message: Any) -> None:
-        self._messages.append(message)
-        if self._taker is not None and not self._taker.done():
-            self._taker.set_result(None)
-
-    def empty(self) -> bool:
-        return not self._messages
-
-    async def get(self) -> Any:
-        while not self._messages:
-            self._taker = asyncio.get_running_loop().create_future()
-            try:
-                await self._taker
-            finally:
-                self._taker = None
-        return self._messages.pop(0)
-
-
-class _Gate:
-    """Whether a peer takes what it is sent; asyncio's event keeps room for those who wait, and nobody mostly does."""
-
-    __slots__ = ("_opening",)
-
-    def __init__(self) -> None:
-        self._opening: asyncio.Future[None] | None = None
-
-    def is_set(self) -> bool:
-        return self._opening is None
-
-    def clear(self) -> None:
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_future()
-
-    def set(self) -> None:
-        opening, self._opening = self._opening, None
-        if opening is not None and not opening.done():
-            opening.set_result(None)
-
-    async def wait(self) -> bool:
-        while self._opening is not None:
-            await asyncio.shield(self._opening)
-        return True
-
-
 class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
     """WebSockets that send texts by the shortest way, bound what a peer may make us read, and keep no handshake."""
 
@@ -295,8 +245,8 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
         super().__init__(*arguments, **named)
         # Nothing is compressed, so there are no extensions to offer.
         self.conn = _JsonHandshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
-        self.queue = _Inbox()  # type: ignore[assignment]
-        self.writable = _Gate()  # type: ignore[assignment]
+        self.queue = Inbox()  # type: ignore[assignment]
+        self.writable = Gate()  # type: ignore[assignment]
         self._control_frames = 0
         self._counted_since = 0.0
         self._reads = 0
@@ -321,6 +271,7 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
             if not self.close_sent:
                 extensions: dict[str, Any] = self.scope["extensions"]
                 extensions[WRITE_TEXT] = self.write_text
+                extensions[PROBE] = self.probe
 
     def handle_cont(self, event: Frame) -> None:
         """Take a further piece of a message, of which there may be so many."""
@@ -342,6 +293,26 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
         """Take a pong, unless there are too many."""
         if not self._too_many_control_frames():
             super().handle_pong(event)
+
+    def probe(self) -> None:
+        """Ask the peer now whether it is still there, and let it go when it does not answer soon."""
+        if self.pending_ping_payload is None:
+            if self.ping_timer is not None:
+                self.ping_timer.cancel()
+            self.send_keepalive_ping()
+        if self.pong_timer is not None and self.pong_timer.when() > self.loop.time() + PROBE_SECONDS:
+            self.pong_timer.cancel()
+            self.pong_timer = self.loop.call_later(PROBE_SECONDS, self.keepalive_timeout)
+
+    def keepalive_timeout(self) -> None:
+        """Let a peer go that answers no ping, with a code that clients come back after: it may only have slept."""
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self._hang_up(CloseCode.TRY_AGAIN_LATER, "no answer to a ping; connect again and resume")
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def write_text(self, text: str) -> bool:
         """Send a text now by the short way: with nothing to compress, its frame is its length and the text.

@@ -26,6 +26,9 @@ _MESSAGES_A_TURN: Final = 32
 # The extension of a socket's scope that writes a text at once, or tells that it has to wait.
 WRITE_TEXT: Final = "refundgql.write_text"
 
+# The extension of a socket's scope that asks the peer whether it is still there.
+PROBE: Final = "refundgql.probe"
+
 WriteText = Callable[[str], bool]
 
 

@@ -112,6 +112,10 @@ class _Stream:
         """Break off without completing: clients connect again and resume after their last event."""
         self._end(_RESTART)
 
+    def probe(self) -> None:
+        """Write something: the line of a client that has vanished breaks when it is not taken in time."""
+        self._outbox.put(_part(_KEEP_ALIVE), len(_KEEP_ALIVE))
+
     async def run(
         self, receive: Receive, request: GraphQLRequest, exchange: Exchange, resume_after: str | None
     ) -> None:

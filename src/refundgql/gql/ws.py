@@ -20,7 +20,7 @@ from refundgql.gql.metrics import Metrics
 from refundgql.gql.observability import log_access
 from refundgql.gql.operations import Operations
 from refundgql.gql.origins import may_connect
-from refundgql.gql.outbox import WRITE_TEXT, Outbox, ReaderGone
+from refundgql.gql.outbox import PROBE, WRITE_TEXT, Outbox, ReaderGone
 from refundgql.gql.pushing import OperationRefused, PushStream, Subscriber
 from refundgql.gql.rate import RequestRate
 from refundgql.gql.ws_messages import (
@@ -125,6 +125,7 @@ class Session:
         "_operations",
         "_outbox",
         "_presence_key",
+        "_probe",
         "_receive",
         "_send",
         "_served",
@@ -137,8 +138,9 @@ class Session:
         self._send = send
         self._address = address_of(scope)
         self._socket_id = new_request_id()
-        write_text = scope.get("extensions", {}).get(WRITE_TEXT)
-        self._outbox = Outbox(send, self._cut_off, endpoint.stall_seconds, write_text)
+        extensions = scope.get("extensions", {})
+        self._probe = extensions.get(PROBE)
+        self._outbox = Outbox(send, self._cut_off, endpoint.stall_seconds, extensions.get(WRITE_TEXT))
         self._operations: dict[str, _Operation] = {}
         self._served = 0
         self._presence_key: str | None = None
@@ -186,6 +188,11 @@ class Session:
         """Close with 1012: clients connect again and resume after their last cursor."""
         self._close(CloseCode.SERVICE_RESTART, "service restart")
 
+    def probe(self) -> None:
+        """Ask for a pong at once, where the server can."""
+        if self._probe is not None:
+            self._probe()
+
     async def _handle(self, text: str | None) -> None:
         try:
             message = read_message(text, self._endpoint.limits.max_message_bytes)
@@ -219,11 +226,11 @@ class Session:
         except TooManyConnections:
             self._endpoint.metrics.refused("LIMIT_EXCEEDED")
             most = self._endpoint.limits.max_sockets_per_account
-            self._close(CloseCode.TOO_MANY_INIT_REQUESTS, f"More than {most} sockets for one account")
+            self._close(CloseCode.TRY_AGAIN_LATER, f"More than {most} sockets for one account")
             return
         except Exception:
             log.exception("fault while a socket was opened")
-            self._close(CloseCode.INTERNAL_ERROR, "Something went wrong on our side")
+            self._close(CloseCode.TRY_AGAIN_LATER, "Something went wrong on our side")
             return
         self._acknowledged = True
         self._put(ACK)

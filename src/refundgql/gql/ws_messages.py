@@ -19,12 +19,15 @@ _MAX_ID_LENGTH: Final = 256
 
 
 class CloseCode(IntEnum):
-    """Why the server closes a socket."""
+    """Why the server closes a socket.
+
+    Clients come back after 1012, 1013, 4403 and 4408. graphql-ws takes the others as final, as it does 1002, 1007 and
+    1011, so they are only for what another attempt would not change.
+    """
 
     SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
     MESSAGE_TOO_BIG = 1009
-    INTERNAL_ERROR = 1011
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
     FORBIDDEN = 4403

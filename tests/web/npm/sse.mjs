@@ -1,7 +1,26 @@
 // Use graphql-sse's own client in distinct connections mode and print what it heard as JSON.
 import { createClient } from 'graphql-sse';
 
-const [url, token] = process.argv.slice(2);
+const [url, token, mode] = process.argv.slice(2);
+
+if (mode === 'keep') {
+  // Leave coming back to the client, as it does by default; only the cursor is kept up to date.
+  const numbers = [];
+  const payload = { query: 'subscription($after: String) { counts(to: 30, delay: 0.1, after: $after) { number cursor } }', variables: { after: null } };
+  const kept = createClient({ url, headers: { authorization: `Bearer ${token}` } });
+  const error = await new Promise((resolve) => kept.subscribe(payload, {
+    next: ({ data }) => {
+      numbers.push(data.counts.number);
+      payload.variables.after = data.counts.cursor;
+      if (numbers.length === 1) console.log('started');
+    },
+    error: (error) => resolve(String(error?.message ?? error)),
+    complete: () => resolve(null),
+  }));
+  console.log(JSON.stringify({ numbers, error }));
+  process.exit(0);
+}
+
 const client = createClient({ url, headers: { authorization: `Bearer ${token}` }, retryAttempts: 0 });
 
 function all(payload) {

@@ -48,6 +48,25 @@ if (mode === 'operations') {
 } else if (mode === 'until-closed') {
   const outcome = await all({ query: 'subscription { quiet { number } }' });
   console.log(JSON.stringify({ outcome, closes }));
+} else if (mode === 'keep') {
+  // Leave coming back to the client, as it does by default; only the cursor is kept up to date.
+  const closes = [];
+  const kept = createClient({
+    url, webSocketImpl: WebSocket, connectionParams: { token },
+    on: { closed: (event) => { closes.push({ code: event.code, reason: event.reason }); console.log('closed'); } },
+  });
+  const numbers = [];
+  const payload = { query: 'subscription($after: String) { counts(to: 30, delay: 0.1, after: $after) { number cursor } }', variables: { after: null } };
+  const error = await new Promise((resolve) => kept.subscribe(payload, {
+    next: ({ data }) => {
+      numbers.push(data.counts.number);
+      payload.variables.after = data.counts.cursor;
+      if (numbers.length === 1) console.log('started');
+    },
+    error: (error) => resolve(String(error?.code ?? error)),
+    complete: () => resolve(null),
+  }));
+  console.log(JSON.stringify({ numbers, closes, error }));
 } else if (mode === 'resume') {
   // Follow a stream over restarts, coming back with the cursor of the last event, as apps do.
   const numbers = [];
