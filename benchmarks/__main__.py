@@ -9,11 +9,12 @@ import argparse
 import asyncio
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.goals import goals
 from benchmarks.report import plot, table
-from benchmarks.run import Asked, measure
+from benchmarks.run import PARTS, Asked, Figures, measure
 
 FIGURES = ("<!-- figures -->", "<!-- end of figures -->")
 SMOKE = Asked(cases=300, rounds=1, seconds=0.2, growth=2, subscribers=20, records=300)
@@ -25,7 +26,7 @@ def asked() -> tuple[Asked, Path | None]:
     parser.add_argument("others", nargs="*", help="servers that run already: NAME=http://127.0.0.1:PORT[=FOLDER]")
     parser.add_argument("--smoke", action="store_true", help="only see that everything runs")
     parser.add_argument("--database-url", help="a PostgreSQL server; without one, the packaged one is started")
-    parser.add_argument("--parts", help="of http, sqlite, growth, fanout, sockets, executor, import; all when left out")
+    parser.add_argument("--parts", help=f"of {', '.join(PARTS)}; all when left out")
     parser.add_argument("--workloads", help="of q1, q2, q3, m1; all when left out")
     parser.add_argument("--write", type=Path, help="folder for performance.md's figures and performance.svg")
     for name in ("cases", "rounds", "subscribers", "records", "growth", "seed"):
@@ -44,14 +45,20 @@ def main() -> None:
     run, folder = asked()
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {1})  # whatever is measured has the first processor to itself
-    figures = asyncio.run(measure(run))
-    text = f"{table(figures)}\n\n{goals(figures)}"
-    print(text)
-    if folder is not None:
-        page = folder / "performance.md"
-        before, _, rest = page.read_text().partition(FIGURES[0])
-        page.write_text(f"{before}{FIGURES[0]}\n{text}\n{FIGURES[1]}{rest.partition(FIGURES[1])[2]}")
-        (folder / "performance.svg").write_text(plot(figures))
+    figures = asyncio.run(measure(run, partial(_write, folder) if folder is not None else lambda _: None))
+    print(_page(figures))
+
+
+def _page(figures: Figures) -> str:
+    return f"{table(figures)}\n\n{goals(figures)}"
+
+
+def _write(folder: Path, figures: Figures) -> None:
+    """Put what was found so far into the page, part by part: nothing is lost with a run that ends early."""
+    page = folder / "performance.md"
+    before, _, rest = page.read_text().partition(FIGURES[0])
+    page.write_text(f"{before}{FIGURES[0]}\n{_page(figures)}\n{FIGURES[1]}{rest.partition(FIGURES[1])[2]}")
+    (folder / "performance.svg").write_text(plot(figures))
 
 
 if __name__ == "__main__":

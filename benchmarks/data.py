@@ -61,6 +61,7 @@ async def load(url: str, size: Size) -> Database:
     rng = random.Random(size.seed)
     async with database.transaction() as tx:
         await _people(tx, size)
+    paid_back: dict[str, int] = {}
     for first in range(1, size.cases + 1, BATCH_CASES):
         async with database.transaction() as tx:
             if database.dialect is Dialect.POSTGRES:
@@ -68,7 +69,9 @@ async def load(url: str, size: Size) -> Database:
                 await tx.execute("SET LOCAL statement_timeout = 0")
             else:
                 await tx.execute("PRAGMA defer_foreign_keys = ON")  # rows come table by table
-            await _cases(tx, rng, size, range(first, min(first + BATCH_CASES, size.cases + 1)))
+            await _cases(tx, rng, size, range(first, min(first + BATCH_CASES, size.cases + 1)), paid_back)
+    async with database.transaction() as tx:
+        await _balances(tx, paid_back)
     if database.dialect is Dialect.POSTGRES:
         async with database.transaction() as tx:
             await tx.execute("SELECT setval(pg_get_serial_sequence('refund_case', 'number'), ?)", (size.cases,))
@@ -94,11 +97,22 @@ async def _people(tx: Transaction, size: Size) -> None:
     )
 
 
-async def _cases(tx: Transaction, rng: random.Random, size: Size, numbers: range) -> None:
+async def _balances(tx: Transaction, paid_back: dict[str, int]) -> None:
+    """Give everybody who was paid back their ledger account: plans made while there is none would read all of them."""
+    await tx.execute_many(
+        "INSERT INTO ledger_account (key, kind, owner_id, purpose, currency, balance_minor, may_be_negative)"
+        " VALUES (?, 'balance', ?, ?, 'USD', ?, ?)",
+        [(key, key.split(":")[1], key.split(":")[2], minor, False) for key, minor in paid_back.items()],
+    )
+
+
+async def _cases(tx: Transaction, rng: random.Random, size: Size, numbers: range, paid_back: dict[str, int]) -> None:
     tables: dict[str, list[dict[str, Any]]] = {}
     for number in numbers:
         for table, row in _rows(rng, size, number):
             tables.setdefault(table, []).append(row)
+            if table == "refund_case" and row["credited_minor"]:
+                tables.setdefault("posting", []).append(_credit(row, paid_back))
     for table, rows in tables.items():
         columns = list(rows[0])
         marks = ", ".join("?" * len(columns))
@@ -188,10 +202,30 @@ def _rows(rng: random.Random, size: Size, n: int) -> Iterator[tuple[str, dict[st
         )
 
 
+def _credit(case: dict[str, Any], paid_back: dict[str, int]) -> dict[str, Any]:
+    """Return the posting that paid a case back, and add it to the requester's balance."""
+    purpose = "LEADS" if case["kind"] == "LEAD" else "CONTRACTS"
+    key = f"balance:{case['requester_id']}:{purpose}:USD"
+    paid_back[key] = paid_back.get(key, 0) + case["credited_minor"]
+    return {
+        "id": _id(8, case["number"]),
+        "at": case["updated_at"],
+        "fact": "CREDIT",
+        "from_key": "platform_leads:USD" if purpose == "LEADS" else "external:USD",
+        "to_key": key,
+        "amount_minor": case["credited_minor"],
+        "currency": "USD",
+        "description": f"Refund of case {case['number']}",
+        "case_id": case["id"],
+        "payment_id": case["payment_id"],
+        "to_balance_after_minor": paid_back[key],
+    }
+
+
 def _lead(n: int, lead: str, payment: str, pro: str, customer: str, amount: int, at: int) -> dict[str, Any]:
     return {
         "id": lead,
-        "external_ref": f"lead-{n}",
+        "external_ref": f"old-lead-{n}",
         "payment_id": payment,
         "pro_id": pro,
         "customer_id": customer,
@@ -208,7 +242,7 @@ def _lead(n: int, lead: str, payment: str, pro: str, customer: str, amount: int,
 def _contract(n: int, contract: str, client: str, expert: str, at: int) -> dict[str, Any]:
     return {
         "id": contract,
-        "external_ref": f"contract-{n}",
+        "external_ref": f"old-contract-{n}",
         "kind": "HOURLY",
         "client_id": client,
         "expert_id": expert,
@@ -223,7 +257,7 @@ def _contract(n: int, contract: str, client: str, expert: str, at: int) -> dict[
 def _invoice(n: int, invoice: str, contract: str, payment: str, amount: int, at: int) -> dict[str, Any]:
     return {
         "id": invoice,
-        "external_ref": f"invoice-{n}",
+        "external_ref": f"old-invoice-{n}",
         "number": f"N-{n}",
         "contract_id": contract,
         "payment_id": payment,

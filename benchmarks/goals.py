@@ -5,14 +5,13 @@ It must not be a condition of anything: a run on a busy machine misses goals, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from benchmarks.run import EACH_ITS_CASE, ONE_CASE, Figure, Figures
 from benchmarks.servers import SOCKET_SERVERS
 
 READS = ("q1", "q2", "q3")
-OWN = ("refundgql", "limit", "strawberry")
 Table = Mapping[tuple[str, str], Figure]
 """Figures by server and workload."""
 
@@ -41,13 +40,15 @@ def goals(figures: Figures) -> str:
 
 def _lines(figures: Figures) -> Iterator[Line]:
     table = {(one.server, one.workload): one for one in figures.http}
-    yield _costs(table, "the fastest Node server", _fastest_other(table), (0.6, 0.6, 0.6))
-    yield _costs(table, "the limit", _of(table, "limit"), (3.5, 2.7, 6))
-    yield _costs(table, "plain Strawberry", _of(table, "strawberry"), (1 / 10, 1 / 25, 1 / 60))
-    mercurius = table.get(("mercurius", "m1"))
-    yield _ratios("processor time of m1 against mercurius, which runs the SQL alone", _m1(table, mercurius), (1.0,))
-    unloaded = [_unloaded(table, workload) for workload in ("q1", "m1")]
-    yield _ratios("unloaded p50 of q1, m1 against the limit", unloaded, (1.8, 1.5))
+    for peer, most in (("jit-bun", 1.0), ("yoga-bun", 0.7)):
+        yield _against(table, "server and database", READS, peer, _total, (most,) * 3)
+    yield _against(table, "unloaded p50", READS, "jit-bun", _unloaded, (1.0,) * 3)
+    yield _against(table, "server and database", ("m1",), "limit", _total, (1.4,))
+    yield _against(table, "unloaded p50", ("m1",), "limit", _unloaded, (1.5,))
+    for peer in ("mercurius", "yoga"):
+        yield _against(table, "the server alone", READS, peer, _server, (0.6,) * 3)
+    yield _against(table, "the server alone", READS, "limit", _server, (3.5, 2.7, 6))
+    yield _against(table, "the server alone", READS, "strawberry", _server, (1 / 10, 1 / 25, 1 / 60))
     executed = figures.executed
     alone = [executed.compiled_us if executed else None]
     yield _values("executor alone", alone, (0.4,), "µs a field")
@@ -57,56 +58,51 @@ def _lines(figures: Figures) -> Iterator[Line]:
         "the last delivery against bare sockets", [fan.last_ms / bare.last_ms if fan and bare else None], (1.3,)
     )
     yield _values("a subscriber", [fan.kib if fan else None], (25,), "KiB")
-    own, other = (figures.fanned.get((name, EACH_ITS_CASE)) for name in ("refundgql", "mercurius"))
-    costs = [own.cpu_us / other.cpu_us if own and other else None]
-    yield _ratios("an event of one of 5,000 followed cases against mercurius", costs, (0.5,))
-    growth = [_grown(figures, table, workload) for workload in READS]
+    for peer, most in (("jit-bun", 1.0), ("mercurius", 0.5)):
+        own, other = (figures.fanned.get((name, EACH_ITS_CASE)) for name in ("refundgql", peer))
+        costs = [own.cpu_us / other.cpu_us if own and other else None]
+        yield _ratios(f"an event of one of 5,000 followed cases against {peer}", costs, (most,))
+    growth = [_ratio(table, workload, "refundgql", figures.tenth or "", _server) for workload in READS]
     yield _ratios("processor time of q1, q2, q3 against a tenth of the cases", growth, (1.2,) * 3)
     yield _values("start to first answer", [figures.started_s.get("refundgql")], (1.5,), "s")
-    rate = figures.imported_per_s
-    yield Line(
-        "import on SQLite: at least 20,000 records/s",
-        "–" if rate is None else f"{rate:,.0f}",
-        None if rate is None else (20_000 / rate,),
-    )
+    for database, least in (("SQLite", 20_000), ("PostgreSQL", 10_000)):
+        rate = figures.imported_per_s.get(database)
+        yield Line(
+            f"import on {database}: at least {least:,} records/s",
+            "–" if rate is None else f"{rate:,.0f}",
+            None if rate is None else (least / rate,),
+        )
+    yield _values("the slowest approval beside an import", [figures.longest_wait_ms], (100,), "ms")
 
 
-def _of(table: Table, server: str) -> list[float | None]:
-    return [found.cpu_ms if (found := table.get((server, workload))) else None for workload in READS]
+def _total(one: Figure) -> float:
+    return one.total_ms
 
 
-def _fastest_other(table: Table) -> list[float | None]:
-    """Return the lowest cost among servers that are neither ours nor our references."""
-    found: list[float | None] = []
-    for workload in READS:
-        others = [
-            one.cpu_ms
-            for (server, its), one in table.items()
-            if its == workload and server.partition(" ")[0] not in OWN and not one.failures
-        ]
-        found.append(min(others, default=None))
-    return found
+def _server(one: Figure) -> float:
+    return one.cpu_ms
 
 
-def _costs(table: Table, name: str, others: list[float | None], most: tuple[float, ...]) -> Line:
-    ours = _of(table, "refundgql")
-    ratios = [a / b if a and b else None for a, b in zip(ours, others, strict=True)]
-    return _ratios(f"processor time of q1, q2, q3 against {name}", ratios, most)
+def _unloaded(one: Figure) -> float:
+    return one.unloaded_p50_ms
 
 
-def _m1(table: Table, other: Figure | None) -> list[float | None]:
-    ours = table.get(("refundgql", "m1"))
-    return [ours.cpu_ms / other.cpu_ms if ours and other and other.cpu_ms else None]
+def _against(
+    table: Table,
+    what: str,
+    workloads: tuple[str, ...],
+    peer: str,
+    cost: Callable[[Figure], float],
+    most: tuple[float, ...],
+) -> Line:
+    found = [_ratio(table, workload, "refundgql", peer, cost) for workload in workloads]
+    return _ratios(f"{what} of {', '.join(workloads)} against {peer}", found, most)
 
 
-def _unloaded(table: Table, workload: str) -> float | None:
-    ours, limit = table.get(("refundgql", workload)), table.get(("limit", workload))
-    return ours.unloaded_p50_ms / limit.unloaded_p50_ms if ours and limit and limit.unloaded_p50_ms else None
-
-
-def _grown(figures: Figures, table: Table, workload: str) -> float | None:
-    ours, small = table.get(("refundgql", workload)), table.get((figures.tenth or "", workload))
-    return ours.cpu_ms / small.cpu_ms if ours and small and small.cpu_ms else None
+def _ratio(table: Table, workload: str, server: str, peer: str, cost: Callable[[Figure], float]) -> float | None:
+    """Return a cost as a multiple of a peer's; nothing where one was not measured, or failed."""
+    ours, theirs = table.get((server, workload)), table.get((peer, workload))
+    return cost(ours) / cost(theirs) if ours and theirs and cost(theirs) and not theirs.failures else None
 
 
 def _ratios(what: str, found: list[float | None], most: tuple[float, ...]) -> Line:

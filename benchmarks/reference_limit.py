@@ -85,19 +85,31 @@ _Q3 = _list(
     100,
     "opened_at < $1",
 )
+# The rows of an approval of ours, and no others: the case, its payment, two events, a posting, the balance, the key.
 _M1 = f"""
-WITH c AS (UPDATE refund_case SET state = 'CREDITED', version = version + 1, approved_minor = requested_minor,
-    credited_minor = requested_minor, settlement = 'SETTLED' WHERE id = $1 AND state = 'REQUESTED' RETURNING *),
-e AS (INSERT INTO refund_event (id, case_id, sequence, name, at, actor_role, from_state, to_state, amount_minor,
-    currency, facts, snapshot) SELECT gen_random_uuid(), c.id, c.version, 'APPROVE', c.updated_at, 'SUPPORT',
-    'REQUESTED', c.state, c.requested_minor, c.currency, '[]', '{{}}' FROM c RETURNING *),
-p AS (INSERT INTO posting (id, at, fact, from_key, to_key, amount_minor, currency, description, case_id, payment_id)
-    SELECT gen_random_uuid(), c.updated_at, 'CREDIT', 'platform_leads:USD', 'external:USD', c.requested_minor,
-    c.currency, 'Refund', c.id, c.payment_id FROM c)
+WITH c AS (UPDATE refund_case SET state = 'CREDITED', version = version + 2, approved_minor = requested_minor,
+    credited_minor = requested_minor, settlement = 'SETTLED', decided_at = updated_at, credited_at = updated_at,
+    whose_move = 'NOBODY' WHERE id = $1 AND state = 'REQUESTED' RETURNING *),
+paid AS (UPDATE payment SET refunded_minor = refunded_minor + c.requested_minor FROM c WHERE payment.id = c.payment_id),
+e AS (INSERT INTO refund_event (id, case_id, commit_order, sequence, name, at, actor_role, from_state, to_state,
+    amount_minor, currency, facts, snapshot) SELECT gen_random_uuid(), c.id, 0, c.version - 1 + step, name,
+    c.updated_at, actor, before, after, c.requested_minor, c.currency, '[]', '{{}}'
+    FROM c, (VALUES (0, 'APPROVE', 'SUPPORT', 'REQUESTED', 'APPROVED'), (1, 'CREDIT', 'SYSTEM', 'APPROVED', 'CREDITED'))
+      AS acts (step, name, actor, before, after) RETURNING *),
+b AS (INSERT INTO ledger_account AS a (key, kind, owner_id, purpose, currency, balance_minor, may_be_negative)
+    SELECT 'balance:' || c.requester_id || ':LEADS:USD', 'balance', c.requester_id, 'LEADS', c.currency,
+    c.requested_minor, FALSE FROM c
+    ON CONFLICT (key) DO UPDATE SET balance_minor = a.balance_minor + excluded.balance_minor RETURNING *),
+p AS (INSERT INTO posting (id, at, fact, from_key, to_key, amount_minor, currency, description, case_id, payment_id,
+    to_balance_after_minor) SELECT gen_random_uuid(), c.updated_at, 'CREDIT', 'platform_leads:USD', b.key,
+    c.requested_minor, c.currency, 'Refund', c.id, c.payment_id, b.balance_minor FROM c, b),
+k AS (INSERT INTO idempotent_result (account_id, key, operation, input_sha256, result, created_at)
+    SELECT c.requester_id, c.id::text, 'approve_refund', repeat('0', 64), '{{}}', c.updated_at FROM c)
 SELECT json_build_object('data', json_build_object('approveRefund', json_build_object(
   'refundCase', json_build_object({_ID}, 'state', c.state, 'version', c.version),
   'event', json_build_object('id', 'RefundEvent_' || e.id, 'sequence', e.sequence, 'name', e.name,
-    'toState', e.to_state, 'at', {_at("e.at")}), 'refusals', json_build_array())))::text FROM c, e"""
+    'toState', e.to_state, 'at', {_at("e.at")}), 'refusals', json_build_array())))::text FROM c, e
+  WHERE e.name = 'APPROVE'"""
 
 STATEMENTS = {"q1": (_Q1, ("id",)), "q2": (_Q2, ("state", "before")), "q3": (_Q3, ("before",)), "m1": (_M1, ("id",))}
 

@@ -1,6 +1,6 @@
-"""The whole benchmark: load, start, measure in turn, print ratios.
+"""The whole benchmark, part by part: load, start, measure in turn.
 
-It must not judge: there are no thresholds here, and absolute figures mean little outside one run.
+A part that fails is named in the report and loses nothing of the others. Absolute figures mean little outside one run.
 """
 
 from __future__ import annotations
@@ -12,35 +12,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import orjson
 
 from benchmarks.client import drive
 from benchmarks.cpu import parent_of, processor_seconds, processor_seconds_ever, resident_bytes
 from benchmarks.data import Size, load, support_id
 from benchmarks.executor import Executed, execute_alone
 from benchmarks.fanout import Fanned, fan_out, foreign_words, own_words
+from benchmarks.imports import imported_beside, imported_per_s, written_records
 from benchmarks.servers import (
     DOCUMENTS,
-    ROOT,
     SOCKET_SERVERS,
     WORKLOADS,
     Server,
     can_start,
     foreign,
-    project_environment,
     start_project,
     start_reference,
     start_sockets,
 )
-from refundgql.commands import generate_records
 
 LOADED_CONNECTIONS = 16
 ONE_CASE, EACH_ITS_CASE = "one case", "a case each"
@@ -60,7 +57,7 @@ class Asked:
     database_url: str | None = None
     others: tuple[str, ...] = ()
     workloads: tuple[str, ...] = WORKLOADS
-    parts: tuple[str, ...] = ("http", "sqlite", "growth", "fanout", "sockets", "executor", "import")
+    parts: tuple[str, ...] = ("start", "http", "fanout", "sockets", "sqlite", "growth", "executor", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,68 +74,136 @@ class Figure:
     rss_mib: float
     failures: int
 
+    @property
+    def total_ms(self) -> float:
+        """Processor time of server and database together."""
+        return self.cpu_ms + self.database_ms
+
 
 @dataclass(slots=True)
 class Figures:
     """All that one run found."""
 
-    http: list[Figure]
-    started_s: dict[str, float]
-    fanned: dict[tuple[str, str], Fanned]
+    http: list[Figure] = field(default_factory=list)
+    started_s: dict[str, float] = field(default_factory=dict)
+    fanned: dict[tuple[str, str], Fanned] = field(default_factory=dict)
     """Subscriptions by server and by what is followed."""
-    imported_per_s: float | None = None
+    imported_per_s: dict[str, float] = field(default_factory=dict)
+    """Records a second, by database."""
+    longest_wait_ms: float | None = None
+    """The slowest approval while PostgreSQL took an import."""
     executed: Executed | None = None
     tenth: str | None = None
     """What the project is called where it was measured on fewer cases."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Why a part has no figures, by its name."""
 
 
-async def measure(asked: Asked) -> Figures:
-    """Run everything that is asked for."""
-    figures = Figures([], {}, {})
+Part = Callable[["_Bench"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Bench:
+    """What the parts of one run share."""
+
+    asked: Asked
+    folder: Path
+    server_url: str
+    url: str
+    figures: Figures
+    servers: list[Server]
+
+
+async def measure(asked: Asked, told: Callable[[Figures], None] = lambda _: None) -> Figures:
+    """Run everything that is asked for; `told` gets the figures so far after each part."""
+    figures = Figures()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-benchmark-")))
         server_url = asked.database_url or await stack.enter_async_context(_own_postgres(folder))
         url = await _loaded(server_url, asked.cases, asked.seed)
-        figures.started_s["refundgql"] = await _start_s(url, folder / "key.pem", asked.rounds)
-        servers = [await start_project("refundgql", url, folder / "key.pem", 9301)]
+        servers = [await start_project("refundgql", url, folder / "key.pem")]
         stack.callback(servers[0].stop)
-        for port, name in ((9302, "limit"), (9303, "strawberry")):
-            servers.append(await start_reference(name, url, port))
+        for name in ("limit", "strawberry"):
+            servers.append(await start_reference(name, url))
             stack.callback(servers[-1].stop)
         servers += [foreign(text) for text in asked.others]
-        _say("started")
-        if "http" in asked.parts:
-            figures.http += await _http(servers, asked, asked.cases, await _open_cases(url), await _postmaster(url))
-        _say("requests measured")
-        if "fanout" in asked.parts:
-            figures.fanned |= await _fanned(servers, asked)
-        _say("subscriptions measured")
-        if "sockets" in asked.parts:
-            figures.fanned |= await _bare_sockets(asked)
-        _say("bare sockets measured")
-        if "sqlite" in asked.parts:
-            figures.http += await _beside(
-                "refundgql sqlite", f"sqlite:///{folder}/bench.sqlite3", asked, folder, asked.cases
-            )
-        _say("SQLite measured")
-        if "growth" in asked.parts:
-            figures.tenth = f"refundgql 1/{asked.growth} of the cases"
-            fewer = max(asked.cases // asked.growth, 1)
-            small = await _loaded(server_url, fewer, asked.seed)
-            figures.http += await _beside(figures.tenth, small, asked, folder, fewer)
-        _say("growth measured")
-        if "executor" in asked.parts:
-            figures.executed = await execute_alone(url, asked.cases, 10 * asked.rounds)
-        if "import" in asked.parts:
-            figures.imported_per_s = _imported_per_s(folder, asked)
+        bench = _Bench(asked, folder, server_url, url, figures, servers)
+        for name in asked.parts:
+            _say(f"{name} begins")
+            try:
+                await PARTS[name](bench)
+            except Exception as error:
+                figures.failed[name] = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+                traceback.print_exc()
+            told(figures)
     return figures
+
+
+async def _requests(bench: _Bench) -> None:
+    asked, url = bench.asked, bench.url
+    bench.figures.http += await _http(bench.servers, asked, asked.cases, await _open_cases(url), await _postmaster(url))
+
+
+async def _subscriptions(bench: _Bench) -> None:
+    await _fanned(bench.servers, bench.asked, bench.figures.fanned)
+
+
+async def _sockets(bench: _Bench) -> None:
+    await _bare_sockets(bench.asked, bench.figures.fanned)
+
+
+async def _sqlite(bench: _Bench) -> None:
+    url = f"sqlite:///{bench.folder}/bench.sqlite3"
+    bench.figures.http += await _beside("refundgql sqlite", url, bench.asked, bench.folder, bench.asked.cases)
+
+
+async def _growth(bench: _Bench) -> None:
+    asked = bench.asked
+    bench.figures.tenth = f"refundgql 1/{asked.growth} of the cases"
+    fewer = max(asked.cases // asked.growth, 1)
+    small = await _loaded(bench.server_url, fewer, asked.seed)
+    bench.figures.http += await _beside(bench.figures.tenth, small, asked, bench.folder, fewer)
+
+
+async def _executor(bench: _Bench) -> None:
+    bench.figures.executed = await execute_alone(bench.url, bench.asked.cases, 10 * bench.asked.rounds)
+
+
+async def _start(bench: _Bench) -> None:
+    bench.figures.started_s["refundgql"] = await _start_s(bench.url, bench.folder / "key.pem", bench.asked.rounds)
+
+
+async def _import(bench: _Bench) -> None:
+    asked, folder = bench.asked, bench.folder
+    records, count = written_records(folder, asked.records, asked.seed)
+    bench.figures.imported_per_s["SQLite"] = await imported_per_s(
+        f"sqlite:///{folder}/import.sqlite3", folder / "key.pem", records, count
+    )
+    beside = await _database(bench.server_url, f"refundgql_import_{time.time_ns()}")
+    # People approve what was there before, while the import goes on.
+    await (await load(beside, Size(cases=max(asked.cases // 20, 40), accounts=20, seed=asked.seed))).close()
+    found = await imported_beside(beside, folder / "key.pem", records, count, await _open_cases(beside))
+    bench.figures.imported_per_s["PostgreSQL"], bench.figures.longest_wait_ms = found
+
+
+PARTS: dict[str, Part] = {
+    "start": _start,
+    "http": _requests,
+    "fanout": _subscriptions,
+    "sockets": _sockets,
+    "sqlite": _sqlite,
+    "growth": _growth,
+    "executor": _executor,
+    "import": _import,
+}
+"""What a run can measure, in the order it does."""
 
 
 async def _start_s(url: str, key: Path, rounds: int) -> float:
     """Return how long starts take until the first answer, the median of as many as there are rounds."""
     found = []
     for _ in range(rounds):
-        server = await start_project("refundgql", url, key, 9301)
+        server = await start_project("refundgql", url, key)
         server.stop()
         found.append(server.started_s)
     return statistics.median(found)
@@ -165,14 +230,18 @@ async def _own_postgres(folder: Path) -> AsyncIterator[str]:
 
 async def _loaded(server_url: str, cases: int, seed: int) -> str:
     """Return the URL of a database with so many cases, made now unless it is there from an earlier run."""
-    name = f"refundgql_bench_{cases}_{seed}"
+    url = await _database(server_url, f"refundgql_bench_{cases}_{seed}")
+    await (await load(url, Size(cases=cases, accounts=max(cases // 5, 1), seed=seed))).close()
+    return url
+
+
+async def _database(server_url: str, name: str) -> str:
+    """Return the URL of a database of the server, made now unless it is there."""
     connection = await asyncpg.connect(server_url)
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
         await connection.execute(f'CREATE DATABASE "{name}"')
     await connection.close()
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
-    await (await load(url, Size(cases=cases, accounts=max(cases // 5, 1), seed=seed))).close()
-    return url
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
 async def _open_cases(url: str) -> list[int]:
@@ -258,17 +327,17 @@ async def _beside(name: str, url: str, asked: Asked, folder: Path, size: int) ->
     """Measure the project alone on another database, of so many cases."""
     if url.startswith("sqlite"):
         await (await load(url, Size(cases=size, accounts=max(size // 5, 1), seed=asked.seed))).close()
-    server = await start_project(name, url, folder / "key.pem", 9304)
+    server = await start_project(name, url, folder / "key.pem")
     try:
         return await _http([server], asked, size, await _open_cases(url), await _postmaster(url))
     finally:
         server.stop()
 
 
-async def _fanned(servers: Sequence[Server], asked: Asked) -> dict[tuple[str, str], Fanned]:
+async def _fanned(servers: Sequence[Server], asked: Asked, found: dict[tuple[str, str], Fanned]) -> None:
     """Measure the project's subscriptions, and those of foreign servers whose folder has a subscription."""
     ours, words = servers[0], own_words([f"Account_{support_id(n)}" for n in (1, 2)])
-    found = {("refundgql", ONE_CASE): await fan_out(ours, asked.subscribers, [asked.cases], 10, words)}
+    found["refundgql", ONE_CASE] = await fan_out(ours, asked.subscribers, [asked.cases], 10, words)
     own = range(asked.cases - min(asked.subscribers, asked.cases) + 1, asked.cases + 1)
     found["refundgql", EACH_ITS_CASE] = await fan_out(ours, asked.subscribers, own, 50, words)
     for other in servers[1:]:
@@ -277,59 +346,21 @@ async def _fanned(servers: Sequence[Server], asked: Asked) -> dict[tuple[str, st
             found[other.name, EACH_ITS_CASE] = await fan_out(
                 other, asked.subscribers, range(asked.subscribers), 50, spoken
             )
-    return found
 
 
-async def _bare_sockets(asked: Asked) -> dict[tuple[str, str], Fanned]:
+async def _bare_sockets(asked: Asked, found: dict[tuple[str, str], Fanned]) -> None:
     """Measure what sockets cost by themselves, under each server that is installed."""
-    found: dict[tuple[str, str], Fanned] = {}
-    for port, name in enumerate(SOCKET_SERVERS, 9305):
+    for name in SOCKET_SERVERS:
         if can_start(name):
-            server = await start_sockets(name, port)
+            server = await start_sockets(name)
             try:
                 found[name, ONE_CASE] = await fan_out(server, asked.subscribers, [1], 10, own_words([""]))
             finally:
                 server.stop()
-    return found
-
-
-def _imported_per_s(folder: Path, asked: Asked) -> float:
-    path = folder / "records.jsonl"
-    with path.open("wb") as out:
-        count = 0
-        for record in generate_records.generate(_records(asked)):
-            out.write(orjson.dumps(record) + b"\n")
-            count += 1
-    environment = project_environment(f"sqlite:///{folder}/import.sqlite3", folder / "key.pem", 0)
-    subprocess.run([sys.executable, "-m", "refundgql", "migrate"], env=environment, check=True, cwd=ROOT)
-    began = time.perf_counter()
-    command = [sys.executable, "-m", "refundgql", "import", str(path)]
-    subprocess.run(command, env=environment, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    return count / (time.perf_counter() - began)
-
-
-def _records(asked: Asked) -> generate_records.Size:
-    """Return about as many records as asked for; most of a marketplace's are leads and their chats."""
-    tenth = max(asked.records // 10, 2)
-    return generate_records.Size(
-        seed=asked.seed,
-        at=datetime(2026, 1, 15, 12, tzinfo=UTC),
-        pros=tenth // 2,
-        customers=tenth // 2,
-        clients=tenth // 10 + 1,
-        experts=tenth // 10 + 1,
-        leads=2 * tenth,
-        messages_per_lead=2,
-        hourly_contracts=tenth // 10 + 1,
-        weeks_per_contract=4,
-        fixed_contracts=tenth // 10 + 1,
-        milestones_per_contract=3,
-        reviewed_share=0.5,
-    )
 
 
 def ratios(figures: Iterable[Figure], against: str) -> dict[tuple[str, str], float]:
-    """Return each server's processor time as a multiple of one server's, by name and workload."""
+    """Return the processor time of server and database as a multiple of one server's, by name and workload."""
     rows = list(figures)
-    base = {one.workload: one.cpu_ms for one in rows if one.server == against}
-    return {(one.server, one.workload): one.cpu_ms / base[one.workload] for one in rows if base.get(one.workload)}
+    base = {one.workload: one.total_ms for one in rows if one.server == against}
+    return {(one.server, one.workload): one.total_ms / base[one.workload] for one in rows if base.get(one.workload)}

@@ -11,6 +11,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -65,16 +66,20 @@ class Server:
         count = BODIES if workload != "m1" else min(BODIES, len(open_cases))
         return [self.body(workload, self._variables(workload, rng, size, open_cases)) for _ in range(count)]
 
+    def variables(self, workload: str, number: int) -> dict[str, Any]:
+        """Return the variables that name one case."""
+        if self.style == "limit":
+            return {"id": case_id(number)}
+        one = f"RefundCase_{case_id(number)}"
+        if workload == "q1":
+            return {"id": one}
+        return {"input": {"refundCaseId": one, "idempotencyKey": f"{number}-{time.time_ns()}"}}
+
     def _variables(self, workload: str, rng: random.Random, size: int, open_cases: list[int]) -> dict[str, Any]:
-        limit = self.style == "limit"
         if workload in ("q1", "m1"):
-            number = rng.randint(1, size) if workload == "q1" else open_cases.pop()
-            one = case_id(number) if limit else f"RefundCase_{case_id(number)}"
-            if limit or workload == "q1":
-                return {"id": one}
-            return {"input": {"refundCaseId": one, "idempotencyKey": f"{number}-{time.time_ns()}"}}
+            return self.variables(workload, rng.randint(1, size) if workload == "q1" else open_cases.pop())
         micros = START_MICROS + 4 * rng.randint(size // 20, size) * MINUTE_MICROS
-        before: Any = micros if limit else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
+        before: Any = micros if self.style == "limit" else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
         if workload == "q3":
             return {"before": before}
         return {"state": rng.choice(("REQUESTED", "DECLINED", "ESCALATED", "CREDITED")), "before": before}
@@ -87,6 +92,13 @@ class Server:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def pinned(processor: int, command: Sequence[str]) -> list[str]:
@@ -108,10 +120,11 @@ def project_environment(url: str, key_file: Path, port: int) -> dict[str, str]:
     }
 
 
-async def start_project(name: str, url: str, key_file: Path, port: int) -> Server:
+async def start_project(name: str, url: str, key_file: Path) -> Server:
     """Start the project on a database and wait for its first answer."""
     # As the installed package is: a checkout that may not write byte code would be compiled anew at every start.
     compileall.compile_dir(ROOT / "src", quiet=1)
+    port = free_port()
     environment = project_environment(url, key_file, port)
     cli = [sys.executable, "-m", "refundgql"]
     subprocess.run([*cli, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
@@ -120,8 +133,9 @@ async def start_project(name: str, url: str, key_file: Path, port: int) -> Serve
     return await _start(Server(name, port, 0, token=signed, url=url), [*cli, "serve"], environment)
 
 
-async def start_reference(name: str, url: str, port: int) -> Server:
+async def start_reference(name: str, url: str) -> Server:
     """Start one of the references on a PostgreSQL database."""
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
     command += ["--no-access-log", "--log-level", "warning", f"benchmarks.reference_{name}:app"]
     environment = {**os.environ, "BENCHMARK_DATABASE_URL": url}
@@ -143,8 +157,9 @@ def can_start(name: str) -> bool:
     return find_spec(needed.get(name, "uvicorn")) is not None
 
 
-async def start_sockets(name: str, port: int) -> Server:
+async def start_sockets(name: str) -> Server:
     """Start bare sockets under one of the servers that are compared."""
+    port = free_port()
     module, *options = SOCKET_SERVERS[name]
     command = [sys.executable, "-m", module, *options, "--port", str(port), "--loop", "uvloop"]
     if module == "uvicorn":
@@ -159,13 +174,14 @@ async def _start(server: Server, command: list[str], environment: dict[str, str]
     server.pid = server.process.pid
     first: dict[str, Any] = {"id": case_id(1) if server.style == "limit" else f"RefundCase_{case_id(1)}"}
     body = server.body("q1", {"input": {"refundCaseId": "nobody follows it"}} if server.style == "sockets" else first)
-    while time.perf_counter() - began < 60:
+    while time.perf_counter() - began < 60 and server.process.poll() is None:
         try:
             if (await drive(server.port, [body], connections=1, seconds=5, once=True)).answers:
                 server.started_s = time.perf_counter() - began
                 return server
         except (OSError, asyncio.IncompleteReadError):
             await asyncio.sleep(0.02)
+    server.stop()
     raise RuntimeError(f"{server.name} does not answer")
 
 
