@@ -93,9 +93,9 @@ def demo(
     ] = None,
 ) -> None:
     """Serve a fresh demo on localhost: people, stories, tokens and GraphiQL; nothing to configure."""
-    from refundgql.cli import demo as demonstration
+    from refundgql.cli.demo import run  # not from the package: there, `demo` is this command
 
-    demonstration.run(port=port, folder=folder)
+    run(port=port, folder=folder)
 
 
 @app.command()
