@@ -296,7 +296,9 @@ def address_of(listener: socket.socket) -> str:
 
 
 def _shown(host: str) -> str:
-    return "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104 - shown, not bound
+    if host in {"127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - shown, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 async def _check(settings: Settings) -> None:

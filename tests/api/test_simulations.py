@@ -74,6 +74,28 @@ async def test_a_shorter_window_refuses_exactly_what_came_later(desk: Desk) -> N
     assert answer["simulatedVersion"] == Policy(lead_window_days=20).version
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"leadWindowDays": 0}, "overrides: leadWindowDays must lie between 1 and "),
+        (
+            {"directWindowDays": 300, "supportWindowDays": 200},
+            "directWindowDays must not be larger than supportWindowDays",
+        ),
+        ({"reviewThresholds": [{"amount": "-1.00", "currencyCode": "USD"}]}, "reviewThresholds"),
+    ],
+)
+async def test_refused_parameters_are_named_as_clients_write_them(
+    desk: Desk, things: dict[str, str], overrides: dict[str, Any], message: str
+) -> None:
+    """A parameter that cannot be is refused by the name the input has for it."""
+    answer = await desk.answer("sam", SIMULATE, o=overrides)
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert message in error["message"]
+    assert "_" not in error["message"]
+
+
 async def test_an_answer_after_a_shorter_answer_time_is_refused(desk: Desk, things: dict[str, str]) -> None:
     """An expert who answered on day 5 would have been too late with 3 days; who answered on day 2 would not."""
     late = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("30.00"))

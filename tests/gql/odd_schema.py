@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import strawberry
-from odd_world import Code, Color, Row, Stamp, Window, fetch, read, serialize_code, serialize_stamp
+from odd_world import Code, Color, Pick, Row, Stamp, Window, fetch, read, serialize_code, serialize_stamp
 from strawberry.schema.config import StrawberryConfig
 
 from refundgql.gql.declare import Level, LevelInfo, leaf, level
@@ -105,7 +105,11 @@ class Thing(Named):
 
     @level
     @staticmethod
-    async def far_named(rows: list[Row], info: LevelInfo) -> Level[Named | None]:
+    async def far_named(
+        rows: list[Row], info: LevelInfo, pick: Pick | None = None, picks: list[Pick] | None = None
+    ) -> Level[Named | None]:
+        chosen = [one.number or one.word or one.window for one in [pick, *(picks or ())] if one]
+        info.context.calls[f"picks {chosen}"] += 1  # type: ignore[attr-defined]  # the context is the world
         return await fetch(rows, "far_named")
 
     @level

@@ -48,6 +48,13 @@ class Window:
     color: Color | None = None
 
 
+@strawberry.input(one_of=True)
+class Pick:
+    number: int | None = strawberry.UNSET
+    word: str | None = strawberry.UNSET
+    window: Window | None = strawberry.UNSET
+
+
 class World:
     """All rows of one seed; `odds` is the share of values that are not as they should be."""
 

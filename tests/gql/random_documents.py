@@ -116,6 +116,9 @@ class DocumentMaker:
         """Give a value for an argument."""
         named: Any = get_named_type(argument.type)
         optional = not is_required_argument(argument)
+        if named.name == "Pick":
+            value = self.pick()
+            return value if value.startswith("$") or argument.type is named else f"[{value}]"
         if isinstance(named, GraphQLInputObjectType):
             size = self.random.choice(["", "size: 1", "$"])
             if size == "$":
@@ -134,6 +137,16 @@ class DocumentMaker:
             words = ["w", 'quote"d', "ünï\u2028code", "\\"]
             return self.variable(f"word{optional}", "String", words, ['"d"', '""'], optional=optional)
         return self.random.choice(['"w"', '"say \\"hi\\""', '"""block "text" """', '"\\u00e9\\n"', '"{x}%s"'])
+
+    def pick(self) -> str:
+        """Give a value of an input that takes exactly one of several, as a literal, with a variable in it or as one."""
+        choice = self.random.random()
+        if choice < 0.3:
+            values = [{"number": 1}, {"word": ""}, {"window": {}}, {"window": {"size": None}}, {}, {"number": None}]
+            return self.variable("pick", "Pick", [*values[:3], *values], ['{word: "d"}'], optional=True)
+        if choice < 0.5:
+            return f"{{ number: {self.variable('picked', 'Int', [0, 7], ['1'], optional=False)} }}"
+        return self.random.choice(['{ word: "w" }', "{ window: { size: 3 } }", "{ number: 0 }"])
 
     def directive(self, allowed: bool = True) -> str:
         """Give no directive, mostly."""

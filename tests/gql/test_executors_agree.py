@@ -234,10 +234,12 @@ def python_name(name: str) -> str:
     return re.sub("([A-Z])", r"_\1", name).lower()
 
 
-VARIABLE_TYPES = ["String", "ID", "Int", "Boolean", "Float", "Color", "[Int!]", "Window"]
+VARIABLE_TYPES = ["String", "ID", "Int", "Boolean", "Float", "Color", "[Int!]", "Window", "Pick", "[Pick!]"]
 VALUES: list[Any] = [
     Undefined, None, "", "x", "RED", 0, 1, True, False, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**80, 1.0, 1.5,
     [1], [], {}, {"size": 1}, ["x"], [None], {"size": "x"}, {"nothing": 1},
+    {"number": 1}, {"number": None}, {"number": 1, "word": None}, {"word": "w", "number": 1}, {"window": {"size": 1}},
+    {"window": {}}, {"number": "x"}, [{"number": 1}, {"word": ""}], [{"number": 1}, {}], [{"word": None}],
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from databases import drop_database, new_database_url
 
 EXAMPLES = int(os.environ.get("REFUNDGQL_FUZZ_EXAMPLES", "0"))
 SEED = int(os.environ.get("REFUNDGQL_FUZZ_SEED", "1"))
+PYTHON = re.compile(r"\b(None|True|False)\b|\b[a-z]+_(days|hours|minor|window)\b|<class|object at 0x")
 BUDGET_SECONDS = 1.0
 """Processor time of one answer, client and server together: they share the process."""
 
@@ -78,6 +80,7 @@ def check(desk: RealDesk, client: httpx.Client, ref: str | None, content: bytes,
         assert isinstance(error["message"], str), told
         assert error["extensions"]["code"] != "INTERNAL_SERVER_ERROR", told
         assert not any(word in error["message"] for word in ("Traceback", "SELECT ", "sqlite", "codec", ".py")), told
+        assert not PYTHON.search(error["message"]), told
     assert len(body.get("errors", [])) <= 5, told
     return body
 

@@ -102,6 +102,7 @@ async def test_only_json_bodies(
     headers = {} if content_type is None else {"content-type": content_type}
     answer = await http.post(f"{desk.url}/graphql", content=body("{ hello }"), headers=headers)
     assert answer.status_code == status
+    assert status == 200 or code_of(answer) == "UNSUPPORTED_MEDIA_TYPE"
 
 
 async def test_compressed_body_is_refused(serve: MakeDesk, http: httpx.AsyncClient) -> None:
@@ -109,6 +110,7 @@ async def test_compressed_body_is_refused(serve: MakeDesk, http: httpx.AsyncClie
     desk = serve()
     answer = await http.post(f"{desk.url}/graphql", content=b"\x1f\x8b", headers={**JSON, "content-encoding": "gzip"})
     assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert code_of(answer) == "UNSUPPORTED_MEDIA_TYPE"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
@@ -232,6 +234,32 @@ async def test_subscription_needs_a_stream(serve: MakeDesk, http: httpx.AsyncCli
     content = body("subscription { counts(to: 1) { number } }")
     answer = await http.post(f"{desk.url}/graphql", content=content, headers=MODERN)
     assert (answer.status_code, code_of(answer)) == (406, "NOT_ACCEPTABLE")
+    for accept in "application/json", "application/json, text/event-stream;q=0", "text/event-stream;q=0, */*":
+        answer = await http.post(f"{desk.url}/graphql", content=content, headers={**JSON, "accept": accept})
+        assert (answer.status_code, code_of(answer)) == (406, "NOT_ACCEPTABLE"), accept
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *("*/*", "text/event-stream", "text/*", "application/json, text/event-stream", "application/json, */*;q=0.1"),
+        *("application/graphql-response+json, application/json, text/event-stream", "text/event-stream;q=0.2, */*"),
+        *("application/json;q=0.9, text/event-stream;q=0.1", "application/json, text/plain, */*", ""),
+    ],
+)
+async def test_subscriptions_stream_wherever_a_stream_is_accepted(
+    accept: str, serve: MakeDesk, http: httpx.AsyncClient
+) -> None:
+    """A subscription is a stream whenever Accept lets one through; a query of the same client is one JSON answer."""
+    desk = serve()
+    content = body("subscription { counts(to: 1) { number } }")
+    answer = await http.post(f"{desk.url}/graphql", content=content, headers={**JSON, "accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert "event: complete" in answer.text
+    if not accept.startswith("text/"):
+        once = await http.post(f"{desk.url}/graphql", content=body("{ hello }"), headers={**JSON, "accept": accept})
+        assert once.json()["data"] == {"hello": "world"}
 
 
 async def test_body_limit_counts_what_arrives(serve: MakeDesk, http: httpx.AsyncClient) -> None:

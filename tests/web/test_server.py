@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from refundgql.gql import hardening as uvicorn_protocols
+from refundgql.web.server import listen
 
 PROGRAM = textwrap.dedent(
     """
@@ -36,6 +37,19 @@ PROGRAM = textwrap.dedent(
     print("stopped", flush=True)
     """
 )
+
+
+def test_every_address_is_that_of_both_protocols() -> None:
+    """Listening on `::` is reached by IPv4 and by IPv6, and on one address only by it."""
+    with listen("::", 0) as listener:
+        port = listener.getsockname()[1]
+        for host in "127.0.0.1", "::1":
+            socket.create_connection((host, port), timeout=5).close()
+    with listen("::1", 0) as listener:
+        port = listener.getsockname()[1]
+        socket.create_connection(("::1", port), timeout=5).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
 class Process:

@@ -26,7 +26,6 @@ from graphql import (
     visit,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from refundgql.gql.compiled.variables import PlainVariables
 from refundgql.gql.errors import ErrorCode
@@ -145,7 +144,7 @@ class Documents:
         self._max_source_chars = max_source_chars
         self._max_errors = max_errors
         self._suggestions = suggestions
-        self._rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
+        self._rules = [*specified_rules, MaybeNullValidationRule]
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, _Valid] = OrderedDict()

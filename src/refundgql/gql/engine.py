@@ -20,6 +20,7 @@ from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepa
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
 from refundgql.gql.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
+from refundgql.gql.wording import say_values_as_json
 
 Response = dict[str, Any]
 
@@ -66,6 +67,7 @@ class GraphQLEngine:
         suggestions: bool = False,
     ) -> None:
         adapt(schema)
+        say_values_as_json()
         self.schema = schema
         self._core = schema._schema
         self._deadline = Deadline(deadline_s)

@@ -14,9 +14,9 @@ from refundgql.gql.answers import (
     RequestRefused,
     send_bytes,
 )
-from refundgql.gql.bodies import GraphQLRequest, parse_request, read_body
+from refundgql.gql.bodies import parse_request, read_body
 from refundgql.gql.exchange import Exchange, address_of
-from refundgql.gql.negotiation import Answer, check_content_type, negotiate
+from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
 from refundgql.gql.operations import Operations
 from refundgql.gql.pushing import OperationRefused
 from refundgql.gql.rate import RequestRate
@@ -84,18 +84,29 @@ class OperationsEndpoint:
             seconds=self._body_seconds,
         )
         request = parse_request(body)
+        prepared: Any = None
+        if answer is not Answer.EVENT_STREAM:
+            try:
+                prepared = self._operations.prepare(request)
+            except OperationRefused as unable:
+                await self._send_result(send, {"errors": unable.errors}, answer, exchange)
+                return
+            exchange.operation_name = prepared.operation_name
+            exchange.operation_type = prepared.operation_type
+            if prepared.operation_type == "subscription":
+                answer = _stream_of(headers.get(b"accept"))
         if answer is Answer.EVENT_STREAM:
             last_event_id = headers.get(b"last-event-id")
             await self._streams.serve(scope, receive, send, request, caller, last_event_id)
-        else:
-            await self._answer_once(send, request, caller, answer, exchange)
+            return
+        try:
+            result = await self._operations.execute(prepared, request.variables, caller.viewer)
+        except OperationRefused as unable:
+            result = {"errors": unable.errors}
+        await self._send_result(send, result, answer, exchange)
 
     def _negotiated(self, accept: bytes | None) -> Answer:
-        if self._always_stream:
-            offered: tuple[Answer, ...] = (Answer.EVENT_STREAM,)
-            answer = negotiate(accept, offered)
-        else:
-            answer = negotiate(accept)
+        answer = negotiate(accept, STREAMS) if self._always_stream else negotiate(accept)
         if answer is None:
             raise RequestRefused(406, "NOT_ACCEPTABLE", "None of the media types in Accept can be sent.")
         return answer
@@ -104,19 +115,7 @@ class OperationsEndpoint:
         text = None if authorization is None else authorization.decode("latin-1")
         return await self._authentication.by_header(text)
 
-    async def _answer_once(
-        self, send: Send, request: GraphQLRequest, caller: Caller, answer: Answer, exchange: Exchange
-    ) -> None:
-        try:
-            prepared = self._operations.prepare(request)
-            exchange.operation_name = prepared.operation_name
-            exchange.operation_type = prepared.operation_type
-            if prepared.operation_type == "subscription":
-                message = "Subscriptions are served as text/event-stream or over a WebSocket."
-                raise RequestRefused(406, "NOT_ACCEPTABLE", message)
-            result = await self._operations.execute(prepared, request.variables, caller.viewer)
-        except OperationRefused as refused:
-            result = {"errors": refused.errors}
+    async def _send_result(self, send: Send, result: dict[str, Any], answer: Answer, exchange: Exchange) -> None:
         if _nothing_could_be_done(result):
             result = {"errors": result["errors"]}
         status = 200 if "data" in result else _status_of(result, answer)
@@ -124,6 +123,18 @@ class OperationsEndpoint:
         media_type = GRAPHQL_RESPONSE if answer is Answer.GRAPHQL else JSON
         headers = [_RETRY_SOON] if status == 503 else ()
         await send_bytes(send, status, media_type, orjson.dumps(result), headers)
+
+
+def _stream_of(accept: bytes | None) -> Answer:
+    """Return the form of a subscription's answers: any that Accept lets through, however little it is liked.
+
+    Refuses: 406 when it lets none through.
+    """
+    answer = negotiate(accept, STREAMS)
+    if answer is None:
+        message = "Subscriptions are served as text/event-stream or over a WebSocket."
+        raise RequestRefused(406, "NOT_ACCEPTABLE", message)
+    return answer
 
 
 def wanted_headers(scope: Scope) -> dict[bytes, bytes]:

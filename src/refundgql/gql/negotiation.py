@@ -23,6 +23,7 @@ class Answer(Enum):
     HTML = "text/html"
 
 
+STREAMS: Final = (Answer.EVENT_STREAM,)
 # In the order preferred when a client likes several equally: what the draft asks for a wildcard comes first.
 _FOR_OPERATIONS: Final = (Answer.JSON, Answer.GRAPHQL, Answer.EVENT_STREAM)
 
@@ -92,12 +93,14 @@ def check_content_type(content_type: bytes | None) -> RequestRefused | None:
     Forms and plain text are refused because browsers send them across sites without asking first.
     """
     if content_type is None:
-        return RequestRefused(415, "BAD_REQUEST", "The Content-Type header is missing; send application/json.")
+        return RequestRefused(
+            415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type header is missing; send application/json."
+        )
     media, *parameters = (part.strip() for part in content_type.decode("latin-1").lower().split(";"))
     if media != "application/json":
-        return RequestRefused(415, "BAD_REQUEST", "Only application/json bodies are accepted.")
+        return RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Only application/json bodies are accepted.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            return RequestRefused(415, "BAD_REQUEST", "Only UTF-8 bodies are accepted.")
+            return RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Only UTF-8 bodies are accepted.")
     return None

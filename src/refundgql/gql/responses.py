@@ -12,6 +12,7 @@ from graphql import FieldNode, GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.wording import null_for_none
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _cause(error: GraphQLError) -> tuple[BaseException, Any]:
 
 
 def _entry(error: GraphQLError, extensions: dict[str, Any], message: str | None = None) -> dict[str, Any]:
-    text = error.message if message is None else message
+    text = null_for_none(error.message) if message is None else message
     entry: dict[str, Any] = {"message": text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:MAX_MESSAGE_CHARS]}…"}
     if error.locations:
         entry["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]

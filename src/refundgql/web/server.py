@@ -123,9 +123,15 @@ def run(
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Return a listening socket; shared, several processes may listen on the same port, each with its own queue."""
+    """Return a listening socket; shared, several processes may listen on the same port, each with its own queue.
+
+    `::` is every address of the machine, IPv4 too, wherever the system can do so.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+    dual = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server(
+        (host, port), family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=dual
+    )
     if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:  # Linux; connections take it over
         listener.setsockopt(socket.IPPROTO_TCP, option, VANISHED_MILLISECONDS)
     return listener

@@ -3,12 +3,14 @@
 It must not change anything, nor decide by itself: the rules answer each recorded act again.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from refundgql.api.acts.inputs import Input, bounded, optional
 from refundgql.api.types.case_filters import CaseFilterArgument, case_filter
@@ -219,7 +221,15 @@ def _changed(in_force: Policy, given: RefundPolicyOverridesInput) -> Policy:
     try:
         return in_force.with_overrides(values)
     except PolicyError as error:
-        raise ApiError(f"overrides: {error}", ErrorCode.BAD_USER_INPUT) from None
+        raise ApiError(f"overrides: {_as_clients_write(str(error))}", ErrorCode.BAD_USER_INPUT) from None
+
+
+def _as_clients_write(message: str) -> str:
+    """Return a message about settings with their names as the input has them."""
+    for one in fields(RefundPolicyOverridesInput):
+        setting = "review_threshold_minor" if one.name == "review_thresholds" else one.name
+        message = re.sub(rf"\b{setting}\b", to_camel_case(one.name), message)
+    return message
 
 
 def _row(found: Examination, in_force: Policy, changed: Policy, after: str | None) -> SimulationRow:

@@ -90,8 +90,6 @@ def _list(step: Step) -> Step:
 
 
 def _object(type_: GraphQLInputObjectType, depth: int) -> Step:
-    if type_.is_one_of:
-        raise Unusual
     steps = {
         name: (field.out_name or name, coercion(field.type, depth + 1), *_default(field))
         for name, field in type_.fields.items()
@@ -115,7 +113,9 @@ def _object(type_: GraphQLInputObjectType, depth: int) -> Step:
 
 
 def _built(type_: GraphQLInputObjectType, found: dict[str, Any]) -> Any:
-    """Return an input object as its type wants it; Strawberry's own types refuse here what is not one of several."""
+    """Return an input object as its type wants it. Refuses: Unusual for several where it takes one, or for a null."""
+    if type_.is_one_of and (len(found) != 1 or None in found.values()):
+        raise Unusual
     try:
         return type_.out_type(found)
     except Exception:
@@ -166,8 +166,6 @@ def _constant(node: Any, type_: Any) -> Step:
 
 
 def _written_object(node: ObjectValueNode, type_: GraphQLInputObjectType) -> Step:
-    if type_.is_one_of:
-        raise Unusual
     given = {field.name.value: field.value for field in node.fields}
     if len(given) != len(node.fields) or not given.keys() <= type_.fields.keys():
         raise Unusual

@@ -16,12 +16,14 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLAbstractType,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLObjectType,
     GraphQLResolveInfo,
     default_type_resolver,
     get_named_type,
     get_nullable_type,
     is_abstract_type,
+    is_input_object_type,
     is_introspection_type,
     is_list_type,
     is_object_type,
@@ -179,6 +181,10 @@ def adapt(schema: strawberry.Schema) -> None:
         if is_introspection_type(type_):
             continue
         definition = (type_.extensions or {}).get(BACKREF)
+        if is_input_object_type(type_) and getattr(definition, "is_one_of", False):
+            # graphql-core's own check says where the value stands; Strawberry's does not.
+            type_.is_one_of = True
+            type_.out_type = GraphQLInputObjectType.out_type  # type: ignore[method-assign]
         if is_abstract_type(type_):
             if getattr(definition, "resolve_type", None) is None:
                 type_.resolve_type = resolve_by_typename
