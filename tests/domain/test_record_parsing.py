@@ -115,7 +115,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("lead", {"chargedAt": "2026-02-29T00:00:00Z"}, "chargedAt"),
     ("lead", {"chargedAt": "2026-01-31T00:00:00+01:00"}, "chargedAt"),
     ("lead", {"chargedAt": "2026-01-31T00:00:00"}, "chargedAt"),
-    ("lead", {"chargedAt": "2026-01-31T00:00:00.1234567Z"}, "chargedAt"),
+    ("lead", {"chargedAt": "2026-01-31T00:00:00.1234567890Z"}, "chargedAt"),
     ("lead", {"chargedAt": "9999-12-31T00:00:00Z"}, "chargedAt"),
     ("lead", {"chargedAt": 1769818200}, "chargedAt"),
     ("message", {"body": None}, "body"),

@@ -110,10 +110,11 @@ def _subjects(w: Writing) -> Iterator[str]:
         f" CASE WHEN n % 2 = 1 THEN {contract} END, 'USD', 60000 FROM {each}"
     )
     yield (
-        "INSERT INTO lead (id, external_ref, payment_id, pro_id, customer_id, customer_name, title, category, location,"
-        f" price_minor, currency, charged_at, last_message_at) SELECT {w.id(4, 'n')}, 'lead-' || n, {w.id(3, 'n')},"
-        f" {w.id(1, me)}, {w.id(1, other)}, 'Customer Number ' || n, 'Lead Number ' || n, 'Category ' || n % 200,"
-        f" 'Town', 1000, 'USD', {at}, CASE WHEN n % 4 = 0 THEN {at} + {DAY_MICROS} END FROM {each} WHERE n % 2 = 0"
+        "INSERT INTO lead (id, external_ref, payment_id, pro_id, customer_id, customer_name, title, category,"
+        " category_folded, location, price_minor, currency, charged_at, last_message_at)"
+        f" SELECT {w.id(4, 'n')}, 'lead-' || n, {w.id(3, 'n')}, {w.id(1, me)}, {w.id(1, other)},"
+        " 'Customer Number ' || n, 'Lead Number ' || n, 'Category ' || n % 200, 'category ' || n % 200, 'Town', 1000,"
+        f" 'USD', {at}, CASE WHEN n % 4 = 0 THEN {at} + {DAY_MICROS} END FROM {each} WHERE n % 2 = 0"
     )
     yield (
         "INSERT INTO invoice (id, external_ref, number, contract_id, payment_id, amount_minor, currency, status,"

@@ -12,7 +12,9 @@ DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A window that would end after the calendar does ends with it, instead of failing on dates near the year 9999.
 _LAST_ORDINAL = date.max.toordinal()
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?[Zz]", re.ASCII).fullmatch
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:(?<=\.\d{6})\d{1,3})?[Zz]", re.ASCII
+).fullmatch
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 
@@ -21,14 +23,15 @@ class CalendarError(ValueError):
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the aware UTC instant of an RFC 3339 text with Z, to the microsecond (D1).
+    """Return the aware UTC instant of an RFC 3339 text with Z (D1); of nine decimals of a second six are kept.
 
     Refuses: CalendarError for any other form, another offset, a day or a second (:60) that does not exist.
     """
-    if _INSTANT(text) is None:
+    found = _INSTANT(text)
+    if found is None:
         raise CalendarError("Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z.")
     try:
-        return datetime.fromisoformat(text.upper())
+        return datetime.fromisoformat(f"{found[1].upper()}Z")
     except ValueError as error:
         raise CalendarError(
             "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59."

@@ -109,14 +109,17 @@ def _desk(given: CaseFilter, viewer: Viewer, dialect: Dialect) -> list[Condition
 def _texts(given: CaseFilter) -> list[Condition]:
     if given.text is None or not given.text.strip():
         return []
-    text = given.text.strip()
+    text = given.text
     places = (
         "SELECT 1 FROM account a WHERE a.id IN (c.requester_id, c.counterparty_id) AND {}",
         "SELECT 1 FROM lead l WHERE l.id = c.lead_id AND {}",
         "SELECT 1 FROM contract k WHERE k.id = c.contract_id AND {}",
+        "SELECT 1 FROM lead l WHERE l.id = c.lead_id AND {}",
         "SELECT 1 FROM milestone s WHERE s.id = c.milestone_id AND {}",
+        "SELECT 1 FROM invoice i WHERE i.id = c.invoice_id AND {}",
+        "SELECT 1 FROM billing_week w WHERE w.id = c.billing_week_id AND {}",
     )
-    columns = ("a.name", "l.title", "k.title", "s.title")
+    columns = ("a.folded", "l.folded", "k.folded", "l.customer_folded", "s.folded", "i.folded", "w.folded")
     number, number_parameters = contains(
         "'rc-' || substr('000000', 1 + length(CAST(c.number AS TEXT))) || c.number", text
     )
@@ -129,7 +132,7 @@ def _texts(given: CaseFilter) -> list[Condition]:
 
 
 async def case_has_text(source: Source, case_id: str, text: str) -> bool:
-    """Tell whether a case has a text in its number, its parties' names or its subject's title."""
+    """Tell whether a case has a text in its number, or in the names and references of its parties and subject."""
     found = _texts(CaseFilter(text=text))
     which = " AND ".join(["c.id = ?", *(sql for sql, _ in found)])
     parameters = [case_id, *(value for _, values in found for value in values)]

@@ -18,7 +18,7 @@ from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
 from refundgql.queries.texts import contains, equals
 from refundgql.storage import visibility
-from refundgql.storage.database import Dialect, Source
+from refundgql.storage.database import Source
 
 
 @dataclass(slots=True)
@@ -164,20 +164,17 @@ async def _list(
         relation="lead l",
         order=order,
         make=shape.maker(columns),
-        conditions=[visibility.leads(viewer, "l"), *(_filtered(given, source.dialect) if given is not None else [])],
+        conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
     )
     return await fetch_page(source, listing, page, wanted)
 
 
-def _filtered(given: LeadFilter, dialect: Dialect) -> list[Condition]:
+def _filtered(given: LeadFilter) -> list[Condition]:
     found: list[Condition] = []
     if given.customer_name is not None:
-        found.append(contains("l.customer_name", given.customer_name))
+        found.append(contains("l.customer_folded", given.customer_name))
     if given.category is not None:
-        found.append(equals("l.category", given.category))
-        if dialect is Dialect.SQLITE and given.category.isascii():
-            # SQLite's index is in its own order without case, which knows the letters of ASCII alone.
-            found.append(("l.category = ? COLLATE NOCASE", (given.category,)))
+        found.append(equals("l.category_folded", given.category))
     if given.has_open_case is not None:
         exists = "EXISTS (SELECT 1 FROM refund_case c WHERE c.payment_id = l.payment_id AND c.state = ANY(?))"
         found.append((exists if given.has_open_case else f"NOT {exists}", (sorted(OPEN_STATES),)))

@@ -1,19 +1,20 @@
-"""Conditions on texts that do not care about the case of letters.
+"""Conditions on folded columns: what people look for is folded by the code that folded what is kept.
 
 It must not let a client's text become a pattern: what it contains is looked for as it is.
 """
 
 from __future__ import annotations
 
+from refundgql.domain.texts import fold
 from refundgql.queries.pages import Condition
 
 
-def contains(expression: str, text: str) -> Condition:
-    """Return the condition that an expression contains a text, in any case of letters."""
-    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"LOWER({expression}) LIKE ? ESCAPE '\\'", (f"%{escaped}%",)
+def contains(column: str, text: str) -> Condition:
+    """Return the condition that a folded column contains a text."""
+    escaped = fold(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{column} LIKE ? ESCAPE '\\'", (f"%{escaped}%",)
 
 
-def equals(expression: str, text: str) -> Condition:
-    """Return the condition that an expression is a text, in any case of letters."""
-    return f"LOWER({expression}) = ?", (text.lower(),)
+def equals(column: str, text: str) -> Condition:
+    """Return the condition that a folded column is a text."""
+    return f"{column} = ?", (fold(text),)

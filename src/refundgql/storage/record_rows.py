@@ -17,6 +17,8 @@ class Stored:
     key_column: ClassVar[str] = "external_ref"
     locked: ClassVar[bool] = False
     updatable: ClassVar[tuple[str, ...]] = ()
+    folded: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Columns that searches look at, and the columns whose folded texts each of them holds, line by line."""
 
     stored: bool = field(default=False, init=False)
     dirty: bool = field(default=False, init=False)
@@ -28,6 +30,7 @@ class AccountRow(Stored):
 
     table = "account"
     updatable = ("name", "roles", "opening_minor", "opening_currency")
+    folded = {"folded": ("name", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
     external_ref: str
@@ -62,6 +65,11 @@ class LeadRow(Stored):
 
     table = "lead"
     updatable = ("title", "category", "location", "customer_name", "last_message_at")
+    folded = {  # noqa: RUF012  # declared as a class variable above
+        "folded": ("title", "external_ref"),
+        "category_folded": ("category",),
+        "customer_folded": ("customer_name",),
+    }
 
     id: str
     external_ref: str
@@ -101,6 +109,7 @@ class ContractRow(Stored):
     table = "contract"
     locked = True
     updatable = ("title", "status", "started_at", "ended_at", "reviews_hidden")
+    folded = {"folded": ("title", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
     external_ref: str
@@ -121,6 +130,7 @@ class BillingWeekRow(Stored):
 
     table = "billing_week"
     updatable = ("hours", "rate_minor", "amount_minor", "released_at")
+    folded = {"folded": ("external_ref",)}  # noqa: RUF012  # declared as a class variable above
 
     id: str
     external_ref: str
@@ -141,6 +151,7 @@ class MilestoneRow(Stored):
 
     table = "milestone"
     updatable = ("title", "amount_minor", "status", "funded_at", "released_at")
+    folded = {"folded": ("title", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
     external_ref: str
@@ -160,6 +171,7 @@ class InvoiceRow(Stored):
 
     table = "invoice"
     updatable = ("number", "amount_minor", "status", "issued_at", "paid_at")
+    folded = {"folded": ("number", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
     external_ref: str

@@ -5,12 +5,13 @@ It must not decide anything: commands change the rows in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from refundgql.domain.texts import fold
 from refundgql.storage.database import Dialect, Source, Transaction
 from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, PaidShare, ReviewRow, Stored, TotalsRow
 
@@ -116,9 +117,9 @@ def inserted_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritt
     """Return what keeps new rows, in their order."""
     if not rows:
         return None
-    names = columns(row_type)
+    names = (*columns(row_type), *row_type.folded)
     marks = ", ".join("?" * len(names))
-    values = list(chain.from_iterable(map(values_of(row_type), rows)))
+    values = list(chain.from_iterable(_with_folded(row_type, rows, values_of(row_type))))
     return f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})", len(names), values
 
 
@@ -127,10 +128,20 @@ def updated_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritte
     if not rows:
         return None
     identity = "key" if row_type.key_column == "key" else "id"
-    names = (*row_type.updatable, identity)
-    values = list(chain.from_iterable(map(attrgetter(*names), rows)))
-    sets = ", ".join(f"{name} = ?" for name in row_type.updatable)
+    names = (identity, *row_type.updatable, *row_type.folded)
+    given = _with_folded(row_type, rows, attrgetter(identity, *row_type.updatable))
+    values = list(chain.from_iterable((*changed, key) for key, *changed in given))
+    sets = ", ".join(f"{name} = ?" for name in names[1:])
     return f"UPDATE {row_type.table} SET {sets} WHERE {identity} = ?", len(names), values
+
+
+def _with_folded(
+    row_type: type[RowType], rows: Sequence[RowType], values: Callable[[Any], Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield each row's values, followed by what searches look at."""
+    sources = tuple(row_type.folded.values())
+    for row in rows:
+        yield (*values(row), *("\n".join(fold(getattr(row, name)) for name in names) for names in sources))
 
 
 async def write_rows(tx: Transaction, rows: RowsWritten) -> None:
@@ -144,8 +155,9 @@ async def write_rows(tx: Transaction, rows: RowsWritten) -> None:
 async def rename_customers(tx: Transaction, names: dict[str, str]) -> None:
     """Carry customers' new names, by account id, to the leads that show them."""
     if names:
-        changed = [(name, account_id) for account_id, name in names.items()]
-        await tx.execute_many("UPDATE lead SET customer_name = ? WHERE customer_id = ?", changed)
+        changed = [(name, fold(name), account_id) for account_id, name in names.items()]
+        sql = "UPDATE lead SET customer_name = ?, customer_folded = ? WHERE customer_id = ?"
+        await tx.execute_many(sql, changed)
 
 
 async def recount_last_messages(tx: Transaction, lead_ids: Collection[str]) -> None:

@@ -239,10 +239,6 @@ async def _mark_of(connection: aiosqlite.Connection) -> ChangeMark:
     return connection, row[0], connection.total_changes
 
 
-def _lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
-
-
 def path_of(url: str) -> str:
     """Return the file of a URL. Refuses: StorageError when its folder is missing, before a thread is started for it."""
     path = unquote(url.removeprefix("sqlite://").partition("?")[0])
@@ -370,6 +366,4 @@ class SqliteDatabase(Database):
         await reader.execute_fetchall(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
         for pragma in _READER_PRAGMAS:
             await reader.execute_fetchall(pragma)
-        # SQLite's own lower() knows ASCII alone; people's names are found in any case of letters.
-        await reader.create_function("lower", 1, _lower, deterministic=True)
         return reader

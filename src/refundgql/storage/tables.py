@@ -1,5 +1,6 @@
 """The tables of the marketplace and its money, declared once for both databases; migrations and statements follow them.
 
+What searches look at is kept beside it, folded (domain/texts.py): databases have no two rules for letters in common.
 Instants are integer microseconds since the epoch in UTC, money is integer minor units beside a currency code, ids are
 time-ordered uuids. It must not hold queries or behaviour.
 The models' docstrings become comments in the database: no semicolons in them, at which Tortoise splits statements.
@@ -22,6 +23,7 @@ class Account(Model):
     opening_minor = fields.BigIntField(null=True)
     opening_currency = fields.CharField(max_length=3, null=True)
     created_at = fields.BigIntField()
+    folded = fields.TextField(null=True)
 
     class Meta:
         table = "account"
@@ -59,6 +61,9 @@ class Lead(Model):
     currency = fields.CharField(max_length=3)
     charged_at = fields.BigIntField()
     last_message_at = fields.BigIntField(null=True)
+    folded = fields.TextField(null=True)
+    category_folded = fields.TextField(null=True)
+    customer_folded = fields.TextField(null=True)
 
     class Meta:
         table = "lead"
@@ -99,6 +104,7 @@ class Contract(Model):
     started_at = fields.BigIntField()
     ended_at = fields.BigIntField(null=True)
     reviews_hidden = fields.BooleanField(db_default=False)
+    folded = fields.TextField(null=True)
 
     class Meta:
         table = "contract"
@@ -124,6 +130,7 @@ class BillingWeek(Model):
     amount_minor = fields.BigIntField()
     currency = fields.CharField(max_length=3)
     released_at = fields.BigIntField(null=True)
+    folded = fields.TextField(null=True)
 
     class Meta:
         table = "billing_week"
@@ -143,6 +150,7 @@ class Milestone(Model):
     status = fields.CharField(max_length=10)
     funded_at = fields.BigIntField(null=True)
     released_at = fields.BigIntField(null=True)
+    folded = fields.TextField(null=True)
 
     class Meta:
         table = "milestone"
@@ -164,6 +172,7 @@ class Invoice(Model):
     status = fields.CharField(max_length=10)
     issued_at = fields.BigIntField()
     paid_at = fields.BigIntField(null=True)
+    folded = fields.TextField(null=True)
 
     class Meta:
         table = "invoice"

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput, amount_of
@@ -22,6 +23,8 @@ VERSION = "The version of the case you decided on; anything newer refuses with V
 
 LIST_ITEMS = 100
 """What a page shows; more cannot be looked at anyway."""
+TEXT_CHARS = 200
+"""As long as the names and references that are looked for."""
 
 
 class Input:
@@ -45,9 +48,22 @@ def required(description: str) -> Any:
 
 
 def bounded(items: Sequence[Any] | None, name: str) -> None:
-    """Check a list of a filter, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
+    """Check a list, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
     if items is not None and len(items) > LIST_ITEMS:
         raise ApiError(f"{name}: at most {LIST_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+
+
+def check_filter(given: Input | None) -> None:
+    """Check the texts of a filter, which become parameters of a statement.
+
+    Refuses: BAD_USER_INPUT for lists over 100 and texts over 200 characters.
+    """
+    for one in () if given is None else fields(given):  # type: ignore[arg-type]  # filters are dataclasses
+        value, name = getattr(given, one.name), f"filter.{to_camel_case(one.name)}"
+        texts = [it for it in (value if isinstance(value, list) else [value]) if type(it) is str]
+        bounded(texts, name)
+        if any(len(text) > TEXT_CHARS for text in texts):
+            raise ApiError(f"{name}: at most {TEXT_CHARS} characters.", ErrorCode.BAD_USER_INPUT)
 
 
 def command(cls: type[Command], given: Input, **types: str) -> Command:

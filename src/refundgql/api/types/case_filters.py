@@ -8,7 +8,7 @@ from typing import Annotated
 
 import strawberry
 
-from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput
 from refundgql.domain.money import Money, MoneyError
@@ -24,7 +24,8 @@ class RefundCaseFilter(Input):
     states: list[RefundCaseState] | None = optional("The case is in one of these states.")
     numbers: list[str] | None = optional("The case has one of these numbers, such as RC-000123; at most 100.")
     text: str | None = optional(
-        "Part of the number, of a party's name or of the subject's title, in any case of letters."
+        "Part of the case's number, of the name or reference of a party or of what it is about (a title, an invoice's "
+        "number), or of a lead's customer's name; in any case and composition of letters."
     )
     opened_after: datetime | None = optional("Opened at this instant or later.")
     opened_before: datetime | None = optional("Opened before this instant.")
@@ -54,15 +55,11 @@ CaseOrderArgument = Annotated[
 def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     """Return a filter as queries take it.
 
-    Refuses: BAD_USER_INPUT for lists over 100, texts over 200 characters and amounts that are no money.
+    Refuses: BAD_USER_INPUT as `check_filter` does, and for amounts that are no money.
     """
     if given is None:
         return None
-    bounded(given.numbers, "filter.numbers")
-    if len(given.text or "") > 200:
-        raise ApiError("filter.text: at most 200 characters.", ErrorCode.BAD_USER_INPUT)
-    if "\0" in (given.text or ""):
-        raise ApiError("filter.text: no NUL characters.", ErrorCode.BAD_USER_INPUT)
+    check_filter(given)
     return CaseFilter(
         kinds=_values(given.kinds),
         states=_values(given.states),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyBillingWeek, LazyInvoice, LazyMilestone, LazyReview
@@ -141,5 +141,5 @@ class ContractQueries:
         before: Before = None,
     ) -> Level[Connection[Contract]]:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
-        bounded(None if filter is None else filter.external_refs, "filter.externalRefs")
+        check_filter(filter)
         return [await queries.list_contracts(info.context.app.database, viewer, filter, page, info.selection)]

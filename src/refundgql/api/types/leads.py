@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.types.availability import subject_actions
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.ids import uuid_of
@@ -131,7 +131,7 @@ class LeadQueries:
 
 
 def _asked(info: LevelInfo, given: LeadFilter | None) -> Viewer:
-    """Return who asks. Refuses: UNAUTHENTICATED; BAD_USER_INPUT for a filter that is too long."""
+    """Return who asks. Refuses: UNAUTHENTICATED; BAD_USER_INPUT for a filter that cannot be."""
     viewer = info.context.signed_in()
-    bounded(None if given is None else given.external_refs, "filter.externalRefs")
+    check_filter(given)
     return viewer

@@ -19,7 +19,7 @@ from refundgql.gql.declare import gives, passes
 CurrencyCode = NewType("CurrencyCode", str)
 
 _DATE_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z",
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z",
     re.ASCII,
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
@@ -34,6 +34,7 @@ def _refuse(what: str, hint: str) -> GraphQLError:
 def parse_date_time(value: Any) -> datetime:
     """Return the aware UTC instant of an RFC 3339 text of the years 0001 to 9999.
 
+    Of nine decimals of a second six are kept.
     Refuses: GraphQLError for anything else, a leap second included, which has no instant of its own here.
     """
     found = _DATE_TIME.match(value) if isinstance(value, str) else None
@@ -44,7 +45,7 @@ def parse_date_time(value: Any) -> datetime:
     zone = found[6].upper().replace("Z", "+00:00")
     if zone[1:] != "00:00" and (int(zone[1:3]) > 23 or int(zone[4:6]) > 59):
         raise _refuse("Not a DateTime", "the offset is not one of the day.")
-    fraction = (found[5] or ".0").ljust(7, "0")
+    fraction = (found[5] or ".0").ljust(7, "0")[:7]
     try:
         local = datetime.fromisoformat(f"{found[1]}T{found[2]}:{found[3]}:{found[4]}{fraction}{zone}")
         return local.astimezone(UTC)
@@ -150,7 +151,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="An instant as RFC 3339 text. Answers are always in UTC with Z and have at most six decimals "
-        "of a second; input may carry another offset. Leap seconds are refused.",
+        "of a second; input may carry another offset, and up to nine decimals, of which six are kept. Leap "
+        "seconds are refused.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=serialize_date_time,
         parse_value=parse_date_time,
