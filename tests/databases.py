@@ -21,7 +21,7 @@ from uuid import uuid4
 import asyncpg
 
 from refundgql.storage.database import Database, Limits
-from refundgql.storage.schema import migrate
+from refundgql.storage.migrating import migrate
 
 DIALECTS = ("sqlite", "postgres")
 

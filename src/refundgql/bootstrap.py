@@ -29,7 +29,7 @@ from refundgql.storage import schema as storage_schema
 from refundgql.storage.database import Database
 from refundgql.storage.database import Limits as DatabaseLimits
 from refundgql.storage.evidence_files import BucketFiles, FolderFiles
-from refundgql.storage.faults import StorageError, UnknownSchema
+from refundgql.storage.faults import StorageError, TransientFault, UnknownSchema
 from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
@@ -112,20 +112,20 @@ def _first_line(error: BaseException) -> str:
 async def database_of(settings: Settings, *, known: bool = True) -> AsyncIterator[Database]:
     """Open the database for one command.
 
-    Refuses: CannotRun when `known` and the schema is not exactly the one this version knows.
+    Refuses: CannotRun when `known` and the schema is outside the range that this version serves on.
     """
     database = await open_database(settings)
     try:
         if known:
-            await _check_known(database)
+            await _check_served(database)
         yield database
     finally:
         await database.close()
 
 
-async def _check_known(database: Database) -> None:
+async def _check_served(database: Database) -> None:
     try:
-        await storage_schema.check_known(database)
+        await storage_schema.check_served(database)
     except UnknownSchema as error:
         raise CannotRun(str(error)) from error
 
@@ -240,7 +240,7 @@ async def check_ready(application: Application) -> None:
 
     Refuses: the database's own fault, for the log.
     """
-    await storage_schema.check_known(application.database)
+    await storage_schema.check_served(application.database)
 
 
 def make_engine(settings: Settings) -> GraphQLEngine:
@@ -289,10 +289,28 @@ def limits_of(settings: Settings) -> Any:
     )
 
 
-async def migrate(settings: Settings, *, check: bool = False) -> list[str]:
-    """Run the pending migrations, or with `check` only name them."""
+async def pending_migrations(settings: Settings, *, contract: bool = False) -> list[str]:
+    """Name the migrations that would run."""
     async with database_of(settings, known=False) as database:
-        return await (storage_schema.pending(database) if check else storage_schema.migrate(database))
+        return await storage_schema.pending(database, contract=contract)
+
+
+async def migrate(
+    settings: Settings, *, contract: bool = False, tell: Callable[[str], object] = lambda _: None
+) -> list[str]:
+    """Expand the schema, with `contract` also remove what this version does not use, and return what was run.
+
+    Refuses: CannotRun when a lock or the database cannot be had for long.
+    """
+    from refundgql.storage.migrating import migrate as run_migrations
+
+    async with database_of(settings, known=False) as database:
+        try:
+            return await run_migrations(database, contract=contract, tell=tell)
+        except TransientFault as fault:
+            raise CannotRun(
+                f"The schema could not be changed ({_first_line(fault)}): run `refundgql migrate` again, it goes on."
+            ) from fault
 
 
 async def sweep(settings: Settings) -> int:

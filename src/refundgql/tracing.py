@@ -26,6 +26,7 @@ from refundgql import __version__
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.refusals import Refused
 from refundgql.storage.database import Database, Row, Transaction
+from refundgql.storage.faults import StorageError
 
 T = TypeVar("T")
 
@@ -185,7 +186,6 @@ class _TracedDatabase(Database):
         self._tracer = tracer
         self.dialect = database.dialect
         self.url = database.url
-        self.client = database.client
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
@@ -209,6 +209,14 @@ class _TracedDatabase(Database):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction for writing."""
         return self._traced("transaction", self._database.transaction())
+
+    def maintenance(self) -> AbstractAsyncContextManager[Any]:
+        """Open Tortoise's client."""
+        return self._database.maintenance()
+
+    def fault_of(self, error: BaseException) -> StorageError | None:
+        """Return what an error of Tortoise's or the driver's means here."""
+        return self._database.fault_of(error)
 
     def one_write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open what reads without locks and writes once."""

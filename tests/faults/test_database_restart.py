@@ -16,7 +16,7 @@ from followers import MINE, EventStreamFollower, Follower, WebSocketFollower, fo
 
 from databases import LIMITS
 from refundgql.storage.database import Database
-from refundgql.storage.schema import migrate
+from refundgql.storage.migrating import migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,19 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 from databases import DIALECTS, LIMITS, drop_database, empty_database_url
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.faults import UnknownSchema
-from refundgql.storage.schema import APPS, check_known, known_migrations, migrate, pending, tortoise
+from refundgql.storage.migrating import APPS, migrate, tortoise
+from refundgql.storage.migrations import SERVED_WITHOUT
+from refundgql.storage.schema import (
+    LAST_OF_TORTOISE,
+    applied_migrations,
+    check_served,
+    is_contraction,
+    known_migrations,
+    pending,
+)
+
+NOTES = ("tortoise_migrations", "schema_change", "sqlite_sequence")
+"""What says which migrations have run, and SQLite's own."""
 
 
 async def _tables(database: Database) -> dict[str, set[tuple[str, bool]]]:
@@ -33,7 +43,7 @@ async def _tables(database: Database) -> dict[str, set[tuple[str, bool]]]:
         found = {}
         for row in rows:
             found.setdefault(row["table_name"], set()).add((row["column_name"], row["is_nullable"] == "YES"))
-    return {name: columns for name, columns in found.items() if name not in ("tortoise_migrations", "sqlite_sequence")}
+    return {name: columns for name, columns in found.items() if name not in NOTES}
 
 
 async def _indexes(database: Database) -> set[str]:
@@ -46,7 +56,7 @@ async def _indexes(database: Database) -> set[str]:
 
 async def test_the_models_and_the_migrations_describe_one_schema(database: Database) -> None:
     """Tortoise's own generator finds nothing to add to the migrations, and the database's tables are the models'."""
-    async with tortoise(database) as context:
+    async with tortoise(database) as (context, _):
         assert await MigrationAutodetector(context.apps, APPS).changes() == []
         models = context.apps["refundgql"].values()
         expected = {
@@ -68,79 +78,63 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path):
     drop_database(url)
 
 
-async def test_databases_from_before_the_queue_order_get_it(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the second migration ran before it made the queue's index, a later one makes it."""
-    rules = import_module("refundgql.storage.migrations.0002_rules")
-    before = [
-        step
-        for step in rules.Migration.operations
-        if rules._QUEUE_ORDER not in vars(step).get("statements", {}).values()
-    ]
-    assert len(before) == len(rules.Migration.operations) - 1
-    monkeypatch.setattr(rules.Migration, "operations", before)
-    database = await Database.open(empty_url, LIMITS)
-    try:
-        await migrate(database)
-        assert "case_queue_order" in await _indexes(database)
-    finally:
-        await database.close()
-
-
 async def test_a_database_is_refused_until_it_is_migrated(empty_url: str) -> None:
     """An empty database lists every migration as pending and is refused; after migrating it is known."""
     database = await Database.open(empty_url, LIMITS)
     try:
-        assert await pending(database) == known_migrations()
+        expanding = [name for name in known_migrations() if not is_contraction(name)]
+        assert await pending(database) == expanding
         with pytest.raises(UnknownSchema, match="refundgql migrate"):
-            await check_known(database)
+            await check_served(database)
         assert await migrate(database) == known_migrations()
-        await check_known(database)
+        await check_served(database)
         assert await pending(database) == []
         assert await migrate(database) == []
     finally:
         await database.close()
 
 
-async def test_a_newer_schema_is_refused(database: Database) -> None:
-    """A database that has seen a migration of a later version is not touched by this one."""
+async def test_a_schema_that_a_newer_release_expanded_is_served_on(database: Database) -> None:
+    """What only adds is none of this release's business; it is served on as if it was not there."""
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO schema_change (name, begun_at) VALUES ('9998_more', 1)")
+    await check_served(database)
+    assert await pending(database) == []
+
+
+async def test_a_schema_that_a_newer_release_contracted_is_refused(database: Database) -> None:
+    """What this release uses may have gone: it is refused with the name of what took it, by the release before too."""
     async with database.transaction() as tx:
         at = "'2026-01-01'" if database.dialect is Dialect.SQLITE else "now()"
         await tx.execute(
-            f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('refundgql', '9999_later', {at})"
+            f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('refundgql', '9999_contract_it', {at})"
         )
-    with pytest.raises(UnknownSchema, match="9999_later"):
-        await check_known(database)
+    with pytest.raises(UnknownSchema, match=r"9999_contract_it.*run a version that knows it"):
+        await check_served(database)
 
 
-async def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
-    """Of three processes that start on an empty database one migrates, and the others find it done."""
-    databases = [await Database.open(empty_url, LIMITS) for _ in range(3)]
-    try:
-        done = await asyncio.gather(*(migrate(database) for database in databases))
-        assert sorted(len(names) for names in done) == [0, 0, len(known_migrations())]
-    finally:
-        for database in databases:
-            await database.close()
-
-
-async def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the second migration breaks, the first is undone with it and a repeat starts from nothing."""
-    from refundgql.storage.migrations import _steps
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("the machine stopped")
-
+async def test_the_schema_before_the_newest_migrations_is_served_on_where_they_are_not_needed(empty_url: str) -> None:
+    """On each older schema this release serves exactly if it says that it does without all that came later."""
     database = await Database.open(empty_url, LIMITS)
     try:
-        with monkeypatch.context() as patched:
-            patched.setattr(_steps.RunFor, "_run", broken)
-            patched.setattr(_steps.RunFor, "database_forward", broken)
-            with pytest.raises(RuntimeError, match="stopped"):
-                await migrate(database)
-        assert await _tables(database) == {}
-        assert await migrate(database) == known_migrations()
+        for name in known_migrations():
+            await migrate(database, until=name)
+            later = {one for one in known_migrations() if one > name and not is_contraction(one)}
+            if later <= SERVED_WITHOUT:
+                await check_served(database)
+            else:
+                with pytest.raises(UnknownSchema, match=f"{min(later - SERVED_WITHOUT)} is missing"):
+                    await check_served(database)
     finally:
         await database.close()
+
+
+async def test_what_expands_is_not_noted_where_the_release_before_looks(database: Database) -> None:
+    """That release refuses a database whose Tortoise table names what it does not know, and need not refuse this."""
+    rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = 'refundgql'")
+    noted = {row["name"] for row in rows}
+    assert noted == {one for one in known_migrations() if one <= LAST_OF_TORTOISE or is_contraction(one)}
+    assert (await applied_migrations(database)).finished == frozenset(known_migrations())
 
 
 def test_no_model_has_a_docstring_that_a_migration_would_be_split_at() -> None:

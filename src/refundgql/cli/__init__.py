@@ -121,14 +121,21 @@ def serve(
 @app.command()
 def migrate(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when migrations are missing.")] = False,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also remove what only versions before this one use.")
+    ] = False,
 ) -> None:
-    """Bring the database's schema up to date, forward only."""
+    """Expand the database's schema while it is used, forward only; processes of the version before go on serving."""
     settings = read_settings()
-    pending = _run(bootstrap.migrate(settings, check=check))
-    if check and pending:
-        print(f"{len(pending)} migrations are missing: {', '.join(pending)}. Run refundgql migrate.")
-        raise typer.Exit(EXIT_DIFFERS)
-    print(f"Applied {len(pending)} migrations." if pending else "The schema is up to date.")
+    if check:
+        missing = _run(bootstrap.pending_migrations(settings, contract=contract))
+        if missing:
+            print(f"{len(missing)} migrations are missing: {', '.join(missing)}. Run refundgql migrate.")
+            raise typer.Exit(EXIT_DIFFERS)
+        print("The schema is up to date.")
+        return
+    done = _run(bootstrap.migrate(settings, contract=contract, tell=lambda line: print(line, flush=True)))
+    print(f"Applied {len(done)} migrations." if done else "The schema is up to date.")
 
 
 @app.command("import")

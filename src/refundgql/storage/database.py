@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from refundgql.storage.faults import LOST_RACES, ConstraintViolated
+from refundgql.storage.faults import LOST_RACES, ConstraintViolated, StorageError
 
 if TYPE_CHECKING:
-    from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
+    from tortoise.backends.base.client import BaseDBAsyncClient
 
 
 class Dialect(StrEnum):
@@ -178,8 +178,6 @@ class Database(abc.ABC):
 
     dialect: Dialect
     url: str
-    client: BaseDBAsyncClient
-    """Tortoise's connection for writing."""
 
     @staticmethod
     async def open(url: str, limits: Limits | None = None) -> Database:
@@ -233,9 +231,13 @@ class Database(abc.ABC):
         """
         return self.transaction()
 
-    def transaction_client(self) -> TransactionContext:
-        """Open a transaction of Tortoise's own, for migrations and models; its errors are the driver's."""
-        return self.client._in_transaction()
+    @abc.abstractmethod
+    def maintenance(self) -> AbstractAsyncContextManager[BaseDBAsyncClient]:
+        """Open Tortoise's client on connections that no time limit holds, for migrations and models."""
+
+    @abc.abstractmethod
+    def fault_of(self, error: BaseException) -> StorageError | None:
+        """Return what an error of Tortoise's or the driver's means here, or nothing for any other error."""
 
     async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Return the first row of a reading statement, or nothing."""

@@ -5,6 +5,8 @@ It must not retry: the unit of work repeats a whole transaction on a TransientFa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class StorageError(Exception):
     """The database could not do what it was asked."""
@@ -37,6 +39,13 @@ class ConstraintViolated(StorageError):
         """Keep the constraint's name."""
         super().__init__(f"The database refuses a row: {name}.")
         self.name = name
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and, one after another, what it was raised for."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class UnknownSchema(StorageError):

@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 
 from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
-from refundgql.storage.faults import CommitUnknown, NeedsTransaction, StorageError, TransientFault
+from refundgql.storage.faults import CommitUnknown, NeedsTransaction, StorageError, TransientFault, causes
 from refundgql.storage.postgres_faults import DRIVER_ERRORS, is_lost, translated
 from refundgql.storage.postgres_lending import Lender, Lent
 from refundgql.storage.postgres_types import KnowingConnection
 from refundgql.storage.statements import for_postgres, note, together
 
 if TYPE_CHECKING:
-    from refundgql.storage.postgres_writer import PostgresWriter
+    from tortoise.backends.base.client import BaseDBAsyncClient
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:
@@ -184,9 +184,9 @@ class PostgresDatabase(Database):
     def __init__(self, url: str, limits: Limits) -> None:
         """Prepare; nothing is opened yet."""
         self.url = url
+        self._limits = limits
         self._acquire_timeout_s = limits.acquire_timeout_ms / 1_000
-        # One more than is lent for commands: migrations and models have a transaction of Tortoise's own.
-        self._writing = _pool_options(url, limits, size=limits.write_connections + 1, read_only=False)
+        self._writing = _pool_options(url, limits, size=limits.write_connections, read_only=False)
         # Some more than are lent to requests: an export keeps one for as long as it takes.
         self._reading = _pool_options(url, limits, size=limits.read_connections + 2, read_only=True)
         self._pool: asyncpg.Pool
@@ -210,13 +210,6 @@ class PostgresDatabase(Database):
         database._readers = Lender(database._pool, limits.read_connections, timeout_s)
         database._writers = Lender(database._writing_pool, limits.write_connections, timeout_s)
         return database
-
-    @cached_property
-    def client(self) -> PostgresWriter:  # type: ignore[override]  # read only, made when it is asked for
-        """Tortoise's connection for writing; no server uses it, and importing it takes a fifth of a start."""
-        from refundgql.storage.postgres_writer import PostgresWriter
-
-        return PostgresWriter(self._writing_pool, self._acquire_timeout_s)
 
     async def close(self) -> None:
         """Close every connection; those that hang are cut off."""
@@ -263,6 +256,19 @@ class PostgresDatabase(Database):
                     yield row
         except DRIVER_ERRORS as error:
             raise translated(error) from error
+
+    @contextlib.asynccontextmanager
+    async def maintenance(self) -> AsyncIterator[BaseDBAsyncClient]:
+        """Open Tortoise's client with two connections of its own, one of which may keep an advisory lock."""
+        from refundgql.storage.postgres_writer import PostgresWriter
+
+        without_limit = replace(self._limits, statement_timeout_ms=0)
+        async with asyncpg.create_pool(**_pool_options(self.url, without_limit, size=2, read_only=False)) as pool:
+            yield PostgresWriter(pool, self._acquire_timeout_s)
+
+    def fault_of(self, error: BaseException) -> StorageError | None:
+        """Return what an error of Tortoise's or the driver's means here."""
+        return next((translated(one) for one in causes(error) if isinstance(one, DRIVER_ERRORS)), None)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -31,6 +31,9 @@ _RETRIED_SQLSTATES = frozenset(
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
+OUTDATED_PLANS = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""A migration changed a table under a statement that was prepared before."""
+
 _DETAIL_COLUMNS = re.compile(r"^Key \(([^)]*)\)=")
 
 _LOST = (
@@ -55,7 +58,7 @@ def translated(error: Exception) -> StorageError:
         return TransientFault(f"The connection to the database was lost: {error}")
     if isinstance(error, asyncpg.PostgresError):
         sqlstate = error.sqlstate or ""
-        if sqlstate in _RETRIED_SQLSTATES:
+        if sqlstate in _RETRIED_SQLSTATES or isinstance(error, OUTDATED_PLANS):
             return TransientFault(str(error))
         if isinstance(error, asyncpg.QueryCanceledError):
             return StatementTimeout("A statement took longer than it may.")

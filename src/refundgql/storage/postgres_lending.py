@@ -14,6 +14,8 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
+from refundgql.storage.postgres_faults import OUTDATED_PLANS
+
 MAX_PREPARED = 1_000
 """Clients choose selections and so statements: what a connection remembers is bounded."""
 
@@ -42,7 +44,7 @@ class Lent:
             statement = await self._prepare(sql)
         try:
             rows: Sequence[Any] = await statement.fetch(*parameters)
-        except (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError):
+        except OUTDATED_PLANS:
             # A migration changed a table: what was prepared for the old one is of no use any more.
             self._prepared.clear()
             if self.connection.is_in_transaction():

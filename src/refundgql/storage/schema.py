@@ -1,105 +1,92 @@
-"""Bring the database's schema up to date, or say why not.
+"""Which schemas this release serves on, and which one a database has.
 
-It must not describe the schema: tables.py and the migrations do.
+It must not describe or change the schema: tables.py and the migrations do, and migrating.py runs them. A server imports
+this one, and so nothing of Tortoise. docs/adr/0012 tells the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 from refundgql.storage import migrations
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.faults import UnknownSchema
 
-if TYPE_CHECKING:
-    from tortoise.context import TortoiseContext
-
 APP = "refundgql"
 
-APPS: dict[str, dict[str, Any]] = {
-    APP: {
-        "models": ["refundgql.storage.tables", "refundgql.storage.case_tables", "refundgql.storage.webhook_tables"],
-        "default_connection": "default",
-        "migrations": "refundgql.storage.migrations",
-    }
-}
-
-_MIGRATION_LOCK = 7_310_244_871
-"""Any number that no other user of the database's advisory locks would choose."""
+LAST_OF_TORTOISE = "0007_guarded_writes"
+"""The last migration that is noted in Tortoise's own table. The release that ended with it refuses a database whose
+table names a later one, so what only expands is noted in `schema_change`; a contraction is noted in both."""
 
 
-@asynccontextmanager
-async def tortoise(database: Database) -> AsyncIterator[TortoiseContext]:
-    """Open Tortoise's own context over the database, for migrations and for its models."""
-    from tortoise.context import TortoiseContext
+class Applied(NamedTuple):
+    """The migrations that a database has seen."""
 
-    async with TortoiseContext() as context:
-        await context.init(
-            config={"connections": {"default": "sqlite://:memory:"}, "apps": APPS}, init_connections=False
-        )
-        token = context.connections.set("default", database.client)
-        try:
-            yield context
-        finally:
-            context.connections.reset(token)
-            context.connections.discard("default")
+    begun: frozenset[str]
+    """Those whose tables and columns are there."""
+    finished: frozenset[str]
+    """Those that have built their indexes and filled their columns too."""
+    for_all: frozenset[str]
+    """Those that a release has to know: the first ones, and contractions."""
 
 
-async def migrate(database: Database) -> list[str]:
-    """Run the pending migrations in one transaction and return their names; processes that race take turns."""
-    from tortoise.migrations.executor import MigrationExecutor
-
-    async with tortoise(database) as context, database.transaction_client() as client:
-        if database.dialect is Dialect.POSTGRES:
-            await client.execute_query("SET LOCAL statement_timeout = 0")
-            await client.execute_query(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        token = context.connections.set("default", client)
-        try:
-            executor = MigrationExecutor(client, APPS)
-            await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
-            steps = [step.migration.name for step in await executor.plan()]
-            await executor.migrate(direction="forward")
-        finally:
-            context.connections.reset(token)
-    return steps
+def is_contraction(name: str) -> bool:
+    """Tell whether a migration removes what an older release uses; its name says so after its number."""
+    return name.partition("_")[2].startswith("contract_")
 
 
 def known_migrations() -> list[str]:
-    """Return the names of the migrations of this version, in order."""
+    """Return the names of the migrations of this release, in order."""
     # By their files: a server that only looks whether its database is up to date needs none of Tortoise.
-    return sorted(module.name for module in iter_modules(migrations.__path__) if not module.name.startswith("_"))
+    return sorted({module.name for module in iter_modules(migrations.__path__) if not module.name.startswith("_")})
 
 
-async def applied_migrations(database: Database) -> list[str]:
-    """Return the names of the migrations that the database has seen, in order."""
+async def applied_migrations(database: Database) -> Applied:
+    """Return the names of the migrations that the database has seen."""
+    begun, finished = set(), set()
+    if await _has_table(database, "tortoise_migrations"):
+        for row in await database.fetch("SELECT name FROM tortoise_migrations WHERE app = ?", (APP,)):
+            begun.add(row["name"])
+    finished |= begun
+    for_all = frozenset(begun)
+    if await _has_table(database, "schema_change"):
+        for row in await database.fetch("SELECT name, finished_at FROM schema_change"):
+            begun.add(row["name"])
+            if row["finished_at"] is not None:
+                finished.add(row["name"])
+            else:
+                finished.discard(row["name"])
+    return Applied(frozenset(begun), frozenset(finished), for_all)
+
+
+async def _has_table(database: Database, table: str) -> bool:
     catalogue = (
-        "SELECT 1 FROM sqlite_master WHERE name = 'tortoise_migrations'"
+        "SELECT 1 FROM sqlite_master WHERE name = ?"
         if database.dialect is Dialect.SQLITE
-        else "SELECT 1 WHERE to_regclass('tortoise_migrations') IS NOT NULL"
+        else "SELECT 1 WHERE to_regclass(?) IS NOT NULL"
     )
-    if await database.fetch_value(catalogue) is None:
-        return []
-    rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = ? ORDER BY name", (APP,))
-    return [row["name"] for row in rows]
+    return await database.fetch_value(catalogue, (table,)) is not None
 
 
-async def pending(database: Database) -> list[str]:
-    """Return the names of the migrations that the database has not seen, in order."""
-    applied = set(await applied_migrations(database))
-    return [name for name in known_migrations() if name not in applied]
+async def pending(database: Database, *, contract: bool = False) -> list[str]:
+    """Return the names of the migrations that `migrate` would run, in order; with `contract` those of contractions."""
+    applied = await applied_migrations(database)
+    return [name for name in known_migrations() if name not in applied.finished and is_contraction(name) == contract]
 
 
-async def check_known(database: Database) -> None:
-    """Refuse a schema that this version does not know.
+async def check_served(database: Database) -> None:
+    """Refuse a schema outside the range that this release serves on.
 
-    Refuses: UnknownSchema when the database is newer, or not migrated yet.
+    What a newer release has added is inside; what it has removed, and what this release cannot do without, is not.
+    Refuses: UnknownSchema when the database has been contracted by a newer release, or lacks what is needed.
     """
-    known = set(known_migrations())
-    applied = set(await applied_migrations(database))
-    if newer := sorted(applied - known):
-        raise UnknownSchema(f"The database is newer than this version ({newer[-1]}): run a version that knows it.")
-    if missing := sorted(known - applied):
+    applied = await applied_migrations(database)
+    known = known_migrations()
+    if removed := sorted(applied.for_all.difference(known)):
+        raise UnknownSchema(
+            f"A newer version has removed what this one uses ({removed[-1]}): run a version that knows it."
+        )
+    needed = (name for name in known if not is_contraction(name) and name not in migrations.SERVED_WITHOUT)
+    if missing := [name for name in needed if name not in applied.begun]:
         raise UnknownSchema(f"The database is not up to date ({missing[0]} is missing): run `refundgql migrate`.")

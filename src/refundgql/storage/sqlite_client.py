@@ -24,6 +24,7 @@ from refundgql.storage.faults import (
     StatementTimeout,
     StorageError,
     TransientFault,
+    causes,
     unique_violation,
 )
 from refundgql.storage.statements import for_sqlite, note, sqlite_parameters
@@ -355,6 +356,14 @@ class SqliteDatabase(Database):
             await context.__aexit__(None, None, None)
         except sqlite3.Error as error:
             raise translated(error) from error
+
+    def maintenance(self) -> contextlib.nullcontext[SqliteWriter]:
+        """Open Tortoise's client on the writer's connection."""
+        return contextlib.nullcontext(self.client)
+
+    def fault_of(self, error: BaseException) -> StorageError | None:
+        """Return what an error of Tortoise's or the driver's means here."""
+        return next((translated(one) for one in causes(error) if isinstance(one, sqlite3.Error)), None)
 
     async def _open_reader(self) -> aiosqlite.Connection:
         reader = await self._connect_reader()

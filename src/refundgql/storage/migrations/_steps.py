@@ -1,12 +1,15 @@
-"""The steps that Tortoise has no operation for, for both databases: table constraints, triggers, plain statements.
+"""The steps that Tortoise has no operation for, for both databases: constraints, triggers, indexes, plain statements.
 
-It must not hold any migration's content: the migrations say what, these say how.
+It must not hold any migration's content: the migrations say what, these say how. docs/adr/0012 says which of them a
+migration may take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import abc
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from tortoise.migrations.operations import RunPython
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
@@ -69,3 +72,219 @@ class RunFor(RunPython):
     async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
         for statement in self.statements[editor.DIALECT]:
             await editor.client.execute_query(statement)
+
+
+class LateWork(Protocol):
+    """What late steps work with."""
+
+    client: Any
+    """A client without a transaction."""
+    dialect: str
+
+    async def transaction(self, name: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Do something in a transaction that waits for locks briefly, again and again until it has them."""
+
+
+class LateStep(RunPython, abc.ABC):
+    """A step that on PostgreSQL ends after its migration's transaction: what takes long must not hold locks.
+
+    It may be interrupted at any instant, and is then done again from its beginning.
+    """
+
+    @abc.abstractmethod
+    async def finish(self, work: LateWork) -> None:
+        """Do what is left to do."""
+
+
+_INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX (\w+) ON ")
+
+
+def _index_name(statement: str) -> str:
+    found = _INDEX.match(statement)
+    if found is None:
+        raise ValueError(f"{statement!r} does not begin as CREATE INDEX name ON table does.")
+    return found[2]
+
+
+async def _definition(client: Any, name: str, dialect: str) -> str | None:
+    """Return the statement that an index was made by, as the database has it."""
+    if dialect == "sqlite":
+        found = await client.execute_query_dict(
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", [name]
+        )
+    else:
+        found = await client.execute_query_dict("SELECT pg_get_indexdef(to_regclass($1)) AS sql", [name])
+    return found[0]["sql"] if found else None
+
+
+async def _build_concurrently(client: Any, statement: str) -> None:
+    """Build an index while others write, unless it is there; what an interrupted build has left is removed first."""
+    name = _index_name(statement)
+    left = await client.execute_query_dict(
+        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid", [name]
+    )
+    if left:
+        await client.execute_query(f'DROP INDEX CONCURRENTLY "{name}"')
+    await client.execute_query(_INDEX.sub(r"CREATE \1INDEX CONCURRENTLY IF NOT EXISTS \2 ON ", statement))
+
+
+class BuildIndexes(LateStep):
+    """Build indexes on existing tables, each given as `CREATE INDEX name ON table (…)`, while others read and write."""
+
+    def __init__(self, *, sqlite: Sequence[str] = (), postgres: Sequence[str] = ()) -> None:
+        """Keep the statements."""
+        super().__init__(self._run)
+        self.sqlite, self.postgres = sqlite, postgres
+        for statement in (*sqlite, *postgres):
+            _index_name(statement)
+
+    async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
+        for statement in self.sqlite if editor.DIALECT == "sqlite" else ():
+            await editor.client.execute_query(statement)
+
+    async def finish(self, work: LateWork) -> None:
+        """Build them concurrently."""
+        for statement in self.postgres if work.dialect == "postgres" else ():
+            await _build_concurrently(work.client, statement)
+
+
+class RebuildIndex(LateStep):
+    """Give an index its wanted definition where the database's lacks a mark of it."""
+
+    def __init__(self, mark: str, *, sqlite: str = "", postgres: str = "") -> None:
+        """Keep the statements; without one the database keeps what it has."""
+        super().__init__(self._run)
+        self.mark = mark
+        self.sqlite, self.postgres = sqlite, postgres
+
+    async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
+        if editor.DIALECT != "sqlite" or not self.sqlite:
+            return
+        name = _index_name(self.sqlite)
+        if self.mark not in (await _definition(editor.client, name, "sqlite") or self.mark):
+            await editor.client.execute_query(f'DROP INDEX "{name}"')
+            await editor.client.execute_query(self.sqlite)
+
+    async def finish(self, work: LateWork) -> None:
+        """Build the new one beside the former, remove that, and take its name."""
+        client, dialect = work.client, work.dialect
+        if dialect != "postgres" or not self.postgres:
+            return
+        name = _index_name(self.postgres)
+        beside = f"{name}_rebuilt"
+        if self.mark not in (await _definition(client, name, dialect) or self.mark):
+            await _build_concurrently(client, self.postgres.replace(name, beside, 1))
+            await client.execute_query(f'DROP INDEX CONCURRENTLY "{name}"')
+        if await _definition(client, beside, dialect) is not None:
+            await client.execute_query(f'ALTER INDEX "{beside}" RENAME TO "{name}"')
+
+
+class WidenChecks(LateStep):
+    """Let named CHECK constraints allow more than before, each given by table and name as `CHECK (…)`.
+
+    What the former ones allowed must stay allowed: processes of the release before go on writing it.
+    """
+
+    def __init__(self, checks: dict[str, dict[str, str]]) -> None:
+        """Keep the constraints by table and name."""
+        super().__init__(self._run)
+        self.checks = checks
+
+    async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
+        for table, named in self.checks.items():
+            if editor.DIALECT == "sqlite":
+                await _rewrite_sqlite_checks(editor.client, table, named)
+                continue
+            changes = [
+                change
+                for name, clause in named.items()
+                for change in (f'DROP CONSTRAINT "{name}"', f'ADD CONSTRAINT "{name}" {clause} NOT VALID')
+            ]
+            await editor.client.execute_query(f'ALTER TABLE "{table}" {", ".join(changes)}')
+
+    async def finish(self, work: LateWork) -> None:
+        """Let PostgreSQL look through the rows without a lock that anybody waits for."""
+        if work.dialect == "postgres":
+            for table, named in self.checks.items():
+                for name in named:
+                    await work.client.execute_query(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
+
+
+async def _rewrite_sqlite_checks(client: Any, table: str, named: dict[str, str]) -> None:
+    """Write the table's statement anew in SQLite's catalogue, as its manual shows: no row is touched."""
+    found = await client.execute_query_dict("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
+    statement = found[0]["sql"]
+    for name, clause in named.items():
+        begin = statement.index(f'CONSTRAINT "{name}" CHECK') + len(f'CONSTRAINT "{name}" ')
+        statement = statement[:begin] + clause + statement[_end_of_parenthesis(statement, begin) :]
+    version = (await client.execute_query_dict("PRAGMA schema_version"))[0]["schema_version"]
+    await client.execute_query("PRAGMA writable_schema = ON")
+    await client.execute_query("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [statement, table])
+    await client.execute_query(f"PRAGMA schema_version = {version + 1}")
+    await client.execute_query("PRAGMA writable_schema = OFF")
+
+
+def _end_of_parenthesis(statement: str, begin: int) -> int:
+    """Return the place behind the parenthesis that opens first after `begin`; texts in it hold none."""
+    depth = 0
+    for place in range(statement.index("(", begin), len(statement)):
+        depth += {"(": 1, ")": -1}.get(statement[place], 0)
+        if depth == 0:
+            return place + 1
+    raise ValueError(f"A parenthesis is not closed: {statement}")
+
+
+class DropIndexes(LateStep):
+    """Drop indexes that only older releases read by, each named; a contraction."""
+
+    def __init__(self, *names: str) -> None:
+        """Keep the names."""
+        super().__init__(self._run)
+        self.names = names
+
+    async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
+        for name in self.names if editor.DIALECT == "sqlite" else ():
+            await editor.client.execute_query(f'DROP INDEX IF EXISTS "{name}"')
+
+    async def finish(self, work: LateWork) -> None:
+        """Drop them while others read."""
+        for name in self.names if work.dialect == "postgres" else ():
+            await work.client.execute_query(f'DROP INDEX CONCURRENTLY IF EXISTS "{name}"')
+
+
+class FillInBatches(LateStep):
+    """Fill what was added by short transactions, until a round changes nothing.
+
+    A statement updates at most some thousand rows, in the order in which everybody locks them. `before` and `after` run
+    in the same transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        sqlite: str = "",
+        postgres: str = "",
+        before: Mapping[str, Sequence[str]] | None = None,
+        after: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Keep the statement of each database, and what stands around it."""
+        super().__init__(self.noop)
+        self.statements = {"sqlite": sqlite, "postgres": postgres}
+        if not all(one.startswith("UPDATE ") for one in self.statements.values() if one):
+            raise ValueError("A statement that fills begins with UPDATE, or its changes are not counted.")
+        self.before, self.after = before or {}, after or {}
+
+    async def finish(self, work: LateWork) -> None:
+        """Run it again and again, each time in a transaction of its own."""
+        statement = self.statements[work.dialect]
+
+        async def fill(client: Any) -> int:
+            for one in self.before.get(work.dialect, ()):
+                await client.execute_query(one)
+            changed, _ = await client.execute_query(statement)
+            for one in self.after.get(work.dialect, ()):
+                await client.execute_query(one)
+            return int(changed)
+
+        while statement and await work.transaction("Filling", fill):
+            pass
