@@ -49,7 +49,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         VISIBLE: "refundCase",
         PERSONAL: "refundAction",
     },
-    "CustomerSummary": {SHARED: "name", STAFF: "termsReports"},
+    "CustomerSummary": {SHARED: "name", STAFF: "termsReports termsReportsCredited"},
     "Conversation": {SHARED: "id lastMessageAt lead messages"},
     "Message": {SHARED: "id authorName body sentAt"},
     "Contract": {
@@ -76,7 +76,8 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "RefundCase": {
         SHARED: "id number kind state version route subject requester counterparty filedBy goodwill reason reasonDetail"
         " explanation requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
-        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events evidence",
+        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events evidence"
+        " openAmount continues continuedBy",
         STAFF: "assignee",
         VISIBLE: "withdrawal",
         AUDIENCE: "messages",

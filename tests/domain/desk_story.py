@@ -12,6 +12,7 @@ from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision, Event, Posting
 from refundgql.domain.facts import Case, Facts, FundsFacts
 from refundgql.domain.machines.table import TABLE
+from refundgql.domain.payment_cases import with_cases
 from refundgql.domain.refusals import Refused
 from refundgql.domain.settlement import release_postings
 from refundgql.domain.vocabulary import MilestoneStatus, RefundCaseKind, SettlementStatus
@@ -45,29 +46,9 @@ class Story:
 
     def seen(self, case: Case | None) -> Facts:
         """Return what storage would load for a case, or for the payment."""
-        cases = list(self.cases.values())
-        opened = next((one for one in cases if one.state in OPEN), None)
-        lasting = [one for one in cases if one.state is not S.CANCELLED]
-        declined = [one for one in cases if one.state is S.DECLINED and not one.final_decision and one is not case]
-        final = [one for one in cases if one.state is S.DECLINED and one.final_decision and one.support_decided]
-        facts = self.facts
-        payment = replace(
-            facts.payment,
-            open_case_id=opened.id if opened else None,
-            open_case_number=opened.number if opened else None,
-            open_case_kind=opened.kind if opened else None,
-            requests_made=sum(one.opened_by is A.REQUEST for one in cases),
-            support_declined_kinds=frozenset(one.kind for one in final),
-        )
-        lead = replace(facts.lead, case_id=lasting[-1].id if lasting else None) if facts.lead else None
-        owner = LEDGER["pro"] if lead else LEDGER["client"]
+        owner = LEDGER["pro"] if self.facts.lead else LEDGER["client"]
         return replace(
-            facts,
-            payment=payment,
-            lead=lead,
-            case=case,
-            open_case=opened if opened is not None and opened is not case else None,
-            previous_declined=declined[-1] if declined else None,
+            with_cases(self.facts, self.cases.values(), case),
             funds=FundsFacts(
                 held_minor=self.ledger[LEDGER["held"]],
                 expert_available_minor=self.ledger[LEDGER["expert"]],

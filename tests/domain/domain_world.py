@@ -239,6 +239,7 @@ def good_act(
         "viewer": viewer,
         "kind": kind,
         "case_id": "case",
+        "follow_up_id": "next",
         "text": "Why.",
     }
     if action is A.REQUEST and kind is K.LEAD:

@@ -111,13 +111,12 @@ def _with_sums(draw: st.DrawFn, facts: Facts, refunded: int, reserved: int) -> F
     there = facts.contract
     if there is not None:
         there = replace(there, refunded_minor=refunded, reserved_minor=reserved)
-    kinds = draw(st.frozensets(st.sampled_from([K.INVOICE, K.ESCROW, K.TIMESHEET]), max_size=1))
     payment = replace(
         facts.payment,
         refunded_minor=refunded,
         reserved_minor=reserved,
         requests_made=draw(st.integers(0, 4)),
-        support_declined_kinds=kinds,
+        support_decided=facts.lead is None and draw(st.sampled_from([False, False, True])),
     )
     funds = FundsFacts(
         held_minor=draw(SUMS), expert_available_minor=draw(SUMS) - 3, requester_available_minor=draw(SUMS)
@@ -149,6 +148,8 @@ def cases(draw: st.DrawFn, kind: RefundCaseKind) -> Case:
     if state is S.APPROVED:
         given["approved_at"] = draw(AGO.map(_ago))
         given["settlement"] = draw(st.sampled_from([SettlementStatus.NOT_DUE, SettlementStatus.AWAITING_FUNDS]))
+    if state is S.CREDITED and draw(st.booleans()):
+        given |= {"credited_minor": 1, "approved_minor": 1, "continued_by_id": draw(st.sampled_from([None, "next"]))}
     if draw(st.booleans()) and kind in (K.INVOICE, K.ESCROW):
         given |= {"opened_by": A.ISSUE, "requester_id": "expert", "requested_minor": None}
     return case_in(state, kind, **given)

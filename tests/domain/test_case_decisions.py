@@ -61,7 +61,8 @@ def test_a_lead_is_asked_about() -> None:
     (event,) = decision.events
     assert (event.name, event.sequence, event.from_state, event.to_state) == ("REQUEST", 1, None, S.REQUESTED)
     assert (event.actor_id, event.actor_role, event.amount, event.note) == ("pro", "PRO", usd(2_000), "Why.")
-    assert event.facts == (("elapsedDays", "3"), ("limitDays", "30"), ("policyVersion", POLICY.version))
+    seen = (("elapsedDays", "3"), ("limitDays", "30"), ("requestsMade", "0"), ("policyVersion", POLICY.version))
+    assert event.facts == seen
     assert (decision.postings, decision.customer_reported) == ((), False)
 
 
@@ -254,14 +255,17 @@ def test_a_timesheet_decision_past_the_cut_off_releases_the_rest() -> None:
 
 
 def test_asking_again_makes_the_earlier_decline_final() -> None:
-    """D14: the declined case gets no event of its own, but is final."""
+    """D14: the declined case is final by an event of its own, before the request's."""
     declined = case_in(S.DECLINED, id="earlier")
     facts = invoice_facts(requests_made=1)
     facts = replace(facts, previous_declined=declined)
     decision = done(A.REQUEST, facts, CLIENT)
     earlier, case = decision.cases
     assert (earlier.id, earlier.final_decision, earlier.whose_move.value) == ("earlier", True, "NOBODY")
-    assert (earlier.version, case.id, names(decision)) == (declined.version, "case", ["REQUEST"])
+    assert (earlier.version, case.id, names(decision)) == (declined.version + 1, "case", ["FINALISE", "REQUEST"])
+    ended = decision.events[0]
+    assert (ended.rule, ended.actor_role, ended.to_state, ended.case_after) == ("D14", "SYSTEM", S.DECLINED, earlier)
+    assert decision.event.name == "REQUEST"
 
 
 def test_consent_and_history_survive_a_hand_over() -> None:

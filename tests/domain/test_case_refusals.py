@@ -34,12 +34,14 @@ from domain_world import (
 )
 
 from refundgql.domain.facts import FundsFacts
+from refundgql.domain.payment_cases import with_cases
 from refundgql.domain.refusals import AmountRefusal, ConflictRefusal, WindowRefusal
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     ContractKind,
     IssueDecision,
     MilestoneStatus,
+    RefundCaseState,
     Role,
     SettlementStatus,
 )
@@ -120,16 +122,9 @@ def test_only_hourly_work_is_escalated_and_disputed() -> None:
         assert (refusal.code.value, refusal.rule, refusal.alternatives) == (code, rule, (A.REQUEST,))
 
 
-@pytest.mark.parametrize(
-    ("given", "rule"),
-    [
-        ({"support_decided": True}, "D12"),
-        ({"opened_by": A.ISSUE}, "C13"),
-        ({}, "D14"),
-    ],
-)
+@pytest.mark.parametrize(("given", "rule"), [({"opened_by": A.ISSUE}, "C13"), ({}, "D14")])
 def test_a_final_decline_goes_nowhere(given: dict[str, object], rule: str) -> None:
-    """D12, C13, D14: what made it final is said."""
+    """C13, D14: what made it final is said."""
     facts = with_case(invoice_facts(), case_in(S.DECLINED, final_decision=True, **given))
     assert why(A.ESCALATE, facts, CLIENT) == [("ESCALATION_NOT_AVAILABLE", rule)]
     assert why(A.DISPUTE, facts, CLIENT) == [("DISPUTE_NOT_AVAILABLE", rule)]
@@ -230,13 +225,47 @@ def test_three_requests_per_payment() -> None:
     assert done(A.ISSUE, invoice_facts(requests_made=3), EXPERT).case
 
 
-def test_what_support_declined_is_not_asked_again() -> None:
-    """D12: neither as a request nor as a dispute of the same hours, but the expert can still be asked."""
-    facts = invoice_facts(support_declined_kinds=frozenset({K.INVOICE}))
-    assert why(A.REQUEST, facts, CLIENT) == [("TOO_MANY_REQUESTS_FOR_PAYMENT", "D12")]
-    week = replace(week_facts(), payment=replace(week_facts().payment, support_declined_kinds=frozenset({K.TIMESHEET})))
+@pytest.mark.parametrize("state", [S.DECLINED, S.CREDITED, S.APPROVED])
+@pytest.mark.parametrize("own", [True, False])
+def test_supports_decision_is_final_for_the_payment(state: RefundCaseState, own: bool) -> None:
+    """D12: on whatever kind of case it was taken, no case on that money is escalated or disputed any more."""
+    decided = case_in(state, support_decided=own, approved_minor=1, credited_minor=1, final_decision=own)
+    for facts in (with_case(invoice_facts(support_decided=not own), decided),):
+        assert why(A.ESCALATE, facts, CLIENT)[0] == ("FINAL_DECISION", "D12")
+        if state is not S.APPROVED:
+            assert why(A.DISPUTE, facts, CLIENT)[0] == ("FINAL_DECISION", "D12")
+    week = replace(week_facts(), payment=replace(week_facts().payment, support_decided=True))
     refusal = only(good_act(A.OPEN_TIMESHEET_DISPUTE, K.TIMESHEET, CLIENT), week)
-    assert (refusal.code.value, refusal.rule, refusal.alternatives) == ("DISPUTE_NOT_AVAILABLE", "D12", (A.REQUEST,))
+    assert (refusal.code.value, refusal.rule, refusal.alternatives) == ("FINAL_DECISION", "D12", (A.REQUEST,))
+
+
+def test_after_supports_decision_the_expert_is_asked_as_goodwill() -> None:
+    """D12, C29: while the direct window is open, without an answer time, and support only gives what was consented."""
+    decided = invoice_facts(support_decided=True)
+    case = done(A.REQUEST, decided, CLIENT).case
+    assert (case.state, case.respond_by) == (S.REQUESTED, None)
+    assert done(A.REQUEST, escrow_facts(support_decided=True), CLIENT).case.respond_by is None
+    assert why(A.DISPUTE, with_case(decided, case), CLIENT) == [("FINAL_DECISION", "D12")]
+    late = invoice_facts(support_decided=True, paid_at=NOW - timedelta(days=181))
+    assert why(A.REQUEST, late, CLIENT) == [("FINAL_DECISION", "D12")]
+    escalated = with_case(decided, case_in(S.ESCALATED))
+    refusal = only(good_act(A.APPROVE, K.INVOICE, SUPPORT), escalated)
+    assert isinstance(refusal, AmountRefusal)
+    assert (refusal.rule, refusal.maximum) == ("D12", usd(0))
+    consented = with_case(decided, case_in(S.ESCALATED, consented_minor=2_000))
+    assert only(good_act(A.APPROVE, K.INVOICE, SUPPORT), consented).maximum == usd(2_000)  # type: ignore[attr-defined]
+    assert done(A.APPROVE, consented, SUPPORT, amount=usd(2_000)).case.credited_minor == 2_000
+
+
+def test_a_leads_requests_are_counted_too() -> None:
+    """D14: cancelled first looks count; D6: a cancelled second look leaves neither a first nor a second one."""
+    assert why(A.REQUEST, lead_facts(requests_made=3), PRO) == [("TOO_MANY_REQUESTS_FOR_PAYMENT", "D14")]
+    first = case_in(S.CANCELLED, K.LEAD)
+    asked_again = with_cases(lead_facts(), [first], None)
+    assert done(A.REQUEST, asked_again, PRO).case.state is S.REQUESTED
+    second = case_in(S.CANCELLED, K.LEAD, second_look_used=True)
+    refusal = only(good_act(A.REQUEST, K.LEAD, PRO), with_cases(lead_facts(), [second], None))
+    assert (refusal.code.value, refusal.rule) == ("TOO_MANY_REQUESTS_FOR_PAYMENT", "D6")
 
 
 def test_one_case_per_lead() -> None:

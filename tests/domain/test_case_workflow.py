@@ -11,7 +11,7 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import RefundCaseKind
 from refundgql.domain.workflow import workflow
 
-SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED"}
+SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE"}
 PARTS = {"SUPPORT": {"SUPPORT", "ADMIN"}}
 THROUGH_APPROVED = {A.APPROVE, A.ISSUE}
 
@@ -39,6 +39,9 @@ def test_the_printed_rows_are_the_table(kind: RefundCaseKind) -> None:
     for extra in ((A.REQUEST, None, S.ESCALATED, {"CLIENT"}), (A.ISSUE, None, S.DECLINED, {"EXPERT"})):
         if (kind is K.INVOICE or (kind is K.ESCROW and extra[0] is A.ISSUE)) and extra[0] in OPENING:
             written[(extra[0].value, None, extra[2])] = extra[3]
+    for action, to_state in ((A.ESCALATE, S.ESCALATED), (A.DISPUTE, S.DISPUTED)):
+        if kind is K.INVOICE or (kind is K.ESCROW and action is A.DISPUTE):  # a follow-up case (D19)
+            written[(action.value, None, to_state)] = written[(action.value, S.CREDITED, SAME)] = {"CLIENT"}
     assert printed == written
 
 

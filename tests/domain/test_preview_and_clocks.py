@@ -148,7 +148,7 @@ def test_the_clocks_of_other_cases() -> None:
     assert clocks(replace(fixed, payment=replace(fixed.payment, requests_made=3))) == {}
     unheard = with_case(week_facts(paid_at=day("2026-03-03")), case_in(S.DECLINED, final_decision=True))
     assert clocks(unheard) == {"TIMESHEET_DISPUTE": ("C25", day("2026-03-07"), "REQUESTER")}
-    answered = replace(unheard.payment, support_declined_kinds=frozenset({K.TIMESHEET}))
+    answered = replace(unheard.payment, support_decided=True)
     assert clocks(replace(unheard, payment=answered)) == {}
     waiting = case_in(S.APPROVED, approved_at=day("2026-03-01"), settlement=SettlementStatus.AWAITING_FUNDS)
     assert clocks(with_case(invoice_facts(), waiting)) == {"FUNDS_ESCALATION": ("D13", day("2026-03-16"), "SYSTEM")}

@@ -67,7 +67,11 @@ def _act(
     if kind is K.LEAD and action is not A.REQUEST and case is None:
         return
     named = case.kind if case is not None else K.INVOICE if kind is K.TIMESHEET else kind
-    given_here: dict[str, Any] = {"case_id": f"case-{number}", "amount": usd(minor) if minor is not None else None}
+    given_here: dict[str, Any] = {
+        "case_id": f"case-{number}",
+        "follow_up_id": f"case-{number}",
+        "amount": usd(minor) if minor is not None else None,
+    }
     if action is A.ISSUE:
         given_here["decision"] = list(IssueDecision)[choice % 3]
     if kind is K.LEAD and choice == 3 and action is A.REQUEST:

@@ -38,6 +38,11 @@ CONSENT                | INVOICE ESCROW TIMESHEET | ESCALATED DISPUTED  | =     
 CREDIT                 | *               | APPROVED                     | CREDITED          | SYSTEM
 CANCEL                 | *               | REQUESTED ESCALATED DISPUTED | CANCELLED         | PRO CLIENT
 REVERSE                | *               | CREDITED                     | =                 | ADMIN
+ESCALATE               | INVOICE         | CREDITED                     | =                 | CLIENT
+DISPUTE                | INVOICE ESCROW  | CREDITED                     | =                 | CLIENT
+ESCALATE               | INVOICE         | -                            | ESCALATED         | CLIENT
+DISPUTE                | INVOICE ESCROW  | -                            | DISPUTED          | CLIENT
+FINALISE               | INVOICE ESCROW  | DECLINED CREDITED            | =                 | SYSTEM
 TARGET_MISSED          | LEAD INVOICE ESCROW TIMESHEET | REQUESTED ESCALATED DISPUTED | =   | SYSTEM
 WITHDRAWAL_CHANGED     | INVOICE ESCROW TIMESHEET | CREDITED            | =                 | SYSTEM
 """
@@ -152,9 +157,20 @@ class Model:
 
     def approvable(self, case: Case) -> int:
         """Return the most that can be approved now (D9, C29)."""
-        most = min(case.asked, self.left(case.payment))
-        accepted = case.kind == "INVOICE" and case.payment.kind == "MILESTONE" and case.state != "REQUESTED"
-        return min(most, case.consented) if accepted else most
+        left = self.left(case.payment)
+        most = left if self.asks_for_all(case) else min(case.asked, left)
+        accepted = case.kind == "INVOICE" and case.payment.kind == "MILESTONE"
+        goodwill = (accepted or self.decided_before(case)) and case.state != "REQUESTED"
+        return min(most, case.consented) if goodwill else most
+
+    def asks_for_all(self, case: Case) -> bool:
+        """Tell whether support may go beyond what an expert issued and could not pay: for hourly money (D19)."""
+        return case.opened_by == "ISSUE" and _hourly(case.payment) and case.state in ("ESCALATED", "DISPUTED")
+
+    def decided_before(self, case: Case) -> bool:
+        """Tell whether support has decided on the same money before (D12)."""
+        others = [one for one in self.cases.values() if one.payment is case.payment and one is not case]
+        return case.kind != "LEAD" and any(one.by_support for one in others)
 
     def hides_reviews(self, contract: Contract) -> bool:
         """Tell whether a contract's reviews are hidden (C21)."""
@@ -224,10 +240,15 @@ class Model:
     def _follow(self, it: Case, name: str, before: str, amount: int, at: datetime) -> None:
         if before == "-":
             it.asked = amount
+        if it.state == "DECLINED" and before in ("ESCALATED", "DISPUTED"):
+            it.by_support = True
+        if it.state == "ESCALATED" and before == "APPROVED":
+            it.consented = it.approved
         if it.state == "APPROVED" and before != "APPROVED":
             it.by_support = it.kind == "LEAD" or before in ("ESCALATED", "DISPUTED")
             it.approved, it.approved_at = amount, at
-            assert 0 < amount <= it.asked
+            assert amount > 0
+            assert amount <= it.asked or (it.opened_by == "ISSUE" and _hourly(it.payment) and it.by_support)
             assert self._left([it.payment]) >= 0, "no more than was paid (D9)"
             assert self._left(self.siblings(it.payment)) >= 0, "no more than the contract (C14)"
         elif name == "CONSENT":

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from uuid_utils.compat import uuid7
+
 from refundgql.commands.checks import Checks, existing_id
 from refundgql.commands.filing import file_withdrawal
 from refundgql.commands.idempotency import Given, Made, once
@@ -29,6 +31,8 @@ _BEFORE_INPUT = frozenset(
     {RefusalCode.NOT_FOUND, RefusalCode.FORBIDDEN, RefusalCode.OWN_CASE, RefusalCode.SAME_DECIDER}
 )
 _INPUT = frozenset({RefusalCode.INVALID_INPUT, RefusalCode.CURRENCY_MISMATCH})
+
+_LOOKS_FURTHER = (RefundActionName.REVERSE, RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 
 FillAct = Callable[[Act, Checks], Act]
 """Puts the checked input into an act."""
@@ -79,14 +83,16 @@ async def act_on_case(
             at=unit.now(),
             viewer=viewer,
             case_id=given.refund_case_id,
+            follow_up_id=str(uuid7()),
             expected_version=getattr(given, "expected_version", None),
         )
         made, saved = await _decide_and_save(unit, act, facts, given, fill, after)
         return made
 
-    # What prepares or adds to an act may lock more than its case, and a reversal looks for the posting that it undoes.
+    # What prepares or adds to an act may lock more than its case, a reversal looks for the posting that it undoes, and
+    # a follow-up case for its number.
     prepares = prepare is not None and prepare_locks
-    alone = not prepares and after is None and action is not RefundActionName.REVERSE
+    alone = not prepares and after is None and action not in _LOOKS_FURTHER
     made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)
     if replayed or saved is None:
         return CaseResult(made["case_id"], made["event_id"], replayed)
@@ -116,7 +122,8 @@ async def _decide_and_save(
     await settle_balances(unit, waiting)
     if decision.withdrawal_requested:
         await file_withdrawal(unit, decision)
-    alone = after is None and not waiting and not decision.withdrawal_requested
+    one = len(decision.cases) == 1
+    alone = one and after is None and not waiting and not decision.withdrawal_requested
     return {"case_id": decision.case.id, "event_id": saved.event_id}, decision if alone else None
 
 

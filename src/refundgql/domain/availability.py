@@ -12,13 +12,14 @@ from datetime import datetime
 from refundgql.domain.decisions import Act, Availability
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import blockers, with_true_alternatives
-from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, ROWS, row_for
+from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, ROWS, Row, row_for
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
-from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.situation import Situation, refundable_minor
 from refundgql.domain.rules.who import Who
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
+    OPEN_STATES,
     MilestoneStatus,
     RefundActionName,
     RefundCaseKind,
@@ -82,26 +83,41 @@ def subject_availability(
 
 
 def is_final(facts: Facts, at: datetime, policy: Policy) -> bool:
-    """Tell whether nothing can move the case any more: a final state, or a decline without a way out."""
+    """Tell whether nothing can come of the case any more: it is over, and no way on is open to anybody."""
     case = facts.case
     if case is None:
         raise ValueError("these facts hold no case")
-    if case.state in (RefundCaseState.CREDITED, RefundCaseState.CANCELLED):
-        return True
-    return case.state is RefundCaseState.DECLINED and not has_way_out(case, facts, at, policy)
+    return case.state not in OPEN_STATES and not has_way_on(case, facts, at, policy)
 
 
-def has_way_out(case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
-    """Tell whether some transition out of the case's state is open to anybody by the rules, now or after a wait."""
-    for row in ROWS[case.kind]:
-        if row.is_remark or row.from_state is not case.state:
-            continue
-        action = RefundActionName(row.action)
-        act = Act(action=action, at=at)
-        it = Situation(act, facts, policy, case.kind, action, case, asking=True)
-        if all(rule.passes_by_itself or rule.check(it) is None for rule in row.guards.facts_rules):
-            return True
-    return False
+def has_way_on(case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
+    """Tell whether a row leads on from the case, or opens its follow-up case, for anybody, now or after a wait."""
+    return any(
+        row.from_state is case.state
+        and (row.conditions if row.is_remark else True)
+        and _is_open_to_somebody(row, case, facts, at, policy)
+        for row in ROWS[case.kind]
+    )
+
+
+def _is_open_to_somebody(row: Row, case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
+    action = RefundActionName(row.action)
+    it = Situation(Act(action=action, at=at), facts, policy, case.kind, action, case, asking=True)
+    if not row.applies(it):
+        return False
+    return all(rule.passes_by_itself or rule.check(it) is None for rule in row.guards.facts_rules)
+
+
+def open_minor(facts: Facts, at: datetime, policy: Policy) -> int | None:
+    """Return what of a request is neither credited nor declined for good, in minor units, as far as it is there (D19).
+
+    It is undecided, or can still be taken to support; None when nothing of it is.
+    """
+    case = facts.case
+    if case is None or case.state is RefundCaseState.APPROVED or is_final(facts, at, policy):
+        return None
+    asked = case.rest_minor or case.requested_minor or case.consented_minor or 0
+    return min(asked, refundable_minor(facts)) or None
 
 
 def open_alternatives(it: Situation) -> Callable[[RefundActionName], bool]:

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from refundgql.domain.availability import (
     available_actions,
-    has_way_out,
+    has_way_on,
     is_final,
     kind_for,
     open_alternatives,
+    open_minor,
     subject_availability,
 )
 from refundgql.domain.clocks import case_clocks
@@ -24,7 +25,7 @@ from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import judge, with_true_alternatives
 from refundgql.domain.machines.table import OPENING, TABLE, Row
 from refundgql.domain.moves import amount_of, moved
-from refundgql.domain.openings import is_finalised_by, is_superseded_by, new_case
+from refundgql.domain.openings import follow_up_case, is_finalised_by, is_superseded_by, new_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.preview import preview
 from refundgql.domain.refusals import ConflictRefusal, Refused
@@ -33,6 +34,7 @@ from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import actor_role
 from refundgql.domain.settlement import credit, release_rest, reverse
 from refundgql.domain.vocabulary import (
+    FINALISE,
     TARGET_MISSED,
     WITHDRAWAL_CHANGED,
     RefundActionName,
@@ -51,6 +53,7 @@ __all__ = [
     "is_final",
     "kind_for",
     "miss_target",
+    "open_minor",
     "preview",
     "shortfall",
     "subject_availability",
@@ -59,6 +62,9 @@ __all__ = [
 
 _RELEASES = frozenset({RefundActionName.APPROVE, RefundActionName.DECLINE, RefundActionName.CANCEL})
 """Acts that end a timesheet dispute, and with it the hold on the rest of the week's money."""
+
+_TAKES_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
+"""Acts that open a follow-up case where they change nothing on the case they are pressed on (D19)."""
 
 
 def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
@@ -77,6 +83,8 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
         _open(draft, it, row)
     elif act.action is RefundActionName.CREDIT:
         _credit(draft, _existing(it), waited=True)
+    elif row.is_remark and act.action in _TAKES_FURTHER:
+        _follow_up(draft, it, row)
     else:
         _act(draft, it, row)
     return draft.decision()
@@ -138,10 +146,21 @@ def _open(draft: Draft, it: Situation, row: Row) -> None:
     if superseded is not None:
         draft.earlier_cases.append(_superseded(draft, it, superseded))
     if finalised is not None:
-        draft.earlier_cases.append(finalised.changed(final_decision=True, whose_move=WhoseMove.NOBODY))
+        ended = finalised.changed(final_decision=True, whose_move=WhoseMove.NOBODY)
+        draft.earlier_cases.append(draft.record(FINALISE, ended, finalised.state, rule="D14"))
     draft.customer_reported = it.kind is RefundCaseKind.LEAD and it.act.reason is RefundReason.TERMS_VIOLATION
     case = with_next_move(new_case(it, row.to_state), it.facts, it.policy)
-    _follow_up(draft, it, row, _recorded(draft, it, row, case))
+    _settle(draft, it, row, _recorded(draft, it, row, case))
+
+
+def _follow_up(draft: Draft, it: Situation, row: Row) -> None:
+    """Open a case for the rest of a request that an expert approved in part; the credited one says so, too (D19)."""
+    before = _existing(it)
+    continued = before.changed(continued_by_id=it.act.follow_up_id)
+    draft.earlier_cases.append(_recorded(draft, it, row, continued))
+    (opening,) = TABLE[it.kind][row.action, None]
+    case = with_next_move(follow_up_case(it, opening.to_state), it.facts, it.policy)
+    draft.case = _recorded(draft, replace(it, case=None), opening, case, amount_minor=case.requested_minor)
 
 
 def _act(draft: Draft, it: Situation, row: Row) -> None:
@@ -150,16 +169,16 @@ def _act(draft: Draft, it: Situation, row: Row) -> None:
     case = moved(before, it, row)
     if case.state is not before.state:
         case = with_next_move(case, it.facts, it.policy)
-        if case.state is RefundCaseState.DECLINED and has_way_out(case, it.facts, it.at, it.policy):
+        if case.state is RefundCaseState.DECLINED and has_way_on(case, it.facts, it.at, it.policy):
             case = case.changed(whose_move=WhoseMove.REQUESTER)
     if before.state is RefundCaseState.APPROVED and case.state is RefundCaseState.ESCALATED:
         draft.reserved_delta_minor -= before.approved_minor or 0  # nothing is approved any more (D9)
     if it.action is RefundActionName.REVERSE:
         reverse(draft, case)
-    _follow_up(draft, it, row, _recorded(draft, it, row, case))
+    _settle(draft, it, row, _recorded(draft, it, row, case))
 
 
-def _follow_up(draft: Draft, it: Situation, row: Row, case: Case) -> None:
+def _settle(draft: Draft, it: Situation, row: Row, case: Case) -> None:
     """Add what follows an act by itself: the credit of an approval, the release of a week."""
     if case.state is RefundCaseState.APPROVED and not row.is_remark:
         _credit(draft, case, waited=False)
@@ -207,8 +226,8 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
     return draft.record(RefundActionName.SUPERSEDE.value, cancelled, case.state, rule=row.cited(own))
 
 
-def _recorded(draft: Draft, it: Situation, row: Row, case: Case) -> Case:
-    """Record the act's own event."""
+def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor: int | None = None) -> Case:
+    """Record the act's own event, about its own amount unless another is given."""
     act = it.act
     return draft.record(
         row.action,
@@ -216,7 +235,7 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case) -> Case:
         it.state,
         actor_id=it.viewer.account_id if it.viewer is not None else None,
         actor_role=actor_role(row.guards.by, it.viewer, it.facts),
-        amount_minor=amount_of(case, act.action),
+        amount_minor=amount_of(case, act.action) if amount_minor is None else amount_minor,
         note=act.text if act.action is not RefundActionName.SEND_MESSAGE else None,
         internal_note=act.internal_note or act.on_behalf_reason,
         rule=row.cited(it),

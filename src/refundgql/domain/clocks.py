@@ -129,7 +129,8 @@ def _window_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClo
     if case.kind is not RefundCaseKind.INVOICE or paid_at is None:
         return
     hourly = facts.contract is not None and facts.contract.kind is ContractKind.HOURLY
-    if hourly and case.state is not RefundCaseState.DISPUTED and not case.final_decision:
+    support_answered = facts.payment.support_decided
+    if hourly and case.state is not RefundCaseState.DISPUTED and not case.final_decision and not support_answered:
         yield CaseClock(
             name=ClockName.DISPUTE_RESOLUTION,
             rule="C31",
@@ -141,7 +142,6 @@ def _window_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClo
     if case.state is not RefundCaseState.REQUESTED:
         yield from _support_clock(case, facts, policy, paid_at, hourly=hourly)
     week = facts.week
-    support_answered = RefundCaseKind.TIMESHEET in facts.payment.support_declined_kinds
     if week is not None and case.state is not RefundCaseState.DISPUTED and not support_answered:
         goes_on = "" if case.state is RefundCaseState.DECLINED else "; this request goes on"
         yield CaseClock(
@@ -159,7 +159,7 @@ def _support_clock(case: Case, facts: Facts, policy: Policy, paid_at: datetime, 
     if case.state is not RefundCaseState.DECLINED:
         rule, whose_move = "C07", WhoseMove.SUPPORT
         text = "No new request about this payment can be made; support still decides this one."
-    elif case.final_decision:
+    elif case.final_decision or facts.payment.support_decided:
         return
     elif hourly:
         rule, whose_move, text = "C24", WhoseMove.REQUESTER, "The decline can no longer be escalated."

@@ -36,6 +36,8 @@ def answer_due_at(facts: Facts, kind: RefundCaseKind, opened_at: datetime, polic
 
     An hourly request that the end of the direct window takes to support sooner is to be answered before that (D7).
     """
+    if facts.payment.support_decided:
+        return None  # goodwill: the expert alone can be asked (D12)
     due_at = window_end_at(opened_at, policy.respond_within_days)
     if kind is RefundCaseKind.ESCROW:
         return due_at

@@ -34,6 +34,7 @@ class Act:
     viewer: Viewer | None = None
     kind: RefundCaseKind | None = None  # for acts that open a case
     case_id: str | None = None  # the id a new case will have
+    follow_up_id: str | None = None  # the id that a follow-up case will have, should the act open one (D19)
     amount: Money | None = None
     reason: RefundReason | None = None
     reason_detail: RefundReasonDetail | None = None

@@ -79,6 +79,8 @@ class Case:
     second_look_used: bool = False
     assignee_id: str | None = None
     withdrawal_id: str | None = None
+    continues_id: str | None = None  # the case approved in part whose rest this one asks for (D19)
+    continued_by_id: str | None = None
     version: int = 0  # the last event's sequence number
     policy_version: str
 
@@ -87,6 +89,20 @@ class Case:
         case = object.__new__(Case)
         case.__dict__.update(self.__dict__, **changes)
         return case
+
+    @property
+    def approved_in_part(self) -> bool:
+        """Tell whether less was approved than was asked."""
+        approved, requested = self.approved_minor, self.requested_minor
+        return approved is not None and requested is not None and approved < requested
+
+    @property
+    def rest_minor(self) -> int:
+        """Return what an expert's part approval declined and nobody has taken further, in minor units (D19)."""
+        over = self.support_decided or self.final_decision or self.continued_by_id is not None
+        if self.state is not RefundCaseState.CREDITED or over or not self.approved_in_part:
+            return 0
+        return (self.requested_minor or 0) - (self.credited_minor or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +118,11 @@ class PaymentFacts:
     open_case_id: str | None = None
     open_case_number: int | None = None
     open_case_kind: RefundCaseKind | None = None
-    requests_made: int = 0  # cases opened by REQUEST; issued ones count for nothing (D14)
+    requests_made: int = (
+        0  # cases opened by REQUEST, but for those approved in part; issued ones count for nothing (D14)
+    )
     latest_case_id: str | None = None  # the most recently opened case that was not cancelled, of any kind
-    support_declined_kinds: frozenset[RefundCaseKind] = frozenset()  # kinds that support declined here for good (D12)
+    support_decided: bool = False  # support has decided on this money, on another case of whatever kind (D12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +135,7 @@ class LeadFacts:
     customer_id: str
     charged_at: datetime
     price: Money
-    case_id: str | None = None  # the lead's case that was not cancelled (D6)
+    case_id: str | None = None  # the lead's case, unless its first look was cancelled (D6)
     message_ids: frozenset[str] = frozenset()  # of its chat; filled for REQUEST and evidence
 
 
@@ -201,7 +219,7 @@ class Facts:
     case: Case | None = None
     open_case: Case | None = None  # the payment's open case when it is not `case` (to be superseded, or to refuse)
     previous_declined: Case | None = (
-        None  # the payment's latest DECLINED, not final, case; a new request makes it final (D14)
+        None  # the payment's latest case declined in whole or in part, and not for good; a new request ends it (D14)
     )
     funds: FundsFacts = FundsFacts()
     withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)

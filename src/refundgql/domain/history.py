@@ -14,6 +14,7 @@ from datetime import datetime
 from refundgql.domain.decisions import Act
 from refundgql.domain.facts import Case, Facts, FundsFacts, MilestoneFacts, PaymentFacts
 from refundgql.domain.money import Money
+from refundgql.domain.rules.situation import refundable_minor
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     OPEN_STATES,
@@ -29,7 +30,9 @@ from refundgql.domain.vocabulary import (
 PLENTY_MINOR = 2**53
 """More than any amount: the money was there."""
 
-_UNDECIDED = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+_WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+_DECIDING = (RefundActionName.APPROVE.value, RefundActionName.DECLINE.value)
+_TAKES_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 _APPROVING = (RefundActionName.APPROVE.value, RefundActionName.ISSUE.value)
 
 
@@ -63,6 +66,8 @@ class History:
     """The case's own, oldest first."""
     money_events: Sequence[PastEvent]
     """Of every case of the same payment or contract, its own too, in the order of the stream."""
+    continues: Case | None = None
+    """The case approved in part whose rest this one asks for, as it stands now (D19)."""
     contract_payments: Sequence[tuple[datetime, int]] = ()
     """When each payment of the contract was made, and its minor units."""
 
@@ -123,7 +128,8 @@ def act_of(history: History, index: int, facts: Facts) -> Act:
         viewer=_viewer(event),
         kind=case.kind,
         case_id=case.id,
-        amount=amount,
+        follow_up_id=case.id,
+        amount=amount if action not in _TAKES_FURTHER else None,
         text=event.note,
     )
     if action is RefundActionName.ISSUE:
@@ -141,15 +147,16 @@ def act_of(history: History, index: int, facts: Facts) -> Act:
     return act
 
 
+def opens_follow_up(event: PastEvent) -> bool:
+    """Tell whether an event of a credited case says that a follow-up case was opened for its rest (D19)."""
+    return event.from_state is RefundCaseState.CREDITED and event.name in _TAKES_FURTHER
+
+
 def _issue(act: Act, event: PastEvent, facts: Facts) -> Act:
     """Return what an expert issued: nothing, all that was left, or a part (C12, C13)."""
     if event.to_state is RefundCaseState.DECLINED:
         return replace(act, decision=IssueDecision.NONE, amount=None)
-    payment, contract = facts.payment, facts.contract
-    left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor
-    if contract is not None:
-        left = min(left, contract.paid_minor - contract.refunded_minor - contract.reserved_minor)
-    if event.amount_minor == left:
+    if event.amount_minor == refundable_minor(facts):
         return replace(act, decision=IssueDecision.FULL, amount=None)
     return replace(act, decision=IssueDecision.PARTIAL)
 
@@ -177,28 +184,50 @@ def _spoken_for(events: Iterable[PastEvent]) -> tuple[int, int]:
     return refunded, sum(approved.values())
 
 
+@dataclass(slots=True)
+class _Other:
+    """Another case of the same payment, as its events up to some instant leave it."""
+
+    state: RefundCaseState
+    asked: bool
+    requested_minor: int | None = None
+    in_part: bool = False
+    lasts: bool = True
+    decided_by_support: bool = False
+
+    def take(self, event: PastEvent) -> None:
+        """Go on from one more event."""
+        if self.requested_minor is None:
+            self.requested_minor = event.amount_minor
+        if event.name == RefundActionName.APPROVE.value:
+            self.in_part = (event.amount_minor or 0) < (self.requested_minor or 0)
+        elif event.to_state is not RefundCaseState.CREDITED:
+            self.in_part = False
+        if event.to_state is RefundCaseState.CANCELLED:
+            # Cancelling a second look leaves a lead's decline as it stood (D6).
+            self.lasts = event.case_kind is RefundCaseKind.LEAD and event.from_state is RefundCaseState.ESCALATED
+        if event.name in _DECIDING and event.from_state in _WITH_SUPPORT:
+            self.decided_by_support = event.case_kind is not RefundCaseKind.LEAD
+        self.state = event.to_state
+
+
 def _payment_of_others(payment: PaymentFacts, case_id: str, earlier: Iterable[PastEvent]) -> PaymentFacts:
-    """Return the payment with what its other cases, as they stood, add to it (D6, D12, D14)."""
-    states: dict[str, RefundCaseState] = {}
-    declined: set[RefundCaseKind] = set()
-    requests = 0
+    """Return the payment with what its other cases, as they stood, add to it (D6, D12, D14, D19)."""
+    others: dict[str, _Other] = {}
     for event in earlier:
-        if event.payment_id != payment.id or event.case_id == case_id:
-            continue
-        requests += event.case_id not in states and event.opened_by is RefundActionName.REQUEST
-        states[event.case_id] = event.to_state
-        if event.to_state is RefundCaseState.DECLINED and event.from_state in _UNDECIDED:
-            declined.add(event.case_kind)
-    opened = [one for one, state in states.items() if state in OPEN_STATES]
-    lasting = [one for one, state in states.items() if state is not RefundCaseState.CANCELLED]
+        if event.payment_id == payment.id and event.case_id != case_id:
+            asked = event.opened_by is RefundActionName.REQUEST
+            others.setdefault(event.case_id, _Other(event.to_state, asked)).take(event)
+    opened = [one for one, other in others.items() if other.state in OPEN_STATES]
+    lasting = [one for one, other in others.items() if other.lasts]
     return replace(
         payment,
         open_case_id=opened[-1] if opened else None,
         open_case_number=None,
         open_case_kind=None,
-        requests_made=requests,
+        requests_made=sum(other.asked and not other.in_part for other in others.values()),
         latest_case_id=lasting[-1] if lasting else None,
-        support_declined_kinds=frozenset(declined),
+        support_decided=any(other.decided_by_support for other in others.values()),
     )
 
 

@@ -63,6 +63,40 @@ def new_case(it: Situation, state: RefundCaseState) -> Case:
     )
 
 
+def follow_up_case(it: Situation, state: RefundCaseState) -> Case:
+    """Return the case that takes the rest of a part approval to support, as far as it is still there (D19, D9)."""
+    before, viewer, case_id = it.case, it.viewer, it.act.follow_up_id
+    if before is None or viewer is None or case_id is None:
+        raise ValueError("a follow-up case is opened by somebody, on a case, and with an id")
+    return Case(
+        id=case_id,
+        number=0,
+        kind=before.kind,
+        state=state,
+        route=RefundRoute.SUPPORT,
+        opened_by=it.action,
+        payment_id=before.payment_id,
+        contract_id=before.contract_id,
+        invoice_id=before.invoice_id,
+        milestone_id=before.milestone_id,
+        billing_week_id=before.billing_week_id,
+        requester_id=before.requester_id,
+        counterparty_id=before.counterparty_id,
+        filed_by_id=viewer.account_id,
+        reason=before.reason,
+        reason_detail=before.reason_detail,
+        explanation=it.act.text,
+        send_to_payment_method=before.send_to_payment_method,
+        currency=before.currency,
+        requested_minor=min(before.rest_minor, it.refundable_minor),
+        opened_at=it.at,
+        updated_at=it.at,
+        escalated_at=it.at,
+        continues_id=before.id,
+        policy_version=it.policy.version,
+    )
+
+
 def issued_minor(it: Situation) -> int:
     """Return what an expert issues, in minor units: the part, or all that is left (C12)."""
     if it.act.decision is IssueDecision.PARTIAL and it.act.amount is not None:
@@ -78,10 +112,8 @@ def is_superseded_by(it: Situation) -> Case | None:
 def is_finalised_by(it: Situation) -> Case | None:
     """Return the earlier declined case that a new request on its payment makes final (D14)."""
     previous = it.facts.previous_declined
-    if it.action is not RefundActionName.REQUEST or previous is None or previous.final_decision:
-        return None
-    asked_again = previous.kind in (RefundCaseKind.INVOICE, RefundCaseKind.ESCROW)
-    return previous if asked_again and previous.state is RefundCaseState.DECLINED else None
+    asked_again = it.action is RefundActionName.REQUEST and it.kind is not RefundCaseKind.LEAD
+    return previous if asked_again else None
 
 
 def _sides(it: Situation) -> tuple[str, str | None]:

@@ -224,7 +224,7 @@ _DECISIONS: tuple[_Row, ...] = (
         "D12",
         "Support is final",
         "final",
-        "What support decides on an escalated or disputed case is not escalated again.",
+        "What support decides is final for that payment's money: the expert can still be asked, as goodwill.",
     ),
     (
         "D13",
@@ -236,7 +236,7 @@ _DECISIONS: tuple[_Row, ...] = (
         "D14",
         "One open case",
         lambda policy: f"{policy.requests_per_payment} requests",
-        "A payment has one open case at a time and this many requests in all.",
+        "A payment has one open case at a time and this many requests in all, those approved in part not counted.",
     ),
     ("D15", "Cancel", "while undecided", "Whoever asked may withdraw the request until it is decided."),
     (
@@ -251,5 +251,11 @@ _DECISIONS: tuple[_Row, ...] = (
         "Rounding",
         "half to even",
         "Hours times rate is rounded half to even; business days count from the next day.",
+    ),
+    (
+        "D19",
+        "Approved in part",
+        "follow-up case",
+        "What an expert's part approval leaves counts as declined: it can be taken to support as a case of its own.",
     ),
 )

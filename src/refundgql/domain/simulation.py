@@ -18,7 +18,7 @@ from refundgql.domain.cases import decide, miss_target
 from refundgql.domain.deadlines import due_clocks
 from refundgql.domain.decisions import Act, Decision, DueClock
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.history import History, PastEvent, act_of, facts_before
+from refundgql.domain.history import History, PastEvent, act_of, facts_before, opens_follow_up
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal, Refused
 from refundgql.domain.review_hiding import reviews_hidden
@@ -132,7 +132,7 @@ def simulate(history: History, in_force: Policy, changed: Policy, now: datetime)
     """Decide a past case again under changed parameters and return what differs first, up to now."""
     walk = _Walk(history, _Track(in_force), _Track(changed))
     for index, event in enumerate(history.events):
-        if event.name not in _DECIDED_AGAIN:
+        if event.name not in _DECIDED_AGAIN or opens_follow_up(event):
             continue
         found = walk.step(index, event)
         if found is not None:
@@ -162,13 +162,18 @@ class _Walk:
         if not self._reproduces(act, facts, event):
             return Simulated(reproduced=False)
         try:
-            answer = decide(act, replace(facts, case=self.other.case), self.other.policy)
+            answer = decide(act, replace(facts, case=self.other.case or self._continued()), self.other.policy)
         except Refused as refused:
             refusals = refused.refusals
             outcome = self.other.outcome(next((one.rule for one in refusals if one.rule), None), refusals)
             return self._ended(SimulationChange.REFUSED, event, event.at, self.told.outcome(event.rule), outcome)
         self.other.take(answer, facts)
         return self._compare(event, event.at, answer.event.rule)
+
+    def _continued(self) -> Case | None:
+        """Return the case whose rest this one asks for, as it was when its follow-up case was opened (D19)."""
+        before = self.history.continues
+        return None if before is None else before.changed(continued_by_id=None, final_decision=False)
 
     def end(self, now: datetime) -> Simulated:
         """Let time pass until now, and return what is different then."""
@@ -203,7 +208,7 @@ class _Walk:
     def _reproduces(self, act: Act, facts: Facts, event: PastEvent) -> bool:
         """Take the act under the rules in force, and tell whether they answer as the log says."""
         try:
-            answer = decide(act, replace(facts, case=self.told.case), self.told.policy)
+            answer = decide(act, replace(facts, case=self.told.case or self._continued()), self.told.policy)
         except Refused:
             return False
         self.told.take(answer, facts)

@@ -108,6 +108,7 @@ class RefundActionName(StrEnum):
     ISSUE = "ISSUE"
 
 
+FINALISE = "FINALISE"
 TARGET_MISSED = "TARGET_MISSED"
 WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
 """Names of events that no client can act: recorded by timers and by settlement."""
@@ -261,6 +262,7 @@ class RefusalCode(StrEnum):
     REVIEW_ALREADY_POSTED = "REVIEW_ALREADY_POSTED"
     EVIDENCE_REJECTED = "EVIDENCE_REJECTED"
     BALANCE_INSUFFICIENT = "BALANCE_INSUFFICIENT"
+    FINAL_DECISION = "FINAL_DECISION"
 
 
 class WebhookDeliveryState(StrEnum):

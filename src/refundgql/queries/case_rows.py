@@ -56,6 +56,8 @@ class CaseRow:
     respond_by: int | None
     overdue: bool
     withdrawal_id: str | None
+    continues_id: str | None
+    continued_by_id: str | None
     policy_version: str
     subject: Any
     requester: AccountRow
@@ -91,13 +93,16 @@ SHAPE = Shape(
     ("id",),
     {
         **{name: (name,) for name in _PLAIN},
-        "is_final": ("state",),
+        "is_final": ("state", "requested_minor", "credited_minor"),
         "requested_amount": ("requested_minor", "currency"),
         "approved_amount": ("approved_minor", "currency"),
         "consented_amount": ("consented_minor", "currency"),
         "credited_amount": ("credited_minor", "currency"),
         "settlement": ("settlement",),
         "withdrawal": ("withdrawal_id",),
+        "continues": ("continues_id",),
+        "continued_by": ("continued_by_id",),
+        "open_amount": ("currency",),
         "subject": ("kind",),
     },
 )

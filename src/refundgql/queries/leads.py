@@ -57,6 +57,16 @@ class CustomerRow:
 
     name: str
     terms_reports: int | None
+    terms_reports_credited: int | None
+
+
+# A lead counts once, whoever asks how often; what was declined or taken back is no report (L10).
+_REPORTS = """
+SELECT r.customer_id, COUNT(DISTINCT c.lead_id),
+  COUNT(DISTINCT CASE WHEN c.state = 'CREDITED' AND c.reversed_at IS NULL THEN c.lead_id END)
+FROM customer_report r JOIN refund_case c ON c.id = r.case_id
+WHERE r.customer_id = ANY(?) AND c.state NOT IN ('CANCELLED', 'DECLINED')
+GROUP BY r.customer_id"""
 
 
 class LeadFilter(Protocol):
@@ -193,11 +203,10 @@ async def customer_summaries(
     source: Source, viewer: Viewer, rows: Sequence[LeadRow], wanted: Mapping[str, Any]
 ) -> list[CustomerRow]:
     """Return each lead's customer; how often they were reported is counted for staff alone (L10)."""
-    counts: dict[str, int] | None = None
-    if viewer.is_staff and "terms_reports" in wanted:
+    counts: dict[str, tuple[int, int]] | None = None
+    if viewer.is_staff and not {"terms_reports", "terms_reports_credited"}.isdisjoint(wanted):
         ids = list({row.customer_id for row in rows})
-        found = await source.fetch(
-            "SELECT customer_id, COUNT(*) FROM customer_report WHERE customer_id = ANY(?) GROUP BY customer_id", (ids,)
-        )
-        counts = {row[0]: row[1] for row in found}
-    return [CustomerRow(row.customer_name, None if counts is None else counts.get(row.customer_id, 0)) for row in rows]
+        counts = {row[0]: (row[1], row[2]) for row in await source.fetch(_REPORTS, (ids,))}
+    if counts is None:
+        return [CustomerRow(row.customer_name, None, None) for row in rows]
+    return [CustomerRow(row.customer_name, *counts.get(row.customer_id, (0, 0))) for row in rows]

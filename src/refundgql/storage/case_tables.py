@@ -59,6 +59,8 @@ class RefundCase(Model):
     second_look_used = fields.BooleanField(db_default=False)
     assignee_id = fields.UUIDField(null=True)
     withdrawal_id = fields.UUIDField(null=True)
+    continues_id = fields.UUIDField(null=True)
+    continued_by_id = fields.UUIDField(null=True)
     version = fields.IntField(db_default=0)
     policy_version = fields.CharField(max_length=40)
 

@@ -11,8 +11,7 @@ cases, what the payment is for, its held money. Balances are compared in neither
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,16 +30,13 @@ from refundgql.domain.facts import (
     WeekFacts,
 )
 from refundgql.domain.money import Money
+from refundgql.domain.payment_cases import with_cases
 from refundgql.domain.vocabulary import (
-    OPEN_STATES,
     ContractKind,
     ContractStatus,
     InvoiceStatus,
     MilestoneStatus,
     PaymentKind,
-    RefundActionName,
-    RefundCaseKind,
-    RefundCaseState,
 )
 from refundgql.storage.case_rows import COLUMNS, case_from
 from refundgql.storage.database import Dialect, Row, Source, Transaction, Write
@@ -140,7 +136,7 @@ async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bo
         return {}
     wanted = set(ids)
     return {
-        case.id: _with_cases(facts, cases, case)
+        case.id: with_cases(facts, cases, case)
         for facts, cases in await _load(source, ids, of_cases=True, lock=lock)
         for case in cases
         if case.id in wanted
@@ -153,7 +149,7 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
     if not ids:
         return {}
     loaded = await _load(source, ids, of_cases=False, lock=lock)
-    return {facts.payment.id: _with_cases(facts, cases, None) for facts, cases in loaded}
+    return {facts.payment.id: with_cases(facts, cases, None) for facts, cases in loaded}
 
 
 async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, frozenset[str]]:
@@ -270,41 +266,3 @@ def _milestone(row: Row) -> MilestoneFacts:
 
 def _instant(micros: int | None) -> Any:
     return None if micros is None else from_micros(micros)
-
-
-def _with_cases(facts: Facts, cases: Iterable[Case], acted_on: Case | None) -> Facts:
-    """Return the facts with what the payment's cases, oldest first, add to them (D6, D12, D14)."""
-    requests = 0
-    opened = latest = declined = None
-    support_declined: set[RefundCaseKind] = set()
-    for case in cases:
-        requests += case.opened_by is RefundActionName.REQUEST
-        if case.state in OPEN_STATES:
-            opened = case
-        if case.state is not RefundCaseState.CANCELLED:
-            latest = case
-        if case.state is RefundCaseState.DECLINED:
-            if not case.final_decision and (acted_on is None or case.id != acted_on.id):
-                declined = case
-            if case.final_decision and case.support_decided:
-                support_declined.add(case.kind)
-    payment = replace(
-        facts.payment,
-        open_case_id=None if opened is None else opened.id,
-        open_case_number=None if opened is None else opened.number,
-        open_case_kind=None if opened is None else opened.kind,
-        requests_made=requests,
-        latest_case_id=None if latest is None else latest.id,
-        support_declined_kinds=frozenset(support_declined),
-    )
-    lead = facts.lead
-    if lead is not None and latest is not None:
-        lead = replace(lead, case_id=latest.id)
-    return replace(
-        facts,
-        payment=payment,
-        lead=lead,
-        case=acted_on,
-        open_case=None if opened is None or (acted_on is not None and opened.id == acted_on.id) else opened,
-        previous_declined=declined,
-    )

@@ -1,4 +1,4 @@
-"""Reads what happened to past cases and to the money around them, for any number of cases in three statements.
+"""Reads what happened to past cases and to the money around them, for any number of cases in a few statements.
 
 It must not judge: domain/history.py puts the facts of each act together again.
 """
@@ -36,13 +36,15 @@ async def load_histories(source: Source, case_ids: Collection[str]) -> dict[str,
     found = await load_case_facts(source, case_ids)
     if not found:
         return {}
+    continued = {facts.case.continues_id for facts in found.values() if facts.case is not None} - {None}
+    earlier = await load_case_facts(source, [case_id for case_id in continued if case_id is not None])
     contracts = list({facts.contract.id for facts in found.values() if facts.contract is not None})
     payments = list({facts.payment.id for facts in found.values()})
     events = _Events(await source.fetch(_EVENTS, (contracts, payments)))
     paid = defaultdict(list)
     for row in await source.fetch(_PAYMENTS, (contracts,)) if contracts else ():
         paid[row["contract_id"]].append((from_micros(row["paid_at"]), row["paid_minor"]))
-    return {case_id: events.history(case_id, facts, paid) for case_id, facts in found.items()}
+    return {case_id: events.history(case_id, facts, paid, earlier) for case_id, facts in found.items()}
 
 
 class _Events:
@@ -56,13 +58,17 @@ class _Events:
             self._of_case[event.case_id].append(event)
             self._of_money[row["contract_id"] or event.payment_id].append(event)
 
-    def history(self, case_id: str, facts: Facts, paid: dict[str, list[tuple[datetime, int]]]) -> History:
+    def history(
+        self, case_id: str, facts: Facts, paid: dict[str, list[tuple[datetime, int]]], earlier: dict[str, Facts]
+    ) -> History:
         """Return one case's history."""
-        contract = facts.contract
+        contract, case = facts.contract, facts.case
+        continues = None if case is None else earlier.get(case.continues_id or "")
         return History(
             facts=facts,
             events=self._of_case[case_id],
             money_events=self._of_money[contract.id if contract is not None else facts.payment.id],
+            continues=None if continues is None else continues.case,
             contract_payments=paid[contract.id] if contract is not None else (),
         )
 

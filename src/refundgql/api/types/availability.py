@@ -11,6 +11,7 @@ from refundgql.api.types.refusals import AvailabilityRow, availability_row
 from refundgql.domain import cases as domain
 from refundgql.domain.decisions import CaseClock
 from refundgql.domain.facts import Facts
+from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, WhoseMove
 from refundgql.gql.declare import LevelInfo
@@ -107,6 +108,17 @@ async def _with_withdrawals(context: "RequestContext", cases: list[Facts]) -> li
         else it
         for it in cases
     ]
+
+
+async def open_amounts(info: LevelInfo, case_ids: Sequence[str]) -> list[Money | None]:
+    """Return what of each request is neither credited nor declined for good (D19)."""
+    context = info.context
+    found = []
+    for facts in await context.case_facts(case_ids):
+        there = _loaded(facts)
+        minor = domain.open_minor(there, context.now, context.app.policy)
+        found.append(None if minor is None else Money(minor, there.payment.currency))
+    return found
 
 
 async def finality(info: LevelInfo, case_ids: Sequence[str]) -> dict[str, bool]:

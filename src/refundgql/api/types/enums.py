@@ -232,6 +232,7 @@ describe(
     REVIEW_ALREADY_POSTED="You have reviewed this contract already.",
     EVIDENCE_REJECTED="The evidence cannot be taken: kind, size or content.",
     BALANCE_INSUFFICIENT="The balance does not hold that much.",
+    FINAL_DECISION="Support has decided on this payment's money, for good (D12).",
 )
 describe(
     SimulationChange,

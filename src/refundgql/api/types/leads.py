@@ -28,7 +28,11 @@ from refundgql.queries.leads import LeadRow
 class CustomerSummary:
     name: str = strawberry.field(description="The customer's name.")
     terms_reports: int | None = strawberry.field(
-        description="How many cases reported this customer for breaking the terms (L10); for staff, none for others."
+        description="How many leads this customer was reported on for breaking the terms, without cases that were "
+        "declined or cancelled (L10); for staff, none for others."
+    )
+    terms_reports_credited: int | None = strawberry.field(
+        description="On how many of those leads the report was followed by a credit (L10); for staff, none for others."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.types.availability import case_actions, clocks_of_cases, finality
+from refundgql.api.types.availability import case_actions, clocks_of_cases, finality, open_amounts
 from refundgql.api.types.billing_weeks import BillingWeek
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.case_messages import CaseMessage
@@ -17,7 +17,7 @@ from refundgql.api.types.connections import After, Before, Connection, First, La
 from refundgql.api.types.evidence import Evidence
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.invoices import Invoice
-from refundgql.api.types.lazy import LazyAccount, LazyWithdrawal
+from refundgql.api.types.lazy import LazyAccount, LazyRefundCase, LazyWithdrawal
 from refundgql.api.types.leads import Lead
 from refundgql.api.types.milestones import Milestone
 from refundgql.api.types.money import Money, money
@@ -42,6 +42,16 @@ from refundgql.queries.case_rows import CaseRow
 from refundgql.queries.events import list_events
 from refundgql.queries.evidence import evidence_of_cases
 
+_OVER = (RefundCaseState.CREDITED, RefundCaseState.CANCELLED)
+
+
+def _may_go_on(row: CaseRow) -> bool:
+    """Tell whether the rules have to be asked if anything can come of a case that nobody has to decide."""
+    if row.state == RefundCaseState.CREDITED:
+        return row.requested_minor is not None and row.requested_minor != row.credited_minor
+    return row.state == RefundCaseState.DECLINED
+
+
 RefundSubject = Annotated[
     Lead | Invoice | Milestone | BillingWeek,
     strawberry.union(name="RefundSubject", description="What a case is about."),
@@ -59,10 +69,8 @@ class RefundCase(Node):
     @level(description="Whether nothing more can come of it for anybody.")
     @staticmethod
     async def is_final(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
-        declined = [row.id for row in rows if row.state == RefundCaseState.DECLINED]
-        found = await finality(info, declined) if declined else {}
-        over = {RefundCaseState.CREDITED, RefundCaseState.CANCELLED}
-        return [found.get(row.id, row.state in over) for row in rows]
+        found = await finality(info, [row.id for row in rows if _may_go_on(row)])
+        return [found.get(row.id, row.state in _OVER) for row in rows]
 
     version: int = strawberry.field(description="The sequence number of its last event; send it as expectedVersion.")
     route: RefundRoute = strawberry.field(description="Who decides first; fixed when it was opened (D7).")
@@ -94,6 +102,25 @@ class RefundCase(Node):
     credited_amount: Money | None = leaf(
         lambda row: money(row.credited_minor, row.currency), description="What was credited, once it was."
     )
+
+    @level(
+        description="What of it is neither credited nor declined for good, as far as the money is there: undecided, "
+        "or still open to be taken to support (D19); none when nothing is."
+    )
+    @staticmethod
+    async def open_amount(rows: list[CaseRow], info: LevelInfo) -> Level[Money | None]:
+        return await open_amounts(info, [row.id for row in rows])
+
+    @level(description="The case that an expert approved in part, whose rest this one asks for (D19).")
+    @staticmethod
+    async def continues(rows: list[CaseRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
+        return await cases_of(info, [row.continues_id for row in rows])
+
+    @level(description="The case that asks for the rest of this one, which an expert approved in part (D19).")
+    @staticmethod
+    async def continued_by(rows: list[CaseRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
+        return await cases_of(info, [row.continued_by_id for row in rows])
+
     opened_at: datetime = strawberry.field(description="When it was opened.")
     updated_at: datetime = strawberry.field(description="When its last event happened.")
     decided_at: datetime | None = strawberry.field(description="When it was last approved or declined.")

@@ -31,7 +31,7 @@ def _facts(row: EventRow) -> list[FactRow]:
 class RefundEvent(Node):
     sequence: int = strawberry.field(description="One, two, three … for each case, without gaps.")
     name: str = strawberry.field(
-        description="What happened: the name of an action, or TARGET_MISSED or WITHDRAWAL_CHANGED."
+        description="What happened: the name of an action, or TARGET_MISSED, WITHDRAWAL_CHANGED or FINALISE."
     )
     at: datetime = strawberry.field(description="When it happened. Order is by sequence, never by this.")
 

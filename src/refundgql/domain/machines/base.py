@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from statemachine import StateChart
 
-from refundgql.domain.machines.row import Remark, guarded
+from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
@@ -28,6 +28,14 @@ def evidence_by(*parties: Who) -> Remark:
 def messages_by(*parties: Who) -> Remark:
     """Return the row for sending a message, at any time."""
     return Remark(*EVERY_STATE, guards=guarded(*parties))
+
+
+IN_PART = Condition(
+    lambda it: it.case is not None and it.case.approved_in_part,
+    yes=("less was approved than was asked", "D19"),
+    no=("all that was asked was approved", "D19"),
+).holds
+"""Chooses the rows that take the rest of an expert's part approval to support: a follow-up case is opened for it."""
 
 
 class CaseMachine(StateChart[Any]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.base import IN_PART, NOTHING, CaseMachine, evidence_by, messages_by
 from refundgql.domain.machines.invoice import ISSUES_NONE
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import (
@@ -17,10 +17,11 @@ from refundgql.domain.rules.amounts import (
     IssueCap,
     MoneyStillThere,
     RequestCap,
+    RestCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
-from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft, SupportNotFinal
-from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotReversed
+from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft
+from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, NotReversed, RestDeclined
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
@@ -31,7 +32,6 @@ _ASKED = (
     MilestoneInEscrow(),
     NoOpenCase(),
     RequestsLeft(),
-    SupportNotFinal(),
     RequestCap(),
 )
 _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap()))
@@ -45,7 +45,9 @@ _BY_SUPPORT = guarded(
     instead=(RefundActionName.CONSENT,),
 )
 _DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE))
-_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), NoOpenCase()))
+_DISPUTED_RULES = (_EXPLANATION, NotDecidedBySupport(), DisputeNotFinal(), Disputable(), NoOpenCase())
+_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
+_REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
 
 
@@ -82,6 +84,7 @@ class EscrowMachine(CaseMachine):
         requested.to(disputed, validators=_DISPUTED)
         | declined.to(disputed, validators=_DISPUTED)
         | escalated.to(disputed, validators=_DISPUTED)
+        | nothing.to(disputed, validators=_REST_DISPUTED)
     )
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "D11"), rules=(FundsThere(),)))
     cancel = (
@@ -90,6 +93,8 @@ class EscrowMachine(CaseMachine):
         | disputed.to(cancelled, validators=_CANCELLED)
     )
 
+    dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
+    finalise = Remark(RefundCaseState.DECLINED, RefundCaseState.CREDITED, guards=guarded(Who.SYSTEM, cites="D14"))
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.calendar import day_number
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.base import IN_PART, NOTHING, CaseMachine, evidence_by, messages_by
 from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
@@ -17,6 +16,7 @@ from refundgql.domain.rules.amounts import (
     IssueCap,
     MoneyStillThere,
     RequestCap,
+    RestCap,
     SupportApprovalCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
@@ -25,20 +25,21 @@ from refundgql.domain.rules.payments import (
     NoOpenCase,
     NotInEscrow,
     RequestsLeft,
-    SupportNotFinal,
     WeekEnded,
 )
-from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.standing import (
     Disputable,
     DisputeNotFinal,
     EscalationNotFinal,
     HourlyEscalation,
+    NotDecidedBySupport,
     NotReversed,
+    RestDeclined,
 )
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import (
     AnswerInTime,
+    AskedOfTheExpert,
     DirectWindow,
     DisputeWindow,
     EscalationWindow,
@@ -46,17 +47,12 @@ from refundgql.domain.rules.windows import (
     HandOverDue,
     IssueWindow,
     SupportWindow,
+    is_direct,
 )
 from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundCaseState
 
-
-def _is_direct(situation: Situation) -> bool:
-    paid_at = situation.paid_at
-    return paid_at is None or day_number(paid_at, situation.at) <= situation.policy.direct_window_days
-
-
 DIRECT_ROUTE = Condition(
-    _is_direct, yes=("within the direct window", "C06"), no=("after the direct window", "C07")
+    is_direct, yes=("within the direct window", "C06"), no=("after the direct window", "C07")
 ).holds
 ISSUES_NONE = Condition(
     lambda it: it.act.decision is IssueDecision.NONE,
@@ -76,7 +72,7 @@ _REQUESTED = guarded(
         SupportWindow(),
         NoOpenCase(),
         RequestsLeft(),
-        SupportNotFinal(),
+        AskedOfTheExpert(),
         RequestCap(),
     ),
 )
@@ -88,9 +84,25 @@ _BY_SUPPORT = guarded(
     Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, SupportApprovalCap()), instead=(RefundActionName.CONSENT,)
 )
 _DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, _MESSAGE))
-_DISPUTED = guarded(
-    Who.CLIENT, cites="C31", rules=(_EXPLANATION, DisputeNotFinal(), Disputable(), DisputeWindow(), NoOpenCase())
+_ESCALATED = (
+    _EXPLANATION,
+    NotDecidedBySupport(),
+    EscalationNotFinal(),
+    HourlyEscalation(),
+    EscalationWindow(),
+    NoOpenCase(),
 )
+_DISPUTED_RULES = (
+    _EXPLANATION,
+    NotDecidedBySupport(),
+    DisputeNotFinal(),
+    Disputable(),
+    DisputeWindow(),
+    NoOpenCase(),
+)
+_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
+_REST_ESCALATED = guarded(Who.CLIENT, cites=("D19", "C24"), rules=(*_ESCALATED, RestDeclined(), RestCap()))
+_REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
 _SUPERSEDED = guarded(Who.SYSTEM, cites="C25")
 
@@ -131,20 +143,21 @@ class InvoiceMachine(CaseMachine):
         | escalated.to(declined, validators=_DECLINED_BY_SUPPORT)
         | disputed.to(declined, validators=_DECLINED_BY_SUPPORT)
     )
-    escalate = declined.to(
-        escalated,
-        validators=guarded(
-            Who.CLIENT,
-            cites="C24",
-            rules=(_EXPLANATION, EscalationNotFinal(), HourlyEscalation(), EscalationWindow(), NoOpenCase()),
-        ),
-    ) | approved.to(escalated, validators=guarded(Who.CLIENT, cites="D13", rules=(_EXPLANATION, FundsOverdue())))
+    escalate = (
+        declined.to(escalated, validators=guarded(Who.CLIENT, cites="C24", rules=_ESCALATED))
+        | approved.to(
+            escalated,
+            validators=guarded(Who.CLIENT, cites="D13", rules=(_EXPLANATION, NotDecidedBySupport(), FundsOverdue())),
+        )
+        | nothing.to(escalated, validators=_REST_ESCALATED)
+    )
     hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites=("D7", "D8"), rules=(HandOverDue(),)))
     supersede = requested.to(cancelled, validators=_SUPERSEDED) | escalated.to(cancelled, validators=_SUPERSEDED)
     dispute = (
         requested.to(disputed, validators=_DISPUTED)
         | declined.to(disputed, validators=_DISPUTED)
         | escalated.to(disputed, validators=_DISPUTED)
+        | nothing.to(disputed, validators=_REST_DISPUTED)
     )
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "D13"), rules=(FundsThere(),)))
     cancel = (
@@ -153,6 +166,9 @@ class InvoiceMachine(CaseMachine):
         | disputed.to(cancelled, validators=_CANCELLED)
     )
 
+    escalate_rest = Remark(RefundCaseState.CREDITED, guards=_REST_ESCALATED, action="ESCALATE", cond=IN_PART)
+    dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
+    finalise = Remark(RefundCaseState.DECLINED, RefundCaseState.CREDITED, guards=guarded(Who.SYSTEM, cites="D14"))
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,

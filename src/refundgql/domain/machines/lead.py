@@ -11,7 +11,7 @@ from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, me
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
-from refundgql.domain.rules.payments import OneCasePerLead, ReasonRefundable
+from refundgql.domain.rules.payments import OneCasePerLead, ReasonRefundable, RequestsLeft
 from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
 from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
@@ -25,6 +25,7 @@ _ASKED = (
     ReasonRefundable(),
     LeadWindow(),
     OneCasePerLead(),
+    RequestsLeft(),
 )
 _MESSAGE = TextGiven("message", "a message that tells the professional why")
 _EXPLANATION = TextGiven("explanation", "an explanation of what the first look missed", "D6")

@@ -111,10 +111,12 @@ class Condition:
 class Remark:
     """A row without transition: an act that is recorded as an event while the case is in one of these states."""
 
-    def __init__(self, *states: RefundCaseState, guards: Any) -> None:
-        """Keep the states and the guards that `guarded` made."""
+    def __init__(self, *states: RefundCaseState, guards: Any, action: str | None = None, cond: Any = None) -> None:
+        """Keep the states and the guards that `guarded` made; the act is named as the attribute, unless it is given."""
         self.states = states
         self.guards: Guards = guards.__self__
+        self.action = action
+        self.when: tuple[tuple[Condition, bool], ...] = () if cond is None else ((cond.__self__, True),)
 
 
 def version_conflict(it: Situation) -> list[Refusal]:

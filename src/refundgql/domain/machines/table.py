@@ -75,7 +75,14 @@ def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
             if isinstance(value, Remark):
                 for case_state in value.states:
                     if case_state.value in machine.states_map:
-                        yield Row(name.upper(), case_state, case_state, value.guards, is_remark=True)
+                        yield Row(
+                            value.action or name.upper(),
+                            case_state,
+                            case_state,
+                            value.guards,
+                            value.when,
+                            is_remark=True,
+                        )
 
 
 ROWS: dict[RefundCaseKind, tuple[Row, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}
@@ -119,6 +126,4 @@ def row_for(it: Situation) -> Row | None:
     rows = TABLE[it.kind].get((it.action.value, it.state))
     if rows is None:
         return None
-    if len(rows) == 1:
-        return rows[0]
     return next((row for row in rows if row.applies(it)), None)

@@ -11,8 +11,8 @@ from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, me
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, MoneyStillThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
-from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingCase, SupportNotFinal
-from refundgql.domain.rules.standing import NotReversed
+from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingCase
+from refundgql.domain.rules.standing import NotDecidedBySupport, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import TimesheetCutOff
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
@@ -24,7 +24,7 @@ _OPENED = (
     InvoicePaid(),
     HoursWorked(),
     NoLastingCase(),
-    SupportNotFinal(),
+    NotDecidedBySupport(),
     RequestCap(),
 )
 _MESSAGE = TextGiven("message", "a message that tells the client why")

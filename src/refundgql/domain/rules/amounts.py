@@ -9,6 +9,7 @@ from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Rule, Situation
 from refundgql.domain.vocabulary import (
+    ContractKind,
     IssueDecision,
     MilestoneStatus,
     RefundCaseKind,
@@ -83,7 +84,7 @@ class ApprovalCap(AmountCap):
     def maximum(self, it: Situation) -> tuple[int, str]:
         """Return the smaller of what was asked and what is left."""
         left = it.refundable_minor
-        asked = _asked(it)
+        asked = _asked(it) if _is_asked_for(it) else None
         if asked is not None and asked < left:
             return asked, "D9"
         return left, "C14"
@@ -105,26 +106,34 @@ class LeadApprovalCap(ApprovalCap):
 
 
 class SupportApprovalCap(ApprovalCap):
-    """As ApprovalCap, and for accepted work at most what the expert consented to."""
+    """As ApprovalCap; for accepted work, and after a decision of support, at most what the expert consented to."""
 
-    rules = ("D9", "C14", "C29")
-    about = "amount ≤ the requested one and ≤ what is left; released milestone: ≤ the expert's consent"
+    rules = ("D9", "C14", "C29", "D12")
+    about = (
+        "amount ≤ the requested one and ≤ what is left; "
+        "released milestone, or decided by support before: ≤ the expert's consent"
+    )
 
     def maximum(self, it: Situation) -> tuple[int, str]:
-        """Return the cap, lowered to the consent where the milestone was released."""
+        """Return the cap, lowered to the consent where nothing else is left to decide."""
         maximum, rule = super().maximum(it)
-        milestone = it.facts.milestone
-        if it.kind is RefundCaseKind.INVOICE and milestone is not None and milestone.status is MilestoneStatus.RELEASED:
-            consented = (it.case.consented_minor if it.case is not None else None) or 0
-            if consented < maximum:
-                return consented, "C29"
-        return maximum, rule
+        goodwill = _only_goodwill(it)
+        consented = (it.case.consented_minor if it.case is not None else None) or 0
+        return (consented, goodwill) if goodwill is not None and consented < maximum else (maximum, rule)
 
     def too_much(self, it: Situation, maximum: int) -> str:
         """Say how much there is, or that consent is missing."""
         if maximum <= 0 < it.refundable_minor:
-            return "The work was accepted and the expert has consented to nothing: decline, or wait for consent."
+            why = "The work was accepted" if _only_goodwill(it) == "C29" else "Support has decided on this before"
+            return f"{why} and the expert has consented to nothing: decline, or wait for consent."
         return super().too_much(it, maximum)
+
+
+class RestCap(AmountCap):
+    """What a part approval left is asked for as far as it is still there."""
+
+    rules = ("D19", "D9")
+    about = "something of the rest is left"
 
 
 class ConsentCap(AmountCap):
@@ -192,3 +201,18 @@ def _asked(it: Situation) -> int | None:
     if case is None:
         return None
     return case.requested_minor if case.requested_minor is not None else case.consented_minor
+
+
+def _is_asked_for(it: Situation) -> bool:
+    """Tell whether what was asked bounds a decision; hourly money may all be asked of support, whatever was issued."""
+    case, contract = it.case, it.facts.contract
+    issued = case is not None and case.requested_minor is None
+    return not issued or contract is None or contract.kind is not ContractKind.HOURLY
+
+
+def _only_goodwill(it: Situation) -> str | None:
+    """Return the rule by which the money is the expert's to give: accepted work (C29), or decided before (D12)."""
+    milestone = it.facts.milestone
+    if it.kind is RefundCaseKind.INVOICE and milestone is not None and milestone.status is MilestoneStatus.RELEASED:
+        return "C29"
+    return "D12" if it.facts.payment.support_decided else None

@@ -198,12 +198,13 @@ class RequestsLeft(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with TOO_MANY_REQUESTS_FOR_PAYMENT."""
-        limit = it.policy.requests_per_payment
-        if it.facts.payment.requests_made < limit:
-            return None
+        limit, lead = it.policy.requests_per_payment, it.facts.lead
+        if it.facts.payment.requests_made < limit or (lead is not None and lead.case_id is not None):
+            return None  # of a lead's lasting case, OneCasePerLead speaks
+        whom = "the other side" if lead is None else "support"
         return BasicRefusal(
             code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message=f"This payment has been asked about {limit} times already: talk to the other side about it.",
+            message=f"This payment has been asked about {limit} times already: talk to {whom} about it.",
             rule="D14",
             alternatives=(RefundActionName.ESCALATE, RefundActionName.DISPUTE),
         )
@@ -211,25 +212,6 @@ class RequestsLeft(Rule):
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return how many requests there were before this one."""
         return (("requestsMade", str(it.facts.payment.requests_made)),)
-
-
-class SupportNotFinal(Rule):
-    """What support declined is not asked again."""
-
-    rules = ("D12",)
-    about = "support has not declined the same before"
-
-    def check(self, it: Situation) -> Refusal | None:
-        """Refuse with TOO_MANY_REQUESTS_FOR_PAYMENT, or DISPUTE_NOT_AVAILABLE for a week's hours."""
-        if it.kind not in it.facts.payment.support_declined_kinds:
-            return None
-        timesheet = it.kind is RefundCaseKind.TIMESHEET
-        return BasicRefusal(
-            code=RefusalCode.DISPUTE_NOT_AVAILABLE if timesheet else RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message="Support has decided this finally: read the answer in the earlier case.",
-            rule="D12",
-            alternatives=(RefundActionName.REQUEST,) if timesheet else (),
-        )
 
 
 class OneCasePerLead(Rule):

@@ -80,15 +80,20 @@ class Situation:
     @property
     def refundable_minor(self) -> int:
         """Return what is left of the payment and of the contract, in minor units (C14, D9)."""
-        payment, contract = self.facts.payment, self.facts.contract
-        left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor
-        if contract is not None:
-            left = min(left, contract.paid_minor - contract.refunded_minor - contract.reserved_minor)
-        return max(left, 0)
+        return refundable_minor(self.facts)
 
     def money(self, minor: int) -> Money:
         """Return minor units of the payment's currency as money."""
         return Money(minor, self.facts.payment.currency)
+
+
+def refundable_minor(facts: Facts) -> int:
+    """Return what is left of a payment and of its contract, in minor units (C14, D9)."""
+    payment, contract = facts.payment, facts.contract
+    left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor
+    if contract is not None:
+        left = min(left, contract.paid_minor - contract.refunded_minor - contract.reserved_minor)
+    return max(left, 0)
 
 
 class Rule:

@@ -5,7 +5,6 @@ It must not look at instants or amounts.
 
 from __future__ import annotations
 
-from refundgql.domain.facts import Case
 from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
 from refundgql.domain.rules.situation import Rule, Situation
 from refundgql.domain.vocabulary import (
@@ -13,31 +12,28 @@ from refundgql.domain.vocabulary import (
     MilestoneStatus,
     RefundActionName,
     RefundCaseKind,
-    RefundCaseState,
     RefusalCode,
 )
 
-
-def why_final(case: Case) -> str:
-    """Return the rule that made a declined case final: issued (C13), support's (D12), or a later request (D14)."""
-    if case.opened_by is RefundActionName.ISSUE:
-        return "C13"
-    return "D12" if case.support_decided else "D14"
-
-
 _FINAL_WORDS = {
     "C13": "This records that the expert refunds nothing: ask for a refund instead.",
-    "D12": "Support has decided this finally: read its answer in the case.",
     "D14": "A later request took this one's place: go on with that one.",
 }
 
 
 def _final(it: Situation, code: RefusalCode) -> Refusal | None:
     case = it.case
-    if case is None or case.state is not RefundCaseState.DECLINED or not case.final_decision:
+    if case is None or not case.final_decision or decided_by_support(it):
         return None
-    rule = why_final(case)
+    rule = "C13" if case.opened_by is RefundActionName.ISSUE else "D14"
     return BasicRefusal(code=code, message=_FINAL_WORDS[rule], rule=rule, alternatives=(RefundActionName.REQUEST,))
+
+
+def decided_by_support(it: Situation) -> bool:
+    """Tell whether support has decided on the payment's money, on this case or on another of whatever kind (D12)."""
+    case = it.case
+    own = case is not None and case.support_decided and case.kind is not RefundCaseKind.LEAD
+    return own or it.facts.payment.support_decided
 
 
 def _released(it: Situation) -> bool:
@@ -50,10 +46,47 @@ def _hourly(it: Situation) -> bool:
     return contract is not None and contract.kind is ContractKind.HOURLY
 
 
+class NotDecidedBySupport(Rule):
+    """Support's decision is final for the payment's money, whatever kind of case it was taken on."""
+
+    rules = ("D12",)
+    about = "support has not decided on this payment's money"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with FINAL_DECISION."""
+        if not decided_by_support(it):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.FINAL_DECISION,
+            message="Support has decided on this payment finally: read its answer in the case.",
+            rule="D12",
+            alternatives=(RefundActionName.REQUEST,),
+        )
+
+
+class RestDeclined(Rule):
+    """What a part approval left counts as declined, and is taken to support once."""
+
+    rules = ("D19",)
+    about = "the rest was not taken to support before"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with ESCALATION_NOT_AVAILABLE or DISPUTE_NOT_AVAILABLE."""
+        case = it.case
+        if case is not None and case.continued_by_id is None:
+            return None
+        escalated = it.action is RefundActionName.ESCALATE
+        return BasicRefusal(
+            code=RefusalCode.ESCALATION_NOT_AVAILABLE if escalated else RefusalCode.DISPUTE_NOT_AVAILABLE,
+            message="The rest of this request was taken to support already: go on with that case.",
+            rule="D19",
+        )
+
+
 class EscalationNotFinal(Rule):
     """A final decline is not escalated."""
 
-    rules = ("D12", "C13", "D14")
+    rules = ("C13", "D14")
     about = "the decline is not final"
 
     def check(self, it: Situation) -> Refusal | None:
@@ -64,7 +97,7 @@ class EscalationNotFinal(Rule):
 class DisputeNotFinal(Rule):
     """A final decline is not disputed."""
 
-    rules = ("D12", "C13", "D14")
+    rules = ("C13", "D14")
     about = "the decline is not final"
 
     def check(self, it: Situation) -> Refusal | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from refundgql.domain.calendar import day_number, window_end_at
-from refundgql.domain.refusals import Refusal, WindowRefusal
+from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Rule, Situation, Window, day, moment
 from refundgql.domain.vocabulary import (
@@ -119,6 +119,28 @@ class EscalationWindow(SupportWindow):
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
         return f"This could be escalated until {last_day} (UTC): nothing more can be done here."
+
+
+def is_direct(it: Situation) -> bool:
+    """Tell whether the expert decides about an invoice: its direct window is open, or it is not paid yet (C06)."""
+    return it.paid_at is None or day_number(it.paid_at, it.at) <= it.policy.direct_window_days
+
+
+class AskedOfTheExpert(Rule):
+    """After support's decision only the expert can be asked again, as goodwill."""
+
+    rules = ("D12",)
+    about = "support has not decided on this payment's money, or the expert still can"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with FINAL_DECISION what would open with support."""
+        if not it.facts.payment.support_decided or is_direct(it):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.FINAL_DECISION,
+            message="Support has decided on this payment finally: read its answer in the case.",
+            rule="D12",
+        )
 
 
 class DirectWindow(DayWindow):

@@ -52,7 +52,7 @@ _CATEGORY = ("DROP INDEX lead_category", "CREATE INDEX lead_category ON lead (ca
 class Migration(BaseMigration):
     """Add the columns, fill them, and read categories off an index of theirs."""
 
-    dependencies = [("refundgql", "0008_booked")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0010_contract_posting_order")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [  # noqa: RUF012
         *(ops.AddField(model, column, fields.TextField(null=True)) for model, _, column, _ in _FOLDED),
