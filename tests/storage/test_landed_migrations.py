@@ -11,7 +11,14 @@ import pytest
 from tortoise.migrations import operations as ops
 
 from refundgql.storage import migrations
-from refundgql.storage.migrations._steps import BuildIndexes, FillInBatches, RebuildIndex, RunFor, WidenChecks
+from refundgql.storage.migrations._steps import (
+    BuildIndexes,
+    FillByCode,
+    FillInBatches,
+    RebuildIndex,
+    RunFor,
+    WidenChecks,
+)
 from refundgql.storage.schema import LAST_OF_TORTOISE, is_contraction, known_migrations
 
 FOLDER = Path(migrations.__file__).parent
@@ -59,7 +66,7 @@ def test_an_expanding_migration_takes_only_steps_that_expand(name: str) -> None:
                 assert begins[0] in {"CREATE", "INSERT"}, statement
                 assert begins[1] not in {"INDEX", "UNIQUE"} or _table_of(statement) in _tables(made, name), statement
         else:
-            assert isinstance(step, BuildIndexes | RebuildIndex | WidenChecks | FillInBatches), (
+            assert isinstance(step, BuildIndexes | RebuildIndex | WidenChecks | FillInBatches | FillByCode), (
                 f"{step} does not expand"
             )
 

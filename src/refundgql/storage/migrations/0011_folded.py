@@ -5,16 +5,15 @@ It must not change what was written. A row that a process of the version before 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tortoise import fields
 from tortoise.migrations import operations as ops
 from tortoise.migrations.migration import Migration as BaseMigration
-from tortoise.migrations.operations import RunPython
-from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 from refundgql.domain.texts import fold
-from refundgql.storage.migrations._steps import RunFor
+from refundgql.storage.migrations._steps import FillByCode, RebuildIndex
 
 _FOLDED = (
     ("Account", "account", "folded", ("name", "external_ref")),
@@ -30,23 +29,22 @@ _ROWS_AT_ONCE = 1_000
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 
 
-async def _fold(_apps: Any, editor: BaseSchemaEditor) -> None:
-    first, second = ("?", "?") if editor.DIALECT == "sqlite" else ("$1", "$2")
-    for _, table, column, sources in _FOLDED:
-        after = _NO_ID
-        while True:
-            rows = await editor.client.execute_query_dict(
-                f"SELECT id, {', '.join(sources)} FROM {table} WHERE id > {first} ORDER BY id LIMIT {_ROWS_AT_ONCE}",
-                [after],
-            )
-            if not rows:
-                break
-            changed = [["\n".join(fold(row[name]) for name in sources), row["id"]] for row in rows]
-            await editor.client.execute_many(f"UPDATE {table} SET {column} = {first} WHERE id = {second}", changed)
-            after = rows[-1]["id"]
+def _folds(table: str, column: str, sources: Sequence[str]) -> Callable[[Any, str, str | None], Awaitable[str | None]]:
+    async def fill(client: Any, dialect: str, after: str | None) -> str | None:
+        first, second = ("?", "?") if dialect == "sqlite" else ("$1", "$2")
+        rows = await client.execute_query_dict(
+            f"SELECT id, {', '.join(sources)} FROM {table} WHERE id > {first} ORDER BY id LIMIT {_ROWS_AT_ONCE}",
+            [after or _NO_ID],
+        )
+        changed = [["\n".join(fold(row[name]) for name in sources), row["id"]] for row in rows]
+        if changed:
+            await client.execute_many(f"UPDATE {table} SET {column} = {first} WHERE id = {second}", changed)
+        return str(rows[-1]["id"]) if rows else None
+
+    return fill
 
 
-_CATEGORY = ("DROP INDEX lead_category", "CREATE INDEX lead_category ON lead (category_folded, charged_at, id)")
+_CATEGORY = "CREATE INDEX lead_category ON lead (category_folded, charged_at, id)"
 
 
 class Migration(BaseMigration):
@@ -56,6 +54,6 @@ class Migration(BaseMigration):
 
     operations = [  # noqa: RUF012
         *(ops.AddField(model, column, fields.TextField(null=True)) for model, _, column, _ in _FOLDED),
-        RunPython(_fold),
-        RunFor(sqlite=_CATEGORY, postgres=_CATEGORY),
+        *(FillByCode(_folds(table, column, sources)) for _, table, column, sources in _FOLDED),
+        RebuildIndex("category_folded", sqlite=_CATEGORY, postgres=_CATEGORY),
     ]

@@ -288,3 +288,25 @@ class FillInBatches(LateStep):
 
         while statement and await work.transaction("Filling", fill):
             pass
+
+
+class FillByCode(LateStep):
+    """Fill what was added by what only code can compute, in short transactions of a batch of rows each.
+
+    The function fills the rows behind an id, in the order of ids, and returns the last one's; nothing at the end.
+    """
+
+    def __init__(self, fill: Callable[[Any, str, str | None], Awaitable[str | None]]) -> None:
+        """Keep the function of a client, the dialect and the id."""
+        super().__init__(self.noop)
+        self.fill = fill
+
+    async def finish(self, work: LateWork) -> None:
+        """Run it from batch to batch."""
+        after: str | None = None
+
+        async def batch(client: Any) -> str | None:
+            return await self.fill(client, work.dialect, after)
+
+        while (after := await work.transaction("Filling", batch)) is not None:
+            pass
