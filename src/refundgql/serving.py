@@ -193,7 +193,7 @@ async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: i
 
 def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: Clock | None = None) -> Starlette:
     """Return the ASGI app; its database and bus are opened when the server starts. The settings name the clock."""
-    from refundgql.gql.trusted_documents import TrustedDocuments, TrustedDocumentsRefused
+    from refundgql.gql.persisted_documents import TrustedDocuments, TrustedDocumentsRefused
 
     keys, rules = keys_of(settings)
     try:
@@ -220,6 +220,9 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: C
             limits=bootstrap.limits_of(settings),
             trusted_documents=trusted,
             allowed_origins=settings.allowed_origins,
+            allowed_headers=settings.allowed_headers,
+            exposed_headers=settings.exposed_headers,
+            compression=settings.compression,
             graphiql=settings.graphiql,
             demo_people=demo_people,
             readiness_checks={"database": desk.database_answers},

@@ -50,13 +50,24 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Other sites whose pages may call the API, comma-separated; the own origin always may."
     )
+    allowed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Request headers those pages may send beside the usual ones (tracing, client names), "
+        "comma-separated; `*` for any.",
+    )
+    exposed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Response headers those pages may read beside X-Request-Id and the like, comma-separated."
+    )
+    compression: bool = Field(
+        True, description="Whether answers and files over 1 KB are compressed; a proxy may do it instead."
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
     )
     introspection: bool = Field(True, description="Whether the schema may be introspected.")
     graphiql: bool = Field(True, description="Whether browsers get GraphiQL at /graphql.")
     trusted_documents: Path | None = Field(
-        None, description="File of allowed operations; when set, every other document is refused."
+        None, description="File of allowed operations, id to text or Apollo's manifest; all others are refused."
     )
 
     max_body_bytes: int = Field(131_072, ge=1_024, description="Largest HTTP body of an operation.")
@@ -110,7 +121,7 @@ class Settings(BaseSettings):
         "", description="OpenTelemetry collector for traces, such as `http://collector:4318`; empty: none."
     )
 
-    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @field_validator("allowed_origins", "allowed_headers", "exposed_headers", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -1,6 +1,7 @@
 """What operators see: health, readiness, metrics, one log line a request and nothing secret in it."""
 
 import asyncio
+import hashlib
 import json
 import logging
 from typing import Any
@@ -11,7 +12,7 @@ from transport_desk import MakeDesk
 
 from refundgql.gql.limits import Limits
 from refundgql.gql.observability import JsonLines
-from refundgql.gql.trusted_documents import TrustedDocuments
+from refundgql.gql.persisted_documents import TrustedDocuments
 
 JSON = {"content-type": "application/json"}
 
@@ -229,6 +230,34 @@ async def test_trusted_documents_only(serve: MakeDesk, http: httpx.AsyncClient) 
         answer = await http.post(url, content=content, headers=headers)
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+
+
+async def test_automatic_persisted_queries_take_one_request(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """A digest that is not known is told so once; when text and digest have come together, the digest is enough."""
+    desk = serve()
+    for accept in "application/json", "application/graphql-response+json", "text/event-stream":
+        text = f"{{ hello }} # {accept}"
+        named = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(text.encode()).hexdigest()}}
+        alone, together = json.dumps({"extensions": named}), json.dumps({"query": text, "extensions": named})
+        answers = [
+            (await http.post(f"{desk.url}/graphql", content=content, headers={**JSON, "accept": accept})).text
+            for content in (alone, together, alone, alone)
+        ]
+        assert "PersistedQueryNotFound" in answers[0]
+        assert all('"hello":"world"' in answer for answer in answers[1:])
+    wrong = json.dumps({"query": "{ me }", "extensions": named})
+    answer = await http.post(f"{desk.url}/graphql", content=wrong, headers=JSON)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_documents_that_cannot_run_are_not_remembered(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """Only what was parsed, validated and found within the limits is kept."""
+    desk = serve()
+    text = "{ nothing }"
+    named = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(text.encode()).hexdigest()}}
+    await http.post(f"{desk.url}/graphql", json={"query": text, "extensions": named}, headers=JSON)
+    answer = await http.post(f"{desk.url}/graphql", json={"extensions": named}, headers=JSON)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
 
 
 async def test_document_ids_without_trusted_documents(serve: MakeDesk, http: httpx.AsyncClient) -> None:

@@ -268,6 +268,14 @@ def schema() -> None:
     print(bootstrap.schema_text(), end="")
 
 
+@app.command("cache-keys")
+def cache_keys(client: Annotated[str, typer.Argument(help="graphcache or apollo.")]) -> None:
+    """Print what a client's cache wants to know of the schema, as a module of JavaScript."""
+    from refundgql.cli.cache_keys import cache_keys_text
+
+    print(cache_keys_text(client), end="")
+
+
 @app.command()
 def settings() -> None:
     """Print every setting with its default, as the README's table."""

@@ -10,6 +10,7 @@ import orjson
 from starlette.types import Send
 
 JSON: Final = b"application/json; charset=utf-8"
+EVENT_STREAM: Final = b"text/event-stream; charset=utf-8"
 GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
 
 Header = tuple[bytes, bytes]
@@ -24,6 +25,7 @@ class RequestRefused(Exception):
         self.code = code
         self.message = message
         self.headers = list(headers)
+        self.media_type = JSON
 
 
 def error_entry(code: str, message: str, **extensions: Any) -> dict[str, Any]:
@@ -53,6 +55,14 @@ async def send_bytes(send: Send, status: int, media_type: bytes, body: bytes, he
 
 
 async def send_refusal(send: Send, refused: RequestRefused) -> None:
-    """Send a refusal as JSON, in the form of a GraphQL response without `data`."""
+    """Send a refusal in the form of a GraphQL response without `data`, as JSON of the type that was asked for.
+
+    Who asked for a stream and has no good token is told in its first and last event, as whoever has none at all.
+    """
     body = errors_body(refused.code, refused.message)
-    await send_bytes(send, refused.status, JSON, body, refused.headers)
+    status, media_type = refused.status, refused.media_type
+    if media_type == EVENT_STREAM and status == 401:
+        status, body = 200, b"event: next\ndata: " + body + b"\n\nevent: complete\ndata:\n\n"
+    elif media_type == EVENT_STREAM:
+        media_type = JSON
+    await send_bytes(send, status, media_type, body, refused.headers)

@@ -9,6 +9,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from refundgql.gql.answers import (
+    EVENT_STREAM,
     GRAPHQL_RESPONSE,
     JSON,
     RequestRefused,
@@ -36,6 +37,8 @@ _STATUS_BY_CODE: Final = {
     _AWAY: 503,
 }
 _RETRY_SOON: Final = (b"retry-after", b"1")
+_CHALLENGE: Final = (b"www-authenticate", b"Bearer")
+_MEDIA_TYPES: Final = {Answer.JSON: JSON, Answer.GRAPHQL: GRAPHQL_RESPONSE, Answer.EVENT_STREAM: EVENT_STREAM}
 
 
 class OperationsEndpoint:
@@ -65,9 +68,18 @@ class OperationsEndpoint:
         if scope["method"] != "POST":
             message = "Operations are sent with POST."
             raise RequestRefused(405, "METHOD_NOT_ALLOWED", message, [(b"allow", b"POST")])
-        exchange: Exchange = scope["refundgql.exchange"]
         headers = wanted_headers(scope)
         answer = self._negotiated(headers.get(b"accept"))
+        try:
+            await self._serve(scope, receive, send, headers, answer)
+        except RequestRefused as refused:
+            refused.media_type = _MEDIA_TYPES[answer]
+            raise
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], answer: Answer
+    ) -> None:
+        exchange: Exchange = scope["refundgql.exchange"]
         refused = check_content_type(headers.get(b"content-type"))
         if refused is not None:
             raise refused
@@ -120,9 +132,8 @@ class OperationsEndpoint:
             result = {"errors": result["errors"]}
         status = 200 if "data" in result else _status_of(result, answer)
         exchange.code = _first_code(result)
-        media_type = GRAPHQL_RESPONSE if answer is Answer.GRAPHQL else JSON
-        headers = [_RETRY_SOON] if status == 503 else ()
-        await send_bytes(send, status, media_type, orjson.dumps(result), headers)
+        headers = {503: [_RETRY_SOON], 401: [_CHALLENGE]}.get(status, ())
+        await send_bytes(send, status, _MEDIA_TYPES[answer], orjson.dumps(result), headers)
 
 
 def _stream_of(accept: bytes | None) -> Answer:

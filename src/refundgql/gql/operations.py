@@ -12,10 +12,11 @@ from refundgql.api.faults import translate
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import error_entry
 from refundgql.gql.bodies import GraphQLRequest
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.limits import LimitExceeded, Limits
+from refundgql.gql.persisted_documents import PersistedRefused, RememberedDocuments, TrustedDocuments
 from refundgql.gql.pushing import OperationRefused, PushStream
 from refundgql.gql.sharing import SharedStreams, shareable_variables
-from refundgql.gql.trusted_documents import TrustedDocuments
 
 log = logging.getLogger("refundgql.operations")
 
@@ -63,19 +64,16 @@ class Operations:
         self._engine = engine
         self._make_context = make_context
         self._limits = limits
-        self._trusted = trusted_documents
+        self._documents = trusted_documents or RememberedDocuments()
         self._new_error_id = new_error_id
         self._shared = SharedStreams(self.masked)
 
     def prepare(self, request: GraphQLRequest) -> Any:
         """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
-        query = request.query
-        if self._trusted is not None:
-            query = self._trusted.find(query, request.document_id, request.extensions)
-            if query is None:
-                raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
-        elif query is None:
-            raise OperationRefused([error_entry("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")])
+        try:
+            query = self._documents.find(request.query, request.document_id, request.extensions)
+        except PersistedRefused as refused:
+            raise OperationRefused([error_entry(refused.code, refused.message)]) from None
         try:
             prepared = self._engine.prepare(query, request.operation_name)
         except Exception as fault:
@@ -83,6 +81,8 @@ class Operations:
         errors = getattr(prepared, "errors", None)
         if errors:
             raise OperationRefused(self._bounded(errors))
+        if request.extensions:
+            self._documents.keep(query, request.extensions)
         return prepared
 
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
@@ -96,6 +96,8 @@ class Operations:
         except Exception as fault:
             return {"data": None, "errors": [self.masked(fault)]}
         errors = result.get("errors")
+        if errors and _only(ErrorCode.UNAUTHENTICATED, result):
+            raise OperationRefused([error_entry(ErrorCode.UNAUTHENTICATED, errors[0]["message"])])
         if errors and len(errors) > self._limits.max_errors:
             result["errors"] = self._bounded(errors)
         if cost is not None and "data" in result:
@@ -161,3 +163,10 @@ class Operations:
 
     def _bounded(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return errors[: self._limits.max_errors]
+
+
+def _only(code: str, result: Result) -> bool:
+    """Tell whether there is nothing in a result but errors of this code."""
+    data = result.get("data")
+    nothing = data is None or all(value is None for value in data.values())
+    return nothing and all(error.get("extensions", {}).get("code") == code for error in result["errors"])

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from refundgql.gql.compression import Compression
 from refundgql.gql.connections import Changes, LoadViewers, Presence, one_by_one
 from refundgql.gql.front import FrontDoor, answer_router
 from refundgql.gql.http import OperationsEndpoint
@@ -22,18 +23,15 @@ from refundgql.gql.negotiation import Answer, negotiate
 from refundgql.gql.operations import Engine, MakeContext, Operations
 from refundgql.gql.origins import Cors
 from refundgql.gql.outbox import STALL_SECONDS
+from refundgql.gql.persisted_documents import TrustedDocuments
 from refundgql.gql.rate import RequestRate
 from refundgql.gql.sse import KEEP_ALIVE_SECONDS, EventStreams
-from refundgql.gql.trusted_documents import TrustedDocuments
 from refundgql.gql.ws import SocketEndpoint
 from refundgql.web import graphiql, health
 from refundgql.web.authentication import Authentication, LoadViewer
 from refundgql.web.graphiql import DemoPeople
 from refundgql.web.scraping import Readings, scraping
 from refundgql.web.tokens import TokenVerifier
-
-_BROWSER_HEADERS = ("authorization", "content-type", "last-event-id", "x-request-id")
-_PREFLIGHT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +46,10 @@ class Transport:
     metrics: Metrics = field(default_factory=Metrics)
     trusted_documents: TrustedDocuments | None = None
     allowed_origins: tuple[str, ...] = ()
+    # Headers that pages of those origins may send and read, beside the usual ones.
+    allowed_headers: tuple[str, ...] = ()
+    exposed_headers: tuple[str, ...] = ()
+    compression: bool = True
     graphiql: bool = False
     load_viewers: LoadViewers | None = None
     account_changes: Changes | None = None
@@ -75,7 +77,12 @@ def build_app(transport: Transport) -> Starlette:
     )
     app = Starlette(
         routes=_routes(transport),
-        middleware=[*transport.outermost, *_cors(transport), _front_door(transport, presence)],
+        middleware=[
+            *transport.outermost,
+            *_cors(transport),
+            *_compression(transport),
+            _front_door(transport, presence),
+        ],
         exception_handlers={HTTPException: answer_router},
         lifespan=_lifespan(transport, presence),
     )
@@ -132,13 +139,15 @@ def _cors(transport: Transport) -> list[Middleware]:
     return [
         Middleware(
             Cors,
-            allow_origins=transport.allowed_origins,
-            allow_methods=("POST", "GET", "PUT"),
-            allow_headers=_BROWSER_HEADERS,
-            expose_headers=("x-request-id", "retry-after"),
-            max_age=_PREFLIGHT_SECONDS,
+            allowed_origins=transport.allowed_origins,
+            more_request_headers=transport.allowed_headers,
+            more_response_headers=transport.exposed_headers,
         )
     ]
+
+
+def _compression(transport: Transport) -> list[Middleware]:
+    return [Middleware(Compression)] if transport.compression else []
 
 
 def _routes(transport: Transport) -> list[BaseRoute]:
