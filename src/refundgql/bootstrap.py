@@ -249,10 +249,11 @@ def make_engine(settings: Settings) -> GraphQLEngine:
     from refundgql.api.schema import build_schema
     from refundgql.gql.engine import GraphQLEngine
     from refundgql.gql.limits import DocumentLimits
+    from refundgql.gql.ports import core_schema
 
     schema = build_schema()
     limits = limits_of(settings)
-    documents = DocumentLimits(schema._schema, limits)
+    documents = DocumentLimits(core_schema(schema), limits)
     return GraphQLEngine(
         schema,
         check_source=documents.check_source,

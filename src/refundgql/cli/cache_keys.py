@@ -2,6 +2,7 @@
 
 from refundgql.api.schema import build_schema
 from refundgql.gql.cache_keys import FORMS
+from refundgql.gql.ports import core_schema
 from refundgql.settings import SettingsError
 
 
@@ -9,4 +10,4 @@ def cache_keys_text(client: str) -> str:
     """Return a module of JavaScript for a client's build. Refuses: SettingsError for clients that are not known."""
     if client not in FORMS:
         raise SettingsError(f"There are cache keys for {' and '.join(FORMS)}, not for {client}.")
-    return FORMS[client](build_schema()._schema)
+    return FORMS[client](core_schema(build_schema()))

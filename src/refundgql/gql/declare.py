@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ForwardRef, Protocol, TypeVar, get_args, get_origin, overload
 
 import strawberry
-from graphql.execution.values import VariableValues
-from strawberry.annotation import StrawberryAnnotation
-from strawberry.types.field import StrawberryField
 
+from refundgql.gql.ports import StrawberryAnnotation, StrawberryField, VariableValues
 from refundgql.gql.selection import Selection
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from graphql import (
     validate,
     visit,
 )
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
 from refundgql.gql.compiled.variables import PlainVariables
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_literals
+from refundgql.gql.ports import PARSER_STOPPED, MaybeNullValidationRule, core_schema
 from refundgql.gql.responses import request_errors
 
 Flags = tuple[bool | None, ...]
@@ -40,9 +40,6 @@ CheckSource = Callable[[str], Sequence[GraphQLError]]
 
 CheckDocument = Callable[[DocumentNode], "Sequence[GraphQLError] | Checked"]
 """Looks at the parsed document before it is validated; the errors it gives refuse the document."""
-
-PARSER_STOPPED = "Parsing aborted"
-"""How graphql-core's parser words that a document has too many tokens."""
 
 MAX_VALIDATION_ERRORS = 20
 """Validation stops here; an answer shows fewer, and a hostile document costs no more."""
@@ -136,7 +133,7 @@ class Documents:
         introspection: bool,
         suggestions: bool,
     ) -> None:
-        self._schema = schema._schema
+        self._schema = core_schema(schema)
         self._check_source = check_source
         self._check_document = check_document
         self._max_tokens = max_tokens

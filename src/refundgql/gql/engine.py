@@ -8,7 +8,6 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
-from graphql.execution.values import VariableValues, get_variable_values
 
 from refundgql.gql.bounds import TooManyItems
 from refundgql.gql.compiled.plan import Run
@@ -19,6 +18,7 @@ from refundgql.gql.deadline import Deadline
 from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
+from refundgql.gql.ports import VariableValues, core_schema, get_variable_values
 from refundgql.gql.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
 from refundgql.gql.wording import say_values_as_json
 
@@ -69,7 +69,7 @@ class GraphQLEngine:
         adapt(schema)
         say_values_as_json()
         self.schema = schema
-        self._core = schema._schema
+        self._core = core_schema(schema)
         self._deadline = Deadline(deadline_s)
         self._max_errors = max_errors
         self._hide_suggestions = not suggestions

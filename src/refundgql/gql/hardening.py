@@ -9,16 +9,20 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode, Frame
-from websockets.http11 import Request, Response
-from websockets.protocol import Protocol, State
-from websockets.server import ServerProtocol
-
 from refundgql.gql.answers import errors_body
 from refundgql.gql.lean import Gate, Inbox
 from refundgql.gql.outbox import PROBE, WRITE_TEXT
+from refundgql.gql.ports import (
+    CloseCode,
+    Frame,
+    HttpToolsProtocol,
+    Protocol,
+    Request,
+    Response,
+    ServerProtocol,
+    State,
+    WebSocketsSansIOProtocol,
+)
 
 # A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
 HEADER_SECONDS: Final = 10.0

@@ -9,10 +9,10 @@ import time
 from typing import Final
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.ports import MemoryStorage
 from refundgql.web.authentication import Caller
 
 _WINDOW_SECONDS: Final = 60

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
-from strawberry.exceptions import StrawberryInputCoercionError
 
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.ports import StrawberryInputCoercionError
 from refundgql.gql.wording import null_for_none
 
 log = logging.getLogger(__name__)

@@ -16,16 +16,15 @@ from graphql import (
     is_abstract_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import (
+
+from refundgql.gql.ports import (
+    BACKREF,
     FieldDetailsList,
     FragmentDetails,
     GroupedFieldSet,
+    VariableValues,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues
-
-BACKREF = "strawberry-definition"
-"""Where Strawberry keeps its own definition on a graphql-core field or type."""
 
 
 class Document:

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from graphql import Undefined
-from graphql.pyutils import inspect
 
-_MODULES: Final = ("graphql.type.scalars", "graphql.type.definition", "graphql.utilities.validate_input_value")
+from refundgql.gql.ports import PRINTS_VALUES, inspect
+
 MAX_CHARS: Final = 240
 MAX_ITEMS: Final = 10
 MAX_DEPTH: Final = 2
@@ -43,7 +43,7 @@ def null_for_none(message: str) -> str:
 
 def say_values_as_json() -> None:
     """Have graphql-core print values so, for the whole process. Refuses: RuntimeError where it no longer asks."""
-    for name in _MODULES:
+    for name in PRINTS_VALUES:
         module: Any = import_module(name)
         if not hasattr(module, "inspect"):
             raise RuntimeError(f"{name} prints values in another way than it did: look where messages say None now.")

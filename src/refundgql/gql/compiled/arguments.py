@@ -18,12 +18,11 @@ from graphql import (
     is_required_argument,
     visit,
 )
-from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
-from strawberry.types.field import StrawberryField
 
 from refundgql.gql.compiled.inputs import Step, Unusual, conversion, literal
 from refundgql.gql.core.adapter import Arguments as Convert
 from refundgql.gql.core.adapter import argument_converter
+from refundgql.gql.ports import StrawberryField, VariableValues, coerce_argument, get_argument_values
 
 NOTHING: dict[str, Any] = {}
 

@@ -18,10 +18,10 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.pyutils import inspect as shown
-from graphql.pyutils import is_iterable
 
 from refundgql.gql.compiled.plan import Field, PathOf, Run, Selected
+from refundgql.gql.ports import inspect as shown
+from refundgql.gql.ports import is_iterable
 
 
 class Nulled(Exception):

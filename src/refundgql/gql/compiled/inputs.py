@@ -22,13 +22,21 @@ from graphql import (
     is_non_null_type,
 )
 from graphql.utilities import coerce_input_literal
-from graphql.utilities.coerce_input_value import coerce_default_value
-from strawberry.relay.types import GlobalID
-from strawberry.scalars import is_scalar
-from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOptional, has_object_definition
-from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
-from strawberry.types.lazy_type import LazyType
-from strawberry.types.unset import UNSET
+
+from refundgql.gql.ports import (
+    UNSET,
+    GlobalID,
+    LazyType,
+    StrawberryEnumDefinition,
+    StrawberryList,
+    StrawberryMaybe,
+    StrawberryOptional,
+    coerce_default_value,
+    has_enum_definition,
+    has_object_definition,
+    is_scalar,
+    scalar_registry,
+)
 
 Step = Callable[[Any], Any]
 """Takes a value to what it becomes."""
@@ -208,7 +216,7 @@ def conversion(schema: strawberry.Schema, type_: Any, depth: int = 0) -> Step | 
         return _input_class(schema, type_, depth)
     if isinstance(type_, StrawberryEnumDefinition) or has_enum_definition(type_):
         return None
-    if not is_scalar(type_, schema.schema_converter.scalar_registry):
+    if not is_scalar(type_, scalar_registry(schema)):
         raise Unusual
     return None
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from graphql import is_non_null_type
-from graphql.pyutils import UndefinedType
 
 from refundgql.gql.compiled.completion import (
     end_slow,
@@ -22,6 +21,7 @@ from refundgql.gql.compiled.completion import (
 from refundgql.gql.compiled.plan import MAX_CLASSES, Field, PathOf, Run, Selected, Source, nullable
 from refundgql.gql.core.adapter import same_length
 from refundgql.gql.declare import LevelInfo
+from refundgql.gql.ports import UndefinedType
 
 Outs = list[Any]
 """The dictionaries of a level's rows; None where a row was nulled."""

@@ -25,17 +25,22 @@ from graphql import (
     is_object_type,
     located_error,
 )
-from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.execution.values import VariableValues
-from graphql.pyutils import Path
-from strawberry.types.field import StrawberryField
 
 from refundgql.gql.bounds import Found, is_page
 from refundgql.gql.compiled.arguments import FieldArguments, LevelArguments
 from refundgql.gql.core.adapter import resolve_by_typename
 from refundgql.gql.declare import LEAF, LEVEL
-from refundgql.gql.selection import BACKREF, Document, Selection
+from refundgql.gql.ports import (
+    BACKREF,
+    Executor,
+    FieldDetailsList,
+    GroupedFieldSet,
+    Path,
+    StrawberryField,
+    VariableValues,
+    core_schema,
+)
+from refundgql.gql.selection import Document, Selection
 
 PathOf = Callable[[int], list[str | int]]
 """The path of a level's row by its index; only asked for when there is an error to report."""
@@ -243,7 +248,7 @@ class Planner:
 
     def __init__(self, schema: strawberry.Schema, document: Document) -> None:
         self.schema = schema
-        self.core = schema._schema
+        self.core = core_schema(schema)
         self.document = document
         self._known: dict[Any, Selected] = {}
         self._count = 0

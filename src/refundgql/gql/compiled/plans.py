@@ -7,11 +7,11 @@ import logging
 from collections import OrderedDict
 
 import strawberry
-from graphql.execution.values import VariableValues
 
 from refundgql.gql.compiled.plan import NotCompiled
 from refundgql.gql.compiled.writer import Plan, compile_plan
 from refundgql.gql.documents import Flags, Prepared
+from refundgql.gql.ports import VariableValues
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,9 @@ from graphql import (
     Undefined,
     is_non_null_type,
 )
-from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
-from graphql.execution.values import VariableValues, VariableValueSource
 
 from refundgql.gql.compiled.inputs import Step, Unusual, coercion
+from refundgql.gql.ports import GraphQLVariableSignature, VariableValues, VariableValueSource, get_variable_signature
 
 CLASSES = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool, GraphQLInt: int}
 """The class whose instances a type takes unchanged; integers must also fit into 32 bits."""

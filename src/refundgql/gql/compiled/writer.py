@@ -10,8 +10,6 @@ from typing import Any
 
 import strawberry
 from graphql import OperationType, is_leaf_type, is_list_type, is_non_null_type
-from graphql.execution.collect_fields import collect_fields
-from graphql.execution.values import VariableValues
 
 from refundgql.gql.compiled.completion import Odd, odd, redo
 from refundgql.gql.compiled.leaves import leaf_expression, unknown_object
@@ -23,6 +21,7 @@ from refundgql.gql.compiled.levels import (
 )
 from refundgql.gql.compiled.plan import Field, NotCompiled, Planner, Run, Selected, Source, nullable
 from refundgql.gql.documents import Prepared
+from refundgql.gql.ports import VariableValues, collect_fields, core_schema
 from refundgql.gql.selection import Document
 
 HELPERS: dict[str, Any] = {"Odd": Odd, "odd": odd, "redo": redo}
@@ -54,7 +53,7 @@ def compile_plan(schema: strawberry.Schema, prepared: Prepared, variables: Varia
 
     concurrent: sibling fields that wait do so at the same time, but for a mutation's root fields.
     """
-    core = schema._schema
+    core = core_schema(schema)
     operation = prepared.operation
     document = Document(core, prepared.fragments, operation, variables)
     root_type = core.get_root_type(operation.operation)

@@ -28,13 +28,11 @@ from graphql import (
     is_list_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import FieldDetails
-from strawberry.types.arguments import convert_arguments
-from strawberry.types.field import StrawberryField
 
 from refundgql.gql.bounds import Found, TooManyItems, is_page
 from refundgql.gql.declare import LEVEL, LevelFunction, LevelInfo
-from refundgql.gql.selection import BACKREF, Document, Selection
+from refundgql.gql.ports import BACKREF, FieldDetails, StrawberryField, convert_arguments, core_schema, scalar_registry
+from refundgql.gql.selection import Document, Selection
 
 QUIET_TURNS = 6
 """Turns of the event loop without a new row after which a level is complete. Rows of one level reach their
@@ -46,7 +44,7 @@ Arguments = Callable[[dict[str, Any]], dict[str, Any]]
 
 def argument_converter(schema: strawberry.Schema, field: StrawberryField) -> Arguments:
     """Give the function that turns coerced GraphQL arguments into Python ones (names, input classes)."""
-    registry, config = schema.schema_converter.scalar_registry, schema.config
+    registry, config = scalar_registry(schema), schema.config
 
     def convert(given: dict[str, Any]) -> dict[str, Any]:
         return convert_arguments(given, field.arguments, scalar_registry=registry, config=config)
@@ -177,7 +175,7 @@ def adapt(schema: strawberry.Schema) -> None:
     Rows are not instances of Strawberry classes, so the instance checks Strawberry adds for types with
     interfaces are taken out; type resolvers and checks that an author wrote stay.
     """
-    for type_ in schema._schema.type_map.values():
+    for type_ in core_schema(schema).type_map.values():
         if is_introspection_type(type_):
             continue
         definition = (type_.extensions or {}).get(BACKREF)

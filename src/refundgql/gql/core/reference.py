@@ -9,12 +9,10 @@ from collections.abc import AsyncIterable
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, default_field_resolver, default_type_resolver
-from graphql.execution import Executor, create_source_event_stream
-from graphql.execution.collect_fields import FragmentDetails, collect_fields
-from graphql.execution.values import VariableValues
 
 from refundgql.gql.core.adapter import BATCHES, LevelBatches
 from refundgql.gql.documents import Prepared
+from refundgql.gql.ports import Executor, FragmentDetails, VariableValues, collect_fields, create_source_event_stream
 
 Outcome = tuple[dict[str, Any] | None, list[GraphQLError]]
 
