@@ -199,7 +199,7 @@ async def test_the_marketplace_reports_a_withdrawals_way(desk: ContractDesk) -> 
 
 
 async def test_the_case_tells_what_became_of_its_withdrawal(desk: ContractDesk) -> None:
-    """A sent-on credit's case records WITHDRAWAL_CHANGED with each step, and why it failed."""
+    """A sent-on credit's case records WITHDRAWAL_CHANGED with each step, and why it failed for staff (D29)."""
     world = desk.world
     case_id = await desk.ask(await desk.paid_invoice(), "60", send_to_payment_method=True)
     await desk.approve(desk.expert, case_id)
@@ -207,8 +207,10 @@ async def test_the_case_tells_what_became_of_its_withdrawal(desk: ContractDesk) 
     await _change(world, withdrawal["id"], WithdrawalStatus.SENT)
     await _change(world, withdrawal["id"], WithdrawalStatus.FAILED, "Card expired")
     assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT", "WITHDRAWAL_CHANGED", "WITHDRAWAL_CHANGED"]
-    notes = await world.rows("SELECT note FROM refund_event WHERE name = 'WITHDRAWAL_CHANGED' ORDER BY sequence")
-    assert [row["note"] for row in notes] == ["SENT", "FAILED: Card expired"]
+    notes = await world.rows(
+        "SELECT note, internal_note FROM refund_event WHERE name = 'WITHDRAWAL_CHANGED' ORDER BY sequence"
+    )
+    assert [(row["note"], row["internal_note"]) for row in notes] == [("SENT", None), ("FAILED", "Card expired")]
     assert await world.balance(desk.client) == 6_000
     case = await world.case(case_id)
     assert (case["state"], case["version"], case["withdrawal_id"]) == ("CREDITED", 5, withdrawal["id"])

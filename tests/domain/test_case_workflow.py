@@ -11,7 +11,7 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import RefundCaseKind
 from refundgql.domain.workflow import workflow
 
-SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE"}
+SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE", "STAFF_NOTE"}
 PARTS = {"SUPPORT": {"SUPPORT", "ADMIN"}}
 THROUGH_APPROVED = {A.APPROVE, A.ISSUE}
 

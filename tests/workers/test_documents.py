@@ -59,6 +59,7 @@ def test_the_body_that_is_shown_has_the_fields_that_are_sent() -> None:
         to_state="CREDITED",
         amount_minor=None,
         currency="USD",
+        audience="EVERYONE",
         rule=None,
         snapshot=dict.fromkeys(names, 1),
     )

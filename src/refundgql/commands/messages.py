@@ -50,7 +50,7 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
         def fill(act: Act, checks: Checks) -> Act:
             if audience is Audience.COUNTERPARTY_AND_SUPPORT and case.counterparty_id is None:
                 checks.refuse("This case has no counterparty: write to the requester and support.", "audience")
-            return replace(act, text=checks.text(given.body, "body", EXPLANATION_CHARS))
+            return replace(act, audience=audience, text=checks.text(given.body, "body", EXPLANATION_CHARS))
 
         async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
             insert_case_message(

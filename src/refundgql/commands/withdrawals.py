@@ -90,7 +90,7 @@ async def change_withdrawal(
 async def _record_on_case(unit: Unit, withdrawal: Withdrawal, case_id: str) -> None:
     """Write WITHDRAWAL_CHANGED into the history of the case whose credit is on its way."""
     facts = (await load_case_facts(unit.tx, [case_id], lock=True))[case_id]
-    why = f": {withdrawal.failure_reason}" if withdrawal.failure_reason else ""
-    note = f"{withdrawal.status.value}{why}"
-    decision = withdrawal_changed(facts, unit.now(), unit.policy, note, withdrawal.id)
+    decision = withdrawal_changed(
+        facts, unit.now(), unit.policy, withdrawal.status.value, withdrawal.id, withdrawal.failure_reason
+    )
     await unit.save(decision, facts)

@@ -35,8 +35,10 @@ from refundgql.domain.rules.who import actor_role
 from refundgql.domain.settlement import credit, release_rest, reverse
 from refundgql.domain.vocabulary import (
     FINALISE,
+    STAFF_NOTE,
     TARGET_MISSED,
     WITHDRAWAL_CHANGED,
+    Audience,
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
@@ -114,13 +116,18 @@ def miss_target(facts: Facts, at: datetime, policy: Policy) -> Decision:
     return draft.decision()
 
 
-def withdrawal_changed(facts: Facts, at: datetime, policy: Policy, note: str, withdrawal_id: str | None) -> Decision:
-    """Record on a case that the withdrawal of its credit was filed or has moved on (D10)."""
+def withdrawal_changed(
+    facts: Facts, at: datetime, policy: Policy, note: str, withdrawal_id: str | None, failure_reason: str | None = None
+) -> Decision:
+    """Record on a case that the withdrawal of its credit was filed or has moved on (D10).
+
+    Why it failed is its owner's affair and staff's, so the other party's note does not say it (D29).
+    """
     if facts.case is None:
         raise ValueError("a withdrawal is recorded on a case")
     case = facts.case.changed(withdrawal_id=withdrawal_id or facts.case.withdrawal_id)
     draft = Draft(facts, policy, at)
-    draft.case = draft.record(WITHDRAWAL_CHANGED, case, case.state, note=note, rule="D10")
+    draft.case = draft.record(WITHDRAWAL_CHANGED, case, case.state, note=note, internal_note=failure_reason, rule="D10")
     return draft.decision()
 
 
@@ -229,8 +236,10 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
 def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor: int | None = None) -> Case:
     """Record the act's own event, about its own amount unless another is given."""
     act = it.act
+    audience = Audience.INTERNAL if act.action is RefundActionName.ASSIGN else act.audience
+    is_note = audience is Audience.INTERNAL and act.action is not RefundActionName.ASSIGN
     return draft.record(
-        row.action,
+        STAFF_NOTE if is_note else row.action,
         case,
         it.state,
         actor_id=it.viewer.account_id if it.viewer is not None else None,
@@ -238,7 +247,8 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor
         amount_minor=amount_of(case, act.action) if amount_minor is None else amount_minor,
         note=act.text if act.action is not RefundActionName.SEND_MESSAGE else None,
         internal_note=act.internal_note or act.on_behalf_reason,
-        rule=row.cited(it),
+        rule="D29" if is_note else row.cited(it),
+        audience=audience,
         saw=row.guards.saw(it),
     )
 

@@ -13,6 +13,7 @@ from refundgql.domain.money import Money
 from refundgql.domain.refusals import Refusal
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
+    Audience,
     ClockName,
     IssueDecision,
     RefundActionName,
@@ -46,6 +47,7 @@ class Act:
     send_to_payment_method: bool = False
     expected_version: int | None = None
     assignee_id: str | None = None
+    audience: Audience = Audience.EVERYONE  # of a message or of evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Event:
     internal_note: str | None = None  # staff only
     rule: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
+    audience: Audience = Audience.EVERYONE  # whom it is about; INTERNAL is told to parties without who and what (D29)
     case_after: Case
 
 

@@ -14,7 +14,7 @@ from refundgql.domain.facts import Case, Facts
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
-from refundgql.domain.vocabulary import SYSTEM_ROLE, RefundCaseState
+from refundgql.domain.vocabulary import SYSTEM_ROLE, Audience, RefundCaseState
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Draft:
         note: str | None = None,
         internal_note: str | None = None,
         rule: str | None = None,
+        audience: Audience = Audience.EVERYONE,
         saw: tuple[tuple[str, str], ...] = (),
     ) -> Case:
         """Add an event that leaves the case as given, and return the case at its next version."""
@@ -65,6 +66,7 @@ class Draft:
                 note=note,
                 internal_note=internal_note,
                 rule=rule,
+                audience=audience,
                 facts=(*saw, ("policyVersion", self.policy.version)),
                 case_after=case,
             )

@@ -258,4 +258,10 @@ _DECISIONS: tuple[_Row, ...] = (
         "follow-up case",
         "What an expert's part approval leaves counts as declined: it can be taken to support as a case of its own.",
     ),
+    (
+        "D29",
+        "Internal",
+        "staff only",
+        "What staff write for each other is one event for the parties, without author and text, and nothing new.",
+    ),
 )

@@ -112,6 +112,8 @@ FINALISE = "FINALISE"
 TARGET_MISSED = "TARGET_MISSED"
 WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
 """Names of events that no client can act: recorded by timers and by settlement."""
+STAFF_NOTE = "STAFF_NOTE"
+"""The name of an event that is all that parties learn of what staff wrote for each other (D29)."""
 
 
 class IssueDecision(StrEnum):

@@ -11,16 +11,23 @@ from refundgql.domain.viewers import Viewer
 from refundgql.queries.pages import Condition
 from refundgql.storage.database import Dialect, Source
 
+# What staff or the other side wrote for somebody else is nothing new for a party (D29).
+_FOR_A_PARTY = (
+    " AND COALESCE(n.audience, 'EVERYONE') IN ('EVERYONE', CASE WHEN EXISTS (SELECT 1 FROM refund_case o"
+    " WHERE o.id = n.case_id AND o.requester_id = ?) THEN 'REQUESTER_AND_SUPPORT' ELSE 'COUNTERPARTY_AND_SUPPORT' END)"
+)
+
 
 def has_unread(viewer: Viewer, case_id: str, *, unread: bool = True, dialect: Dialect = Dialect.SQLITE) -> Condition:
     """Return the condition that the case with the id in a column holds something new for a viewer, or nothing."""
     read = f"SELECT r.sequence FROM case_read r WHERE r.account_id = ? AND r.case_id = {case_id}"
     new = (
         f"EXISTS (SELECT 1 FROM refund_event n WHERE n.case_id = {case_id} AND n.sequence > COALESCE(({read}), 0)"
-        " AND (n.actor_id IS NULL OR n.actor_id <> ?))"
+        f" AND (n.actor_id IS NULL OR n.actor_id <> ?){'' if viewer.is_staff else _FOR_A_PARTY})"
     )
+    told = (viewer.account_id,) * (2 if viewer.is_staff else 3)
     if unread:
-        return new, (viewer.account_id, viewer.account_id)
+        return new, told
     # Whatever holds nothing new was read, or was begun by the viewer: few of all cases, found by indexes.
     mine = (
         "SELECT o.case_id FROM case_read o WHERE o.account_id = ?"
@@ -29,7 +36,7 @@ def has_unread(viewer: Viewer, case_id: str, *, unread: bool = True, dialect: Di
     )
     # As an array, so that PostgreSQL looks each of them up, and does not hash all cases for thousands of them.
     among = f"= ANY(ARRAY({mine}))" if dialect is Dialect.POSTGRES else f"IN ({mine})"
-    return f"{case_id} {among} AND NOT {new}", (viewer.account_id,) * 5
+    return f"{case_id} {among} AND NOT {new}", ((viewer.account_id,) * 3 + told)
 
 
 async def unread_cases(source: Source, viewer: Viewer, case_ids: Sequence[str]) -> set[str]:

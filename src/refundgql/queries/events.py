@@ -14,7 +14,7 @@ import orjson
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Event
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName
+from refundgql.domain.vocabulary import STAFF_NOTE, Audience, RefundActionName
 from refundgql.queries.listing import Listing, Riding, riding, wanted_nodes
 from refundgql.queries.of_cases import pages_of_cases, rows_by_id
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
@@ -69,13 +69,14 @@ _FIELDS = {
 }
 FOR_STAFF = Shape(EventRow, (), _FIELDS)
 # Messages may be for one side only, and who has a case is the desk's affair: what such events say is read elsewhere.
-_WITHHELD = (RefundActionName.SEND_MESSAGE.value, RefundActionName.ASSIGN.value)
+_WITHHELD = (RefundActionName.SEND_MESSAGE.value, RefundActionName.ASSIGN.value, STAFF_NOTE)
 FOR_PARTIES = Shape(
     EventRow,
     (),
     _FIELDS,
     computed={
         "note": f"CASE WHEN x.name IN {_WITHHELD!r} THEN NULL ELSE x.note END",
+        "actor_id": "CASE WHEN x.audience = 'INTERNAL' THEN NULL ELSE x.actor_id END",
         "internal_note": "NULL",
         "facts": "NULL",
     },
@@ -96,7 +97,7 @@ def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
         sequence=event.sequence,
         name=event.name,
         at=to_micros(event.at),
-        actor_id=event.actor_id,
+        actor_id=None if not is_staff and event.audience is Audience.INTERNAL else event.actor_id,
         actor_role=event.actor_role,
         from_state=event.from_state,
         to_state=event.to_state,

@@ -13,6 +13,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import AccountRow
 from refundgql.queries.listing import Listing, bounds_of, fetch_pages
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
+from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
 
 
@@ -114,7 +115,7 @@ def _row(record: Any) -> TransactionRow:
 
 
 async def list_transactions(
-    source: Source, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
+    source: Source, viewer: Viewer, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each account's history, newest first; empty for accounts that are not open."""
     ids = list({row.id for row in rows if row.is_open})
@@ -126,6 +127,7 @@ async def list_transactions(
         count_relation=_LINES,
         order=NEWEST,
         make=_row,
+        conditions=[visibility.transactions(viewer)],
         is_indexed=False,
     )
     found = await fetch_pages(source, listing, page, wanted, "t.account_id", ids)
@@ -133,14 +135,13 @@ async def list_transactions(
 
 
 async def reversed_transactions(
-    source: Source, rows: Sequence[TransactionRow], wanted: Mapping[str, Any]
+    source: Source, viewer: Viewer, rows: Sequence[TransactionRow], wanted: Mapping[str, Any]
 ) -> list[TransactionRow | None]:
     """Return the line of the same history that each line undoes, if any."""
     ids = [row.reverses_id for row in rows if row.reverses_id is not None]
     if not ids:
         return [None] * len(rows)
-    accounts = list({row.account_id for row in rows})
-    found = await _lines(source, ids, accounts)
+    found = await _lines(source, viewer, ids)
     by_place = {(line.id, line.account_id): line for line in found}
     return [None if row.reverses_id is None else by_place.get((row.reverses_id, row.account_id)) for row in rows]
 
@@ -149,14 +150,12 @@ async def transactions_by_id(
     source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
 ) -> dict[str, TransactionRow]:
     """Return the lines of the viewer's own history; to staff, from the side that the money came to."""
-    found = await _lines(source, ids, None if viewer.is_staff else [viewer.account_id])
+    found = await _lines(source, viewer, ids)
     mine = [line for line in found if line.account_id == viewer.account_id]
     return {line.id: line for line in [*sorted(found, key=lambda line: line.amount_minor), *mine]}
 
 
-async def _lines(source: Source, ids: Sequence[str], account_ids: Sequence[str] | None) -> list[TransactionRow]:
-    sql, parameters = f"SELECT {COLUMNS} FROM {_LINES} WHERE t.id = ANY(?)", [list(ids)]
-    if account_ids is not None:
-        sql += " AND t.account_id = ANY(?)"
-        parameters.append(list(account_ids))
-    return [_row(record) for record in await source.fetch(sql, parameters)]
+async def _lines(source: Source, viewer: Viewer, ids: Sequence[str]) -> list[TransactionRow]:
+    condition, parameters = visibility.transactions(viewer)
+    sql = f"SELECT {COLUMNS} FROM {_LINES} WHERE t.id = ANY(?) AND {condition}"
+    return [_row(record) for record in await source.fetch(sql, (list(ids), *parameters))]

@@ -82,6 +82,8 @@ class RefundCase(Model):
 class RefundEvent(Model):
     """One line of a case's history, append-only. `snapshot` holds what filters look at, as the case stood after it.
 
+    `audience` is whom it is about, everybody where there is none.
+
     `commit_order` and `position` order the stream across cases, see storage/events.py.
     """
 
@@ -103,6 +105,7 @@ class RefundEvent(Model):
     rule = fields.CharField(max_length=10, null=True)
     facts = fields.TextField()
     snapshot = fields.TextField()
+    audience = fields.CharField(max_length=30, null=True)
 
     class Meta:
         table = "refund_event"
@@ -111,7 +114,10 @@ class RefundEvent(Model):
 
 
 class Evidence(Model):
-    """A statement, frozen chat messages (`content` is their JSON) or a file, with the hash of what it says."""
+    """A statement, frozen chat messages (`content` is their JSON) or a file, with the hash of what it says.
+
+    `side` is whose it is: the requester's, the counterparty's or staff's. What was redacted has no content any more.
+    """
 
     id = fields.UUIDField(primary_key=True)
     case_id = fields.UUIDField()
@@ -124,6 +130,12 @@ class Evidence(Model):
     content_type = fields.CharField(max_length=100, null=True)
     size_bytes = fields.BigIntField(null=True)
     storage_key = fields.CharField(max_length=200, null=True)
+    audience = fields.CharField(max_length=30, db_default="EVERYONE")
+    side = fields.CharField(max_length=20, null=True)
+    withdrawn_at = fields.BigIntField(null=True)
+    redacted_at = fields.BigIntField(null=True)
+    redacted_by_id = fields.UUIDField(null=True)
+    redaction_reason = fields.TextField(null=True)
 
     class Meta:
         table = "evidence"

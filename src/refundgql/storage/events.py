@@ -110,9 +110,9 @@ def snapshot_of(case: Case) -> dict[str, Any]:
 
 _INSERT = (
     "INSERT INTO refund_event (id, case_id, sequence, name, at, actor_id, actor_role, from_state, to_state,"
-    " amount_minor, currency, note, internal_note, rule, facts, snapshot) VALUES "
+    " amount_minor, currency, note, internal_note, rule, facts, snapshot, audience) VALUES "
 )
-_VALUES = f"({', '.join('?' * 16)})"
+_VALUES = f"({', '.join('?' * 17)})"
 
 
 def event_write(events: Sequence[Event], numbers: Mapping[str, int]) -> tuple[Write, list[str]]:
@@ -144,6 +144,7 @@ def event_write(events: Sequence[Event], numbers: Mapping[str, int]) -> tuple[Wr
             event.rule,
             orjson.dumps(event.facts).decode(),
             orjson.dumps(snapshot).decode(),
+            event.audience.value,
         )
     return Write(_INSERT + ", ".join([_VALUES] * len(events)), values), ids
 

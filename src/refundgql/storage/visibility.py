@@ -137,7 +137,7 @@ def accounts(viewer: Viewer, alias: str = "a") -> Condition:
         f" OR EXISTS (SELECT 1 FROM refund_case c"
         f" WHERE {alias}.id IN (c.requester_id, c.counterparty_id, c.filed_by_id) AND {case})"
         f" OR EXISTS (SELECT 1 FROM refund_event e JOIN refund_case c ON c.id = e.case_id"
-        f" WHERE e.actor_id = {alias}.id AND {case}))",
+        f" WHERE e.actor_id = {alias}.id AND COALESCE(e.audience, '') <> 'INTERNAL' AND {case}))",
         (viewer.account_id, *contract_parameters, *case_parameters, *case_parameters),
     )
 
@@ -149,14 +149,17 @@ def owned(viewer: Viewer, column: str) -> Condition:
     return f"{column} = ?", (viewer.account_id,)
 
 
-def transactions(viewer: Viewer, alias: str = "p") -> Condition:
-    """Return which postings a viewer sees: those that touch their balances, staff all."""
+def transactions(viewer: Viewer, alias: str = "t") -> Condition:
+    """Return which lines of histories a viewer sees: their own postings, and the requests of cases they see; staff all.
+
+    A line has the `account_id` of its balance and a `position`, which is 0 for requests; their id is the case's.
+    """
     if viewer.is_staff:
         return EVERYTHING
-    return (
-        f"EXISTS (SELECT 1 FROM ledger_account o WHERE o.key IN ({alias}.from_key, {alias}.to_key) AND o.owner_id = ?)",
-        (viewer.account_id,),
-    )
+    case, parameters = cases(viewer, "refund_case")
+    asked = f"EXISTS (SELECT 1 FROM refund_case WHERE refund_case.id = {alias}.id AND {case})"
+    mine, me = owned(viewer, f"{alias}.account_id")
+    return f"{mine} AND ({alias}.position > 0 OR {asked})", (*me, *parameters)
 
 
 def withdrawals(viewer: Viewer, alias: str = "w") -> Condition:

@@ -41,6 +41,7 @@ class QueuedDelivery:
     amount_minor: int | None
     currency: str
     rule: str | None
+    audience: str
     snapshot: Mapping[str, Any]
 
 
@@ -97,7 +98,8 @@ async def find_next(source: Source, endpoint: WebhookEndpoint) -> QueuedDelivery
     """Return the delivery at the front of an endpoint's queue, or nothing."""
     row = await source.fetch_row(
         "SELECT d.id, d.event_id, d.case_id, d.commit_order, d.position, e.sequence, e.name, e.at, e.actor_role,"
-        " e.from_state, e.to_state, e.amount_minor, e.currency, e.rule, e.snapshot"
+        " e.from_state, e.to_state, e.amount_minor, e.currency, e.rule, e.snapshot,"
+        " COALESCE(e.audience, 'EVERYONE') AS audience"
         " FROM webhook_delivery d JOIN refund_event e ON e.id = d.event_id"
         " WHERE d.endpoint_id = ? AND d.state = 'PENDING' AND (d.commit_order, d.position) <= (?, ?)"
         " ORDER BY d.commit_order, d.position LIMIT 1",
@@ -119,6 +121,7 @@ async def find_next(source: Source, endpoint: WebhookEndpoint) -> QueuedDelivery
         amount_minor=row["amount_minor"],
         currency=row["currency"],
         rule=row["rule"],
+        audience=row["audience"],
         snapshot=orjson.loads(row["snapshot"]),
     )
 

@@ -56,6 +56,7 @@ def body_of(delivery: QueuedDelivery) -> bytes:
                 "kind": snapshot["kind"],
                 "route": snapshot["route"],
                 "event": delivery.name,
+                "audience": delivery.audience,
                 "sequence": delivery.sequence,
                 "version": delivery.sequence,
                 "cursor": str(delivery.cursor),

@@ -62,7 +62,7 @@ class Account(Node):
         before: Before = None,
     ) -> Level[Connection[LazyTransaction]]:
         page = asked_page(first, after, last, before)
-        return await list_transactions(info.context.app.database, rows, page, info.selection)
+        return await list_transactions(info.context.app.database, info.context.signed_in(), rows, page, info.selection)
 
     @level(description="Withdrawals to the payment method, newest first (D10); empty for others.")
     @staticmethod

@@ -31,11 +31,13 @@ def _facts(row: EventRow) -> list[FactRow]:
 class RefundEvent(Node):
     sequence: int = strawberry.field(description="One, two, three … for each case, without gaps.")
     name: str = strawberry.field(
-        description="What happened: the name of an action, or TARGET_MISSED, WITHDRAWAL_CHANGED or FINALISE."
+        description="What happened: an action, or TARGET_MISSED, WITHDRAWAL_CHANGED, FINALISE or STAFF_NOTE."
     )
     at: datetime = strawberry.field(description="When it happened. Order is by sequence, never by this.")
 
-    @level(description="Who did it; none when the system did.")
+    @level(
+        description="Who did it; none when the system did, and for parties none of what is the desk's own affair (D29)."
+    )
     @staticmethod
     async def actor(rows: list[EventRow], info: LevelInfo) -> Level[LazyAccount | None]:
         return await accounts_of(info, [row.actor_id for row in rows])

@@ -55,4 +55,4 @@ class Transaction(Node):
     async def reverses(
         rows: list[TransactionRow], info: LevelInfo
     ) -> Level[Annotated["Transaction", strawberry.lazy("refundgql.api.types.transactions")] | None]:
-        return await reversed_transactions(info.context.app.database, rows, info.selection)
+        return await reversed_transactions(info.context.app.database, info.context.signed_in(), rows, info.selection)

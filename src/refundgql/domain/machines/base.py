@@ -52,5 +52,6 @@ class CaseMachine(StateChart[Any]):
     kind: ClassVar[RefundCaseKind]
 
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
+    staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
     withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
     target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))
