@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A window that would end after the calendar does ends with it, instead of failing on dates near the year 9999.
 _LAST_ORDINAL = date.max.toordinal()
 _INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:(?<=\.\d{6})\d{1,3})?[Zz]", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:(\d\d))(\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 ).fullmatch
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
@@ -23,16 +23,27 @@ class CalendarError(ValueError):
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the aware UTC instant of an RFC 3339 text with Z (D1); of nine decimals of a second six are kept.
+    """Return the aware UTC instant of an RFC 3339 text, to the microsecond; up to nine decimals are taken (D1).
 
-    Refuses: CalendarError for any other form, another offset, a day or a second (:60) that does not exist.
+    Refuses: CalendarError for any other form, a day, hour or second (:60) that does not exist.
     """
     found = _INSTANT(text)
     if found is None:
-        raise CalendarError("Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z.")
+        raise CalendarError("Give an RFC 3339 instant such as 2026-03-06T23:59:59Z.")
+    day, second_of_day, seconds, fraction, sign, hours, minutes = found.groups()
+    if second_of_day >= "24":
+        raise CalendarError("There is no such instant: hours end at 23.")
+    if seconds == "60":
+        raise CalendarError("A leap second cannot be kept: give the second before or after it.")
+    if sign is not None and (int(hours) > 23 or int(minutes) > 59):
+        raise CalendarError("The offset is not one of the day: give the instant in UTC with Z.")
     try:
-        return datetime.fromisoformat(f"{found[1].upper()}Z")
-    except ValueError as error:
+        local = datetime.fromisoformat(f"{day}T{second_of_day}{(fraction or '')[:7]}+00:00")
+        if sign is None:
+            return local
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        return local - offset if sign == "+" else local + offset
+    except (ValueError, OverflowError) as error:
         raise CalendarError(
             "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59."
         ) from error
