@@ -6,6 +6,7 @@ It must not write rows: records go through sync or import.
 from __future__ import annotations
 
 import copy
+from dataclasses import astuple
 from typing import Any
 
 from command_world import World
@@ -163,6 +164,13 @@ async def sync(world: World, *shapes: Shape) -> tuple[int, int, int]:
     counts: SyncCounts = await sync_records(world.uow, SERVICE, shapes)
     assert [finding async for finding in verify(world.database)] == []
     return counts.created, counts.updated, counts.unchanged
+
+
+async def counted(world: World, *shapes: Shape) -> tuple[int, ...]:
+    """Take records in and return how many were created, updated, unchanged and stale; the ledger holds afterwards."""
+    counts: SyncCounts = await sync_records(world.uow, SERVICE, shapes)
+    assert [finding async for finding in verify(world.database)] == []
+    return astuple(counts)
 
 
 async def refused(world: World, *shapes: Shape) -> list[Refusal]:

@@ -11,7 +11,7 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import RefundCaseKind
 from refundgql.domain.workflow import workflow
 
-SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE", "STAFF_NOTE"}
+SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE", "STAFF_NOTE", "CHARGEBACK"}
 PARTS = {"SUPPORT": {"SUPPORT", "ADMIN"}}
 THROUGH_APPROVED = {A.APPROVE, A.ISSUE}
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundgql.domain.money import Money, MoneyError, parse_decimal
-from refundgql.domain.record_parsing import BODY_CHARS, REF_CHARS, parse_record, shape_ref
+from refundgql.domain.record_fields import REF_CHARS
+from refundgql.domain.record_parsing import BODY_CHARS, parse_record, shape_ref
 from refundgql.domain.records import RecordError, hours_amount
 from refundgql.domain.vocabulary import ContractKind, ContractStatus, Role, WithdrawalStatus
 
@@ -81,6 +82,19 @@ GOOD: dict[str, dict[str, Any]] = {
         "status": "FAILED",
         "failureReason": "Closed.",
     },
+    "refund": {
+        "externalRef": "r",
+        "invoice": "i",
+        "amount": {"amount": "1", "currencyCode": "USD"},
+        "creditedAt": "2026-01-31T00:10:00Z",
+    },
+    "chargeback": {
+        "externalRef": "b",
+        "lead": "l",
+        "amount": {"amount": "1", "currencyCode": "USD"},
+        "status": "OPEN",
+        "openedAt": "2026-01-31T00:10:00Z",
+    },
 }
 
 TOO_LONG = "x" * (REF_CHARS + 1)
@@ -94,10 +108,18 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("account", {"name": " \n "}, "name"),
     ("account", {"name": "a\0b"}, "name"),
     ("account", {"name": "\ud800"}, "name"),
-    ("account", {"roles": "PRO"}, "roles"),
+    ("account", {"roles": {"PRO": 1}}, "roles"),
     ("account", {"roles": ["SYSTEM"]}, "roles"),
     ("account", {"roles": [None]}, "roles"),
-    ("account", {"openingBalance": USD_0}, "openingBalance.amount"),
+    ("account", {"openingBalance": {"amount": "1.001", "currencyCode": "USD"}}, "openingBalance.amount"),
+    ("account", {"openingLeadCredit": {"amount": "-1.00", "currencyCode": "USD"}}, "openingLeadCredit.amount"),
+    ("account", {"openingAt": "2026-01-31T00:00:00Z"}, "openingAt"),
+    ("account", {"revision": 7}, "revision"),
+    ("account", {"revision": "-7"}, "revision"),
+    ("account", {"revision": "1.5"}, "revision"),
+    ("account", {"revision": ""}, "revision"),
+    ("account", {"revision": "9" * 31}, "revision"),
+    ("account", {"revision": "2026-02-30T00:00:00Z"}, "revision"),
     ("account", {"surname": "x"}, "surname"),
     ("lead", {"price": {"amount": "18.001", "currencyCode": "USD"}}, "price.amount"),
     ("lead", {"price": {"amount": "-18", "currencyCode": "USD"}}, "price.amount"),
@@ -113,7 +135,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("lead", {"price": "18.00"}, "price"),
     ("lead", {"chargedAt": "2026-01-31T23:59:60Z"}, "chargedAt"),
     ("lead", {"chargedAt": "2026-02-29T00:00:00Z"}, "chargedAt"),
-    ("lead", {"chargedAt": "2026-01-31T00:00:00+01:00"}, "chargedAt"),
+    ("lead", {"chargedAt": "2026-01-31T00:00:00+24:00"}, "chargedAt"),
+    ("lead", {"fromBalance": {"amount": "18.01", "currencyCode": "USD"}}, "fromBalance.amount"),
     ("lead", {"chargedAt": "2026-01-31T00:00:00"}, "chargedAt"),
     ("lead", {"chargedAt": "2026-01-31T00:00:00.1234567890Z"}, "chargedAt"),
     ("lead", {"chargedAt": "9999-12-31T00:00:00Z"}, "chargedAt"),
@@ -149,8 +172,12 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("review", {"rating": 6}, "rating"),
     ("review", {"rating": True}, "rating"),
     ("review", {"rating": "5"}, "rating"),
-    ("withdrawal", {"id": "Withdrawal_1"}, "id"),
-    ("withdrawal", {"id": "RefundCase_0192f0c4-0000-7000-8000-000000000000"}, "id"),
+    ("withdrawal", {"id": " "}, "id"),
+    ("refund", {"lead": "l"}, "lead"),
+    ("refund", {"invoice": None}, "invoice"),
+    ("refund", {"amount": USD_0}, "amount.amount"),
+    ("chargeback", {"invoice": "i", "milestone": "s"}, "lead"),
+    ("chargeback", {"status": "PAID"}, "status"),
     ("withdrawal", {"status": "PAID"}, "failureReason"),
     ("withdrawal", {"failureReason": " "}, "failureReason"),
 ]

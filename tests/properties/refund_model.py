@@ -44,6 +44,7 @@ ESCALATE               | INVOICE         | -                            | ESCALA
 DISPUTE                | INVOICE ESCROW  | -                            | DISPUTED          | CLIENT
 FINALISE               | INVOICE ESCROW  | DECLINED CREDITED            | =                 | SYSTEM
 TARGET_MISSED          | LEAD INVOICE ESCROW TIMESHEET | REQUESTED ESCALATED DISPUTED | =   | SYSTEM
+CHARGEBACK | * | REQUESTED APPROVED DECLINED ESCALATED DISPUTED CREDITED CANCELLED | = | SYSTEM
 WITHDRAWAL_CHANGED     | INVOICE ESCROW TIMESHEET | CREDITED            | =                 | SYSTEM
 """
 

@@ -50,6 +50,7 @@ def _as_json(report: ImportReport) -> dict[str, object]:
         "created": report.counts.created,
         "updated": report.counts.updated,
         "unchanged": report.counts.unchanged,
+        "stale": report.counts.stale,
         "seconds": round(report.seconds, 3),
         "bad": report.bad_count,
         "badLines": bad,
@@ -67,7 +68,7 @@ def _print(report: ImportReport) -> None:
     counts, rate = report.counts, report.lines / max(report.seconds, 0.001)
     print(
         f"{report.lines} records in {report.seconds:.1f} s ({rate:,.0f} a second): "
-        f"{counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged."
+        f"{counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged, {counts.stale} stale."
     )
 
 

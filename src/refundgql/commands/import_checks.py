@@ -7,13 +7,13 @@ get a second look when everything else has had its first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from refundgql.commands.import_foreseen import LEAVES, Foreseen
 from refundgql.commands.import_repeats import Repeats
 from refundgql.commands.import_spool import Checked, Spool
-from refundgql.commands.sync_book import Book, StepsBack
+from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_finding import fill
 from refundgql.commands.sync_keeping import keeping_of
 from refundgql.commands.sync_people import Outcome
@@ -34,14 +34,15 @@ class Line(NamedTuple):
 class FirstPass:
     """Tries the lines of an import in order, and remembers which of them later lines state anew."""
 
-    def __init__(self, policy: Policy, at: int, source: Source, scratch: Scratch, spool: Spool | None = None) -> None:
-        """Begin before the first line; `at` in microseconds. What good batches will write goes to the spool, if any."""
+    def __init__(
+        self, book: Book, policy: Policy, source: Source, scratch: Scratch, spool: Spool | None = None
+    ) -> None:
+        """Begin before the first line with an empty book. What good batches will write goes to the spool, if any."""
         self._policy = policy
-        self._at = at
+        self._empty = book
         self._scratch = scratch
         self._foreseen = Foreseen(source, scratch)
         self._faulty: set[tuple[str, str]] = set()
-        self._behind: dict[tuple[str, str], tuple[int, RecordError]] = {}
         self._spool = spool
         self._repeats = Repeats()
         self._repeated: frozenset[int] | None = None  # known when the second look begins
@@ -59,20 +60,19 @@ class FirstPass:
         if self._repeated is None:
             for table in LEAVES:
                 self._repeats.add(f"{table}:{ref}" for ref in told[table])
-        book = Book(self._at, faulty=self._faulty)
+        book = Book(self._empty.at, self._empty.holiday_calendar, faulty=self._faulty)
         self._foreseen.met.clear()
         await fill(book, self._foreseen, records)
         outcomes: list[Outcome] = []
         errors: list[tuple[int, RecordError]] = []
-        refused: dict[int, RecordError] = {}
+        refused: set[int] = set()
         for position, record in enumerate(records):
             try:
                 outcomes.append(apply(book, self._policy, record, False))
             except RecordError as error:
-                refused[position] = error
-                if not isinstance(error, StepsBack):
-                    note_error(book, record, lines[position].place, error, errors)
-        is_plain = not refused and not self._behind and not self._tell_again(told)
+                refused.add(position)
+                note_error(book, record, lines[position].place, error, errors)
+        is_plain = not refused and not self._tell_again(told)
         if not is_plain:
             self._note_restated(lines, refused)
         if self._spool is not None and self._may_spool(self._spool, book, is_plain=is_plain):
@@ -91,19 +91,15 @@ class FirstPass:
             for table, refs in distinct.items()
         )
 
-    def _note_restated(self, lines: Sequence[Line], refused: Mapping[int, RecordError]) -> None:
-        """Remember for every record that is told again which line does so last, and who states an earlier state."""
+    def _note_restated(self, lines: Sequence[Line], refused: Collection[int]) -> None:
+        """Remember for every record that is told again, and whose revisions do not tell, which line does so last."""
         seen: set[tuple[str, str]] = set()
         restated: dict[str, tuple[int]] = {}
         for position, (place, record) in enumerate(lines):
-            key = (record.kind, record.ref)
-            error = refused.get(position)
-            if isinstance(error, StepsBack):
-                self._behind.setdefault(key, (place, error.under(record.kind)))
-            if error is not None:
+            if position in refused:
                 continue
-            explained = self._behind.pop(key, None) is not None
-            if explained or key in seen or record.ref in self._foreseen.met[_TABLES[record.kind]]:
+            key = (record.kind, record.ref)
+            if key in seen or record.ref in self._foreseen.met[_TABLES[record.kind]]:
                 restated[_restated(record)] = (place,)
             seen.add(key)
         if restated:
@@ -114,7 +110,7 @@ class FirstPass:
         """Tell whether what a batch will write is certain already; once it is not, nothing later is."""
         if not is_plain:
             spool.forget()  # of a record that is told again the last line counts: earlier batches will write less
-        elif self._repeated is not None or book.funded or book.withdrawal_steps:
+        elif self._repeated is not None or book.funded or book.withdrawal_steps or book.charged_back:
             spool.stop()  # a second look at the same lines; or cases are settled between two records (D13)
         return spool.is_open
 
@@ -123,17 +119,12 @@ class FirstPass:
         self._repeated = self._repeats.found()
         self._repeats = Repeats()
         self._foreseen.remembers_leaves = True
-        self._behind = {named: found for named, found in self._behind.items() if not self.is_told_again(*named)}
         return bool(self._repeated)
 
     def is_told_again(self, kind: str, ref: str) -> bool:
         """Tell whether a record is a message or a review that other lines may tell as well."""
         table = _TABLES.get(kind, "")
         return table in LEAVES and hash(f"{table}:{ref}") in (self._repeated or ())
-
-    def left_behind(self) -> list[tuple[int, RecordError]]:
-        """Return the lines that state an earlier state than the present one, and that no later line explains."""
-        return sorted(self._behind.values(), key=lambda item: item[0])
 
     def superseded(self, lines: Sequence[Line]) -> set[int]:
         """Return the positions within `lines` of records that a later line of the import states anew."""
@@ -143,7 +134,9 @@ class FirstPass:
         return {
             position
             for position, line in enumerate(lines)
-            if (found := last.get(_restated(line.record))) is not None and line.place < found[0]
+            if line.record.revision is None
+            and (found := last.get(_restated(line.record))) is not None
+            and line.place < found[0]
         }
 
 
@@ -157,6 +150,8 @@ _TABLES = {
     "invoice": "invoice",
     "review": "review",
     "withdrawal": "withdrawal",
+    "refund": "past_refund",
+    "chargeback": "chargeback",
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_finding import DatabaseFinder
 from refundgql.storage.database import Source, Transaction
-from refundgql.storage.record_rows import Claim, MessageRow, PaidShare, PaymentRow, ReviewRow, Stored, TotalsRow
+from refundgql.storage.record_rows import Claim, MessageRow, PaidShare, ReviewRow, Stored, TotalsRow
 from refundgql.storage.records import has_rows, values_of
 from refundgql.storage.scratch import Scratch
 
@@ -70,12 +70,9 @@ class Foreseen:
 
     def remember(self, book: Book) -> None:
         """Remember what a batch would have changed."""
-        # A lead's payment is found by nobody: its charge is posted once, with the lead.
-        payments = {key: row for key, row in book.payments.items() if row.contract_id is not None}
         for row_type, rows in book.tables():
             if self.remembers_leaves or row_type.table not in LEAVES:
-                self._remember(row_type.table, payments if row_type is PaymentRow else rows)
-        self._remember("withdrawal", book.withdrawals)
+                self._remember(row_type.table, rows)
         self._remember("claim", book.claims)
         self._remember("totals", book.totals)
         self._remember("share", book.shares)

@@ -20,6 +20,7 @@ import orjson
 from refundgql.commands.import_checks import FirstPass, Line
 from refundgql.commands.import_reading import LINE_BYTES, ImportStopped, RawLine, Reader, in_batches, open_inputs
 from refundgql.commands.import_spool import Spool
+from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
@@ -128,7 +129,8 @@ async def _check_and_write(
 ) -> ImportReport:
     mark = await uow.database.change_mark()
     spool = None if mark is None else Spool(scratch.folder, reader.size_bytes)
-    first_pass = FirstPass(uow.policy, to_micros(uow.clock.now()), uow.database, scratch, spool)
+    empty = Book(to_micros(uow.clock.now()), uow.holiday_calendar)
+    first_pass = FirstPass(empty, uow.policy, uow.database, scratch, spool)
     report = await _check_all(first_pass, reader, _Meter(Phase.CHECKING, reader, tell), batch_records)
     if report.ok:
         meter = _Meter(Phase.WRITING, reader, tell)
@@ -160,7 +162,6 @@ async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch
     else:
         if first_pass.needs_second_look():
             await _look_again(first_pass, reader, unreadable, bad, batch_records)
-    bad |= dict(first_pass.left_behind())
     told = []
     for place in sorted(bad)[:BAD_LINES_TOLD]:
         file, number = reader.where(place)

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from uuid_utils import uuid7
 
-from refundgql.domain.ledger import balance, external, held
-from refundgql.domain.records import RecordError
-from refundgql.domain.vocabulary import BalancePurpose, ClockName, RefusalCode, Role, WithdrawalStatus
+from refundgql.domain.ledger import balance, external, held, platform_leads
+from refundgql.domain.money import Money
+from refundgql.domain.records import Record, RecordError
+from refundgql.domain.vocabulary import (
+    BalancePurpose,
+    ChargebackStatus,
+    ClockName,
+    RefusalCode,
+    Role,
+    WithdrawalStatus,
+)
 from refundgql.storage.record_rows import (
     AccountRow,
     BalanceRow,
     BillingWeekRow,
+    ChargebackRow,
     Claim,
     ContractRow,
     InvoiceRow,
@@ -24,16 +34,32 @@ from refundgql.storage.record_rows import (
     MessageRow,
     MilestoneRow,
     PaidShare,
+    PastRefundRow,
     PaymentRow,
     PostingRow,
     ReviewRow,
     Stored,
     TotalsRow,
     WeekClockRow,
-    WithdrawalState,
+    WithdrawalRow,
 )
 
+Revised = (
+    AccountRow
+    | LeadRow
+    | MessageRow
+    | ContractRow
+    | MilestoneRow
+    | BillingWeekRow
+    | InvoiceRow
+    | ReviewRow
+    | WithdrawalRow
+    | PastRefundRow
+    | ChargebackRow
+)
+"""Rows of records, each with the revision it was told with."""
 DESCRIPTION_CHARS = 300
+LARGEST_MINOR = 2**63 - 1
 UNCOUNTED = ("external:", "platform_leads:")
 """Accounts without a running balance, as storage/ledger.py keeps them."""
 
@@ -42,8 +68,22 @@ class DependsOnFaulty(RecordError):
     """A record that refers to one refused before it: mending that one may mend this one, so it is not reported."""
 
 
-class StepsBack(RecordError):
-    """A record that states an earlier state than the present one; a later record of the same source may explain it."""
+class ChargebackStep(NamedTuple):
+    """What the cases of a payment are told of a chargeback."""
+
+    payment_id: str
+    status: ChargebackStatus
+    amount: Money
+
+
+class Subject(NamedTuple):
+    """What a refund of the past or a chargeback is about; a lead has no contract."""
+
+    payment: PaymentRow
+    contract: ContractRow | None
+    lead: LeadRow | None
+    milestone: MilestoneRow | None
+    what: str
 
 
 @dataclass(slots=True)
@@ -51,6 +91,7 @@ class Book:
     """Rows by external reference (payments by id, balances by key) and what follows from changing them."""
 
     at: int  # microseconds
+    holiday_calendar: str = ""
     accounts: dict[str, AccountRow] = field(default_factory=dict)
     contracts: dict[str, ContractRow] = field(default_factory=dict)
     payments: dict[str, PaymentRow] = field(default_factory=dict)
@@ -65,13 +106,16 @@ class Book:
     totals: dict[str, TotalsRow] = field(default_factory=dict)
     postings: list[PostingRow] = field(default_factory=list)
     clocks: list[WeekClockRow] = field(default_factory=list)
-    withdrawals: dict[str, WithdrawalState] = field(default_factory=dict)
+    withdrawals: dict[str, WithdrawalRow] = field(default_factory=dict)  # by what records call them
+    past_refunds: dict[str, PastRefundRow] = field(default_factory=dict)
+    chargebacks: dict[str, ChargebackRow] = field(default_factory=dict)
+    charged_back: list[ChargebackStep] = field(default_factory=list)
     open_cases: dict[str, int] = field(default_factory=dict)  # payment id -> case number
     shares: dict[str, PaidShare] = field(default_factory=dict)  # by payment id
     awaiting: set[str] = field(default_factory=set)  # keys of balances that approved cases wait for (D13)
     funded: set[str] = field(default_factory=set)  # those of them that money has arrived on
     withdrawal_steps: list[tuple[str, WithdrawalStatus, str | None]] = field(default_factory=list)
-    refunding: bool = False  # a failed withdrawal's money is about to come back
+    refunding: bool = False  # a failed withdrawal's money comes back once the batch is kept
     renamed: dict[str, str] = field(default_factory=dict)  # account id -> new name
     recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
     faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
@@ -88,8 +132,16 @@ class Book:
             (MilestoneRow, self.milestones),
             (InvoiceRow, self.invoices),
             (ReviewRow, self.reviews),
+            (WithdrawalRow, self.withdrawals),
+            (PastRefundRow, self.past_refunds),
+            (ChargebackRow, self.chargebacks),
             (BalanceRow, self.balances),
         )
+
+    def row_of(self, record: Record) -> Revised | None:
+        """Return the row that a record brings up to date, if there is one."""
+        found: Revised | None = getattr(self, _ROWS[record.kind]).get(record.ref)
+        return found
 
     def missing(self, kind: str, ref: str, field_name: str) -> RecordError:
         """Return why a reference leads nowhere."""
@@ -130,6 +182,10 @@ class Book:
             raise self.missing("contract", ref, "contract")
         return row
 
+    def contract_by_id(self, contract_id: str) -> ContractRow:
+        """Return the contract that a payment belongs to."""
+        return self.contracts[self.claims[contract_id].external_ref or ""]
+
     def new_payment(self, kind: str, contract: ContractRow | None, currency: str, paid_minor: int = 0) -> PaymentRow:
         """Add a payment, the unit that cases draw on (D14)."""
         contract_id = None if contract is None else contract.id
@@ -147,11 +203,6 @@ class Book:
             self.balances[key] = row
         return row
 
-    def available(self, account_id: str, currency: str) -> int:
-        """Return what an account could pay from its CONTRACTS balance, in minor units."""
-        row = self.balances.get(balance(account_id, BalancePurpose.CONTRACTS, currency))
-        return 0 if row is None else row.balance_minor
-
     def post(
         self,
         fact: str,
@@ -162,8 +213,15 @@ class Book:
         at: int,
         description: str,
         payment_id: str | None = None,
+        *,
+        withdrawal_id: str | None = None,
+        may_overdraw: bool = False,
     ) -> None:
-        """Move a positive amount between two ledger accounts; the outside world and the platform keep no balance."""
+        """Move a positive amount between two ledger accounts; the outside world and the platform keep no balance.
+
+        What has happened outside may overdraw a balance.
+        Refuses: RecordError when a balance would be larger than can be kept.
+        """
         counted = [self.balance_of(key) for key in (from_key, to_key) if not key.startswith(UNCOUNTED)]
         booked_at = max([self.at, *(row.booked_at for row in counted)])  # never before what they have booked (C20)
         for row in counted:
@@ -179,18 +237,19 @@ class Book:
                 currency,
                 description[:DESCRIPTION_CHARS],
                 payment_id,
-                self._changed(from_key, -amount_minor),
+                withdrawal_id,
+                self._changed(from_key, -amount_minor, may_overdraw),
                 self._changed(to_key, amount_minor),
                 booked_at,
             )
         )
 
-    def _changed(self, key: str, delta_minor: int) -> int | None:
+    def _changed(self, key: str, delta_minor: int, may_overdraw: bool = False) -> int | None:
         if key.startswith(UNCOUNTED):
             return None
         row = self.balance_of(key)
-        row.balance_minor += delta_minor
-        row.may_be_negative = row.may_be_negative and row.balance_minor < 0
+        row.balance_minor = bounded(row.balance_minor + delta_minor)
+        row.may_be_negative = row.balance_minor < 0 and (may_overdraw or row.may_be_negative)
         row.dirty = True
         if delta_minor > 0 and key in self.awaiting:
             self.funded.add(key)
@@ -207,7 +266,7 @@ class Book:
         what: str,
     ) -> None:
         """Pay a contract's payment into an account, `from_minor` of it from the client's balance (C19)."""
-        own = balance(contract.client_id, BalancePurpose.CONTRACTS, contract.currency)
+        own = client_balance(contract)
         if from_minor:
             self.post("PAYMENT", own, to_key, from_minor, contract.currency, at, what, payment.id)
         if amount_minor > from_minor:
@@ -218,8 +277,25 @@ class Book:
         if from_minor:
             self.shares[payment.id] = PaidShare(payment.id, from_minor)
         totals = self.totals.setdefault(contract.id, TotalsRow(contract.id, 0, 0))
-        totals.paid_minor += amount_minor
+        totals.paid_minor = bounded(totals.paid_minor + amount_minor)
         totals.dirty = True
+
+    def take_back(
+        self, payment: PaymentRow, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
+    ) -> None:
+        """Take money of a payment back to where it goes now: what is held first, then what its receiver has."""
+        what = f"{fact.capitalize()}: {about.what}"
+        currency = payment.currency
+        if about.contract is None:
+            self.post(fact, platform_leads(currency), to_key, amount_minor, currency, at, what, payment.id)
+            return
+        source = held(payment.id, currency)
+        from_held = min(self.balances[source].balance_minor if source in self.balances else 0, amount_minor)
+        if from_held > 0:
+            self.post(fact, source, to_key, from_held, currency, at, what, payment.id)
+        if amount_minor > from_held:
+            rest, from_key = amount_minor - from_held, expert_balance(about.contract)
+            self.post(fact, from_key, to_key, rest, currency, at, what, payment.id, may_overdraw=True)
 
     def release(self, payment: PaymentRow, contract: ContractRow, at: int, what: str) -> None:
         """Let what is still held for a payment go to the expert."""
@@ -232,6 +308,36 @@ class Book:
     def set_clock(self, week: BillingWeekRow, due_at: int) -> None:
         """Let the sweeper release a week's money at the dispute cut-off (C25)."""
         self.clocks.append(WeekClockRow(str(uuid7()), week.id, ClockName.WEEK_RELEASE.value, due_at))
+
+
+def bounded(minor: int) -> int:
+    """Return an amount in minor units that the databases can keep.
+
+    Refuses: RecordError.
+    """
+    if abs(minor) > LARGEST_MINOR:
+        raise RecordError("With this the sum is larger than can be kept (2^63 - 1 minor units).")
+    return minor
+
+
+_ROWS = {
+    "account": "accounts",
+    "lead": "leads",
+    "message": "messages",
+    "contract": "contracts",
+    "milestone": "milestones",
+    "billingWeek": "weeks",
+    "invoice": "invoices",
+    "review": "reviews",
+    "withdrawal": "withdrawals",
+    "refund": "past_refunds",
+    "chargeback": "chargebacks",
+}
+
+
+def client_balance(contract: ContractRow) -> str:
+    """Return the key of the balance that may pay for a contract, and that its refunds go to."""
+    return balance(contract.client_id, BalancePurpose.CONTRACTS, contract.currency)
 
 
 def expert_balance(contract: ContractRow) -> str:

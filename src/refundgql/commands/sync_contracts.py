@@ -9,8 +9,8 @@ from functools import cache
 
 from uuid_utils import uuid7
 
-from refundgql.commands.sync_book import Book, StepsBack
-from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.commands.sync_book import Book
+from refundgql.commands.sync_people import Outcome, behind, describe, fixed
 from refundgql.domain.advancing import StrictMachine, steps
 from refundgql.domain.calendar import midnight, to_micros
 from refundgql.domain.contracts import ContractMachine
@@ -40,11 +40,16 @@ def way(
     return reached.get(target)
 
 
-def steps_back(what: str, current: str, target: str, path: str = "status") -> StepsBack:
+def is_behind(machine: type[StrictMachine], stated: str, current: str, events: tuple[str, ...] | None = None) -> bool:
+    """Tell whether a stated state lies on the way to the present one."""
+    return stated != current and way(machine, stated, current, events) is not None
+
+
+def steps_back(what: str, current: str, target: str, path: str = "status") -> RecordError:
     """Return the refusal of a state that lies behind the present one."""
     article = "An" if what.startswith("i") else "A"
     message = f"{article} {what} that is {current} cannot become {target}: states only advance."
-    return StepsBack(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
+    return RecordError(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
 
 
 def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outcome:
@@ -57,8 +62,10 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     if row is None:
         if client is expert:
             raise RecordError("The client and the expert of a contract are two accounts.", "expert")
+        contract_id = str(uuid7())
+        book.claims[contract_id] = Claim(contract_id, record.ref)
         book.contracts[record.ref] = ContractRow(
-            str(uuid7()),
+            contract_id,
             record.ref,
             record.contract_kind.value,
             client.id,
@@ -76,10 +83,8 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     fixed(row.kind == record.contract_kind, "The kind of a contract", "kind")
     fixed(row.currency == record.currency, "The currency of a contract", "currencyCode")
     status = record.status.value
-    if way(ContractMachine, row.status, status) is None:
-        if superseded:
-            return Outcome.UNCHANGED
-        raise steps_back("contract", row.status, status)
+    if way(ContractMachine, row.status, status) is None:  # it says OPEN, and was closed since
+        return behind(row, record.revision, steps_back("contract", row.status, status))
     advances = status != row.status and superseded
     return describe(
         row,
@@ -154,6 +159,8 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
     if row is not None:
         fixed(row.contract_id == contract.id, "The contract of a review", "contract")
         fixed(row.author_id == author.id, "The author of a review", "author")
+        if row.edited_at is not None and (record.revision is None or record.revision == row.revision):
+            return Outcome.UNCHANGED  # its author has changed it here since (C23)
         return describe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
     if author.id not in (contract.client_id, contract.expert_id):
         raise RecordError("Only the client and the expert of a contract review each other.", "author", rule="C22")

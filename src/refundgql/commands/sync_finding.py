@@ -10,19 +10,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from refundgql.commands.sync_book import Book
+from refundgql.commands.sync_book import Book, client_balance, expert_balance
 from refundgql.domain.calendar import midnight, to_micros
 from refundgql.domain.ledger import balance, held
 from refundgql.domain.records import (
     AccountRecord,
     BillingWeekRecord,
+    ChargebackRecord,
     ContractRecord,
     InvoiceRecord,
     LeadRecord,
     MessageRecord,
     MilestoneRecord,
     Record,
+    RefundRecord,
     ReviewRecord,
+    SubjectKind,
     WithdrawalRecord,
 )
 from refundgql.domain.vocabulary import OPEN_STATES, BalancePurpose
@@ -31,6 +34,7 @@ from refundgql.storage.record_rows import (
     AccountRow,
     BalanceRow,
     BillingWeekRow,
+    ChargebackRow,
     Claim,
     ContractRow,
     InvoiceRow,
@@ -38,11 +42,13 @@ from refundgql.storage.record_rows import (
     MessageRow,
     MilestoneRow,
     PaidShare,
+    PastRefundRow,
     PaymentRow,
     ReviewRow,
     Stored,
     TotalsRow,
-    WithdrawalState,
+    WithdrawalById,
+    WithdrawalRow,
 )
 from refundgql.storage.records import (
     find_awaiting,
@@ -116,13 +122,19 @@ class _Wanted:
     milestones: set[str]
     invoices: set[str]
     reviews: set[str]
-    withdrawals: set[str]
+    withdrawals: list[WithdrawalRecord]
+    past_refunds: list[RefundRecord]
+    chargebacks: list[ChargebackRecord]
     opened: list[AccountRecord]
     charged: list[LeadRecord]
     agreed: dict[str, ContractRecord]
     paying: list[InvoiceRecord | MilestoneRecord]
     worked: list[BillingWeekRecord]
     reviewed: list[ReviewRecord]
+
+    def taken_back(self) -> Iterable[RefundRecord | ChargebackRecord]:
+        """Return the records of money that went back."""
+        return (*self.past_refunds, *self.chargebacks)
 
     @classmethod
     def by(cls, records: Sequence[Record]) -> _Wanted:
@@ -132,23 +144,31 @@ class _Wanted:
             of[type(record)].append(record)
         accounts, leads, messages = of[AccountRecord], of[LeadRecord], of[MessageRecord]
         contracts, weeks, milestones = of[ContractRecord], of[BillingWeekRecord], of[MilestoneRecord]
-        invoices, reviews = of[InvoiceRecord], of[ReviewRecord]
+        invoices, reviews, withdrawals = of[InvoiceRecord], of[ReviewRecord], of[WithdrawalRecord]
+        about: defaultdict[SubjectKind, set[str]] = defaultdict(set)
+        for record in (*of[RefundRecord], *of[ChargebackRecord]):
+            about[record.about].add(record.subject)
         return cls(
             accounts={it.ref for it in accounts}
             | {it.pro for it in leads}
             | {it.customer for it in leads}
             | {it.client for it in contracts}
             | {it.expert for it in contracts}
-            | {it.author for it in (*messages, *reviews)},
-            leads={it.ref for it in leads} | {it.lead for it in messages},
+            | {it.author for it in (*messages, *reviews)}
+            | {it.account for it in withdrawals if it.account is not None},
+            leads={it.ref for it in leads} | {it.lead for it in messages} | about[SubjectKind.LEAD],
             messages={it.ref for it in messages},
             contracts={it.ref for it in contracts} | {it.contract for it in (*weeks, *milestones, *invoices, *reviews)},
             weeks={it.ref for it in weeks} | {it.billing_week for it in invoices if it.billing_week is not None},
-            milestones={it.ref for it in milestones} | {it.milestone for it in invoices if it.milestone is not None},
-            invoices={it.ref for it in invoices},
+            milestones={it.ref for it in milestones}
+            | {it.milestone for it in invoices if it.milestone is not None}
+            | about[SubjectKind.MILESTONE],
+            invoices={it.ref for it in invoices} | about[SubjectKind.INVOICE],
             reviews={it.ref for it in reviews},
-            withdrawals={it.ref for it in of[WithdrawalRecord]},
-            opened=[it for it in accounts if it.opening_balance is not None],
+            withdrawals=withdrawals,
+            past_refunds=of[RefundRecord],
+            chargebacks=of[ChargebackRecord],
+            opened=[it for it in accounts if it.opening_balance is not None or it.opening_lead_credit is not None],
             charged=leads,
             agreed={it.ref: it for it in contracts},
             paying=[*milestones, *invoices],
@@ -170,11 +190,24 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
         book.messages[message.external_ref] = message
     for review in await finder.rows(ReviewRow, wanted.reviews):
         book.reviews[review.external_ref] = review
-    for withdrawal in await finder.rows(WithdrawalState, wanted.withdrawals):
-        book.withdrawals[withdrawal.id] = withdrawal
+    await _fill_withdrawals(book, finder, wanted.withdrawals)
+    for refund in await finder.rows(PastRefundRow, {it.ref for it in wanted.past_refunds}):
+        book.past_refunds[refund.external_ref] = refund
+    for chargeback in await finder.rows(ChargebackRow, {it.ref for it in wanted.chargebacks}):
+        book.chargebacks[chargeback.external_ref] = chargeback
     await _fill_payments(book, finder, wanted)
     await _fill_claims(book, finder, wanted)
     await _fill_money(book, finder, wanted)
+
+
+async def _fill_withdrawals(book: Book, finder: Finder, records: Sequence[WithdrawalRecord]) -> None:
+    """Find withdrawals under the names that records give them; one that has two names is one row."""
+    by_ref = await finder.rows(WithdrawalRow, {it.ref for it in records if not it.made_here})
+    by_id = await finder.rows(WithdrawalById, {it.ref for it in records if it.made_here})
+    rows: dict[str, WithdrawalRow] = {}
+    for row in (*by_ref, *by_id):
+        one = rows.setdefault(row.id, row)
+        book.withdrawals[row.id if isinstance(row, WithdrawalById) else row.external_ref or ""] = one
 
 
 async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
@@ -184,11 +217,13 @@ async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
         book.milestones[milestone.external_ref] = milestone
     for invoice in await finder.rows(InvoiceRow, wanted.invoices):
         book.invoices[invoice.external_ref] = invoice
+    await _fill_subjects(book, finder, wanted)
     of_milestones = {row.payment_id for row in book.milestones.values()}
     parts = of_milestones | {row.payment_id for row in book.weeks.values()}
     for claim in await finder.claims(InvoiceRow, {payment_id: payment_id for payment_id in parts}):
         book.claims[claim.key] = claim
     ids = parts | {row.payment_id for row in book.invoices.values()}
+    ids |= {book.leads[it.subject].payment_id for it in wanted.taken_back() if it.subject in book.leads}
     for payment in await finder.rows(PaymentRow, sorted(ids)):
         book.payments[payment.id] = payment
     untold = {
@@ -201,9 +236,34 @@ async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
     if of_milestones:
         book.open_cases = await find_open_cases(finder.source, of_milestones, OPEN_STATES)
     shared = {row.payment_id for row in book.invoices.values()} | of_milestones
-    if shared and any(record.from_balance is not None for record in wanted.paying):
+    if not any(record.from_balance is not None for record in wanted.paying):
+        shared = set()
+    shared |= {
+        book.leads[it.ref].payment_id for it in wanted.charged if it.from_balance is not None and it.ref in book.leads
+    }
+    if shared:
         for share in await finder.shares(shared):
             book.shares[share.key] = share
+
+
+async def _fill_subjects(book: Book, finder: Finder, wanted: _Wanted) -> None:
+    """Find what refunds of the past and chargebacks are about, which they name by one of its parts only."""
+    if not wanted.past_refunds and not wanted.chargebacks:
+        return
+    invoices = list(book.invoices.values())
+    paid = {f"milestone:{row.payment_id}": row.payment_id for row in invoices if row.milestone_id is not None}
+    for claim in await finder.claims(MilestoneRow, paid):
+        book.claims[claim.key] = claim
+    untold = {book.claims[key].external_ref for key in paid if key in book.claims} - book.milestones.keys()
+    for milestone in await finder.rows(MilestoneRow, {ref for ref in untold if ref is not None}):
+        book.milestones[milestone.external_ref] = milestone
+    ids = {row.contract_id for row in invoices} | {row.contract_id for row in book.milestones.values()}
+    claims = await finder.claims(ContractRow, {contract_id: contract_id for contract_id in ids})
+    for claim in claims:
+        book.claims[claim.key] = claim
+    refs = {claim.external_ref for claim in claims} - book.contracts.keys()
+    for contract in await finder.rows(ContractRow, {ref for ref in refs if ref is not None}):
+        book.contracts[contract.external_ref] = contract
 
 
 async def _fill_claims(book: Book, finder: Finder, wanted: _Wanted) -> None:
@@ -228,14 +288,22 @@ async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
     receivers: set[str] = set()
     for opened in wanted.opened:
         account = book.accounts.get(opened.ref)
-        if account is not None and opened.opening_balance is not None:
+        if account is None:
+            continue
+        if opened.opening_balance is not None:
             keys.add(balance(account.id, BalancePurpose.CONTRACTS, opened.opening_balance.currency))
             receivers.add(account.id)
+        if opened.opening_lead_credit is not None:
+            keys.add(balance(account.id, BalancePurpose.LEADS, opened.opening_lead_credit.currency))
+    for told in wanted.withdrawals:
+        account = book.accounts.get(told.account or "")
+        if account is not None and told.amount is not None:
+            keys.add(balance(account.id, BalancePurpose.CONTRACTS, told.amount.currency))
     for charged in wanted.charged:
         account = book.accounts.get(charged.pro)
         if account is not None and charged.ref not in book.leads:
             keys.add(balance(account.id, BalancePurpose.LEADS, charged.price.currency))
-    contracts: set[str] = set()
+    contracts = _fill_taken_back(book, wanted, keys, receivers)
     parties: tuple[str, ...]
     for paying in wanted.paying:
         contract = book.contracts.get(paying.contract)
@@ -260,3 +328,23 @@ async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
             balance(owner_id, BalancePurpose.CONTRACTS, currency)
             for owner_id, currency in await find_awaiting(finder.source, receivers)
         }
+
+
+def _fill_taken_back(book: Book, wanted: _Wanted, keys: set[str], receivers: set[str]) -> set[str]:
+    """Name the balances that refunds of the past and chargebacks move, and return the ids of their contracts."""
+    contracts: dict[str, ContractRow] = {}
+    for record in wanted.taken_back():
+        if record.about is SubjectKind.LEAD:
+            lead = book.leads.get(record.subject)
+            if lead is not None:
+                keys.add(balance(lead.pro_id, BalancePurpose.LEADS, lead.currency))
+            continue
+        rows: Mapping[str, InvoiceRow | MilestoneRow]
+        rows = book.invoices if record.about is SubjectKind.INVOICE else book.milestones
+        row = rows.get(record.subject)
+        if row is not None:
+            contracts[row.contract_id] = book.contract_by_id(row.contract_id)
+    for contract in contracts.values():
+        keys.update((client_balance(contract), expert_balance(contract)))
+        receivers.update((contract.client_id, contract.expert_id))
+    return set(contracts)

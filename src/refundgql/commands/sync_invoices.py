@@ -10,10 +10,9 @@ from typing import TypeVar
 
 from uuid_utils import uuid7
 
-from refundgql.commands.sync_book import Book, expert_balance
+from refundgql.commands.sync_book import Book, client_balance, expert_balance
 from refundgql.commands.sync_contracts import other_currency, steps_back, way
-from refundgql.commands.sync_milestones import check_cover, check_from_balance
-from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.invoices import InvoiceMachine
 from refundgql.domain.ledger import held
@@ -87,13 +86,11 @@ def _check_links(
 
 
 def _describe_paid(book: Book, row: InvoiceRow, record: InvoiceRecord, superseded: bool) -> Outcome:
-    fixed(row.amount_minor == record.amount.minor, "The amount of a paid invoice", "amount")
     if record.paid_at is None:
-        if superseded:
-            return Outcome.UNCHANGED
-        raise steps_back("invoice", row.status, _status(None), "paidAt")
+        return behind(row, record.revision, steps_back("invoice", row.status, _status(None), "paidAt"))
+    fixed(row.amount_minor == record.amount.minor, "The amount of a paid invoice", "amount")
     fixed(row.paid_at == to_micros(record.paid_at), "The instant of a payment", "paidAt")
-    check_from_balance(book, book.payments[row.payment_id], record.from_balance)
+    check_from_balance(book, row.payment_id, record.from_balance)
     return describe(row, superseded, number=record.number, issued_at=to_micros(record.issued_at))
 
 
@@ -146,9 +143,9 @@ def _check_money(
         raise steps_back("invoice", InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value)
     payment = None if part is None else book.payments[part.payment_id]
     if payment is not None and payment.paid_minor:
-        check_from_balance(book, payment, record.from_balance)
+        check_from_balance(book, payment.id, record.from_balance)
     else:
-        check_cover(book, contract, record.from_balance)
+        check_cover(book, client_balance(contract), record.from_balance, "client's balance", "C19")
 
 
 def _pay(

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from uuid_utils import uuid7
 
-from refundgql.commands.sync_book import Book
-from refundgql.commands.sync_contracts import other_currency, steps_back, way
-from refundgql.commands.sync_people import Outcome, describe, fixed
+from refundgql.commands.sync_book import Book, client_balance
+from refundgql.commands.sync_contracts import is_behind, other_currency, steps_back, way
+from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.ledger import held
 from refundgql.domain.milestones import MilestoneMachine, advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.records import MilestoneRecord, RecordError
 from refundgql.domain.refusals import Refused
-from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind, RefusalCode
-from refundgql.storage.record_rows import ContractRow, MilestoneRow, PaymentRow
+from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind
+from refundgql.storage.record_rows import Claim, ContractRow, MilestoneRow
 
 SYNCED = ("fund", "release")
+FORWARD = ("fund", "release", "give_back")
 """The steps that the marketplace takes; money returns, and is funded again, by refund cases alone (C30, D16)."""
 
 
@@ -32,22 +33,21 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
     if row is None:
         return _new_milestone(book, record, contract)
     fixed(row.contract_id == contract.id, "The contract of a milestone", "contract")
-    payment = book.payments[row.payment_id]
+    status = record.status.value
+    if _states_less(book, row, record.status) and row.amount_minor == record.amount.minor:
+        return describe(row, superseded, title=record.title)
+    if is_behind(MilestoneMachine, status, row.status, FORWARD):
+        return behind(row, record.revision, steps_back("milestone", row.status, status))
     if row.status != MilestoneStatus.UNFUNDED:
         fixed(row.amount_minor == record.amount.minor, "The amount of a milestone that was funded", "amount")
-        check_from_balance(book, payment, record.from_balance)
-    if _states_less(book, row, record.status):
-        return describe(row, superseded, title=record.title)
-    status = record.status.value
+        check_from_balance(book, row.payment_id, record.from_balance)
     on_the_way = way(MilestoneMachine, row.status, status, SYNCED)
     if on_the_way is None:
-        if superseded:
-            return Outcome.UNCHANGED
         raise steps_back("milestone", row.status, status)
     if on_the_way:
         _check_instants(row, record)
         _check_release(book, row, status)
-        check_cover(book, contract, record.from_balance if MilestoneStatus.FUNDED in on_the_way else None)
+        _check_cover(book, contract, record.from_balance if MilestoneStatus.FUNDED in on_the_way else None)
     values = {"title": record.title, "amount_minor": record.amount.minor, "status": status}
     if record.funded_at is not None:
         values["funded_at"] = to_micros(record.funded_at)
@@ -65,7 +65,7 @@ def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -
     if on_the_way is None:
         raise steps_back("milestone", MilestoneStatus.UNFUNDED.value, record.status.value)
     _check_instants(None, record)
-    check_cover(book, contract, record.from_balance)
+    _check_cover(book, contract, record.from_balance)
     payment = book.new_payment(PaymentKind.MILESTONE.value, contract, contract.currency)
     row = MilestoneRow(
         str(uuid7()),
@@ -80,6 +80,7 @@ def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -
         None if record.released_at is None else to_micros(record.released_at),
     )
     book.milestones[record.ref] = row
+    book.claims[f"milestone:{payment.id}"] = Claim(f"milestone:{payment.id}", record.ref)
     _move_escrow(book, row, contract, record.from_balance, on_the_way)
     return Outcome.CREATED
 
@@ -118,21 +119,8 @@ def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
             raise RecordError(told.message, "status", code=told.code, rule=told.rule) from None
 
 
-def check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -> None:
-    """Refuse to pay from a balance that does not hold the amount (C19)."""
-    if from_balance is None:
-        return
-    available = book.available(contract.client_id, contract.currency)
-    if from_balance.minor > available:
-        message = f"The client's balance holds {Money(max(available, 0), contract.currency)}, less than fromBalance."
-        raise RecordError(message, "fromBalance", "amount", code=RefusalCode.BALANCE_INSUFFICIENT, rule="C19")
-
-
-def check_from_balance(book: Book, payment: PaymentRow, stated: Money | None) -> None:
-    """Refuse another share from the balance than the one that was posted."""
-    if stated is not None:
-        share = book.shares.get(payment.id)
-        fixed(share is not None and share.minor == stated.minor, "What the balance paid", "fromBalance")
+def _check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -> None:
+    check_cover(book, client_balance(contract), from_balance, "client's balance", "C19")
 
 
 def _move_escrow(

@@ -10,12 +10,13 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from refundgql.commands.sync_book import Book, StepsBack
+from refundgql.commands.sync_book import Book, Revised
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.ledger import balance, external, platform_leads
+from refundgql.domain.money import Money
 from refundgql.domain.records import AccountRecord, LeadRecord, MessageRecord, RecordError
-from refundgql.domain.vocabulary import BalancePurpose, PaymentKind, Role
-from refundgql.storage.record_rows import AccountRow, LeadRow, MessageRow, Stored
+from refundgql.domain.vocabulary import BalancePurpose, PaymentKind, RefusalCode, Role
+from refundgql.storage.record_rows import AccountRow, LeadRow, MessageRow, PaidShare, Stored
 
 
 class Outcome(StrEnum):
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    STALE = "stale"
 
 
 def describe(row: Stored, superseded: bool, **values: Any) -> Outcome:
@@ -53,38 +55,66 @@ def fixed(same: bool, what: str, *path: str) -> None:
         raise RecordError(f"{what} cannot change any more: send the record with what it was.", *path)
 
 
+def behind(row: Revised, revision: str | None, contradiction: RecordError) -> Outcome:
+    """Tell what becomes of a record that says less than has happened: nothing, since it is an old one told again.
+
+    Refuses: the contradiction, when its revision says that it is newer than what is held.
+    """
+    if revision is not None and row.revision is not None and revision > row.revision:
+        raise contradiction
+    return Outcome.UNCHANGED
+
+
 def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcome:
-    """Create or update an account; its opening balance is posted once, from outside to its CONTRACTS balance."""
-    opening = record.opening_balance
+    """Create or update an account; each opening balance is posted once, from outside or, below zero, to it."""
     roles = ",".join(record.roles)
     row = book.accounts.get(record.ref)
     if row is None:
         row = AccountRow(str(uuid7()), record.ref, record.name, roles, None, None, book.at)
         book.accounts[record.ref] = row
-        _open_balance(book, row, record)
+        _open_balances(book, row, record)
         return Outcome.CREATED
-    known = row.opening_minor is not None
-    if known and opening is not None:
-        same = (opening.minor, opening.currency) == (row.opening_minor, row.opening_currency)
-        fixed(same, "An opening balance that was posted", "openingBalance")
     if record.name != row.name and not (superseded and row.stored):
         book.renamed[row.id] = record.name
     outcome = describe(row, superseded, name=record.name, roles=roles)
-    if not known and opening is not None:
-        _open_balance(book, row, record)
-        outcome = Outcome.UPDATED
-    return outcome
+    return Outcome.UPDATED if _open_balances(book, row, record) else outcome
 
 
-def _open_balance(book: Book, row: AccountRow, record: AccountRecord) -> None:
-    opening = record.opening_balance
-    if opening is None:
-        return
-    to_key = balance(row.id, BalancePurpose.CONTRACTS, opening.currency)
-    book.post(
-        "OPENING", external(opening.currency), to_key, opening.minor, opening.currency, book.at, "Opening balance"
-    )
-    row.opening_minor, row.opening_currency, row.dirty = opening.minor, opening.currency, True
+def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
+    """Post the opening balances that were not known yet, and tell whether there were any."""
+    opening, lead_credit = record.opening_balance, record.opening_lead_credit
+    at = book.at if record.opening_at is None else to_micros(record.opening_at)
+    known = row.opening_minor is not None or row.opening_leads_minor is not None
+    if known and record.opening_at is not None and row.opening_at is not None:
+        fixed(row.opening_at == at, "The instant of an opening balance that was posted", "openingAt")
+    posted = False
+    if opening is not None:
+        held = (row.opening_minor, row.opening_currency)
+        if row.opening_minor is None:
+            _open(book, row, BalancePurpose.CONTRACTS, opening, at)
+            row.opening_minor, row.opening_currency, posted = opening.minor, opening.currency, True
+        else:
+            same = held == (opening.minor, opening.currency)
+            fixed(same, "An opening balance that was posted", "openingBalance")
+    if lead_credit is not None:
+        held = (row.opening_leads_minor, row.opening_leads_currency)
+        if row.opening_leads_minor is None:
+            _open(book, row, BalancePurpose.LEADS, lead_credit, at)
+            row.opening_leads_minor, row.opening_leads_currency, posted = lead_credit.minor, lead_credit.currency, True
+        else:
+            same = held == (lead_credit.minor, lead_credit.currency)
+            fixed(same, "Lead credit that was posted", "openingLeadCredit")
+    if posted:
+        row.opening_at, row.dirty = at, True
+    return posted
+
+
+def _open(book: Book, row: AccountRow, purpose: BalancePurpose, opening: Money, at: int) -> None:
+    own, outside, currency = balance(row.id, purpose, opening.currency), external(opening.currency), opening.currency
+    if opening.minor > 0:
+        book.post("OPENING", outside, own, opening.minor, currency, at, "Opening balance")
+    elif opening.minor < 0:
+        book.post("OPENING", own, outside, -opening.minor, currency, at, "Opening balance", may_overdraw=True)
 
 
 def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
@@ -99,10 +129,13 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
         price = record.price
         fixed((row.price_minor, row.currency) == (price.minor, price.currency), "A charged price", "price")
         fixed(row.charged_at == charged_at, "The instant of a charge", "chargedAt")
+        check_from_balance(book, row.payment_id, record.from_balance)
         return describe(row, superseded, title=record.title, category=record.category, location=record.location)
     if pro is customer:
         raise RecordError("The professional and the customer of a lead are two accounts.", "customer")
     minor, currency = record.price.minor, record.price.currency
+    purse = balance(pro.id, BalancePurpose.LEADS, currency)
+    check_cover(book, purse, record.from_balance, "professional's lead credit", "L17")
     payment = book.new_payment(PaymentKind.LEAD.value, None, currency, minor)
     book.leads[record.ref] = LeadRow(
         str(uuid7()),
@@ -119,13 +152,34 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
         charged_at,
         None,
     )
-    purse = balance(pro.id, BalancePurpose.LEADS, currency)
-    short = minor - max(book.balance_of(purse).balance_minor, 0)
-    if short > 0:
-        book.post("TOP_UP", external(currency), purse, short, currency, charged_at, "Paid for a lead", payment.id)
+    share = 0 if record.from_balance is None else record.from_balance.minor
+    if minor > share:
+        book.post(
+            "TOP_UP", external(currency), purse, minor - share, currency, charged_at, "Paid for a lead", payment.id
+        )
+    if share:
+        book.shares[payment.id] = PaidShare(payment.id, share)
     told = f"Lead: {record.title}"
     book.post("CHARGE", purse, platform_leads(currency), minor, currency, charged_at, told, payment.id)
     return Outcome.CREATED
+
+
+def check_cover(book: Book, key: str, from_balance: Money | None, whose: str, rule: str) -> None:
+    """Refuse to pay from a balance that does not hold the amount (C19, L17)."""
+    if from_balance is None:
+        return
+    row = book.balances.get(key)
+    available = 0 if row is None else row.balance_minor
+    if from_balance.minor > available:
+        message = f"The {whose} holds {Money(max(available, 0), from_balance.currency)}, less than fromBalance."
+        raise RecordError(message, "fromBalance", "amount", code=RefusalCode.BALANCE_INSUFFICIENT, rule=rule)
+
+
+def check_from_balance(book: Book, payment_id: str, stated: Money | None) -> None:
+    """Refuse another share from the balance than the one that was posted."""
+    if stated is not None:
+        share = book.shares.get(payment_id)
+        fixed(share is not None and share.minor == stated.minor, "What the balance paid", "fromBalance")
 
 
 def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcome:
@@ -148,9 +202,8 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
     fixed(row.lead_id == lead.id, "The lead of a message", "lead")
     fixed(row.author_id == author.id, "The author of a message", "author")
     if row.deleted_at is not None and deleted_at is None:
-        if superseded:
-            return Outcome.UNCHANGED
-        raise StepsBack("A deleted message does not come back: send it with deletedAt.", "deletedAt")
+        told = "A deleted message does not come back: send it with deletedAt."
+        return behind(row, record.revision, RecordError(told, "deletedAt"))
     if (row.sent_at, row.deleted_at) != (sent_at, deleted_at):
         book.recounted.add(lead.id)
     return describe(row, superseded, body=record.body, sent_at=sent_at, deleted_at=deleted_at)

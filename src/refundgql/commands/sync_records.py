@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
+from refundgql.commands.chargebacks import tell_cases
 from refundgql.commands.settle import settle_balances
 from refundgql.commands.sync_book import Book, DependsOnFaulty
 from refundgql.commands.sync_contracts import apply_contract, apply_review, apply_week
@@ -18,6 +19,7 @@ from refundgql.commands.sync_invoices import apply_invoice
 from refundgql.commands.sync_keeping import Keeping, keeping_of
 from refundgql.commands.sync_milestones import apply_milestone
 from refundgql.commands.sync_people import Outcome, apply_account, apply_lead, apply_message
+from refundgql.commands.sync_takebacks import apply_chargeback, apply_refund
 from refundgql.commands.sync_withdrawals import apply_withdrawal
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.withdrawals import change_withdrawal
@@ -28,6 +30,7 @@ from refundgql.domain.record_parsing import parse_record
 from refundgql.domain.records import (
     AccountRecord,
     BillingWeekRecord,
+    ChargebackRecord,
     ContractRecord,
     InvoiceRecord,
     LeadRecord,
@@ -35,8 +38,10 @@ from refundgql.domain.records import (
     MilestoneRecord,
     Record,
     RecordError,
+    RefundRecord,
     ReviewRecord,
     WithdrawalRecord,
+    is_older,
 )
 from refundgql.domain.refusals import BasicRefusal, Refused
 from refundgql.domain.viewers import Viewer
@@ -60,10 +65,11 @@ class SyncCounts:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    stale: int = 0
 
     def __add__(self, other: SyncCounts) -> SyncCounts:
         """Return the counts of both."""
-        return SyncCounts(self.created + other.created, self.updated + other.updated, self.unchanged + other.unchanged)
+        return SyncCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class FaultyRecords(Exception):
@@ -126,11 +132,15 @@ def parse_records(shapes: Sequence[Mapping[str, Any]]) -> list[Record]:
 
 
 def superseded_within(records: Sequence[Record]) -> set[int]:
-    """Return the places of records that a later record of the same batch states anew."""
+    """Return the places of records that a later record of the same batch states anew, where no revision tells."""
     last = {(record.kind, record.ref): place for place, record in enumerate(records)}
     if len(last) == len(records):
         return set()
-    return {place for place, record in enumerate(records) if last[record.kind, record.ref] != place}
+    return {
+        place
+        for place, record in enumerate(records)
+        if record.revision is None and last[record.kind, record.ref] != place
+    }
 
 
 async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collection[int]) -> SyncCounts:
@@ -144,43 +154,53 @@ async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collect
     counted: Counter[Outcome] = Counter()
     start = 0
     while start < len(records):
-        book = Book(to_micros(unit.now()))
+        book = Book(to_micros(unit.now()), unit.holiday_calendar)
         await fill(book, DatabaseFinder(unit.tx), records[start:])
-        start = await _write_until_settling(unit, book, records, superseded, start, counted)
+        start = _apply_all(book, unit.policy, records, superseded, start, counted)
+        await keep(unit, keeping_of(book, unit.policy))
+        await _follow(unit, book)
     return counts_of(counted)
 
 
 def counts_of(counted: Counter[Outcome]) -> SyncCounts:
-    """Return how many records were created, updated and unchanged."""
-    return SyncCounts(counted[Outcome.CREATED], counted[Outcome.UPDATED], counted[Outcome.UNCHANGED])
+    """Return how many records were created, updated, unchanged and stale."""
+    return SyncCounts(*(counted[outcome] for outcome in Outcome))
 
 
-async def _write_until_settling(
-    unit: Unit,
+def _apply_all(
     book: Book,
+    policy: Policy,
     records: Sequence[Record],
     superseded: Collection[int],
     start: int,
     counted: Counter[Outcome],
 ) -> int:
-    """Apply and keep records up to the first whose money somebody waits for; return the place after it."""
+    """Apply records and return the place behind the last one.
+
+    One whose balance does not suffice waits where money that earlier ones set free may still come (D13).
+    Refuses: FaultyRecords.
+    """
     errors: list[tuple[int, RecordError]] = []
-    place = start
-    while place < len(records) and not book.funded and not book.refunding:
+    for place in range(start, len(records)):
         record = records[place]
         try:
-            counted[apply(book, unit.policy, record, place in superseded)] += 1
+            counted[apply(book, policy, record, place in superseded)] += 1
         except RecordError as error:
+            if error.code is RefusalCode.BALANCE_INSUFFICIENT and (book.funded or book.refunding) and not errors:
+                return place
             note_error(book, record, place, error, errors)
-        place += 1
     if errors:
         raise FaultyRecords(errors)
-    await keep(unit, keeping_of(book, unit.policy))
+    return len(records)
+
+
+async def _follow(unit: Unit, book: Book) -> None:
+    """Take the steps that follow from a batch's rows: withdrawals, chargebacks on cases, refunds that money covers."""
     for withdrawal_id, status, reason in book.withdrawal_steps:
         await change_withdrawal(unit, withdrawal_id, status, reason)
+    await tell_cases(unit, book.charged_back)
     owners = [contracts_owner(key) for key in sorted(book.funded)]
     await settle_balances(unit, [Waiting(*owner) for owner in owners if owner is not None])
-    return place
 
 
 def note_error(
@@ -193,10 +213,22 @@ def note_error(
 
 
 def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outcome:
-    """Apply one record to the working set.
+    """Apply one record to the working set; one with an older revision than the row's changes nothing.
 
     Refuses: RecordError.
     """
+    row = book.row_of(record) if record.revision is not None else None
+    if row is not None and is_older(record.revision, row.revision):
+        return Outcome.STALE
+    outcome = _apply(book, policy, record, superseded)
+    if record.revision is not None:
+        row = book.row_of(record)
+        if row is not None and row.revision != record.revision:
+            row.revision, row.dirty = record.revision, True
+    return outcome
+
+
+def _apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outcome:
     match record:
         case MessageRecord():
             return apply_message(book, record, superseded)
@@ -215,7 +247,11 @@ def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outco
         case ReviewRecord():
             return apply_review(book, record, superseded)
         case WithdrawalRecord():
-            return apply_withdrawal(book, record, superseded)
+            return apply_withdrawal(book, policy, record)
+        case RefundRecord():
+            return apply_refund(book, record)
+        case ChargebackRecord():
+            return apply_chargeback(book, record)
 
 
 async def keep(unit: Unit, keeping: Keeping) -> None:

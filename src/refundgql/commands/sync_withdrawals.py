@@ -1,37 +1,103 @@
-"""Checking what the marketplace reports of a withdrawal before its own command takes it further (D10).
+"""Applying what the marketplace reports of withdrawals: steps of those made here, and those that it made itself (D10).
 
-It must not move money: commands/withdrawals.py does, with the withdrawal's machine.
+It must not take a step of a withdrawal that is there already: commands/withdrawals.py does, with its machine.
 """
 
 from __future__ import annotations
 
+from uuid_utils import uuid7
+
 from refundgql.commands.sync_book import Book
-from refundgql.commands.sync_contracts import steps_back, way
-from refundgql.commands.sync_people import Outcome, fixed
+from refundgql.commands.sync_contracts import is_behind, steps_back, way
+from refundgql.commands.sync_people import Outcome, behind, fixed
+from refundgql.domain.business_days import withdrawal_estimate
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.ledger import balance, external, in_transit
+from refundgql.domain.policy import Policy
 from refundgql.domain.records import RecordError, WithdrawalRecord
-from refundgql.domain.vocabulary import RefusalCode, WithdrawalStatus
+from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
 from refundgql.domain.withdrawals import WithdrawalMachine
+from refundgql.storage.record_rows import WithdrawalRow
 
 
-def apply_withdrawal(book: Book, record: WithdrawalRecord, superseded: bool) -> Outcome:
+def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     """Tell whether the report takes the withdrawal further; its steps are taken after the batch's rows are kept."""
     row = book.withdrawals.get(record.ref)
+    if record.status is WithdrawalStatus.FAILED and record.failure_reason is None and row is None:
+        raise _unexplained()
     if row is None:
-        message = "There is no such withdrawal that you can see; check the id."
-        raise RecordError(message, "id", code=RefusalCode.NOT_FOUND)
+        return _told(book, policy, record)
+    _check_same(book, row, record)
     if row.status == record.status:
         same = record.failure_reason is None or record.failure_reason == row.failure_reason
-        fixed(same, "The reason of a failure", "failureReason")
+        fixed(same or row.cancelled_at is not None, "The reason of a failure", "failureReason")
         return Outcome.UNCHANGED
+    refused = steps_back("withdrawal", row.status, record.status.value)
+    if row.cancelled_at is not None:
+        message = "Its owner cancelled this withdrawal before it was sent: do not send its money."
+        raise RecordError(message, "status", code=RefusalCode.STALE, rule="D10")
+    if is_behind(WithdrawalMachine, record.status.value, row.status):
+        return behind(row, record.revision, refused)
     on_the_way = way(WithdrawalMachine, row.status, record.status.value)
     if on_the_way is None:
-        if superseded:
-            return Outcome.UNCHANGED
-        raise steps_back("withdrawal", row.status, record.status.value)
+        raise refused
     if record.status is WithdrawalStatus.FAILED and record.failure_reason is None:
-        raise RecordError("Say why the withdrawal failed: its owner reads it.", "failureReason")
+        raise _unexplained()
     for status in on_the_way:
         book.withdrawal_steps.append((row.id, WithdrawalStatus(status), record.failure_reason))
-    book.refunding = record.status is WithdrawalStatus.FAILED
+    book.refunding = book.refunding or record.status is WithdrawalStatus.FAILED
     row.status, row.failure_reason, row.dirty = record.status.value, record.failure_reason, True
     return Outcome.UPDATED
+
+
+def _unexplained() -> RecordError:
+    return RecordError("Say why the withdrawal failed: its owner reads it.", "failureReason")
+
+
+def _check_same(book: Book, row: WithdrawalRow, record: WithdrawalRecord) -> None:
+    if record.account is not None:
+        owner = book.account(record.account, "account")
+        fixed(owner.id == row.account_id, "The owner of a withdrawal", "account")
+    if record.amount is not None:
+        same = (record.amount.minor, record.amount.currency) == (row.amount_minor, row.currency)
+        fixed(same, "The amount of a withdrawal", "amount")
+    if record.requested_at is not None:
+        fixed(to_micros(record.requested_at) == row.requested_at, "The instant of a withdrawal", "requestedAt")
+
+
+def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
+    """Keep a withdrawal that the marketplace made: it has happened, so that it may overdraw the balance."""
+    if record.made_here or (record.account is None and record.amount is None and record.requested_at is None):
+        message = "There is no such withdrawal that you can see; check the id."
+        raise RecordError(message, "id", code=RefusalCode.NOT_FOUND)
+    if record.account is None or record.amount is None or record.requested_at is None:
+        missing = {"account": record.account, "amount": record.amount, "requestedAt": record.requested_at}
+        path = next(name for name, value in missing.items() if value is None)
+        raise RecordError("Tell account, amount and requestedAt of a withdrawal that you made.", path)
+    owner = book.account(record.account, "account")
+    minor, currency, at = record.amount.minor, record.amount.currency, to_micros(record.requested_at)
+    estimate = withdrawal_estimate(record.requested_at, policy, book.holiday_calendar)
+    row = WithdrawalRow(
+        str(uuid7()),
+        record.ref,
+        owner.id,
+        currency,
+        minor,
+        record.status.value,
+        at,
+        at,
+        estimate[0].isoformat(),
+        estimate[1].isoformat(),
+        record.failure_reason,
+    )
+    book.withdrawals[record.ref] = row
+    own, transit = balance(owner.id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
+    what = "Withdrawal to your payment method"
+    book.post("WITHDRAWAL", own, transit, minor, currency, at, what, withdrawal_id=row.id, may_overdraw=True)
+    if record.status is WithdrawalStatus.PAID:
+        what = "Withdrawal arrived at your payment method"
+        book.post("PAYOUT", transit, external(currency), minor, currency, at, what, withdrawal_id=row.id)
+    elif record.status is WithdrawalStatus.FAILED:
+        what = "Withdrawal failed: the money is back on your balance"
+        book.post("WITHDRAWAL_FAILED", transit, own, minor, currency, at, what, withdrawal_id=row.id)
+    return Outcome.CREATED

@@ -24,6 +24,7 @@ from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import judge, with_true_alternatives
 from refundgql.domain.machines.table import OPENING, TABLE, Row
+from refundgql.domain.money import Money
 from refundgql.domain.moves import amount_of, moved
 from refundgql.domain.openings import follow_up_case, is_finalised_by, is_superseded_by, new_case
 from refundgql.domain.policy import Policy
@@ -34,11 +35,13 @@ from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import actor_role
 from refundgql.domain.settlement import credit, release_rest, reverse
 from refundgql.domain.vocabulary import (
+    CHARGEBACK,
     FINALISE,
     STAFF_NOTE,
     TARGET_MISSED,
     WITHDRAWAL_CHANGED,
     Audience,
+    ChargebackStatus,
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
@@ -51,6 +54,7 @@ from refundgql.domain.vocabulary import (
 __all__ = [
     "available_actions",
     "case_clocks",
+    "charged_back",
     "decide",
     "is_final",
     "kind_for",
@@ -128,6 +132,23 @@ def withdrawal_changed(
     case = facts.case.changed(withdrawal_id=withdrawal_id or facts.case.withdrawal_id)
     draft = Draft(facts, policy, at)
     draft.case = draft.record(WITHDRAWAL_CHANGED, case, case.state, note=note, internal_note=failure_reason, rule="D10")
+    return draft.decision()
+
+
+def charged_back(facts: Facts, at: datetime, policy: Policy, status: ChargebackStatus, amount: Money) -> Decision:
+    """Record on a case what became of a chargeback on its payment, as the marketplace told it (D25)."""
+    if facts.case is None:
+        raise ValueError("a chargeback is recorded on a case")
+    draft = Draft(facts, policy, at)
+    draft.case = draft.record(
+        CHARGEBACK,
+        facts.case,
+        facts.case.state,
+        amount_minor=amount.minor,
+        note=status.value,
+        rule="D25",
+        saw=(("chargeback", status.value),),
+    )
     return draft.decision()
 
 

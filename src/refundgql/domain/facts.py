@@ -115,6 +115,7 @@ class PaymentFacts:
     paid_minor: int = 0
     refunded_minor: int = 0  # credits of all kinds less reversals
     reserved_minor: int = 0  # approved, not yet credited (D9)
+    charged_back_minor: int = 0  # wanted or taken by a bank (D25)
     open_case_id: str | None = None
     open_case_number: int | None = None
     open_case_kind: RefundCaseKind | None = None
@@ -154,6 +155,7 @@ class ContractFacts:
     paid_minor: int = 0
     refunded_minor: int = 0
     reserved_minor: int = 0
+    charged_back_minor: int = 0
     reviews_hidden: bool = False
     review_posted: bool = False
 

@@ -259,6 +259,12 @@ _DECISIONS: tuple[_Row, ...] = (
         "What an expert's part approval leaves counts as declined: it can be taken to support as a case of its own.",
     ),
     (
+        "D25",
+        "Chargebacks",
+        "lower what can be refunded",
+        "What a bank wants back, or has taken, cannot be refunded as well; what the marketplace won can.",
+    ),
+    (
         "D29",
         "Internal",
         "staff only",

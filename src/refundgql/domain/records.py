@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar, TypeVar, dataclass_transform
 
 from refundgql.domain.money import Money, exponent
 from refundgql.domain.vocabulary import (
+    ChargebackStatus,
     ContractKind,
     ContractStatus,
     MilestoneStatus,
@@ -56,6 +58,9 @@ class AccountRecord:
     name: str
     roles: tuple[Role, ...]
     opening_balance: Money | None
+    opening_at: datetime | None = None
+    opening_lead_credit: Money | None = None
+    revision: str | None = None
 
 
 @_value
@@ -71,6 +76,8 @@ class LeadRecord:
     location: str
     price: Money
     charged_at: datetime
+    from_balance: Money | None = None
+    revision: str | None = None
 
 
 @_value
@@ -84,6 +91,7 @@ class MessageRecord:
     body: str
     sent_at: datetime
     deleted_at: datetime | None
+    revision: str | None = None
 
 
 @_value
@@ -100,6 +108,7 @@ class ContractRecord:
     currency: str
     started_at: datetime
     ended_at: datetime | None
+    revision: str | None = None
 
 
 @_value
@@ -115,6 +124,7 @@ class MilestoneRecord:
     funded_at: datetime | None
     released_at: datetime | None
     from_balance: Money | None
+    revision: str | None = None
 
 
 @_value
@@ -127,6 +137,7 @@ class BillingWeekRecord:
     starts_on: date
     hours: Decimal
     rate: Money
+    revision: str | None = None
 
     @property
     def amount(self) -> Money:
@@ -148,6 +159,7 @@ class InvoiceRecord:
     billing_week: str | None
     milestone: str | None
     from_balance: Money | None
+    revision: str | None = None
 
 
 @_value
@@ -161,16 +173,61 @@ class ReviewRecord:
     rating: int
     body: str
     posted_at: datetime
+    revision: str | None = None
 
 
 @_value
 class WithdrawalRecord:
-    """How a withdrawal is getting on; `ref` is its id (a uuid text), as this service made it."""
+    """How a withdrawal is getting on, or one that the marketplace made.
+
+    `ref` is its id (a uuid text) where this service made it, else the marketplace's own reference. One made by the
+    marketplace is told with account, amount and instant.
+    """
 
     kind: ClassVar[str] = "withdrawal"
     ref: str
+    made_here: bool
     status: WithdrawalStatus
     failure_reason: str | None
+    account: str | None = None
+    amount: Money | None = None
+    requested_at: datetime | None = None
+    revision: str | None = None
+
+
+class SubjectKind(StrEnum):
+    """What a refund of the past or a chargeback is about; the name of the field that refers to it."""
+
+    INVOICE = "invoice"
+    MILESTONE = "milestone"
+    LEAD = "lead"
+
+
+@_value
+class RefundRecord:
+    """A refund of the past, credited at `credited_at`: it counts in every cap, and opens no case."""
+
+    kind: ClassVar[str] = "refund"
+    ref: str
+    about: SubjectKind
+    subject: str
+    amount: Money
+    credited_at: datetime
+    revision: str | None = None
+
+
+@_value
+class ChargebackRecord:
+    """Money that a bank takes back or wants back (D25)."""
+
+    kind: ClassVar[str] = "chargeback"
+    ref: str
+    about: SubjectKind
+    subject: str
+    amount: Money
+    status: ChargebackStatus
+    opened_at: datetime
+    revision: str | None = None
 
 
 Record = (
@@ -183,7 +240,21 @@ Record = (
     | InvoiceRecord
     | ReviewRecord
     | WithdrawalRecord
+    | RefundRecord
+    | ChargebackRecord
 )
+
+
+def is_older(given: str | None, held: str | None) -> bool:
+    """Tell whether a record's revision is older than the one held; without either nobody can tell.
+
+    Refuses: RecordError when one is a number and the other an instant.
+    """
+    if given is None or held is None:
+        return False
+    if given[0] != held[0]:
+        raise RecordError("Give revisions of one kind: all numbers, or all instants.", "revision")
+    return given < held
 
 
 def hours_amount(hours: Decimal, rate: Money) -> Money:

@@ -111,6 +111,7 @@ class RefundActionName(StrEnum):
 FINALISE = "FINALISE"
 TARGET_MISSED = "TARGET_MISSED"
 WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
+CHARGEBACK = "CHARGEBACK"
 """Names of events that no client can act: recorded by timers and by settlement."""
 STAFF_NOTE = "STAFF_NOTE"
 """The name of an event that is all that parties learn of what staff wrote for each other (D29)."""
@@ -199,6 +200,14 @@ class WithdrawalStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class ChargebackStatus(StrEnum):
+    """The chargeback machine's states (D25)."""
+
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
 class Audience(StrEnum):
     """Who may read a case message."""
 
@@ -265,6 +274,8 @@ class RefusalCode(StrEnum):
     EVIDENCE_REJECTED = "EVIDENCE_REJECTED"
     BALANCE_INSUFFICIENT = "BALANCE_INSUFFICIENT"
     FINAL_DECISION = "FINAL_DECISION"
+    CHARGED_BACK = "CHARGED_BACK"
+    STALE = "STALE"
 
 
 class WebhookDeliveryState(StrEnum):

@@ -43,10 +43,11 @@ from refundgql.storage.database import Dialect, Row, Source, Transaction, Write
 
 # What there are several of comes as one JSON text, so that one statement loads everything.
 _SELECT = """
-SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor)) FROM payment t
+SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor),
+    SUM(t.charged_back_minor)) FROM payment t
     WHERE t.contract_id = k.id) AS totals,
   {cases} AS cases, {marks} AS marks,
-  p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
+  p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor, p.charged_back_minor,
   l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
   k.id AS contract_id, k.kind AS contract_kind, k.status AS contract_status, k.client_id, k.expert_id,
   k.currency AS contract_currency, k.started_at, k.ended_at, k.reviews_hidden,
@@ -188,6 +189,7 @@ def _facts(row: Row) -> Facts:
             paid_minor=row["paid_minor"],
             refunded_minor=row["refunded_minor"],
             reserved_minor=row["reserved_minor"],
+            charged_back_minor=row["charged_back_minor"],
         ),
         lead=None if row["lead_id"] is None else _lead(row),
         contract=None if row["contract_id"] is None else _contract(row),
@@ -214,7 +216,7 @@ def _lead(row: Row) -> LeadFacts:
 
 
 def _contract(row: Row) -> ContractFacts:
-    paid_minor, refunded_minor, reserved_minor = orjson.loads(row["totals"])
+    paid_minor, refunded_minor, reserved_minor, charged_back_minor = orjson.loads(row["totals"])
     return ContractFacts(
         id=row["contract_id"],
         kind=ContractKind(row["contract_kind"]),
@@ -227,6 +229,7 @@ def _contract(row: Row) -> ContractFacts:
         paid_minor=paid_minor,
         refunded_minor=refunded_minor,
         reserved_minor=reserved_minor,
+        charged_back_minor=charged_back_minor,
         reviews_hidden=bool(row["reviews_hidden"]),
         review_posted=bool(row["review_posted"]),
     )

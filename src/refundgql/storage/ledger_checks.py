@@ -42,10 +42,11 @@ _CREDITS = (
 _CHECKS = (
     _Check(
         "postings of a currency sum to zero",
-        "SELECT currency, CAST(SUM(delta) AS BIGINT) AS sum_minor FROM"
-        " (SELECT currency, -amount_minor AS delta FROM posting WHERE from_key LIKE '%:' || currency"
-        " UNION ALL SELECT currency, amount_minor FROM posting WHERE to_key LIKE '%:' || currency) AS entries"
-        " GROUP BY currency HAVING SUM(delta) <> 0",
+        # Row by row: what all postings move may be more than a sum of the database holds.
+        "SELECT currency, CAST(SUM(delta) AS BIGINT) AS sum_minor FROM (SELECT currency, amount_minor"
+        " * (CASE WHEN to_key LIKE '%:' || currency THEN 1 ELSE 0 END"
+        " - CASE WHEN from_key LIKE '%:' || currency THEN 1 ELSE 0 END) AS delta FROM posting) AS entries"
+        " WHERE delta <> 0 GROUP BY currency HAVING SUM(delta) <> 0",
     ),
     _Check(
         "a posting moves a positive amount between two accounts",
@@ -68,10 +69,13 @@ _CHECKS = (
         " OR (after IS NULL AND key NOT LIKE 'external:%' AND key NOT LIKE 'platform_leads:%')",
     ),
     _Check(
-        "only an expert's balance may be negative, and only through a support decision (D13)",
+        "a balance may be negative only through a support decision (D13), a chargeback (D25) or the told past",
         "SELECT a.key, a.balance_minor FROM ledger_account a WHERE a.balance_minor < 0 AND NOT (a.kind = 'balance'"
-        " AND a.purpose = 'CONTRACTS' AND EXISTS (SELECT 1 FROM posting p JOIN refund_case c ON c.id = p.case_id"
-        " WHERE p.from_key = a.key AND p.fact = 'CREDIT' AND c.support_decided))",
+        " AND a.purpose = 'CONTRACTS' AND (EXISTS (SELECT 1 FROM posting p JOIN refund_case c ON c.id = p.case_id"
+        " WHERE p.from_key = a.key AND p.fact = 'CREDIT' AND c.support_decided)"
+        " OR EXISTS (SELECT 1 FROM posting p LEFT JOIN withdrawal w ON w.id = p.withdrawal_id"
+        " WHERE p.from_key = a.key AND (p.fact IN ('OPENING', 'REFUND', 'CHARGEBACK')"
+        " OR (p.fact = 'WITHDRAWAL' AND w.external_ref IS NOT NULL)))))",
     ),
     _Check(
         "what is paid is what was posted for it",
@@ -85,8 +89,34 @@ _CHECKS = (
         "SELECT p.id AS payment_id, p.paid_minor, p.refunded_minor, coalesce(s.refunded, 0) AS postings_minor"
         " FROM payment p LEFT JOIN (SELECT c.payment_id, CAST(SUM(t.credited - t.reversed) AS BIGINT) AS refunded"
         f" FROM ({_CREDITS}) AS t JOIN refund_case c ON c.id = t.case_id GROUP BY c.payment_id) AS s"
-        " ON s.payment_id = p.id"
-        " WHERE p.refunded_minor <> coalesce(s.refunded, 0) OR coalesce(s.refunded, 0) > p.paid_minor",
+        " ON s.payment_id = p.id LEFT JOIN (SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) AS past FROM posting"
+        " WHERE fact = 'REFUND' GROUP BY payment_id) AS t ON t.payment_id = p.id"
+        " WHERE p.refunded_minor <> coalesce(s.refunded, 0) + coalesce(t.past, 0) OR p.refunded_minor > p.paid_minor",
+    ),
+    _Check(
+        "refunds of the past are posted once",
+        "SELECT p.id AS payment_id, coalesce(s.told, 0) AS told_minor, coalesce(t.posted, 0) AS postings_minor"
+        " FROM payment p LEFT JOIN (SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) AS told FROM past_refund"
+        " GROUP BY payment_id) AS s ON s.payment_id = p.id LEFT JOIN (SELECT payment_id,"
+        " CAST(SUM(amount_minor) AS BIGINT) AS posted FROM posting WHERE fact = 'REFUND' GROUP BY payment_id) AS t"
+        " ON t.payment_id = p.id WHERE coalesce(s.told, 0) <> coalesce(t.posted, 0)",
+    ),
+    _Check(
+        "credited and charged back together are no more than was paid (D25)",
+        "SELECT p.id AS payment_id, p.paid_minor, p.refunded_minor, p.charged_back_minor,"
+        " coalesce(s.wanted, 0) AS told_minor FROM payment p LEFT JOIN"
+        " (SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) AS wanted FROM chargeback WHERE status <> 'WON'"
+        " GROUP BY payment_id) AS s ON s.payment_id = p.id"
+        " WHERE p.charged_back_minor <> coalesce(s.wanted, 0)"
+        " OR p.refunded_minor + p.charged_back_minor > p.paid_minor",
+    ),
+    _Check(
+        "a lost chargeback has left for the bank once (D25)",
+        "SELECT p.id AS payment_id, coalesce(s.lost, 0) AS lost_minor, coalesce(t.posted, 0) AS postings_minor"
+        " FROM payment p LEFT JOIN (SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) AS lost FROM chargeback"
+        " WHERE status = 'LOST' GROUP BY payment_id) AS s ON s.payment_id = p.id LEFT JOIN (SELECT payment_id,"
+        " CAST(SUM(amount_minor) AS BIGINT) AS posted FROM posting WHERE fact = 'CHARGEBACK' GROUP BY payment_id) AS t"
+        " ON t.payment_id = p.id WHERE coalesce(s.lost, 0) <> coalesce(t.posted, 0)",
     ),
     _Check(
         "what is reserved is what is approved and not credited (D9)",

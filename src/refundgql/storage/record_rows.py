@@ -29,7 +29,16 @@ class AccountRow(Stored):
     """A row of `account`."""
 
     table = "account"
-    updatable = ("name", "roles", "opening_minor", "opening_currency")
+    updatable = (
+        "name",
+        "roles",
+        "opening_minor",
+        "opening_currency",
+        "opening_at",
+        "opening_leads_minor",
+        "opening_leads_currency",
+        "revision",
+    )
     folded = {"folded": ("name", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
@@ -39,6 +48,10 @@ class AccountRow(Stored):
     opening_minor: int | None
     opening_currency: str | None
     created_at: int
+    opening_at: int | None = None
+    opening_leads_minor: int | None = None
+    opening_leads_currency: str | None = None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +61,7 @@ class PaymentRow(Stored):
     table = "payment"
     key_column = "id"
     locked = True
-    updatable = ("paid_minor",)
+    updatable = ("paid_minor", "refunded_minor", "charged_back_minor")
 
     id: str
     kind: str
@@ -57,6 +70,7 @@ class PaymentRow(Stored):
     paid_minor: int
     refunded_minor: int
     reserved_minor: int
+    charged_back_minor: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +78,7 @@ class LeadRow(Stored):
     """A row of `lead`."""
 
     table = "lead"
-    updatable = ("title", "category", "location", "customer_name", "last_message_at")
+    updatable = ("title", "category", "location", "customer_name", "last_message_at", "revision")
     folded = {  # noqa: RUF012  # declared as a class variable above
         "folded": ("title", "external_ref"),
         "category_folded": ("category",),
@@ -84,6 +98,7 @@ class LeadRow(Stored):
     currency: str
     charged_at: int
     last_message_at: int | None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +106,7 @@ class MessageRow(Stored):
     """A row of `message`."""
 
     table = "message"
-    updatable = ("body", "sent_at", "deleted_at")
+    updatable = ("body", "sent_at", "deleted_at", "revision")
 
     id: str
     external_ref: str
@@ -100,6 +115,7 @@ class MessageRow(Stored):
     body: str
     sent_at: int
     deleted_at: int | None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +124,7 @@ class ContractRow(Stored):
 
     table = "contract"
     locked = True
-    updatable = ("title", "status", "started_at", "ended_at", "reviews_hidden")
+    updatable = ("title", "status", "started_at", "ended_at", "reviews_hidden", "revision")
     folded = {"folded": ("title", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
@@ -122,6 +138,7 @@ class ContractRow(Stored):
     started_at: int
     ended_at: int | None
     reviews_hidden: bool
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -129,7 +146,7 @@ class BillingWeekRow(Stored):
     """A row of `billing_week`."""
 
     table = "billing_week"
-    updatable = ("hours", "rate_minor", "amount_minor", "released_at")
+    updatable = ("hours", "rate_minor", "amount_minor", "released_at", "revision")
     folded = {"folded": ("external_ref",)}  # noqa: RUF012  # declared as a class variable above
 
     id: str
@@ -143,6 +160,7 @@ class BillingWeekRow(Stored):
     amount_minor: int
     currency: str
     released_at: int | None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -150,7 +168,7 @@ class MilestoneRow(Stored):
     """A row of `milestone`."""
 
     table = "milestone"
-    updatable = ("title", "amount_minor", "status", "funded_at", "released_at")
+    updatable = ("title", "amount_minor", "status", "funded_at", "released_at", "revision")
     folded = {"folded": ("title", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
@@ -163,6 +181,7 @@ class MilestoneRow(Stored):
     status: str
     funded_at: int | None
     released_at: int | None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -170,7 +189,7 @@ class InvoiceRow(Stored):
     """A row of `invoice`."""
 
     table = "invoice"
-    updatable = ("number", "amount_minor", "status", "issued_at", "paid_at")
+    updatable = ("number", "amount_minor", "status", "issued_at", "paid_at", "revision")
     folded = {"folded": ("number", "external_ref")}  # noqa: RUF012  # declared as a class variable above
 
     id: str
@@ -185,6 +204,7 @@ class InvoiceRow(Stored):
     status: str
     issued_at: int
     paid_at: int | None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -192,7 +212,7 @@ class ReviewRow(Stored):
     """A row of `review`."""
 
     table = "review"
-    updatable = ("rating", "body", "posted_at")
+    updatable = ("rating", "body", "posted_at", "revision")
 
     id: str
     external_ref: str
@@ -203,6 +223,8 @@ class ReviewRow(Stored):
     body: str
     posted_at: int
     edit_allowed: bool
+    edited_at: int | None = None
+    revision: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -239,6 +261,7 @@ class PostingRow(Stored):
     currency: str
     description: str
     payment_id: str | None
+    withdrawal_id: str | None
     from_balance_after_minor: int | None
     to_balance_after_minor: int | None
     booked_at: int
@@ -282,12 +305,64 @@ class PaidShare(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class WithdrawalState(Stored):
-    """Where a withdrawal stands; its own command takes it further."""
+class WithdrawalRow(Stored):
+    """A row of `withdrawal`; a step of one that is there already is taken by its own command."""
 
     table = "withdrawal"
-    key_column = "id"
+    key_column = "external_ref"
+    updatable = ("revision",)
 
     id: str
+    external_ref: str | None
+    account_id: str
+    currency: str
+    amount_minor: int
     status: str
+    requested_at: int
+    updated_at: int
+    estimated_from: str
+    estimated_until: str
     failure_reason: str | None
+    cancelled_at: int | None = None
+    revision: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class WithdrawalById(WithdrawalRow):
+    """The same row, found by the id that this service gave it."""
+
+    key_column = "id"
+
+
+@dataclass(slots=True, eq=False)
+class PastRefundRow(Stored):
+    """A row of `past_refund`."""
+
+    table = "past_refund"
+    updatable = ("revision",)
+
+    id: str
+    external_ref: str
+    payment_id: str
+    currency: str
+    amount_minor: int
+    credited_at: int
+    revision: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ChargebackRow(Stored):
+    """A row of `chargeback`."""
+
+    table = "chargeback"
+    updatable = ("amount_minor", "status", "updated_at", "revision")
+
+    id: str
+    external_ref: str
+    payment_id: str
+    currency: str
+    amount_minor: int
+    status: str
+    opened_at: int
+    updated_at: int
+    revision: str | None = None

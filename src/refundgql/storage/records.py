@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 
 from refundgql.domain.texts import fold
 from refundgql.storage.database import Dialect, Source, Transaction
-from refundgql.storage.record_rows import BillingWeekRow, Claim, InvoiceRow, PaidShare, ReviewRow, Stored, TotalsRow
+from refundgql.storage.record_rows import (
+    BillingWeekRow,
+    Claim,
+    ContractRow,
+    InvoiceRow,
+    MilestoneRow,
+    PaidShare,
+    ReviewRow,
+    Stored,
+    TotalsRow,
+)
 
 SYNC_TURN = 7_310_244_873
 """The advisory lock that makes batches of records take turns on PostgreSQL, as they do on SQLite: one that looks up its
@@ -65,7 +75,7 @@ def _stored(row: RowType) -> RowType:
 
 
 async def find_claims(source: Source | Transaction, row_type: type[Stored], owners: Collection[str]) -> list[Claim]:
-    """Return what is taken already: the weeks or the reviews of contracts, or the invoices of payments."""
+    """Return what is taken already: weeks or reviews of contracts, invoices of payments, ids."""
     key, owner = _CLAIM_KEYS[row_type]
     sql = f"SELECT {key} AS claimed, external_ref FROM {row_type.table} WHERE {owner} = ANY(?)"
     return [_stored(Claim(row[0], row[1])) for row in await source.fetch(sql, (list(owners),))]
@@ -75,6 +85,8 @@ _CLAIM_KEYS: dict[type[Stored], tuple[str, str]] = {
     BillingWeekRow: ("CAST(contract_id AS TEXT) || ':' || starts_at", "contract_id"),
     ReviewRow: ("CAST(contract_id AS TEXT) || ':' || CAST(author_id AS TEXT)", "contract_id"),
     InvoiceRow: ("CAST(payment_id AS TEXT)", "payment_id"),
+    MilestoneRow: ("'milestone:' || CAST(payment_id AS TEXT)", "payment_id"),
+    ContractRow: ("CAST(id AS TEXT)", "id"),
 }
 
 
@@ -98,10 +110,17 @@ async def find_open_cases(
 async def find_paid_shares(source: Source | Transaction, payment_ids: Collection[str]) -> list[PaidShare]:
     """Return how much of each payment a balance paid; those that none paid are missing."""
     sql = (
-        "SELECT payment_id, CAST(SUM(amount_minor) AS BIGINT) FROM posting"
-        " WHERE payment_id = ANY(?) AND fact = 'PAYMENT' AND from_key LIKE 'balance:%' GROUP BY payment_id"
+        "SELECT payment_id, CAST(SUM(CASE WHEN fact = 'TOP_UP' THEN -amount_minor ELSE amount_minor END) AS BIGINT)"
+        " FROM posting WHERE payment_id = ANY(?) AND (fact IN ('CHARGE', 'TOP_UP')"
+        " OR (fact = 'PAYMENT' AND from_key LIKE 'balance:%')) GROUP BY payment_id"
     )
     return [_stored(PaidShare(row[0], row[1])) for row in await source.fetch(sql, (list(payment_ids),))]
+
+
+async def find_cases_of(source: Source | Transaction, payment_ids: Collection[str]) -> list[tuple[str, str]]:
+    """Return payment and id of every case on these payments, oldest first."""
+    sql = "SELECT payment_id, id FROM refund_case WHERE payment_id = ANY(?) ORDER BY number"
+    return [(row[0], row[1]) for row in await source.fetch(sql, (list(payment_ids),))]
 
 
 async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str]) -> set[tuple[str, str]]:

@@ -24,6 +24,10 @@ class Account(Model):
     opening_currency = fields.CharField(max_length=3, null=True)
     created_at = fields.BigIntField()
     folded = fields.TextField(null=True)
+    opening_at = fields.BigIntField(null=True)
+    opening_leads_minor = fields.BigIntField(null=True)
+    opening_leads_currency = fields.CharField(max_length=3, null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "account"
@@ -39,6 +43,7 @@ class Payment(Model):
     paid_minor = fields.BigIntField(db_default=0)
     refunded_minor = fields.BigIntField(db_default=0)
     reserved_minor = fields.BigIntField(db_default=0)
+    charged_back_minor = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "payment"
@@ -64,6 +69,7 @@ class Lead(Model):
     folded = fields.TextField(null=True)
     category_folded = fields.TextField(null=True)
     customer_folded = fields.TextField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "lead"
@@ -84,6 +90,7 @@ class Message(Model):
     body = fields.TextField()
     sent_at = fields.BigIntField()
     deleted_at = fields.BigIntField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "message"
@@ -105,6 +112,7 @@ class Contract(Model):
     ended_at = fields.BigIntField(null=True)
     reviews_hidden = fields.BooleanField(db_default=False)
     folded = fields.TextField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "contract"
@@ -131,6 +139,7 @@ class BillingWeek(Model):
     currency = fields.CharField(max_length=3)
     released_at = fields.BigIntField(null=True)
     folded = fields.TextField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "billing_week"
@@ -151,6 +160,7 @@ class Milestone(Model):
     funded_at = fields.BigIntField(null=True)
     released_at = fields.BigIntField(null=True)
     folded = fields.TextField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "milestone"
@@ -173,6 +183,7 @@ class Invoice(Model):
     issued_at = fields.BigIntField()
     paid_at = fields.BigIntField(null=True)
     folded = fields.TextField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "invoice"
@@ -192,6 +203,7 @@ class Review(Model):
     posted_at = fields.BigIntField()
     edited_at = fields.BigIntField(null=True)
     edit_allowed = fields.BooleanField(db_default=False)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "review"
@@ -260,6 +272,9 @@ class Withdrawal(Model):
     estimated_from = fields.CharField(max_length=10)
     estimated_until = fields.CharField(max_length=10)
     failure_reason = fields.CharField(max_length=500, null=True)
+    external_ref = fields.CharField(max_length=200, null=True)
+    cancelled_at = fields.BigIntField(null=True)
+    revision = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "withdrawal"
@@ -268,3 +283,37 @@ class Withdrawal(Model):
             Index(fields=("status", "requested_at", "id"), name="withdrawal_status"),
             Index(fields=("requested_at", "id"), name="withdrawal_newest"),
         )
+
+
+class PastRefund(Model):
+    """A refund that was credited before the marketplace moved in, it has no case."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    payment_id = fields.UUIDField()
+    currency = fields.CharField(max_length=3)
+    amount_minor = fields.BigIntField()
+    credited_at = fields.BigIntField()
+    revision = fields.CharField(max_length=40, null=True)
+
+    class Meta:
+        table = "past_refund"
+        indexes = (Index(fields=("payment_id",), name="past_refund_payment"),)
+
+
+class Chargeback(Model):
+    """Money that a bank wants back, OPEN and LOST ones lower what can be refunded."""
+
+    id = fields.UUIDField(primary_key=True)
+    external_ref = fields.CharField(max_length=200, unique=True)
+    payment_id = fields.UUIDField()
+    currency = fields.CharField(max_length=3)
+    amount_minor = fields.BigIntField()
+    status = fields.CharField(max_length=10)
+    opened_at = fields.BigIntField()
+    updated_at = fields.BigIntField()
+    revision = fields.CharField(max_length=40, null=True)
+
+    class Meta:
+        table = "chargeback"
+        indexes = (Index(fields=("payment_id",), name="chargeback_payment"),)

@@ -233,6 +233,15 @@ describe(
     EVIDENCE_REJECTED="The evidence cannot be taken: kind, size or content.",
     BALANCE_INSUFFICIENT="The balance does not hold that much.",
     FINAL_DECISION="Support has decided on this payment's money, for good (D12).",
+    CHARGED_BACK="A bank wants that part of the payment back, or has it already (D25).",
+    STALE="What was given is older than what has happened: look again before you act on it.",
+)
+describe(
+    v.ChargebackStatus,
+    "What became of money that a bank wants back (D25).",
+    OPEN="Not decided: it is kept from being refunded.",
+    WON="The money stays; it can be refunded again.",
+    LOST="The money has left for the bank.",
 )
 describe(
     SimulationChange,

@@ -18,6 +18,7 @@ from refundgql.gql.declare import gives, passes
 
 CurrencyCode = NewType("CurrencyCode", str)
 
+
 def _refuse(what: str, hint: str) -> GraphQLError:
     return GraphQLError(f"{what}: {hint}")
 

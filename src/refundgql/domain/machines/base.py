@@ -54,4 +54,5 @@ class CaseMachine(StateChart[Any]):
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
     withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
+    chargeback = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D25"))
     target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))

@@ -39,9 +39,15 @@ class AmountCap(Rule):
         wanted = None if it.asking and it.act.amount is None else self.wanted(it)
         if maximum > 0 if wanted is None else wanted <= maximum and maximum > 0:
             return None
+        charged_back = it.facts.payment.charged_back_minor
+        if charged_back and maximum == it.refundable_minor:
+            code, rule = RefusalCode.CHARGED_BACK, "D25"
+            message = f"The bank wants {it.money(charged_back)} of this payment back: {_at_most(it, maximum)}"
+        else:
+            code, message = RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE, self.too_much(it, maximum)
         return AmountRefusal(
-            code=RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
-            message=self.too_much(it, maximum),
+            code=code,
+            message=message,
             rule=rule,
             field=("amount",) if it.act.amount is not None else None,
             maximum=it.money(maximum),
@@ -186,13 +192,21 @@ class MoneyStillThere(Rule):
         )
 
 
+def _at_most(it: Situation, maximum: int) -> str:
+    return "nothing is left to refund." if maximum <= 0 else f"at most {it.money(maximum)} can be refunded here."
+
+
 def shortfall_minor(it: Situation) -> int:
     """Return what an approved refund lacks, in minor units; nothing lacks but for an expert's own approval (D13)."""
     case, funds = it.case, it.facts.funds
     if case is None or case.kind is not RefundCaseKind.INVOICE or case.support_decided:
         return 0
-    needed = (case.approved_minor or 0) - max(funds.held_minor, 0)
-    return max(needed - max(funds.expert_available_minor, 0), 0) if needed > 0 else 0
+    approved = case.approved_minor or 0
+    payment = it.facts.payment
+    # What a bank wants back meanwhile is no longer there to be credited (D25).
+    taken = approved - (payment.paid_minor - payment.refunded_minor - payment.charged_back_minor)
+    needed = approved - max(funds.held_minor, 0)
+    return max(needed - max(funds.expert_available_minor, 0), taken, 0) if needed > 0 or taken > 0 else 0
 
 
 def _asked(it: Situation) -> int | None:

@@ -79,7 +79,7 @@ class Situation:
 
     @property
     def refundable_minor(self) -> int:
-        """Return what is left of the payment and of the contract, in minor units (C14, D9)."""
+        """Return what is left of the payment and of the contract, in minor units (C14, D9, D25)."""
         return refundable_minor(self.facts)
 
     def money(self, minor: int) -> Money:
@@ -88,11 +88,12 @@ class Situation:
 
 
 def refundable_minor(facts: Facts) -> int:
-    """Return what is left of a payment and of its contract, in minor units (C14, D9)."""
+    """Return what is left of a payment and of its contract, in minor units (C14, D9, D25)."""
     payment, contract = facts.payment, facts.contract
-    left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor
+    left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor - payment.charged_back_minor
     if contract is not None:
-        left = min(left, contract.paid_minor - contract.refunded_minor - contract.reserved_minor)
+        spoken_for = contract.refunded_minor + contract.reserved_minor + contract.charged_back_minor
+        left = min(left, contract.paid_minor - spoken_for)
     return max(left, 0)
 
 
