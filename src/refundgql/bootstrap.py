@@ -272,6 +272,7 @@ def limits_of(settings: Settings) -> Any:
 
     return Limits(
         max_body_bytes=settings.max_body_bytes,
+        max_batch_bytes=settings.max_batch_bytes,
         body_seconds=settings.body_timeout_seconds,
         max_message_bytes=settings.max_message_bytes,
         max_tokens=settings.max_tokens,

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(131_072, ge=1_024, description="Largest HTTP body of an operation.")
+    max_batch_bytes: int = Field(
+        4_194_304, ge=1_024, description="Largest HTTP body of the marketplace's own account (SERVICE)."
+    )
     body_timeout_seconds: float = Field(10, gt=0, description="Time an HTTP body may take to arrive.")
     max_message_bytes: int = Field(65_536, ge=1_024, description="Largest WebSocket message.")
     max_tokens: int = Field(1_500, ge=100, description="Most tokens in a document.")

@@ -252,7 +252,10 @@ def _review(values: Shape) -> ReviewRecord:
 
 
 def _withdrawal(values: Shape) -> WithdrawalRecord:
-    ref = read_text(values, "id", REF_CHARS) if type(values.get("id")) is not int else str(values["id"])
+    given = values.get("id")
+    if type(given) is int or (type(given) is float and given.is_integer()):
+        values = {**values, "id": str(int(given))}  # as GraphQL takes an ID
+    ref = read_text(values, "id", REF_CHARS)
     named = _WITHDRAWAL_ID(ref)
     status = read_choice(values, "status", WithdrawalStatus)
     reason = None

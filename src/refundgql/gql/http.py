@@ -52,6 +52,7 @@ class OperationsEndpoint:
         streams: EventStreams,
         *,
         max_body_bytes: int,
+        max_batch_bytes: int,
         body_seconds: float,
         always_stream: bool = False,
     ) -> None:
@@ -60,6 +61,7 @@ class OperationsEndpoint:
         self._rate = rate
         self._streams = streams
         self._max_body_bytes = max_body_bytes
+        self._max_batch_bytes = max_batch_bytes
         self._body_seconds = body_seconds
         self._always_stream = always_stream
 
@@ -92,7 +94,7 @@ class OperationsEndpoint:
         body = await read_body(
             receive,
             headers.get(b"content-length"),
-            max_bytes=self._max_body_bytes,
+            max_bytes=self._max_batch_bytes if caller.sends_batches else self._max_body_bytes,
             seconds=self._body_seconds,
         )
         request = parse_request(body)

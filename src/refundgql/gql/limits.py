@@ -45,8 +45,9 @@ _COSTLY_FIELDS: Final = {"refundPolicySimulation": 1_000}
 class Limits:
     """Every bound of a request, a document, a socket and an account, with the defaults of a public server."""
 
-    # Bytes on the wire; a syncRecords batch of 200 records is about 60 KiB.
+    # Bytes on the wire; 1,000 records of whoever sends in batches have about 1 MiB, chats more.
     max_body_bytes: int = 128 * 1024
+    max_batch_bytes: int = 4 * 1024 * 1024
     body_seconds: float = 10.0
     max_message_bytes: int = 64 * 1024
     # Shape of a document; the standard introspection query has 15 levels.

@@ -111,6 +111,7 @@ def _front_door(transport: Transport, presence: Presence) -> Middleware:
             rate,
             streams,
             max_body_bytes=limits.max_body_bytes,
+            max_batch_bytes=limits.max_batch_bytes,
             body_seconds=limits.body_seconds,
             always_stream=always_stream,
         )

@@ -27,6 +27,11 @@ class Caller:
     viewer: Viewer | None
     expires_at: float | None
 
+    @property
+    def sends_batches(self) -> bool:
+        """Tell whether a body may be as large as a batch of records."""
+        return self.viewer is not None and self.viewer.is_service
+
 
 ANONYMOUS: Final = Caller(None, None)
 
