@@ -5,21 +5,23 @@ It must not let lead credit out (L17); the money's steps are the withdrawal mach
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from uuid_utils.compat import uuid7
 
-from refundgql.commands.checks import Amount, Checks, is_uuid
+from refundgql.commands.checks import Amount, Checks, existing_id, is_uuid
 from refundgql.commands.filing import file_new
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import WithdrawalResult
 from refundgql.commands.settle import settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import withdrawal_changed
+from refundgql.domain.decisions import Posting
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
-from refundgql.domain.withdrawals import Withdrawal, change_status, withdrawal_refusals
+from refundgql.domain.withdrawals import Withdrawal, cancel, change_status, withdrawal_refusals
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
 from refundgql.storage.withdrawals import load_withdrawal_funds, lock_withdrawal, update_withdrawal
@@ -33,6 +35,14 @@ class RequestWithdrawal:
     """Send money of one's balance to one's payment method."""
 
     amount: Amount
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelWithdrawal:
+    """Keep money that was to be sent to one's payment method."""
+
+    withdrawal_id: str
     idempotency_key: str
 
 
@@ -64,6 +74,32 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
     return WithdrawalResult(made["withdrawal_id"], replayed)
 
 
+async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdrawal) -> WithdrawalResult:
+    """Put a withdrawal's money back on its owner's balance before it was sent (D10).
+
+    Refuses: NOT_FOUND; FORBIDDEN for everybody but its owner; TRANSITION_NOT_ALLOWED once it was sent.
+    """
+
+    async def work(unit: Unit) -> Made:
+        withdrawal_id = existing_id(given.withdrawal_id, "withdrawal", "withdrawalId")
+        withdrawal = await lock_withdrawal(unit.tx, withdrawal_id)
+        is_own = withdrawal is not None and withdrawal.account_id == viewer.account_id
+        if withdrawal is None or not (is_own or viewer.is_staff or viewer.is_service):
+            raise Refused(not_found("withdrawal", "withdrawalId"))
+        if not is_own:
+            message = "Only its owner cancels a withdrawal."
+            raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
+        checks = Checks()
+        checks.key(given.idempotency_key)
+        checks.raise_if_any()
+        changed, postings = cancel(withdrawal, unit.now())
+        await _keep(unit, changed, postings)
+        return {"withdrawal_id": withdrawal_id}
+
+    made, replayed = await once(uow, viewer, "cancel_withdrawal", given, work)
+    return WithdrawalResult(made["withdrawal_id"], replayed)
+
+
 async def change_withdrawal(
     unit: Unit, withdrawal_id: str, target: WithdrawalStatus, failure_reason: str | None = None
 ) -> bool:
@@ -76,15 +112,19 @@ async def change_withdrawal(
         raise Refused(not_found("withdrawal", "id"))
     if withdrawal.status is target:
         return False
-    at = unit.now()
-    changed, postings = change_status(withdrawal, target, at, failure_reason)
+    changed, postings = change_status(withdrawal, target, unit.now(), failure_reason)
+    await _keep(unit, changed, postings)
+    return True
+
+
+async def _keep(unit: Unit, changed: Withdrawal, postings: Sequence[Posting]) -> None:
+    """Keep a withdrawal's step, move its money, and tell its case and its owner."""
     await update_withdrawal(unit.tx, changed)
-    await post(unit.tx, postings, at)
+    await post(unit.tx, postings, changed.updated_at)
     if changed.refund_case_id is not None:
         await _record_on_case(unit, changed, changed.refund_case_id)
     unit.ring_people([changed.account_id])
     await settle_postings(unit, postings)
-    return True
 
 
 async def _record_on_case(unit: Unit, withdrawal: Withdrawal, case_id: str) -> None:

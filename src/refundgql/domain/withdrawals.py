@@ -18,6 +18,10 @@ from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refu
 from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
 
 
+CANCELLED = "You cancelled it before it was sent."
+"""The reason of a failure that its owner reads."""
+
+
 class WithdrawalMachine(StrictMachine):
     """REQUESTED to SENT to PAID; FAILED puts the money back, also when it never left."""
 
@@ -43,6 +47,7 @@ class Withdrawal:
     requested_at: datetime
     updated_at: datetime
     failure_reason: str | None = None
+    cancelled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,24 @@ def change_status(
     reason = failure_reason if target is WithdrawalStatus.FAILED else None
     changed = replace(withdrawal, status=target, updated_at=at, failure_reason=reason)
     return changed, _money_of(changed)
+
+
+def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Posting, ...]]:
+    """Return the withdrawal as its owner cancelled it, and where its money goes.
+
+    Refuses: TRANSITION_NOT_ALLOWED once it was sent.
+    """
+    if withdrawal.status is not WithdrawalStatus.REQUESTED:
+        raise Refused(
+            BasicRefusal(
+                code=RefusalCode.TRANSITION_NOT_ALLOWED,
+                message=f"This withdrawal is {withdrawal.status.value}: it can be cancelled only before it is sent.",
+                rule="D10",
+            )
+        )
+    failed, postings = change_status(withdrawal, WithdrawalStatus.FAILED, at, CANCELLED)
+    what = "Withdrawal cancelled: the money is back on your balance"
+    return replace(failed, cancelled_at=at), tuple(replace(it, description=what) for it in postings)
 
 
 def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:

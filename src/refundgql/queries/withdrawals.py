@@ -34,6 +34,10 @@ class WithdrawalRow:
     estimated_from: str
     estimated_until: str
     failure_reason: str | None
+    account_id: str
+    refund_case_id: str | None
+    external_ref: str | None
+    cancelled_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ SHAPE = Shape(
         "estimated_from": ("estimated_from",),
         "estimated_until": ("estimated_until",),
         "failure_reason": ("failure_reason",),
+        "account": ("account_id",),
+        "refund_case": ("refund_case_id",),
+        "external_ref": ("external_ref",),
+        "cancelled_at": ("cancelled_at",),
     },
 )
 _ESTIMATED: dict[str, Any] = {"status": {}, "requested_at": {}, "estimated_until": {}}

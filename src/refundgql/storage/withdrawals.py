@@ -71,14 +71,21 @@ async def lock_withdrawal(tx: Transaction, withdrawal_id: str) -> Withdrawal | N
         requested_at=from_micros(row["requested_at"]),
         updated_at=from_micros(row["updated_at"]),
         failure_reason=row["failure_reason"],
+        cancelled_at=None if row["cancelled_at"] is None else from_micros(row["cancelled_at"]),
     )
 
 
 async def update_withdrawal(tx: Transaction, withdrawal: Withdrawal) -> None:
     """Keep a withdrawal's new status."""
     await tx.execute(
-        "UPDATE withdrawal SET status = ?, updated_at = ?, failure_reason = ? WHERE id = ?",
-        (withdrawal.status.value, to_micros(withdrawal.updated_at), withdrawal.failure_reason, withdrawal.id),
+        "UPDATE withdrawal SET status = ?, updated_at = ?, failure_reason = ?, cancelled_at = ? WHERE id = ?",
+        (
+            withdrawal.status.value,
+            to_micros(withdrawal.updated_at),
+            withdrawal.failure_reason,
+            None if withdrawal.cancelled_at is None else to_micros(withdrawal.cancelled_at),
+            withdrawal.id,
+        ),
     )
 
 

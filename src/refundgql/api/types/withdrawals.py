@@ -11,23 +11,46 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import WithdrawalPayload, run_command
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
 from refundgql.api.types.nodes import Node
+from refundgql.api.types.relations import accounts_of, cases_of
 from refundgql.commands import withdrawals as commands
-from refundgql.domain.vocabulary import Role, WithdrawalStatus
+from refundgql.domain.vocabulary import BalancePurpose, Role, WithdrawalStatus
 from refundgql.gql.declare import Level, LevelInfo, leaf, level
 from refundgql.gql.errors import ApiError, ErrorCode
-from refundgql.queries.withdrawals import list_withdrawals
+from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
 
 
 @strawberry.type(description="Contract money on its way from a balance to a payment method (D10).")
 class Withdrawal(Node):
+    external_ref: str | None = strawberry.field(
+        description="The marketplace's own reference of a withdrawal that it made; none for one that was asked for here."
+    )
+
+    @level(description="Whose money it is: the payee.")
+    @staticmethod
+    async def account(rows: list[WithdrawalRow], info: LevelInfo) -> Level[LazyAccount]:
+        return await accounts_of(info, [row.account_id for row in rows])
+
+    purpose: BalancePurpose = leaf(
+        lambda _: BalancePurpose.CONTRACTS, description="Which money it takes out: lead credit stays (L17)."
+    )
+
+    @level(description="The case whose credit it sends on; none when it was asked for by hand.")
+    @staticmethod
+    async def refund_case(rows: list[WithdrawalRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
+        return await cases_of(info, [row.refund_case_id for row in rows])
+
     status: WithdrawalStatus = strawberry.field(description="How far it has come.")
     amount: Money = leaf(lambda row: money(row.amount_minor, row.currency), description="How much was taken out.")
     requested_at: datetime = strawberry.field(description="When it was requested.")
     estimated_from: date = strawberry.field(description="The first business day on which it may arrive.")
     estimated_until: date = strawberry.field(description="The last business day on which it should arrive.")
     failure_reason: str | None = strawberry.field(description="Why it failed, for its owner; none unless it failed.")
+    cancelled_at: datetime | None = strawberry.field(
+        description="When its owner cancelled it before it was sent; its money went back to the balance."
+    )
 
 
 @strawberry.type
@@ -59,6 +82,12 @@ class RequestWithdrawalInput(Input):
     idempotency_key: str = required(KEY)
 
 
+@strawberry.input(description="What to cancel.")
+class CancelWithdrawalInput(Input):
+    withdrawal_id: strawberry.ID = required("The withdrawal; it is not sent yet.")
+    idempotency_key: str = required(KEY)
+
+
 @strawberry.type
 class WithdrawalMutations:
     @level(description="Take contract money out to the payment method (D10); lead credit stays (L17).")
@@ -70,3 +99,13 @@ class WithdrawalMutations:
     ) -> Level[WithdrawalPayload]:
         given = command(commands.RequestWithdrawal, input)
         return await run_command(info, lambda viewer: commands.request_withdrawal(info.context.app.uow, viewer, given))
+
+    @level(description="Cancel a withdrawal of yours before it was sent: its money goes back to your balance (D10).")
+    @staticmethod
+    async def cancel_withdrawal(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[CancelWithdrawalInput, strawberry.argument(description="What to cancel.")],
+    ) -> Level[WithdrawalPayload]:
+        given = command(commands.CancelWithdrawal, input)
+        return await run_command(info, lambda viewer: commands.cancel_withdrawal(info.context.app.uow, viewer, given))
