@@ -22,9 +22,7 @@ from refundgql.domain.vocabulary import (
     WebhookVerdict,
 )
 
-EVENT_NAMES = frozenset(
-    (*RefundActionName, FINALISE, STAFF_NOTE, TARGET_MISSED, WITHDRAWAL_CHANGED, CHARGEBACK)
-)
+EVENT_NAMES = frozenset((*RefundActionName, FINALISE, STAFF_NOTE, TARGET_MISSED, WITHDRAWAL_CHANGED, CHARGEBACK))
 """What an endpoint can ask for by name."""
 
 URL_CHARS = 2_000

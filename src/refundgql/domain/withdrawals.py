@@ -17,7 +17,6 @@ from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
 from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
 
-
 CANCELLED = "You cancelled it before it was sent."
 """The reason of a failure that its owner reads."""
 

@@ -24,12 +24,12 @@ class TotalsRow:
 
     paid_minor: int = 0
     refunded_minor: int = 0
-    reserved_minor: int = 0
+    spoken_for_minor: int = 0  # approved and not credited yet, or charged back
 
     @property
     def refundable_minor(self) -> int:
-        """Return what is left (D9)."""
-        return max(self.paid_minor - self.refunded_minor - self.reserved_minor, 0)
+        """Return what is left (D9, D25)."""
+        return max(self.paid_minor - self.refunded_minor - self.spoken_for_minor, 0)
 
 
 @dataclass(slots=True)
@@ -132,7 +132,8 @@ async def contract_totals(source: Source, contract_ids: Iterable[str]) -> dict[s
     """Return the totals of contracts by id, with one statement; contracts without a payment have none."""
     rows = await source.fetch(
         "SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT), CAST(SUM(refunded_minor) AS BIGINT),"
-        " CAST(SUM(reserved_minor) AS BIGINT) FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id",
+        " CAST(SUM(reserved_minor + charged_back_minor) AS BIGINT) FROM payment WHERE contract_id = ANY(?)"
+        " GROUP BY contract_id",
         (list(dict.fromkeys(contract_ids)),),
     )
     return {row[0]: TotalsRow(row[1], row[2], row[3]) for row in rows}

@@ -65,7 +65,9 @@ SHAPE = Shape(
     },
     computed={
         "refunded_minor": _PAYMENT.format(what="p.refunded_minor"),
-        "payment_left_minor": _PAYMENT.format(what="p.paid_minor - p.refunded_minor - p.reserved_minor"),
+        "payment_left_minor": _PAYMENT.format(
+            what="p.paid_minor - p.refunded_minor - p.reserved_minor - p.charged_back_minor"
+        ),
     },
 )
 NEWEST = Order("invoices", (Key("i.issued_at", "int", descending=True), Key("i.id", "uuid", descending=True)))

@@ -25,7 +25,7 @@ from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
 @strawberry.type(description="Contract money on its way from a balance to a payment method (D10).")
 class Withdrawal(Node):
     external_ref: str | None = strawberry.field(
-        description="The marketplace's own reference of a withdrawal that it made; none for one that was asked for here."
+        description="The marketplace's own reference of a withdrawal that it made; none for one asked for here."
     )
 
     @level(description="Whose money it is: the payee.")

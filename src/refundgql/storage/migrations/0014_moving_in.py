@@ -24,7 +24,7 @@ _OWN_REFERENCE = (
 class Migration(BaseMigration):
     """Add the columns and the two tables."""
 
-    dependencies = [("refundgql", "0011_folded")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0013_audiences")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [  # noqa: RUF012
         *(ops.AddField(model, "revision", fields.CharField(max_length=40, null=True)) for model in _REVISED),
