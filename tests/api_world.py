@@ -15,6 +15,7 @@ import pytest
 
 from refundgql.api.context import Application
 from refundgql.api.faults import translate
+from refundgql.api.feeds import case_fanout
 from refundgql.api.schema import build_schema
 from refundgql.clocks import SetClock
 from refundgql.commands.import_records import import_lines
@@ -24,6 +25,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.messaging.bus import Doorbell
 from refundgql.messaging.memory import MemoryBus
+from refundgql.queries.onlookers import Onlookers
 from refundgql.storage.database import Database
 from refundgql.storage.tail import Tail
 
@@ -56,6 +58,7 @@ class Desk:
 
     app: Application
     clock: SetClock
+    tail: Tail
     keys: int = 0
 
     @classmethod
@@ -65,13 +68,13 @@ class Desk:
         tail = Tail(database, bus, Doorbell())
         await tail.start()
         uow = UnitOfWork(database=database, clock=clock, policy=policy, bus=bus)
-        app = Application(database=database, clock=clock, policy=policy, bus=bus, uow=uow, tail=tail)
-        return cls(app, clock)
+        fanout = case_fanout(tail, Onlookers(database))
+        app = Application(database=database, clock=clock, policy=policy, bus=bus, uow=uow, fanout=fanout)
+        return cls(app, clock, tail)
 
     async def close(self) -> None:
         """Stop following events."""
-        assert self.app.tail is not None
-        await self.app.tail.stop()
+        await self.tail.stop()
 
     async def answer(self, ref: str | None, document: str, **variables: Json) -> Json:
         """Return the whole answer to an operation of an account, or of nobody."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from refundgql.api.context import Application
-from refundgql.api.fanout import Fanout
+from refundgql.api.feeds import case_fanout
 from refundgql.clocks import FileClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
@@ -167,8 +167,7 @@ async def open_application(
                 clock=clock,
                 policy=policy,
                 bus=bus,
-                tail=tail,
-                fanout=Fanout(tail, Onlookers(database), metrics.delivered if metrics else None),
+                fanout=case_fanout(tail, Onlookers(database), metrics.delivered if metrics else None),
                 uow=tracing.unit_of_work(uow) if tracing else uow,
                 download_url=tickets.download_url if tickets else None,
             )

@@ -39,6 +39,7 @@ from api_world import START, Desk, at, engine, marketplace, usd
 from databases import LIMITS, drop_database, new_database_url
 from refundgql.storage.database import Database
 from refundgql.web.evidence_tickets import EvidenceTickets
+from toy_streams import Answers
 
 STAFF = {"sam", "sue", "ada"}
 STAFF_ONLY = {"supportQueue": STAFF, "withdrawals": {"ada", "market"}, "webhookEndpoints": {"ada"}}
@@ -386,7 +387,7 @@ async def test_subscriptions(world: tuple[Desk, Oracle]) -> None:
         refused = await follow(ref, of_queue)
         assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
         own = {event for event, case in events.items() if oracle.sees(ref, case)}
-        stream, told = await follow(ref, of_viewer), set()
+        stream, told = Answers(await follow(ref, of_viewer)), set()
         for _ in own:
             update = (await anext(stream))["data"]["viewerRefundUpdates"]
             assert oracle.sees(ref, update["refundCase"]["id"])

@@ -16,11 +16,11 @@ import pytest
 from command_line import PATIENCE_SECONDS, environment, wait_until_ready
 from docs_blocks import DOCS, block, blocks_of, done, tools
 from graphql import OperationDefinitionNode, parse
-from stream_world import PushedAnswers
 from test_walkthrough import Walk, walk
 
 from databases import new_database_url
 from refundgql.commands.demo_dataset import demo_records
+from toy_streams import Answers
 
 __all__ = ["walk"]
 
@@ -121,7 +121,7 @@ async def first_of(walk: Walk, who: str | None, document: str, variables: dict[s
     if "refundCaseUpdates" not in document:
         await stream.aclose()
         return None
-    answers = PushedAnswers(stream)
+    answers = Answers(stream)
     first = await anext(answers)
     await answers.aclose()
     assert "errors" not in first, first

@@ -1,9 +1,10 @@
 """Which operations are compiled, what is kept of them, and that client text is only data."""
 
 import pytest
-from box_world import Log, codes, collect, make_engine, ready, run
+from box_world import Log, codes, make_engine, ready, run
 
 from refundgql.gql.compiled import plans
+from toy_streams import collected
 
 
 async def test_operations_are_compiled_when_used_again() -> None:
@@ -92,7 +93,7 @@ async def test_streams_with_flags_that_are_null_say_so_at_each_event() -> None:
     """Each event of a subscription whose flag is null is answered as its first one is."""
     engine = make_engine()
     prepared = ready(engine, "subscription ($a: Boolean = true) { ticks(n: 3) { size @include(if: $a) } }")
-    answers = await collect(await engine.subscribe(prepared, {"a": None}, Log()))
+    answers = await collected(await engine.subscribe(prepared, {"a": None}, Log()))
     assert len(answers) == 3
     assert answers[0] == answers[1] == answers[2]
     assert codes(answers[0]["errors"]) == ["BAD_USER_INPUT"]

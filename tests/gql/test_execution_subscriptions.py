@@ -1,11 +1,11 @@
 """How subscriptions are executed event by event."""
 
-from typing import Any
-
 import pytest
-from box_world import EXECUTORS, Log, codes, collect, make_engine, ready
+from box_world import EXECUTORS, Log, codes, make_engine, ready
 
 from refundgql.gql.engine import GraphQLEngine
+from refundgql.gql.streams import Stream
+from toy_streams import Answers, collected
 
 
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS.keys())
@@ -18,7 +18,7 @@ async def test_subscriptions_execute_each_event(engine: GraphQLEngine) -> None:
     """Each row of the source becomes an answer, levels included, and the source is closed at the end."""
     log = Log()
     prepared = ready(engine, "subscription ($n: Int!) { ticks(n: $n) { id inside(first: 1) { id } } }")
-    answers = await collect(await engine.subscribe(prepared, {"n": 2}, log))
+    answers = await collected(await engine.subscribe(prepared, {"n": 2}, log))
     assert answers == [{"data": {"ticks": {"id": f"Box_{i}", "inside": [{"id": f"Box_{i}0"}]}}} for i in range(2)]
     assert log.notes[-1] == "closed"
 
@@ -36,41 +36,27 @@ async def test_a_subscription_refused_before_it_began(engine: GraphQLEngine) -> 
 
 
 async def test_a_source_that_fails_ends_the_stream(engine: GraphQLEngine) -> None:
-    """An exception of the source is a last answer without data."""
+    """An exception of the source is a last answer without data, with the cursor to go on after."""
     prepared = ready(engine, "subscription { ticks(n: 1, fail: true) { id } }")
-    answers = await collect(await engine.subscribe(prepared, None, Log()))
+    answers = await collected(await engine.subscribe(prepared, None, Log()))
     assert answers[0] == {"data": {"ticks": {"id": "Box_0"}}}
     assert [sorted(answer) for answer in answers] == [["data"], ["errors"]]
-    assert codes(answers[1]["errors"]) == ["UNAUTHENTICATED"]
+    assert answers[1]["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "after": "1"}
+    assert answers[1]["errors"][0]["message"] == "Gone. Subscribe again after 1."
 
 
 async def test_leaving_a_stream_closes_its_source(engine: GraphQLEngine) -> None:
-    """Whoever stops reading closes the source at once."""
+    """Whoever leaves closes the source at once."""
     log = Log()
-    stream: Any = await engine.subscribe(ready(engine, "subscription { ticks(n: 9) { id } }"), None, log)
-    assert await anext(stream) == {"data": {"ticks": {"id": "Box_0"}}}
-    await stream.aclose()
+    stream = await engine.subscribe(ready(engine, "subscription { ticks(n: 9) { id } }"), None, log)
+    assert isinstance(stream, Stream)
+    answers = Answers(stream)
+    assert await anext(answers) == {"data": {"ticks": {"id": "Box_0"}}}
+    await answers.aclose()
     assert log.notes == ["closed"]
 
 
-async def test_each_event_may_have_its_own_context(engine: GraphQLEngine) -> None:
-    """`renew` gives the context an event is executed with."""
-    first, contexts = Log(), [Log(), Log()]
-    remaining = iter(contexts)
-    prepared = ready(engine, "subscription { ticks { inside { id } } }")
-    await collect(await engine.subscribe(prepared, None, first, renew=lambda: next(remaining)))
-    assert [len(context.notes) for context in contexts] == [1, 1]
-
-
-async def test_an_event_can_be_encoded_once_for_many(engine: GraphQLEngine) -> None:
-    """encode_event gives what the stream would, and open gives the raw rows."""
-    prepared = ready(engine, "subscription { t: ticks { size } }")
-    rows: Any = await engine.open(prepared, None, Log())
-    answers = [await engine.encode_event(prepared, None, Log(), row) async for row in rows]
-    assert answers == [{"data": {"t": {"size": 0}}}, {"data": {"t": {"size": 1}}}]
-
-
-async def test_each_operation_has_its_own_road(engine: GraphQLEngine) -> None:
+async def test_what_is_not_what_it_was_taken_for(engine: GraphQLEngine) -> None:
     """A subscription cannot be executed and a query cannot be subscribed to."""
     answer = await engine.execute(ready(engine, "subscription { ticks { id } }"), None, Log())
     assert codes(answer["errors"]) == ["OPERATION_RESOLUTION_FAILURE"]

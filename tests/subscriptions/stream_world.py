@@ -6,15 +6,12 @@ It must not wait for long: an update that does not come within a second is missi
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from api_world import Desk, engine
-from refundgql.api.fanout import Fanout
-from refundgql.queries.onlookers import Onlookers
+from toy_streams import Answers
 
 CASE = """subscription($id: ID!, $after: String) { refundCaseUpdates(refundCaseId: $id, after: $after) {
   cursor matchesFilter event { name sequence note } refundCase { number state version } } }"""
@@ -29,58 +26,10 @@ SECONDS = 5.0
 QUIET_SECONDS = 0.3
 
 
-class PushedAnswers:
-    """The answers of a stream that hands them over, to be taken one by one."""
-
-    def __init__(self, stream: Any) -> None:
-        """Take what is handed over."""
-        self.answers: asyncio.Queue[Any] = asyncio.Queue()
-        self.texts: list[str] = []
-        self.stream = stream
-        stream.attach(self)
-
-    def deliver(self, result: str, cursor: str | None) -> None:
-        """Keep one answer."""
-        self.texts.append(result)
-        answer = json.loads(result)
-        assert cursor == next(iter(answer["data"].values()))["cursor"]
-        self.answers.put_nowait(answer)
-
-    async def room(self) -> None:
-        """Let others run, as a socket that has taken everything does."""
-        await asyncio.sleep(0)
-
-    def finish(self, errors: list[Any] | None = None) -> None:
-        """Keep the end."""
-        self.answers.put_nowait(None if errors is None else {"errors": errors})
-
-    def __aiter__(self) -> PushedAnswers:
-        """Give the answers."""
-        return self
-
-    async def __anext__(self) -> Any:
-        """Return the next answer."""
-        answer = await self.answers.get()
-        if answer is None:
-            raise StopAsyncIteration
-        return answer
-
-    async def aclose(self) -> None:
-        """Let go."""
-        await self.stream.aclose()
-
-
-def pushing(desk: Desk) -> Desk:
-    """Return the desk with a fan-out."""
-    assert desk.app.tail is not None
-    fanout = Fanout(desk.app.tail, Onlookers(desk.app.database))
-    return dataclasses.replace(desk, app=dataclasses.replace(desk.app, fanout=fanout))
-
-
 class Subscriber:
     """One open stream."""
 
-    def __init__(self, answers: AsyncIterator[Any]) -> None:
+    def __init__(self, answers: Answers) -> None:
         """Keep the answers."""
         self.answers = answers
         self.pending: asyncio.Task[Any] | None = None
@@ -122,7 +71,7 @@ class Subscriber:
         if self.pending is not None:
             self.pending.cancel()
             await asyncio.wait([self.pending])
-        await self.answers.aclose()  # type: ignore[attr-defined]
+        await self.answers.aclose()
 
 
 @asynccontextmanager
@@ -130,7 +79,7 @@ async def subscribed(desk: Desk, ref: str | None, document: str, **variables: An
     """Open a stream that begins."""
     stream = await opened(desk, ref, document, **variables)
     assert not isinstance(stream, dict), stream
-    subscriber = Subscriber(PushedAnswers(stream) if hasattr(stream, "attach") else stream)
+    subscriber = Subscriber(Answers(stream))
     try:
         yield subscriber
     finally:

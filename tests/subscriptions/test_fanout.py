@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-import pytest
-from stream_world import CASE, MINE, QUEUE, PushedAnswers, opened, pushing, subscribed
+from stream_world import CASE, MINE, QUEUE, opened, subscribed
 
-from api_world import Desk, marketplace, usd
-from refundgql.api.feeds import read_document
-from refundgql.storage.database import Database
+from api_world import Desk, usd
+from refundgql.api.feeds import CaseFeed
 from refundgql.storage.statements import counted_statements
+from toy_streams import Answers
 
 ACTIONS = CASE.replace("refundCase { number state version }", "refundCase { number actions { name enabled } }")
-
-
-@pytest.fixture
-async def desk(database: Database) -> AsyncIterator[Desk]:
-    """Give the marketplace with a fan-out."""
-    opened_desk = await Desk.open(database)
-    await opened_desk.seed(*marketplace())
-    yield pushing(opened_desk)
-    await opened_desk.close()
 
 
 async def requested(desk: Desk, things: dict[str, str]) -> str:
@@ -39,7 +28,7 @@ async def follow(desk: Desk, stack: AsyncExitStack, ref: str, document: str, **v
     subscriber = await stack.enter_async_context(subscribed(desk, ref, document, **variables))
     if "id" in variables:
         await subscriber.take()
-    assert isinstance(subscriber.answers, PushedAnswers)
+    assert isinstance(subscriber.answers, Answers)
     return subscriber
 
 
@@ -80,14 +69,14 @@ async def test_statements_do_not_grow_with_followers(desk: Desk, things: dict[st
             for reader in readers:
                 await reader.take()
             fanout = desk.app.fanout
-            assert fanout is not None
             room = next(iter(fanout._rooms.values()))
             event = (await read_events(desk, case))[-1]
-            for follower in room.followers:
-                follower.position = type(follower.position)(0, 0)
-                follower.shown = 0
+            for stream in room.streams:
+                stream.position = type(stream.position)(0, 0)
+                assert isinstance(stream.feed, CaseFeed)
+                stream.feed.shown = 0
             with counted_statements() as statements:
-                await fanout._tell(room, event)
+                await room.tell(list(room.streams), event)
             counts.append(len(statements))
     assert counts[0] == counts[1] <= 6
 
@@ -103,14 +92,12 @@ async def read_events(desk: Desk, case: str) -> list[Any]:
 async def test_nothing_is_kept_for_nobody(desk: Desk, things: dict[str, str]) -> None:
     """When the last follower has gone, also one that never began, nothing listens any more."""
     case = await requested(desk, things)
-    fanout, tail = desk.app.fanout, desk.app.tail
-    assert fanout is not None
-    assert tail is not None
+    fanout, tail = desk.app.fanout, desk.tail
     async with AsyncExitStack() as stack:
         await follow(desk, stack, "karl", CASE, id=case)
         await follow(desk, stack, "karl", MINE)
         await (await opened(desk, "sam", QUEUE)).aclose()
-        hasty = PushedAnswers(await opened(desk, "sam", QUEUE))
+        hasty = Answers(await opened(desk, "sam", QUEUE))
         await hasty.aclose()
         assert "queue" not in fanout._rooms
     assert fanout._rooms == {}
@@ -149,21 +136,3 @@ async def test_reconnecting_at_random(desk: Desk, things: dict[str, str]) -> Non
         group.create_task(act())
     for mine in heard:
         assert mine == list(range(mine[0], total + 2))
-
-
-def test_what_answers_depend_on() -> None:
-    """The variable that only says where to go on does not keep two answers apart; any other does."""
-    from api_world import engine
-
-    prepared = engine().prepare(CASE)
-    reading = read_document(prepared.operation, prepared.fragments)  # type: ignore[union-attr]
-    assert reading.resumption == "after"
-    assert reading.same(prepared.operation, {"id": "a", "after": "1.1"}) == reading.same(
-        prepared.operation, {"after": None, "id": "a"}
-    )
-    assert reading.same(prepared.operation, {"id": "a"}) != reading.same(prepared.operation, {"id": "b"})
-    twice = engine().prepare(
-        """subscription($id: ID!, $after: String) { refundCaseUpdates(refundCaseId: $id, after: $after) {
-           refundCase { events(after: $after) { totalCount } } } }"""
-    )
-    assert read_document(twice.operation, twice.fragments).resumption is None  # type: ignore[union-attr]

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 import pytest
-from transport_stub import viewer
 
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.connections import Presence
 from refundgql.messaging.bus import Doorbell
 from refundgql.web.authentication import Caller
+from toy_schema import viewer
 
 ADA = viewer("ada", Role.PRO, Role.CLIENT)
 

@@ -193,11 +193,11 @@ async def test_clients_mistakes_are_no_errors_of_ours(
     async def fails(*_: Any) -> Any:
         raise RuntimeError("the secret inside")
 
-    desk.engine.execute, original = fails, desk.engine.execute  # type: ignore[method-assign]
+    desk.toy.engine.execute, original = fails, desk.toy.engine.execute  # type: ignore[method-assign]
     try:
         answer = await http.post(url, content=body("{ hello }"), headers=JSON)
     finally:
-        desk.engine.execute = original  # type: ignore[method-assign]
+        desk.toy.engine.execute = original  # type: ignore[method-assign]
     (error,) = answer.json()["errors"]
     assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
     assert "secret" not in answer.text

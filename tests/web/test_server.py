@@ -26,7 +26,7 @@ PROGRAM = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    sys.path.insert(0, sys.argv[1])
+    sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
     from transport_desk import desk_of
     from refundgql.web.app import build_app
     from refundgql.web.server import Serving, listen, run
@@ -198,12 +198,12 @@ async def test_a_reader_that_takes_nothing_is_dropped(serve: MakeDesk, monkeypat
     body = json.dumps({"query": query}).encode()
     head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
     connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
-    before = desk.engine.closed
+    before = desk.toy.closed
     for _ in range(150):
         await asyncio.sleep(0.02)
-        if desk.engine.closed > before:
+        if desk.toy.closed > before:
             break
-    assert desk.engine.closed == before + 1
+    assert desk.toy.closed == before + 1
     connection.close()
 
 

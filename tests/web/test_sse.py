@@ -12,10 +12,8 @@ import httpx
 import pytest
 from test_ws import WITHIN_A_SECOND
 from transport_desk import Desk, MakeDesk
-from transport_stub import CursoredResult
 
 from refundgql.gql.limits import Limits
-from refundgql.gql.sse import cursor_of
 
 JSON = {"content-type": "application/json", "accept": "text/event-stream"}
 
@@ -72,17 +70,6 @@ async def test_events_carry_the_cursor(serve: MakeDesk, http: httpx.AsyncClient)
     """The id of an event is the cursor of its update."""
     heard = await everything(http, serve(), "subscription { counts(to: 3) { number cursor } }")
     assert [e.id for e in heard] == ["1", "2", "3", None]
-
-
-def test_cursor_is_found_whatever_was_selected() -> None:
-    """The cursor is taken from what the engine says, else from the data; what is no cursor is left out."""
-    told = CursoredResult(data={"x": {"number": 1}})
-    told.cursor = "0.7"
-    assert cursor_of(told) == "0.7"
-    assert cursor_of({"data": {"alias": {"cursor": "0.8"}}}) == "0.8"
-    assert cursor_of({"data": {"x": {"cursor": "a\nid: 9"}}}) is None
-    assert cursor_of({"data": None, "errors": []}) is None
-    assert cursor_of({"data": {"x": [1]}}) is None
 
 
 async def test_last_event_id_resumes(serve: MakeDesk, http: httpx.AsyncClient) -> None:
@@ -161,12 +148,12 @@ async def test_quiet_stream_is_kept_alive(serve: MakeDesk, http: httpx.AsyncClie
 async def test_left_stream_closes_its_source(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """When the client goes away its source of events is closed."""
     desk = serve()
-    before = desk.engine.closed
+    before = desk.toy.closed
     async with streaming(http, desk, "subscription { counts(to: 1000, delay: 0.01) { number } }") as answer:
         async for _ in events(answer):
             break
     for _ in range(100):
-        if desk.engine.closed == before + 1:
+        if desk.toy.closed == before + 1:
             return
         await asyncio.sleep(0.02)
     pytest.fail("the source of events was left open")
@@ -183,7 +170,7 @@ async def test_lost_access_completes_the_stream(how: str, serve: MakeDesk, http:
         if how == "gone":
             del desk.people["ada"]
         elif how == "role":
-            from transport_stub import viewer
+            from toy_schema import viewer
 
             desk.people["ada"] = viewer("ada")
         heard = [event async for event in events(answer)]

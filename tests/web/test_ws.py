@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from transport_desk import Desk, MakeDesk
-from transport_stub import viewer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.limits import Limits
+from toy_schema import viewer
 
 # Half a second to notice, and as much again for a machine that is busy with other tests.
 WITHIN_A_SECOND = 2.0
@@ -222,7 +222,7 @@ async def test_completed_subscription_stops_at_its_source(serve: MakeDesk) -> No
     """After the client's complete nothing more is sent and the source of events is closed."""
     desk = serve()
     async with ready(desk) as ws:
-        before = desk.engine.closed
+        before = desk.toy.closed
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }")
         assert (await hear(ws))["type"] == "next"
         await say(ws, id="1", type="complete")
@@ -230,13 +230,13 @@ async def test_completed_subscription_stops_at_its_source(serve: MakeDesk) -> No
         while (message := await hear(ws))["id"] != "2":
             assert message["type"] == "next"
         await asyncio.sleep(0.05)
-        assert desk.engine.closed == before + 1
+        assert desk.toy.closed == before + 1
 
 
 async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
     """When a client goes away, with or without good-bye, its sources of events are closed."""
     desk = serve()
-    before = desk.engine.closed
+    before = desk.toy.closed
     async with ready(desk) as ws:
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }", "a")
         await hear(ws)
@@ -245,7 +245,7 @@ async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
         await hear(ws)
         ws.transport.abort()
     for _ in range(100):
-        if desk.engine.closed == before + 2:
+        if desk.toy.closed == before + 2:
             return
         await asyncio.sleep(0.02)
     pytest.fail("a source of events was left open")

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transport_stub import Context, StubEngine, viewer
-
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.limits import Limits
@@ -21,6 +19,7 @@ from refundgql.web.app import Transport, build_app
 from refundgql.web.keys import LocalKey
 from refundgql.web.server import DrainingServer, Serving, make_config
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
+from toy_schema import Toy, toy_engine, viewer
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
 
@@ -32,7 +31,7 @@ class Desk:
     transport: Transport
     issuer: TokenIssuer
     people: dict[str, Viewer]
-    engine: StubEngine
+    toy: Toy
     url: str = ""
     port: int = 0
     loads: list[str] = field(default_factory=list)
@@ -69,17 +68,18 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
     key = LocalKey.load_or_create(folder / "key.pem")
     known = people()
     limits = parts.setdefault("limits", Limits())
-    engine = parts.setdefault("engine", StubEngine(limits))
+    toy = toy_engine(limits)
+    parts.setdefault("engine", toy.engine)
     loads: list[str] = []
 
     async def load_viewer(external_ref: str) -> Viewer | None:
         loads.append(external_ref)
         return known.get(external_ref)
 
-    parts.setdefault("make_context", lambda viewer, resume_after=None: Context(viewer, resume_after))
+    parts.setdefault("make_context", toy.context)
     parts.setdefault("verifier", TokenVerifier(key, RULES))
     parts.setdefault("load_viewer", load_viewer)
-    return Desk(Transport(**parts), TokenIssuer(key, RULES), known, engine, loads=loads)
+    return Desk(Transport(**parts), TokenIssuer(key, RULES), known, toy, loads=loads)
 
 
 @contextlib.contextmanager

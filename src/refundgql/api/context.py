@@ -19,10 +19,9 @@ from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
 if TYPE_CHECKING:
-    from refundgql.api.fanout import Fanout
     from refundgql.commands.unit_of_work import Clock, UnitOfWork
+    from refundgql.gql.streams import Fanout
     from refundgql.messaging.bus import Bus
-    from refundgql.queries.streams import Tail
     from refundgql.storage.database import Database
 
 LoadFacts = Callable[[Any, Sequence[str]], Awaitable[dict[str, Facts]]]
@@ -37,10 +36,8 @@ class Application:
     policy: Policy
     bus: Bus
     uow: UnitOfWork
-    tail: Tail | None = None
-    """Hands events to subscriptions; without one, nothing can be subscribed to."""
-    fanout: Fanout | None = None
-    """Hands updates over to transports that can take them; without one they are pulled one by one."""
+    fanout: Fanout
+    """Hands events to subscriptions."""
     download_url: Callable[[Viewer, str, datetime], str] | None = None
     """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
     callers: Callers = field(init=False)
@@ -143,9 +140,3 @@ class RequestContext:
     def forget_facts(self) -> None:
         """Forget what was loaded, after something has changed."""
         self._case_facts = self._payment_facts = None
-
-    def begin_again(self, viewer: Viewer) -> None:
-        """Go on to the next update of a stream: with the roles and at the instant of now, and nothing loaded yet."""
-        self.viewer = viewer
-        self.now = self.app.clock.now()
-        self.forget_facts()

@@ -1,21 +1,20 @@
-"""What one subscription asks for, and what makes two of them get the very same text.
+"""What of an event of a case reaches whom: as its reader sees the case at the moment it is told, or not at all."""
 
-It must not read or send: subscriptions.py pulls a feed, fanout.py pushes it.
-"""
+from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
-
-import orjson
-from graphql import FieldNode, OperationDefinitionNode, VariableNode, Visitor, visit
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.feeds import Feed, Judgement, Log, Told, Verdict
+from refundgql.gql.streams import Fanout
 from refundgql.queries.case_filters import CaseFilter, case_has_text, matches
-from refundgql.queries.streams import Cursor, Source, StreamEvent
+from refundgql.queries.onlookers import Onlookers, Present
+from refundgql.queries.streams import Cursor, StreamEvent, event_cursor, lag_seconds, missed
 
-Encode = Callable[[Any, "UpdateRow"], Awaitable[dict[str, Any]]]
-"""Executes a subscription's selection for one update, in a context."""
+if TYPE_CHECKING:
+    from refundgql.api.context import Application
 
 PERSONAL = frozenset({"actions", "disputeAction", "refundAction", "unread", "url"})
 """Fields that differ between members of staff; everything else that staff read is the same for all of them."""
@@ -31,15 +30,19 @@ class UpdateRow:
     matches_filter: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """One subscription: the topic it follows, from where on, and what of it is told."""
+@dataclass(slots=True, eq=False)
+class CaseFeed(Feed):
+    """One subscription to cases: whose it is, and which events of its topic it is told.
 
-    topic: str
-    start: Cursor | None
+    shown: the version of the case that the present state was told at; its events are not told again.
+    """
+
+    app: Application
+    viewer: Viewer
     case_id: str | None = None
     given: CaseFilter | None = None
     for_staff: bool = False
+    shown: int = 0
 
     def fits(self, event: StreamEvent) -> bool | None:
         """Tell whether a case fits the filter after an event; None when it did not before it either."""
@@ -47,60 +50,100 @@ class Feed:
             return True
         return False if matches(self.given, event.before) else None
 
-    async def has_text(self, source: Source, case_id: str) -> bool:
-        """Tell whether a case has the filter's text in it, which snapshots of events do not hold."""
-        text = None if self.given is None else self.given.text
-        return text is None or await case_has_text(source, case_id, text)
+
+def visibility_class(viewer: Viewer, fields: frozenset[str]) -> str:
+    """Name those who read the same in a document with these fields."""
+    if not viewer.is_staff or not PERSONAL.isdisjoint(fields):
+        return viewer.account_id
+    return ",".join(sorted(viewer.roles))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What of a document matters for sharing an answer."""
+@dataclass(slots=True)
+class CaseAudience:
+    """Decides for all subscriptions of a process: two statements an event, however many follow."""
 
-    resumption: str | None
-    """The variable that says where to go on, when it says nothing else."""
-    personal: bool
+    onlookers: Onlookers
 
-    def same(self, operation: OperationDefinitionNode, variables: dict[str, Any] | None) -> str:
-        """Return the variables that an answer depends on: those that are declared, without where to go on."""
-        given = variables or {}
-        declared = (one.variable.name.value for one in operation.variable_definitions or ())
-        kept = {name: given[name] for name in declared if name in given and name != self.resumption}
-        # A text, because it is kept: the encoder's bytes hold on to the room it began with, four kilobytes.
-        return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+    async def begin(self, feed: CaseFeed, after: Cursor) -> tuple[Judgement, Cursor]:
+        """Begin with the present state of a case, as far as events up to `after` have not told it."""
+        if feed.case_id is None:
+            return Verdict.SKIP, after
+        present = await self.onlookers.look([feed.viewer.external_ref], feed.case_id)
+        viewer = present.viewer(feed.viewer.external_ref, feed.case_id)
+        if viewer is None:
+            return Verdict.END, after
+        if feed.start is None:
+            feed.shown = present.cases[feed.case_id].version
+            # The stream may be held back behind what the present state already has in it.
+            after = max(after, await event_cursor(feed.app.database, feed.case_id, feed.shown))
+        row = UpdateRow(feed.case_id, None, str(after))
+        return Told(feed.app.context(viewer), row, viewer.account_id), after
 
-    def visibility_class(self, viewer: Viewer) -> str:
-        """Name those who read the same in this document."""
-        if not viewer.is_staff or self.personal:
-            return viewer.account_id
-        return ",".join(sorted(viewer.roles))
+    def missed(self, feed: CaseFeed, after: Cursor, until: Cursor) -> AsyncGenerator[StreamEvent, None]:
+        """Yield the events after one cursor up to another of the cases that the viewer saw when the stream began."""
+        return missed(feed.app.database, feed.viewer, after, until, feed.case_id)
+
+    async def judge(self, event: StreamEvent, feeds: Sequence[CaseFeed]) -> Sequence[Judgement]:
+        """Say what an event is to each subscription."""
+        present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds}, event.case_id)
+        look = _Look(event, present)
+        judged = [look.judge(feed) for feed in feeds]
+        texts: dict[str, bool | Exception] = {}
+        for at, feed in enumerate(feeds):
+            text = None if feed.given is None else feed.given.text
+            if text is not None and isinstance(judged[at], Told):
+                if text not in texts:
+                    texts[text] = await _has_text(feed.app, event.case_id, text)
+                found = texts[text]
+                if found is not True:
+                    judged[at] = found or Verdict.SKIP
+        return judged
 
 
-class _Names(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fields: set[str] = set()
-        self.variables: list[str] = []
+def case_fanout(log: Log, onlookers: Onlookers, delivered: Callable[[float], None] | None = None) -> Fanout:
+    """Return the fan-out of cases; `delivered` is told how many seconds after it was written each event was told."""
 
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """Note a field."""
-        self.fields.add(node.name.value)
+    def count(event: StreamEvent) -> None:
+        if delivered is not None:
+            delivered(lag_seconds(event))
 
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        """Note a use of a variable; its definition is one as well."""
-        self.variables.append(node.name.value)
+    return Fanout(log, CaseAudience(onlookers), count)
 
 
-def read_document(operation: OperationDefinitionNode, fragments: dict[str, Any]) -> Reading:
-    """Return what matters of a subscription's document."""
-    names = _Names()
-    for node in (operation, *fragments.values()):
-        visit(node, names)
-    resumption = None
-    for root in operation.selection_set.selections:
-        for argument in (root.arguments or ()) if isinstance(root, FieldNode) else ():
-            if argument.name.value == "after" and isinstance(argument.value, VariableNode):
-                resumption = argument.value.name.value
-    if names.variables.count(resumption or "") != 2:  # its definition and this one use
-        resumption = None
-    return Reading(resumption, not PERSONAL.isdisjoint(names.fields))
+@dataclass(slots=True)
+class _Look:
+    """One event, who sees its case now, and what was decided about it so far."""
+
+    event: StreamEvent
+    present: Present
+    seeing: dict[str, Viewer | None] = field(default_factory=dict)
+    told: dict[tuple[str, frozenset[str], bool], Told] = field(default_factory=dict)
+
+    def judge(self, feed: CaseFeed) -> Judgement:
+        """Say what the event is to a subscription, but for its filter's text."""
+        ref = feed.viewer.external_ref
+        if ref not in self.seeing:
+            self.seeing[ref] = self.present.viewer(ref, self.event.case_id)
+        viewer = self.seeing[ref]
+        if viewer is None or (feed.for_staff and not viewer.is_staff):
+            over = feed.case_id is not None or feed.for_staff or ref not in self.present.viewers
+            return Verdict.END if over else Verdict.SKIP
+        try:
+            fits = feed.fits(self.event)
+        except Exception as error:
+            return error
+        if fits is None or self.event.sequence <= feed.shown:
+            return Verdict.SKIP
+        key = (ref, feed.fields, fits)
+        if key not in self.told:
+            row = UpdateRow(self.event.case_id, self.event.id, str(self.event.cursor), fits)
+            self.told[key] = Told(feed.app.context(viewer), row, visibility_class(viewer, feed.fields))
+        return self.told[key]
+
+
+async def _has_text(app: Application, case_id: str, text: str) -> bool | Exception:
+    """Tell whether a case has a text in it, which snapshots of events do not hold, or why that cannot be told."""
+    try:
+        return await case_has_text(app.database, case_id, text)
+    except Exception as error:
+        return error

@@ -38,8 +38,8 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
 - Ordinary resolvers (`@strawberry.field def f(self, info: strawberry.Info)`), permissions and field extensions
   work too, once for each row: `self` is the row.
 - `raise ApiError("...", ErrorCode.FORBIDDEN)` reaches the client; any other exception is masked.
-- A subscription's root is an ordinary `@strawberry.subscription` that yields rows. To refuse before the stream
-  begins, let an `async def` check and return the generator, rather than be one.
+- A subscription's root is a `@strawberry.subscription` whose `async def` checks what is asked for and returns a `Feed`,
+  see `feeds` and `streams`; what it raises refuses the stream before it begins.
 - A scalar whose `serialize` returns some classes unchanged says so with `@passes(str)`: then such values are
   not even passed to it. `@gives(int, function)` names the function for the usual class of its values.
 
@@ -48,8 +48,8 @@ How operations run:
     engine = GraphQLEngine(schema, check_source=..., check_document=..., on_fault=...)
     prepared = engine.prepare(query, operation_name)                 # Prepared | RequestErrors
     response = await engine.execute(prepared, variables, context)    # {"data": ..., "errors": [...]}
-    stream = await engine.subscribe(prepared, variables, context)    # async iterator | {"errors": [...]}
-    response = await engine.encode_event(prepared, variables, context, row)  # one event for many subscribers
+    stream = await engine.subscribe(prepared, variables, context)    # Stream | {"errors": [...]}
+    stream.attach(sink)                                              # results as JSON text, until stream.aclose()
 
 The executor in a page. graphql-core interprets the document anew for every value: it finds the field, calls a
 resolver, looks at the type, builds a path in case of an error. That is several microseconds a field. Here an

@@ -3,7 +3,7 @@
 It must not know HTTP or WebSocket, and it decides nothing about who may see what.
 """
 
-from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -20,6 +20,7 @@ from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
 from refundgql.gql.ports import VariableValues, core_schema, get_variable_values
 from refundgql.gql.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
+from refundgql.gql.streams import Stream
 from refundgql.gql.wording import say_values_as_json
 
 Response = dict[str, Any]
@@ -27,10 +28,21 @@ Response = dict[str, Any]
 NO_VARIABLES = VariableValues({}, {})
 
 
-class StreamAnswer(dict[str, Any]):
-    """One answer of a stream; `cursor` is that of its event, whatever the client selected."""
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One subscription's document and variables, to be executed for each event."""
 
-    cursor: str | None = None
+    engine: "GraphQLEngine"
+    prepared: Prepared
+    variables: dict[str, Any] | None
+
+    async def encode(self, context: Any, row: Any) -> Response:
+        """Execute the selection for one row."""
+        return await self.engine.encode_event(self.prepared, self.variables, context, row)
+
+    def describe(self, error: Exception) -> dict[str, Any]:
+        """Return the error a client is told of an exception."""
+        return self.engine.describe(error)
 
 
 class GraphQLEngine:
@@ -113,32 +125,8 @@ class GraphQLEngine:
             return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
         return await self._answer(prepared, coerced, context, None)
 
-    async def subscribe(
-        self,
-        prepared: Prepared,
-        variables: dict[str, Any] | None,
-        context: Any,
-        renew: Callable[[], Any] | None = None,
-    ) -> AsyncIterator[Response] | Response:
-        """Open a subscription: answers one by one, or `{"errors": ...}` when refused before it began.
-
-        renew: gives the context of each event, when it must not be that of the subscription.
-        An answer without `data` is the last one: the source of events itself failed.
-        """
-        rows = await self.open(prepared, variables, context)
-        if isinstance(rows, dict):
-            return rows
-        push = getattr(rows, "pushed", None)
-        if push is not None:
-            handed = push(prepared, variables, lambda given, row: self.encode_event(prepared, variables, given, row))
-            if handed is not None:
-                return handed  # type: ignore[no-any-return]  # it hands answers over, see gql/pushing.py
-        return self._answers(prepared, variables, renew or (lambda: context), rows)
-
-    async def open(
-        self, prepared: Prepared, variables: dict[str, Any] | None, context: Any
-    ) -> AsyncIterator[Any] | Response:
-        """Call the root resolver of a subscription and give its raw events, for `encode_event`."""
+    async def subscribe(self, prepared: Prepared, variables: dict[str, Any] | None, context: Any) -> Stream | Response:
+        """Return the stream of a subscription, or `{"errors": ...}` when it is refused before it began."""
         if prepared.operation_type != "subscription":
             return self._refused(
                 [GraphQLError("Only a subscription is a stream.")], ErrorCode.OPERATION_RESOLUTION_FAILURE
@@ -149,43 +137,27 @@ class GraphQLEngine:
         executor = self._executor(prepared, coerced, context, None)
         try:
             with self._deadline.watch():
-                stream = await reference.open_stream(executor)
+                feed = await reference.open_feed(executor)
         except TimeoutError:
             return {"errors": [self._late(prepared)]}
-        if isinstance(stream, list):
-            return {"errors": self._format.describe(stream, None)}
-        return aiter(stream)
+        if isinstance(feed, list):
+            return {"errors": self._format.describe(feed, None)}
+        return feed.fanout.stream(feed, prepared, variables, Subscription(self, prepared, variables))
 
     async def encode_event(
         self, prepared: Prepared, variables: dict[str, Any] | None, context: Any, row: Any
     ) -> Response:
-        """Execute a subscription's selection for one event; the answer may be sent to many subscribers.
-
-        Two subscribers may share it when document, variables, event and what they may see are the same.
-        """
+        """Execute a subscription's selection for one event; `streams` says who gets the same answer."""
         coerced = self._coerce(prepared, variables)
         if isinstance(coerced, list):
             return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
         return await self._answer(prepared, coerced, context, row)
 
-    async def _answers(
-        self,
-        prepared: Prepared,
-        variables: dict[str, Any] | None,
-        context: Callable[[], Any],
-        rows: AsyncIterator[Any],
-    ) -> AsyncIterator[Response]:
-        try:
-            async for row in rows:
-                answer = StreamAnswer(await self.encode_event(prepared, variables, context(), row))
-                answer.cursor = getattr(row, "cursor", None)
-                yield answer
-        except Exception as error:
-            yield {"errors": [self._format.describe_one(GraphQLError(str(error), original_error=error))]}
-        finally:
-            close = getattr(rows, "aclose", None)
-            if close is not None:
-                await close()
+    def describe(self, error: Exception) -> dict[str, Any]:
+        """Return what a client is told of an exception that ended its stream."""
+        if isinstance(error, GraphQLError) and error.original_error is None:  # the document's or variables' own fault
+            return request_errors([error], ErrorCode.BAD_USER_INPUT)[0]
+        return self._format.describe_one(GraphQLError(str(error), original_error=error))
 
     async def _answer(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Response:
         try:

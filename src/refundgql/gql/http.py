@@ -18,8 +18,7 @@ from refundgql.gql.answers import (
 from refundgql.gql.bodies import parse_request, read_body
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
-from refundgql.gql.operations import Operations
-from refundgql.gql.pushing import OperationRefused
+from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.rate import RequestRate
 from refundgql.gql.sse import EventStreams
 from refundgql.web.authentication import Authentication, Caller

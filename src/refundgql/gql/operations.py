@@ -5,7 +5,7 @@ It must not know HTTP or sockets; their modules turn its results and refusals in
 
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from refundgql.api.faults import translate
@@ -15,12 +15,24 @@ from refundgql.gql.bodies import GraphQLRequest
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.limits import LimitExceeded, Limits
 from refundgql.gql.persisted_documents import PersistedRefused, RememberedDocuments, TrustedDocuments
-from refundgql.gql.pushing import OperationRefused, PushStream
-from refundgql.gql.sharing import SharedStreams, shareable_variables
+from refundgql.gql.streams import Stream
 
 log = logging.getLogger("refundgql.operations")
 
 Result = dict[str, Any]
+
+
+class OperationRefused(Exception):
+    """The operation was not begun; `errors` is what the client is told."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors[0]["message"] if errors else "refused")
+        self.errors = errors
+
+    @property
+    def code(self) -> str:
+        """The code of the first error."""
+        return str(self.errors[0].get("extensions", {}).get("code", "")) if self.errors else ""
 
 
 class Prepared(Protocol):
@@ -39,9 +51,7 @@ class Engine(Protocol):
 
     def prepare(self, query: str, operation_name: str | None) -> Any: ...
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
-    async def subscribe(
-        self, prepared: Any, variables: dict[str, Any] | None, context: Any
-    ) -> AsyncIterator[Result] | PushStream | Result: ...
+    async def subscribe(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Stream | Result: ...
 
 
 class MakeContext(Protocol):
@@ -66,7 +76,6 @@ class Operations:
         self._limits = limits
         self._documents = trusted_documents or RememberedDocuments()
         self._new_error_id = new_error_id
-        self._shared = SharedStreams(self.masked)
 
     def prepare(self, request: GraphQLRequest) -> Any:
         """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
@@ -110,25 +119,12 @@ class Operations:
         variables: dict[str, Any] | None,
         viewer: Viewer | None,
         resume_after: str | None = None,
-    ) -> AsyncIterator[Result] | PushStream:
-        """Return the stream of results, to be asked for them or to hand them over.
+    ) -> Stream:
+        """Return the stream of results, which begins when a sink is attached.
 
         Refuses: `OperationRefused` when the subscription does not begin.
         """
         self._cost_of(prepared, variables)
-        stream = await self._open(prepared, variables, viewer, resume_after)
-        common = shareable_variables(prepared.operation, variables)
-        if common is None or not isinstance(stream, AsyncIterator):
-            return stream
-
-        async def reopen() -> AsyncIterator[Result]:
-            return await self._open(prepared, common, viewer, None)  # type: ignore[return-value]  # as the first was
-
-        return self._shared.follow(prepared, common, viewer, stream, reopen)
-
-    async def _open(
-        self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None, resume_after: str | None
-    ) -> AsyncIterator[Result] | PushStream:
         context = self._make_context(viewer, resume_after=resume_after)
         try:
             stream = await self._engine.subscribe(prepared, variables, context)

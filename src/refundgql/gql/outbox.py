@@ -11,6 +11,7 @@ from typing import Final
 from starlette.types import Message, Send
 
 from refundgql.gql import eager
+from refundgql.gql.streams import ReaderGone
 
 # A reader this far behind is not reading; what it missed is in the event log.
 MAX_WAITING_MESSAGES: Final = 256
@@ -30,10 +31,6 @@ WRITE_TEXT: Final = "refundgql.write_text"
 PROBE: Final = "refundgql.probe"
 
 WriteText = Callable[[str], bool]
-
-
-class ReaderGone(Exception):
-    """Nothing more can be sent: the reader left, or was cut off."""
 
 
 class Outbox:
@@ -95,14 +92,6 @@ class Outbox:
             self._waiting_bytes += size
             if len(self._waiting) > MAX_WAITING_MESSAGES or self._waiting_bytes > MAX_WAITING_BYTES:
                 self._overflowed()
-
-    async def put_and_wait(self, message: Message, size: int) -> None:
-        """Send a message and wait until the socket has taken all that waited: its reader sets the pace.
-
-        Refuses: `ReaderGone` once nothing more can be sent.
-        """
-        self.put(message, size)
-        await self.taken()
 
     async def taken(self) -> None:
         """Wait until the socket has taken all that waited. Refuses: `ReaderGone` once nothing more can be sent."""

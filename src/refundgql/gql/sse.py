@@ -5,7 +5,6 @@ It must not know what the events are about; it numbers them by the cursor they c
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
@@ -16,9 +15,9 @@ from refundgql.gql.bodies import GraphQLRequest
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.metrics import Metrics
-from refundgql.gql.operations import Operations
-from refundgql.gql.outbox import Outbox, ReaderGone
-from refundgql.gql.pushing import OperationRefused, PushStream, Subscriber
+from refundgql.gql.operations import OperationRefused, Operations
+from refundgql.gql.outbox import Outbox
+from refundgql.gql.streams import ReaderGone, Stream, Subscriber
 from refundgql.web.authentication import Caller
 
 # Proxies close connections that say nothing for 15 seconds or more.
@@ -150,8 +149,8 @@ class _Stream:
             exchange.operation_type = prepared.operation_type
             exchange.operation_name = prepared.operation_name
             if prepared.operation_type == "subscription":
-                results = await operations.subscribe(prepared, request.variables, viewer, resume_after)
-                await self._forward(results)
+                stream = await operations.subscribe(prepared, request.variables, viewer, resume_after)
+                await self._forward(stream)
             else:
                 await self._put(_event(await operations.execute(prepared, request.variables, viewer)))
         except OperationRefused as refused:
@@ -164,23 +163,17 @@ class _Stream:
             await self._put(_event({"errors": [operations.masked(fault)]}))
         self._farewell = _COMPLETE
 
-    async def _forward(self, results: AsyncIterator[dict[str, Any]] | PushStream) -> None:
+    async def _forward(self, stream: Stream) -> None:
         self._streams.metrics.stream_opened("sse")
         try:
-            if isinstance(results, AsyncIterator):
-                async for result in results:
-                    await self._put(_event(result, cursor_of(result)))
-            else:
-                subscriber = Subscriber(self._write, self._outbox.taken)
-                results.attach(subscriber)
-                errors = await subscriber.ended()
-                if errors is not None:
-                    raise OperationRefused(errors)
+            subscriber = Subscriber(self._write, self._outbox.taken)
+            stream.attach(subscriber)
+            errors = await subscriber.ended()
+            if errors is not None:
+                raise OperationRefused(errors)
         finally:
             self._streams.metrics.stream_closed("sse")
-            close = getattr(results, "aclose", None)
-            if close is not None:
-                await close()
+            await stream.aclose()
 
     def _write(self, result: str, cursor: str | None) -> None:
         self._arm_keep_alive()
@@ -189,7 +182,8 @@ class _Stream:
 
     async def _put(self, event: bytes) -> None:
         self._arm_keep_alive()
-        await self._outbox.put_and_wait(_part(event), len(event))
+        self._outbox.put(_part(event), len(event))
+        await self._outbox.taken()
 
     def _arm_keep_alive(self) -> None:
         if self._keep_alive is not None:
@@ -214,16 +208,6 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": self._farewell, "more_body": False})
 
 
-def cursor_of(result: dict[str, Any]) -> str | None:
-    """Return the cursor of the event a result came from: as the engine tells it, else as the client selected it."""
-    cursor = getattr(result, "cursor", None)
-    if cursor is None:
-        data = result.get("data")
-        update = next(iter(data.values()), None) if isinstance(data, dict) and data else None
-        cursor = update.get("cursor") if isinstance(update, dict) else None
-    return cursor if isinstance(cursor, str) and _CURSOR.fullmatch(cursor) else None
-
-
 def _resume_after(last_event_id: bytes | None) -> str | None:
     if not last_event_id:
         return None
@@ -233,8 +217,8 @@ def _resume_after(last_event_id: bytes | None) -> str | None:
     return cursor
 
 
-def _event(result: dict[str, Any], cursor: str | None = None) -> bytes:
-    return _event_of(orjson.dumps(result), cursor)
+def _event(result: dict[str, Any]) -> bytes:
+    return _event_of(orjson.dumps(result), None)
 
 
 def _event_of(result: bytes, cursor: str | None) -> bytes:

@@ -6,7 +6,6 @@ It must not execute operations itself, and no message, however wrong, may end in
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
@@ -18,11 +17,11 @@ from refundgql.gql.front import refuse_handshake
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.observability import log_access
-from refundgql.gql.operations import Operations
+from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.origins import may_connect
-from refundgql.gql.outbox import PROBE, WRITE_TEXT, Outbox, ReaderGone
-from refundgql.gql.pushing import OperationRefused, PushStream, Subscriber
+from refundgql.gql.outbox import PROBE, WRITE_TEXT, Outbox
 from refundgql.gql.rate import RequestRate
+from refundgql.gql.streams import Stream, Subscriber
 from refundgql.gql.ws_messages import (
     ACK,
     PONG,
@@ -283,8 +282,6 @@ class Session:
                 self.end_access(refused.message)
             entry = error_entry(refused.code, refused.message)
             self._finish(message.id, operation, error_message(message.id, [entry]))
-        except ReaderGone:
-            status = 499
         except Exception as fault:
             exchange.code, status = "INTERNAL_SERVER_ERROR", 500
             entry = self._endpoint.operations.masked(fault)
@@ -329,28 +326,17 @@ class Session:
             raise RequestRefused(401, "UNAUTHENTICATED", "The account has no access any more.")
         return viewer
 
-    async def _stream(
-        self, operation_id: str, operation: _Operation, stream: AsyncIterator[dict[str, Any]] | PushStream
-    ) -> None:
+    async def _stream(self, operation_id: str, operation: _Operation, stream: Stream) -> None:
         self._endpoint.metrics.stream_opened("ws")
         try:
-            if isinstance(stream, AsyncIterator):
-                async for result in stream:
-                    if "data" not in result:
-                        raise OperationRefused(result.get("errors", []))
-                    text = next_message(operation_id, result)
-                    await self._outbox.put_and_wait({"type": "websocket.send", "text": text}, len(text))
-            else:
-                subscriber = self._subscriber(operation_id)
-                stream.attach(subscriber)
-                errors = await subscriber.ended()
-                if errors is not None:
-                    raise OperationRefused(errors)
+            subscriber = self._subscriber(operation_id)
+            stream.attach(subscriber)
+            errors = await subscriber.ended()
+            if errors is not None:
+                raise OperationRefused(errors)
         finally:
             self._endpoint.metrics.stream_closed("ws")
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
+            await stream.aclose()
         self._finish(operation_id, operation, complete_message(operation_id))
 
     def _subscriber(self, operation_id: str) -> Subscriber:

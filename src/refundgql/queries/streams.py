@@ -1,54 +1,41 @@
-"""The event stream as one subscriber follows it: what was missed first, then what happens, each once and in order.
-
-It must not wait for anybody: a subscriber that reads too slowly is let go, and can resume from its last cursor.
-"""
+"""What a subscriber to the event stream asks the log: where to begin, what was missed, whether a case is in sight."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncGenerator
 
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 from refundgql.storage.events import START, Cursor, StreamEvent, event_cursor, stream_head
 from refundgql.storage.ids import made_at
-from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
+from refundgql.storage.tail import QUEUE, case_topic, checked_cursor, read_history, viewer_topic
 
 __all__ = [
     "QUEUE",
     "START",
     "BadCursor",
     "Cursor",
-    "Inbox",
-    "Source",
     "StreamEvent",
-    "Tail",
-    "TooSlow",
     "case_topic",
     "case_version",
     "event_cursor",
-    "made_at",
+    "lag_seconds",
     "missed",
-    "open_inbox",
     "parse_cursor",
     "stream_head",
     "viewer_topic",
 ]
-
-# A subscriber that is this far behind does not catch up; events are small, so thousands of such queues still fit.
-INBOX_EVENTS = 1_000
 
 
 class BadCursor(ValueError):
     """A text that is not a cursor of this stream."""
 
 
-class TooSlow(Exception):
-    """The subscriber did not take its events in time; it resumes from its last cursor."""
+def lag_seconds(event: StreamEvent) -> float:
+    """Return how many seconds ago an event was written, by this machine's clock."""
+    return max(time.time() - made_at(event.id), 0.0)
 
 
 async def parse_cursor(source: Source, text: str) -> Cursor:
@@ -59,47 +46,9 @@ async def parse_cursor(source: Source, text: str) -> Cursor:
         raise BadCursor(str(error)) from None
 
 
-@dataclass(slots=True, eq=False)
-class Inbox:
-    """Events that were handed over and not taken yet; `start` is the cursor after which they begin."""
-
-    start: Cursor
-    _events: deque[StreamEvent] = field(default_factory=deque)
-    _filled: asyncio.Event = field(default_factory=asyncio.Event)
-    _overflowed: bool = False
-
-    def put(self, events: Sequence[StreamEvent]) -> None:
-        """Take what happened, without waiting."""
-        if len(self._events) + len(events) > INBOX_EVENTS:
-            self._overflowed = True
-        else:
-            self._events.extend(events)
-        self._filled.set()
-
-    async def take(self) -> StreamEvent:
-        """Return the next event. Refuses: TooSlow, after the events that still fitted."""
-        while not self._events:
-            if self._overflowed:
-                raise TooSlow
-            self._filled.clear()
-            await self._filled.wait()
-        return self._events.popleft()
-
-
-@asynccontextmanager
-async def open_inbox(tail: Tail, topic: str) -> AsyncIterator[Inbox]:
-    """Give an inbox that a topic's events are put into while the block runs."""
-    inbox = Inbox(START)
-    inbox.start = await tail.join(topic, inbox.put)
-    try:
-        yield inbox
-    finally:
-        await tail.leave(topic, inbox.put)
-
-
 async def missed(
     source: Source, viewer: Viewer, after: Cursor, until: Cursor, case_id: str | None = None
-) -> AsyncIterator[StreamEvent]:
+) -> AsyncGenerator[StreamEvent, None]:
     """Yield the events of the viewer's cases after one cursor up to another one."""
     visible = visibility.cases(viewer, "c")
     async for page in read_history(source, after, until, case_id=case_id, viewer_condition=visible):

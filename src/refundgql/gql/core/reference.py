@@ -5,13 +5,13 @@ It must not be told apart from the compiled executor by its answers.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, default_field_resolver, default_type_resolver
 
 from refundgql.gql.core.adapter import BATCHES, LevelBatches
 from refundgql.gql.documents import Prepared
+from refundgql.gql.feeds import Feed
 from refundgql.gql.ports import Executor, FragmentDetails, VariableValues, collect_fields, create_source_event_stream
 
 Outcome = tuple[dict[str, Any] | None, list[GraphQLError]]
@@ -63,17 +63,19 @@ async def run(executor: Executor[Any]) -> Outcome:
     return result.data, result.errors or []
 
 
-async def open_stream(executor: Executor[Any]) -> AsyncIterable[Any] | list[GraphQLError]:
-    """Call a subscription's root resolver; give its events, or why there are none."""
+async def open_feed(executor: Executor[Any]) -> Feed | list[GraphQLError]:
+    """Call a subscription's root resolver; give its feed, or why there is none."""
     root_type = executor.schema.subscription_type
     if root_type is None or not _root_fields(executor):
         return [GraphQLError("The subscription asks for nothing.")]
-    stream = create_source_event_stream(executor)
-    if inspect.isawaitable(stream):
-        stream = await stream
-    if isinstance(stream, ExecutionResult):
-        return stream.errors or []
-    return stream
+    feed: Any = create_source_event_stream(executor)
+    if inspect.isawaitable(feed):
+        feed = await feed
+    if isinstance(feed, ExecutionResult):
+        return feed.errors or []
+    if not isinstance(feed, Feed):
+        raise TypeError(f"a subscription's root resolver returns a Feed, not {type(feed).__name__}")
+    return feed
 
 
 def _root_fields(executor: Executor[Any]) -> Any:
