@@ -116,9 +116,6 @@ async def _run(one: Run) -> None:
         def later(self, *writes: Write) -> None:
             self.inner.later(*writes)
 
-        def write_if(self, condition: Write) -> None:
-            self.inner.write_if(condition)
-
         async def flush(self) -> None:
             await self.inner.flush()
 

@@ -5,12 +5,13 @@ It must not read or write.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 from refundgql.commands.sync_book import Book
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
-from refundgql.storage.record_rows import PostingRow, WeekClockRow
+from refundgql.storage.record_rows import BillingWeekRow, InvoiceRow, MilestoneRow, PostingRow, ReviewRow, WeekClockRow
 from refundgql.storage.records import RowsWritten, inserted_rows, updated_rows
 
 
@@ -26,6 +27,7 @@ class Keeping(NamedTuple):
 def keeping_of(book: Book, policy: Policy) -> Keeping:
     """Return what the working set holds that the tables do not."""
     _hide_reviews(book, policy)
+    _raise_versions(book)
     written: list[RowsWritten | None] = []
     for row_type, rows in book.tables():
         written.append(inserted_rows(row_type, [row for row in rows.values() if not row.stored]))
@@ -34,6 +36,17 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     written.append(inserted_rows(WeekClockRow, book.clocks))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
     return Keeping([rows for rows in written if rows is not None], book.renamed, sorted(book.recounted), changed)
+
+
+def _raise_versions(book: Book) -> None:
+    """Write contracts and payments anew whose facts lie in rows beside them: that raises their versions."""
+    contracts = {row.id: row for row in book.contracts.values()}
+    beside: chain[BillingWeekRow | MilestoneRow | InvoiceRow | ReviewRow] = chain(
+        book.weeks.values(), book.milestones.values(), book.invoices.values(), book.reviews.values()
+    )
+    for row in beside:
+        if row.dirty or not row.stored:
+            contracts[row.contract_id].dirty = True
 
 
 def _hide_reviews(book: Book, policy: Policy) -> None:

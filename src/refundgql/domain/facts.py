@@ -110,6 +110,7 @@ class PaymentFacts:
     """One payment (D14) and the money of it that is spoken for; minor units of `currency`."""
 
     id: str
+    version: int = 0  # raised by every writer of the payment's facts: an optimistic lock
     kind: PaymentKind
     currency: str
     paid_minor: int = 0
@@ -145,6 +146,7 @@ class ContractFacts:
     """A contract and its totals over all payments, in minor units of `currency`."""
 
     id: str
+    version: int = 0  # raised by every writer of the contract's facts, its payments' included
     kind: ContractKind
     status: ContractStatus
     client_id: str

@@ -5,7 +5,7 @@ It must not decide anything, nor open or commit the transaction that all of it h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from refundgql.domain.calendar import to_micros
@@ -37,14 +37,16 @@ async def save_decision(tx: Transaction, decision: Decision, facts: Facts) -> Sa
     A new case with number 0 is given the next one. Refuses, then at the latest: TransientFault when a case or a
     balance is no longer as the facts say; ConstraintViolated when a rule of the database is broken.
     """
-    numbers = await _save_cases(tx, decision, facts)
+    await tx.flush()
+    numbers = await _new_numbers(tx, decision, facts)
+    tx.later(*_version_writes(decision, facts, compared=not tx.locks_rows))
+    await _save_cases(tx, decision, facts, numbers)
     events, event_ids = event_write(decision.events, numbers)
     at = decision.events[-1].at
     postings, posting_ids = await posting_writes(tx, decision.postings, at)
     tx.later(
         events,
         *postings,
-        *_payment_writes(decision, facts),
         *_subject_writes(decision, facts, to_micros(at)),
         *clock_writes([case.id for case in decision.cases], decision.clocks),
     )
@@ -65,20 +67,27 @@ async def next_case_number(tx: Transaction) -> int:
     return int(await tx.fetch_value("SELECT coalesce(max(number), 0) + 1 FROM refund_case"))
 
 
-async def _save_cases(tx: Transaction, decision: Decision, facts: Facts) -> dict[str, int]:
-    """Write each case and return the numbers of new ones by id; the last waits for the rest of the decision."""
-    await tx.flush()
-    known = {case.id: case for case in (facts.case, facts.open_case, facts.previous_declined) if case is not None}
-    numbers: dict[str, int] = {}
-    for case in decision.cases:
-        await tx.flush()  # an earlier case gives way before the one that takes its place is written (D14, C25)
+def _known(facts: Facts) -> dict[str, Case]:
+    return {case.id: case for case in (facts.case, facts.open_case, facts.previous_declined) if case is not None}
+
+
+async def _new_numbers(tx: Transaction, decision: Decision, facts: Facts) -> dict[str, int]:
+    """Return the numbers of new cases by id."""
+    new = [case for case in decision.cases if case.id not in _known(facts)]
+    return {case.id: case.number or await next_case_number(tx) for case in new}
+
+
+async def _save_cases(tx: Transaction, decision: Decision, facts: Facts, numbers: Mapping[str, int]) -> None:
+    """Write each case; the last one waits for the rest of the decision."""
+    known = _known(facts)
+    for place, case in enumerate(decision.cases):
+        if place:
+            await tx.flush()  # an earlier case gives way before the one that takes its place is written (D14, C25)
         before = known.get(case.id)
         if before is None:
-            numbers[case.id] = case.number or await next_case_number(tx)
             tx.later(_insert_write(case, numbers[case.id]))
         elif changed := changed_columns(before, case):
             tx.later(_update_write(before, case, changed))
-    return numbers
 
 
 def _insert_write(case: Case, number: int) -> Write:
@@ -93,13 +102,27 @@ def _update_write(before: Case, after: Case, changed: Sequence[str]) -> Write:
     return Write(sql, (*values, after.id, before.version), expected=1)
 
 
-def _payment_writes(decision: Decision, facts: Facts) -> Iterator[Write]:
-    refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
-    if refunded or reserved:
-        yield Write(
-            "UPDATE payment SET refunded_minor = refunded_minor + ?, reserved_minor = reserved_minor + ? WHERE id = ?",
-            (refunded, reserved, facts.payment.id),
-        )
+def _version_writes(decision: Decision, facts: Facts, *, compared: bool) -> Iterator[Write]:
+    """Yield what raises the versions of contract and payment, in everybody's order of locks.
+
+    Compared with what was read, they refuse a decision about facts that have changed since. Under locks nobody else
+    can have changed them, and an earlier decision of the same transaction may have raised them.
+    """
+    contract, payment = facts.contract, facts.payment
+    if contract is not None:
+        hidden = () if decision.reviews_hidden is None else (decision.reviews_hidden,)
+        sets = ", reviews_hidden = ?" if hidden else ""
+        yield _raised("contract", sets, hidden, contract.id, contract.version if compared else None)
+    deltas = (decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor)
+    sets = ", refunded_minor = refunded_minor + ?, reserved_minor = reserved_minor + ?" if any(deltas) else ""
+    yield _raised("payment", sets, deltas if sets else (), payment.id, payment.version if compared else None)
+
+
+def _raised(table: str, sets: str, values: Sequence[object], row_id: str, version: int | None) -> Write:
+    sql = f"UPDATE {table} SET version = version + 1{sets} WHERE id = ?"
+    if version is None:
+        return Write(sql, (*values, row_id), expected=1)
+    return Write(f"{sql} AND version = ?", (*values, row_id, version), expected=1)
 
 
 def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterator[Write]:
@@ -108,9 +131,6 @@ def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterato
         yield Write("UPDATE milestone SET status = ? WHERE id = ?", (status, facts.milestone.id))
     if facts.week is not None and decision.week_released:
         yield Write("UPDATE billing_week SET released_at = ? WHERE id = ?", (at_micros, facts.week.id))
-    if facts.contract is not None and decision.reviews_hidden is not None:
-        sql = "UPDATE contract SET reviews_hidden = ? WHERE id = ?"
-        yield Write(sql, (decision.reviews_hidden, facts.contract.id))
     if facts.lead is not None and decision.customer_reported:
         case = decision.case
         yield Write(

@@ -80,16 +80,11 @@ class Transaction(abc.ABC):
 
     dialect: Dialect
     locks_rows: bool = True
-    """Whether rows can be locked here; where they cannot, what was read is compared with when everything is written."""
+    """Whether rows can be locked here; where they cannot, their versions are compared when everything is written."""
 
     def __init__(self) -> None:
         """Start with nothing put off."""
         self._later: list[Write] = []
-        self._unchanged: list[Write] = []
-
-    def write_if(self, condition: Write) -> None:
-        """Let what is put off be written only if this finds what it expects; for where rows cannot be locked."""
-        self._unchanged.append(condition)
 
     def later(self, *writes: Write) -> None:
         """Put writes off to run together before anything else happens in this transaction, at the latest its commit.

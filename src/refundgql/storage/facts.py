@@ -3,10 +3,9 @@
 It must not decide anything. Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by
 id; balances come last, when postings move them. On SQLite the transaction itself is the lock.
 
-Where rows cannot be locked (`Database.one_write`), their marks are read with them, and what is decided is written only
-if the same rows bear the same marks then, under lock. A row's mark is the transaction that wrote it, so whatever is
-changed, added or taken away counts, and what a lock holds still is exactly what the marks compare: contract, payments,
-cases, what the payment is for, its held money. Balances are compared in neither: their CHECK is (D13).
+Where rows cannot be locked (`Database.one_write`), an optimistic lock takes the lock's place: payment and contract
+carry a version, which every writer of anything that is read here raises, and what is decided is written only where they
+still are what was read. Balances are compared in neither: their CHECK is (D13).
 """
 
 from __future__ import annotations
@@ -39,17 +38,19 @@ from refundgql.domain.vocabulary import (
     PaymentKind,
 )
 from refundgql.storage.case_rows import COLUMNS, case_from
-from refundgql.storage.database import Dialect, Row, Source, Transaction, Write
+from refundgql.storage.database import Dialect, Row, Source, Transaction
 
 # What there are several of comes as one JSON text, so that one statement loads everything.
 _SELECT = """
 SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor),
     SUM(t.charged_back_minor)) FROM payment t
     WHERE t.contract_id = k.id) AS totals,
-  {cases} AS cases, {marks} AS marks,
-  p.id, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor, p.charged_back_minor,
+  {cases} AS cases,
+  p.id, p.version AS payment_version, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
+  p.charged_back_minor,
   l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
-  k.id AS contract_id, k.kind AS contract_kind, k.status AS contract_status, k.client_id, k.expert_id,
+  k.id AS contract_id, k.version AS contract_version, k.kind AS contract_kind, k.status AS contract_status,
+  k.client_id, k.expert_id,
   k.currency AS contract_currency, k.started_at, k.ended_at, k.reviews_hidden,
   EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id) AS review_posted,
   i.id AS invoice_id, i.status AS invoice_status, i.amount_minor AS invoice_minor, i.issued_at, i.paid_at,
@@ -81,12 +82,6 @@ _CASES = {
 }
 _ARRAY = {Dialect.POSTGRES: "json_build_array", Dialect.SQLITE: "json_array"}
 
-# As refund_facts_unchanged in migrations/0007_guarded_writes.py has it.
-_MARKS = """ROW(p.xmin, l.xmin, k.xmin, i.xmin, w.xmin, m.xmin, h.xmin,
-    (SELECT string_agg(CAST(t.xmin AS text), ' ' ORDER BY t.id) FROM payment t WHERE t.contract_id = k.id),
-    (SELECT string_agg(CAST(c.xmin AS text), ' ' ORDER BY c.number) FROM refund_case c WHERE c.payment_id = p.id),
-    EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id))::text"""
-
 _OF_CASES = "(SELECT payment_id FROM refund_case WHERE id = ANY(?))"
 _WHICH = {
     # An array, not a subquery: with so many joins PostgreSQL would not look at the subquery first.
@@ -96,16 +91,9 @@ _WHICH = {
     (Dialect.SQLITE, False): "= ANY(?)",
 }
 _STATEMENTS = {
-    (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which, marks="NULL")
+    (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which)
     for (dialect, of_cases), which in _WHICH.items()
 }
-_MARKED = {
-    of_cases: _SELECT.format(array=_ARRAY[Dialect.POSTGRES], cases=_CASES[Dialect.POSTGRES], which=which, marks=_MARKS)
-    for (dialect, of_cases), which in _WHICH.items()
-    if dialect is Dialect.POSTGRES
-}
-_UNCHANGED = "SELECT 1 WHERE refund_facts_unchanged(?, ?)"
-
 # Each step waits for the one before it: its count is asked for before the first row is.
 _LOCK = """
 WITH contracts AS MATERIALIZED (
@@ -130,7 +118,7 @@ _LOCK_PAYMENTS = _LOCK.format(
 async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
     """Return the facts of each case that exists, by case id; with `lock`, nobody else changes them meanwhile.
 
-    In one write, that is: it is refused when somebody has.
+    In one write, that is: what is saved is refused when somebody has.
     """
     ids = list(case_ids)
     if not ids:
@@ -167,15 +155,10 @@ async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, 
 async def _load(source: Source, ids: Sequence[str], *, of_cases: bool, lock: bool) -> list[tuple[Facts, list[Case]]]:
     """Return the facts of payments, each with its cases, oldest first."""
     statement = _STATEMENTS[source.dialect, of_cases]
-    comparing = source if lock and isinstance(source, Transaction) and not source.locks_rows else None
-    if comparing is not None:
-        statement = _MARKED[of_cases]
-    elif lock and source.dialect is Dialect.POSTGRES:
+    locks = not isinstance(source, Transaction) or source.locks_rows
+    if lock and locks and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_CASES if of_cases else _LOCK_PAYMENTS, (ids, ids, ids))
     rows = await source.fetch(statement, (ids,))
-    if comparing is not None:
-        for row in rows:
-            comparing.write_if(Write(_UNCHANGED, (row["id"], row["marks"]), expected=1))
     return [(_facts(row), [case_from(values) for values in orjson.loads(row["cases"] or "[]")]) for row in rows]
 
 
@@ -184,6 +167,7 @@ def _facts(row: Row) -> Facts:
     return Facts(
         payment=PaymentFacts(
             id=row["id"],
+            version=row["payment_version"],
             kind=PaymentKind(row["kind"]),
             currency=currency,
             paid_minor=row["paid_minor"],
@@ -219,6 +203,7 @@ def _contract(row: Row) -> ContractFacts:
     paid_minor, refunded_minor, reserved_minor, charged_back_minor = orjson.loads(row["totals"])
     return ContractFacts(
         id=row["contract_id"],
+        version=row["contract_version"],
         kind=ContractKind(row["contract_kind"]),
         status=ContractStatus(row["contract_status"]),
         client_id=row["client_id"],

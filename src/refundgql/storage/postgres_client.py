@@ -68,13 +68,8 @@ def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> di
 
 
 def _as_one(writes: Sequence[Write]) -> tuple[str, list[Any]]:
-    sql = together(tuple((write.sql, write.name, write.expected is not None) for write in writes))
+    sql = together(tuple((write.sql, write.name, write.expected) for write in writes))
     return sql, [value for write in writes for value in write.parameters]
-
-
-def _as_expected(writes: Sequence[Write], rows: Sequence[Row]) -> bool:
-    expected = [write.expected for write in writes if write.expected is not None]
-    return not expected or list(rows[0]) == expected
 
 
 class PostgresTransaction(Transaction):
@@ -123,8 +118,7 @@ class PostgresTransaction(Transaction):
 
     async def _run_together(self, writes: Sequence[Write]) -> None:
         sql, parameters = _as_one(writes)
-        if not _as_expected(writes, await self._fetch(sql, parameters)):
-            raise TransientFault("A row changed while the decision was made.")
+        await self._fetch(sql, parameters)
 
 
 class PostgresOneWrite(Transaction):
@@ -161,10 +155,9 @@ class PostgresOneWrite(Transaction):
         await self.flush()
 
     async def _run_together(self, writes: Sequence[Write]) -> None:
-        if not (self._ending and self._unchanged):
+        if not (self._ending and any(write.expected is not None for write in writes)):
             raise NeedsTransaction("What is read after a write, and what is compared with nothing, needs locks.")
-        # What is compared comes first: PostgreSQL counts in the order of the list.
-        await self._database.write([*self._unchanged, *writes])
+        await self._database.write(writes)
 
 
 async def _close_writers(writers: Lender, pool: asyncpg.Pool) -> None:
@@ -314,7 +307,7 @@ class PostgresDatabase(Database):
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         try:
-            rows = await lent.fetch(for_postgres(sql), parameters)
+            await lent.fetch(for_postgres(sql), parameters)
         except BaseException as error:
             await self._keep_if_usable(lent, error)
             if not isinstance(error, DRIVER_ERRORS):
@@ -323,8 +316,6 @@ class PostgresDatabase(Database):
                 raise CommitUnknown(f"The connection was lost while writing: {error}") from error
             raise translated(error) from error
         self._writers.give_back(lent)
-        if not _as_expected(writes, rows):
-            raise StorageError("A statement wrote less than it compared.")
 
     async def _keep_if_usable(self, lent: Lent, error: BaseException) -> None:
         """Take back a connection whose statement the server refused; any other goes to the pool, which mends it."""

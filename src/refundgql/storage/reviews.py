@@ -43,7 +43,8 @@ async def find_review_by(tx: Transaction, contract_id: str, author_id: str) -> R
 
 
 async def insert_review(tx: Transaction, review: Review, external_ref: str | None = None) -> None:
-    """Keep a new review."""
+    """Keep a new review; what was decided on the contract without it is decided again."""
+    await tx.execute("UPDATE contract SET version = version + 1 WHERE id = ?", (review.contract_id,))
     await tx.execute(
         "INSERT INTO review (id, external_ref, contract_id, author_id, subject_id, rating, body, posted_at, edited_at,"
         " edit_allowed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -73,17 +73,21 @@ def sqlite_parameters(statement: SqliteStatement, parameters: Sequence[Any]) -> 
 
 
 @lru_cache(maxsize=2048)
-def together(pieces: tuple[tuple[str, str | None, bool], ...]) -> str:
-    """Return one PostgreSQL statement for several; each is its text, its name, and whether its rows are counted."""
+def together(pieces: tuple[tuple[str, str | None, int | None], ...]) -> str:
+    """Return one PostgreSQL statement for several; each is its text, its name, and how many rows it has to change.
+
+    Those whose rows are counted run first, in their order; one that changes too few undoes all of them (40001).
+    """
     named = []
-    counts = []
-    for place, (sql, name, counted) in enumerate(pieces):
+    compared = []
+    for place, (sql, name, expected) in enumerate(pieces):
         name = name or f"write_{place}"
-        if counted:
+        if expected is not None:
             sql += "" if sql.startswith("SELECT") else " RETURNING 1"
-            counts.append(f"(SELECT count(*) FROM {name})")
+            compared.append(f"(SELECT count(*) FROM {name}) = {expected}")
         named.append(f"{name} AS ({sql})")
-    return f"WITH {', '.join(named)} SELECT {', '.join(counts) or '1'}"
+    found = f"CASE WHEN {' AND '.join(compared)} THEN 1 ELSE refund_lost_race() END" if compared else "1"
+    return f"WITH {', '.join(named)} SELECT {found}"
 
 
 _counted: ContextVar[list[str] | None] = ContextVar("counted_statements", default=None)

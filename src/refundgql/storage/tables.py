@@ -44,6 +44,7 @@ class Payment(Model):
     refunded_minor = fields.BigIntField(db_default=0)
     reserved_minor = fields.BigIntField(db_default=0)
     charged_back_minor = fields.BigIntField(db_default=0)
+    version = fields.IntField(db_default=0)
 
     class Meta:
         table = "payment"
@@ -113,6 +114,7 @@ class Contract(Model):
     reviews_hidden = fields.BooleanField(db_default=False)
     folded = fields.TextField(null=True)
     revision = fields.CharField(max_length=40, null=True)
+    version = fields.IntField(db_default=0)
 
     class Meta:
         table = "contract"
