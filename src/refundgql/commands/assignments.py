@@ -25,6 +25,7 @@ class AssignCase:
 
     refund_case_id: str
     assignee_id: str | None = None
+    expected_version: int | None = None
     idempotency_key: str | None = None
 
 
