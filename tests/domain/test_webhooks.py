@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from refundgql.domain.vocabulary import RefundCaseKind, WebhookVerdict
+from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, WebhookVerdict
 from refundgql.domain.webhooks import (
-    EVENT_NAMES,
     RetryPlan,
     delivery_id,
     is_public,
@@ -20,7 +19,7 @@ from refundgql.domain.webhooks import (
     wants,
 )
 
-NAMES = st.sampled_from(sorted(EVENT_NAMES))
+NAMES = st.sampled_from(sorted(RefundEventName))
 KINDS = st.sampled_from([kind.value for kind in RefundCaseKind])
 
 

@@ -20,8 +20,8 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundCaseKind, RefusalCode, WebhookStop
-from refundgql.domain.webhooks import EVENT_NAMES, MOST_ENDPOINTS, URL_CHARS, url_problem
+from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, RefusalCode, WebhookStop
+from refundgql.domain.webhooks import MOST_ENDPOINTS, URL_CHARS, url_problem
 from refundgql.storage.events import Cursor, stream_head
 from refundgql.storage.tail import checked_cursor
 from refundgql.storage.webhooks import (
@@ -50,7 +50,7 @@ class CreateWebhookEndpoint:
 
     url: str
     description: str | None = None
-    events: Sequence[str] | None = None
+    events: Sequence[RefundEventName] | None = None
     kinds: Sequence[RefundCaseKind] | None = None
     after: str | None = None
     idempotency_key: str
@@ -63,7 +63,7 @@ class UpdateWebhookEndpoint:
     webhook_endpoint_id: str
     url: str | None = None
     description: str | None = None
-    events: Sequence[str] | None = None
+    events: Sequence[RefundEventName] | None = None
     kinds: Sequence[RefundCaseKind] | None = None
     enabled: bool | None = None
     idempotency_key: str | None = None
@@ -241,9 +241,7 @@ def _checked(
     if given.description is not None:
         found["description"] = checks.text(given.description, "description", DESCRIPTION_CHARS)
     if given.events is not None:
-        found["event_names"] = tuple(dict.fromkeys(given.events))
-        if set(given.events) - EVENT_NAMES:
-            checks.refuse(f"Give names of events: {', '.join(sorted(EVENT_NAMES))}.", "events")
+        found["event_names"] = tuple(dict.fromkeys(name.value for name in given.events))
     if given.kinds is not None:
         found["kinds"] = tuple(dict.fromkeys(kind.value for kind in given.kinds))
     return found

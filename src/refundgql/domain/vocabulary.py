@@ -117,6 +117,55 @@ STAFF_NOTE = "STAFF_NOTE"
 """The name of an event that is all that parties learn of what staff wrote for each other (D29)."""
 
 
+class RefundEventName(StrEnum):
+    """Everything that can have happened to a case: a row of its machine's table in capitals, or what is beside one."""
+
+    REQUEST = "REQUEST"
+    ISSUE = "ISSUE"
+    OPEN_TIMESHEET_DISPUTE = "OPEN_TIMESHEET_DISPUTE"
+    APPROVE = "APPROVE"
+    DECLINE = "DECLINE"
+    ESCALATE = "ESCALATE"
+    HAND_OVER = "HAND_OVER"
+    SUPERSEDE = "SUPERSEDE"
+    DISPUTE = "DISPUTE"
+    CONSENT = "CONSENT"
+    CANCEL = "CANCEL"
+    CREDIT = "CREDIT"
+    REVERSE = "REVERSE"
+    TARGET_MISSED = "TARGET_MISSED"
+    ADD_EVIDENCE = "ADD_EVIDENCE"
+    SEND_MESSAGE = "SEND_MESSAGE"
+    ASSIGN = "ASSIGN"
+    WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
+    STAFF_NOTE = "STAFF_NOTE"
+    DUE_SOON = "DUE_SOON"
+    DEADLINE_MOVED = "DEADLINE_MOVED"
+    INFORMATION_REQUESTED = "INFORMATION_REQUESTED"
+    INFORMATION_ENDED = "INFORMATION_ENDED"
+    PROPOSE = "PROPOSE"
+    CONFIRM = "CONFIRM"
+    RETURN = "RETURN"
+    REOPEN = "REOPEN"
+    FINALISE = "FINALISE"
+    CHARGEBACK = "CHARGEBACK"
+    EVIDENCE_WITHDRAWN = "EVIDENCE_WITHDRAWN"
+    EVIDENCE_REDACTED = "EVIDENCE_REDACTED"
+
+
+class ActorRole(StrEnum):
+    """As what somebody acted: a role, or the system itself."""
+
+    PRO = "PRO"
+    CUSTOMER = "CUSTOMER"
+    CLIENT = "CLIENT"
+    EXPERT = "EXPERT"
+    SUPPORT = "SUPPORT"
+    ADMIN = "ADMIN"
+    SERVICE = "SERVICE"
+    SYSTEM = "SYSTEM"
+
+
 class IssueDecision(StrEnum):
     """What an expert issues without being asked (C12, C13)."""
 

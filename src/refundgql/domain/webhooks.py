@@ -12,18 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from refundgql.domain.vocabulary import (
-    CHARGEBACK,
-    FINALISE,
-    STAFF_NOTE,
-    TARGET_MISSED,
-    WITHDRAWAL_CHANGED,
-    RefundActionName,
-    WebhookVerdict,
-)
-
-EVENT_NAMES = frozenset((*RefundActionName, FINALISE, STAFF_NOTE, TARGET_MISSED, WITHDRAWAL_CHANGED, CHARGEBACK))
-"""What an endpoint can ask for by name."""
+from refundgql.domain.vocabulary import WebhookVerdict
 
 URL_CHARS = 2_000
 MOST_ENDPOINTS = 50

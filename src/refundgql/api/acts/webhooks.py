@@ -13,7 +13,7 @@ from refundgql.api.types.lazy import LazyWebhookDelivery, LazyWebhookEndpoint
 from refundgql.api.types.refusals import Refusal
 from refundgql.api.types.webhooks import deliveries_of, endpoints_of
 from refundgql.commands import webhook_deliveries, webhooks
-from refundgql.domain.vocabulary import RefundCaseKind
+from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName
 from refundgql.gql.declare import Level, LevelInfo, leaf, level
 
 EVENTS = "The names of the events to send, such as APPROVE; all of them when empty or left out."
@@ -25,7 +25,7 @@ LEAVES = " Left as it is when left out."
 class CreateWebhookEndpointInput(Input):
     url: str = required("The URL to call: https, reached over the internet, at most 2,000 characters.")
     description: str | None = optional("What it is for, at most 200 characters.")
-    events: list[str] | None = optional(EVENTS)
+    events: list[RefundEventName] | None = optional(EVENTS)
     kinds: list[RefundCaseKind] | None = optional(KINDS)
     after: str | None = optional("A cursor of the stream of events to begin after; with none it begins now.")
     idempotency_key: str = required(KEY)
@@ -36,7 +36,7 @@ class UpdateWebhookEndpointInput(Input):
     webhook_endpoint_id: strawberry.ID = required("The endpoint.")
     url: str | None = optional("The URL to call from now on." + LEAVES)
     description: str | None = optional("What it is for." + LEAVES)
-    events: list[str] | None = optional("The names of the events to send; all of them when empty." + LEAVES)
+    events: list[RefundEventName] | None = optional("The names of the events to send; all of them when empty." + LEAVES)
     kinds: list[RefundCaseKind] | None = optional(
         "The kinds of cases whose events to send; all of them when empty." + LEAVES
     )

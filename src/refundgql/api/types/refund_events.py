@@ -12,7 +12,7 @@ from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
-from refundgql.domain.vocabulary import RefundCaseState
+from refundgql.domain.vocabulary import ActorRole, RefundCaseState, RefundEventName
 from refundgql.gql.declare import Level, LevelInfo, leaf, level
 from refundgql.queries.events import EventRow, FactRow
 
@@ -30,9 +30,7 @@ def _facts(row: EventRow) -> list[FactRow]:
 @strawberry.type(description="One thing that happened to a case. Everybody who sees the case sees all of its events.")
 class RefundEvent(Node):
     sequence: int = strawberry.field(description="One, two, three … for each case, without gaps.")
-    name: str = strawberry.field(
-        description="What happened: an action, or TARGET_MISSED, WITHDRAWAL_CHANGED, FINALISE or STAFF_NOTE."
-    )
+    name: RefundEventName = strawberry.field(description="What happened.")
     at: datetime = strawberry.field(description="When it happened. Order is by sequence, never by this.")
 
     @level(
@@ -42,9 +40,7 @@ class RefundEvent(Node):
     async def actor(rows: list[EventRow], info: LevelInfo) -> Level[LazyAccount | None]:
         return await accounts_of(info, [row.actor_id for row in rows])
 
-    actor_role: str = strawberry.field(
-        description="As what they did it: PRO, CLIENT, EXPERT, SUPPORT, ADMIN, SERVICE or SYSTEM."
-    )
+    actor_role: ActorRole = strawberry.field(description="As what they did it.")
     from_state: RefundCaseState | None = strawberry.field(description="The state before; none when the case began.")
     to_state: RefundCaseState = strawberry.field(description="The state after it.")
     amount: Money | None = leaf(

@@ -13,7 +13,7 @@ from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import cases_of, events_of, related
-from refundgql.domain.vocabulary import RefundCaseKind, WebhookDeliveryState, WebhookStop
+from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, WebhookDeliveryState, WebhookStop
 from refundgql.gql.declare import Level, LevelInfo, leaf, level
 from refundgql.queries.webhooks import (
     DeliveryRow,
@@ -73,7 +73,7 @@ class WebhookDelivery(Node):
 class WebhookEndpoint(Node):
     url: str = strawberry.field(description="The URL that is called.")
     description: str | None = strawberry.field(description="What it is for.")
-    events: list[str] = leaf(
+    events: list[RefundEventName] = leaf(
         lambda row: row.events, description="The names of the events that are sent; all when empty."
     )
     kinds: list[RefundCaseKind] = leaf(
