@@ -72,7 +72,7 @@ async def test_a_repeat_replays(desk: Desk, things: dict[str, str]) -> None:
         ("erik", {"amount": usd("0")}, {"__typename": "BasicRefusal", "code": "INVALID_INPUT", "field": ["amount"]}),
         ("karl", {}, {"code": "FORBIDDEN"}),
         ("paula", {}, {"code": "NOT_FOUND", "field": ["refundCaseId"]}),
-        ("market", {}, {"code": "NOT_FOUND"}),
+        ("market", {}, {"code": "FORBIDDEN"}),
     ],
 )
 async def test_refusals_are_data(

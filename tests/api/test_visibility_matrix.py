@@ -94,7 +94,7 @@ def test_every_field_has_a_rule() -> None:
             assert set(type_.fields) <= {"edges", "pageInfo", "totalCount", "asOf", "cursor", "node"}, name
         else:
             assert set(type_.fields) == set(RULES.get(name, ())), name
-    known = {*LISTS, "viewer", "node", "nodes", "lead", "contract", "refundCase", "refundCaseByNumber"}
+    known = {*LISTS, "viewer", "node", "nodes", "byExternalRef", "lead", "contract", "refundCase", "refundCaseByNumber"}
     assert SCHEMA.query_type
     assert set(SCHEMA.query_type.fields) == known | {
         *("refundPreview", "refundPolicy", "refundWorkflow", "supportMetrics", "refundPolicySimulation"),
@@ -138,6 +138,24 @@ async def test_every_field_of_every_thing_by_its_id(world: tuple[Desk, Oracle]) 
             assert told == expected, (ref, thing)
 
 
+async def test_the_marketplace_s_references_lead_where_ids_do(world: tuple[Desk, Oracle]) -> None:
+    """By reference everybody finds what they see, in the order of the references, and nothing else."""
+    desk, oracle = world
+    document = (
+        "query($kind: ExternalKind!, $refs: [String!]!) { byExternalRef(kind: $kind, externalRefs: $refs) { id } }"
+    )
+    kinds = SCHEMA.type_map["ExternalKind"]
+    assert is_enum_type(kinds)
+    for kind in kinds.values:
+        name = kind.title().replace("_", "")
+        known = {own["externalRef"]: one for one, own in oracle.things.items() if type_of(one) == name}
+        refs = [ref for ref in known if ref is not None] + ["nothing"]
+        for ref in ROLES:
+            told = (await desk.run(ref, document, kind=kind, refs=refs))["byExternalRef"]
+            seen = [known[one] if one in known and oracle.sees(ref, known[one]) else None for one in refs]
+            assert [one and one["id"] for one in told] == seen, (ref, kind)
+
+
 async def listed(desk: Desk, ref: str, root: str, type_name: str = "", **variables: Any) -> tuple[list[str], int]:
     """Return the ids that a list shows to somebody, and what it says to be their number."""
     declared = type_name and f"query($given: {type_name}) "
@@ -176,7 +194,7 @@ def filters_of(name: str, oracle: Oracle) -> list[dict[str, Any]]:
     values: dict[str, list[Any]] = {
         "customerName": ["Carla", "nobody"],
         "category": [*sorted({own["category"] for own in of_lead}), "none"],
-        "externalRefs": [[own["externalRef"]] for one, own in oracle.things.items() if "externalRef" in own],
+        "externalRefs": [[own["externalRef"]] for own in oracle.things.values() if own.get("externalRef")],
         "numbers": [[own["number"]] for own in of_case] + [["RC-999999"]],
         "text": ["plumber", "Nothing was done", "twelve", "known trick", "INTERNAL", "Karl", "roof", "RC-00", "Sam"],
         "assigneeId": [*oracle.account.values(), "Account_x"],

@@ -33,8 +33,15 @@ assert isinstance(NODE, GraphQLInterfaceType)
 NODE_TYPES = {one.name for one in SCHEMA.get_possible_types(NODE)}
 
 SHARED, STAFF, OWNER, VISIBLE, AUDIENCE, PERSONAL = "shared", "staff", "owner", "visible", "audience", "personal"
+WORD = "word"
 """What whoever sees a thing reads of a field: the same as staff; nothing; the owner alone reads it; the things behind
-it that they see themselves; the messages that were said to them; an answer of their own."""
+it that they see themselves; the messages that were said to them; an answer of their own; the same as staff, but for the
+marketplace, which reads no words."""
+
+WORDS = {"Message", "CaseMessage", "StatementEvidence", "ConversationEvidence", "FileEvidence"}
+"""Things that hold words: the marketplace sees none of them."""
+INTERNAL = {"ASSIGN", "STAFF_NOTE"}
+UNPOSTED = {"PENDING", "DECLINED", "CANCELLED"}
 
 ROLES = {ref: set(roles) for ref, _, roles in PEOPLE} | {"rita": {"CLIENT", "EXPERT", "PRO"}, "fred": {"CLIENT"}}
 """Everybody of the world: owner, counterparty, stranger of the same role, several roles, a role that was taken away."""
@@ -50,7 +57,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         PERSONAL: "refundAction",
     },
     "CustomerSummary": {SHARED: "name", STAFF: "termsReports termsReportsCredited"},
-    "Conversation": {SHARED: "id lastMessageAt lead messages"},
+    "Conversation": {SHARED: "id lastMessageAt lead", VISIBLE: "messages"},
     "Message": {SHARED: "id authorName body sentAt"},
     "Contract": {
         SHARED: "id externalRef title kind status startedAt endedAt paidTotal refundedTotal refundable client expert"
@@ -72,20 +79,22 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         VISIBLE: "refundCase",
         PERSONAL: "disputeAction",
     },
-    "Review": {SHARED: "id author subject rating body postedAt editAllowed hidden hiddenBecause"},
+    "Review": {SHARED: "id externalRef author subject rating body postedAt editAllowed hidden hiddenBecause"},
     "RefundCase": {
+        WORD: "explanation",
         SHARED: "id number kind state version route subject requester counterparty filedBy goodwill reason reasonDetail"
-        " explanation requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
-        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events evidence"
+        " requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
+        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events"
         " openAmount continues continuedBy",
         STAFF: "assignee",
-        VISIBLE: "withdrawal",
+        VISIBLE: "withdrawal evidence",
         AUDIENCE: "messages",
         PERSONAL: "actions unread",
     },
     "Settlement": {SHARED: "status", PERSONAL: "shortfall"},
     "RefundEvent": {
-        SHARED: "id sequence name at actorRole actor fromState toState amount note rule",
+        SHARED: "id sequence name at actorRole actor fromState toState amount rule",
+        WORD: "note",
         STAFF: "facts internalNote",
     },
     "StatementEvidence": {SHARED: "id addedAt addedBy sha256 text"},
@@ -95,10 +104,14 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "Transaction": {
         # One movement has two legs, and each side reads its own.
         PERSONAL: "purpose amount balanceAfter description",
-        SHARED: "id at status",
+        SHARED: "id at bookedAt status",
         VISIBLE: "refundCase withdrawal reverses",
     },
-    "Withdrawal": {SHARED: "id status amount requestedAt estimatedFrom estimatedUntil failureReason"},
+    "Withdrawal": {
+        VISIBLE: "refundCase",
+        SHARED: "id externalRef account purpose cancelledAt status amount requestedAt estimatedFrom estimatedUntil"
+        " failureReason",
+    },
     "Money": {SHARED: "amount currencyCode"},
     "Balance": {SHARED: "purpose available inTransit"},
     "Clock": {SHARED: "name rule startsAt endsAt whoseMove whenItRunsOut pausedByRequest"},
@@ -252,6 +265,8 @@ class Oracle:
             return "ADMIN" in roles
         if roles & {"SUPPORT", "ADMIN"}:
             return True
+        if "SERVICE" in roles:
+            return type_of(thing) not in WORDS
 
         def is_me(name: str) -> bool:
             return bool(own[name]) and own[name]["id"] == me
@@ -268,9 +283,11 @@ class Oracle:
             case "RefundCase":
                 return self.sees(ref, own["subject"]["id"])
             case "Withdrawal":
-                return "SERVICE" in roles or self.owner_of(thing) == me
+                return self.owner_of(thing) == me
             case "Transaction":
-                return any(thing in _ids_in(account["transactions"]) for account in (self.things[me],))
+                asked = own["status"] in UNPOSTED  # the request of a case, which may not be theirs any more
+                is_mine = thing in _ids_in(self.things[me]["transactions"])
+                return is_mine and (not asked or self.sees(ref, own["refundCase"]["id"]))
             case "CaseMessage":
                 case = self.things[self.home[thing]]
                 said_to = {"REQUESTER_AND_SUPPORT": "requester", "COUNTERPARTY_AND_SUPPORT": "counterparty"}
@@ -295,7 +312,8 @@ class Oracle:
         for one, own in self.things.items():
             if type_of(one) not in {"Contract", "RefundCase", "RefundEvent"} or not self.sees(ref, one):
                 continue
-            names = ("client", "expert", "requester", "counterparty", "filedBy", "actor")
+            names = ("client", "expert", "requester", "counterparty", "filedBy")
+            names += ("actor",) if own.get("name") not in INTERNAL else ()
             if any(own.get(name) and own[name]["id"] == account for name in names):
                 return True
         return False
@@ -315,6 +333,8 @@ class Oracle:
                 continue
             if not self._reads(ref, thing, rule):
                 value = _nothing(value)
+            if name == "actor" and own["name"] in INTERNAL and not ROLES[ref] & {"SUPPORT", "ADMIN"}:
+                value = None  # who among the staff did what is theirs alone (D29)
             if name == "clocks" and own["withdrawal"] and not self.sees(ref, own["withdrawal"]["id"]):
                 value = [one for one in value if one["name"] != "WITHDRAWAL_ESTIMATE"]  # a clock of the owner's alone
             told[name] = self._told(ref, rule, type_name, name, value, given, below)
@@ -322,6 +342,8 @@ class Oracle:
 
     def _reads(self, ref: str, thing: str, rule: str) -> bool:
         staff = bool(ROLES[ref] & {"SUPPORT", "ADMIN"})
+        if "SERVICE" in ROLES[ref] and rule in (OWNER, WORD):
+            return rule == OWNER
         return staff or (rule != STAFF and (rule != OWNER or thing == self.account[ref]))
 
     def _told(self, ref: str, rule: str, type_name: str, name: str, value: Any, given: str, below: Selection) -> Any:
@@ -330,6 +352,8 @@ class Oracle:
         inner = get_named_type(type_.fields[name].type)
 
         def shown(one: dict[str, Any]) -> bool:
+            if type_name == "Account" and name == "transactions":
+                return self.sees(ref, one["id"])
             return rule not in (VISIBLE, AUDIENCE) or self.sees(ref, one["id"])
 
         def thing(one: dict[str, Any]) -> Any:

@@ -53,6 +53,8 @@ TABLES = (
     "ledger_account",
     "posting",
     "withdrawal",
+    "past_refund",
+    "chargeback",
     "idempotent_result",
     "webhook_endpoint",
     "webhook_delivery",

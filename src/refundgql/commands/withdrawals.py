@@ -24,6 +24,7 @@ from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
 from refundgql.domain.withdrawals import Withdrawal, cancel, change_status, withdrawal_refusals
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
+from refundgql.storage.visibility import owns
 from refundgql.storage.withdrawals import load_withdrawal_funds, lock_withdrawal, update_withdrawal
 
 _OWNERS = frozenset({Role.PRO, Role.CLIENT, Role.EXPERT})
@@ -83,10 +84,9 @@ async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdr
     async def work(unit: Unit) -> Made:
         withdrawal_id = existing_id(given.withdrawal_id, "withdrawal", "withdrawalId")
         withdrawal = await lock_withdrawal(unit.tx, withdrawal_id)
-        is_own = withdrawal is not None and withdrawal.account_id == viewer.account_id
-        if withdrawal is None or not (is_own or viewer.is_staff or viewer.is_service):
+        if withdrawal is None or not owns(viewer, withdrawal.account_id):
             raise Refused(not_found("withdrawal", "withdrawalId"))
-        if not is_own:
+        if withdrawal.account_id != viewer.account_id:
             message = "Only its owner cancels a withdrawal."
             raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
         checks = Checks()

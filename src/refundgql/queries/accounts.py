@@ -59,7 +59,7 @@ def account_columns(alias: str) -> str:
 def account_row(viewer: Viewer, values: Sequence[Any]) -> AccountRow:
     """Return the account of four values as the viewer sees it."""
     account_id, external_ref, name, roles = values
-    is_open = viewer.is_staff or account_id == viewer.account_id
+    is_open = visibility.owns(viewer, account_id)
     return AccountRow(account_id, external_ref, name, roles.split(",") if is_open and roles else [], is_open)
 
 

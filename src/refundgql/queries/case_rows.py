@@ -23,6 +23,7 @@ from refundgql.queries.accounts import (
 from refundgql.queries.listing import Riding
 from refundgql.queries.pages import ConnectionRow
 from refundgql.queries.rows import Make, Nested, Shape, derived
+from refundgql.storage import visibility
 from refundgql.storage.case_rows import column_value
 
 
@@ -205,7 +206,21 @@ def _write(is_staff: bool, wanted: Mapping[str, Any]) -> _Written:
     nested, width = _join_people(is_staff, wanted, select, joins, fills, len(columns))
     if "subject" in wanted:
         width = _join_subjects(wanted["subject"], select, joins, fills, width)
+    if "explanation" in wanted:
+        fills.append(_fill_words)
     return _Written(", ".join(select), " ".join(joins), SHAPE.maker(columns, 0, nested), fills, width)
+
+
+def _fill_words(viewer: Viewer) -> Fill:
+    return _leave if visibility.reads_words(viewer) else _fill_wordless
+
+
+def _leave(_row: CaseRow, _record: Any) -> None:
+    """Leave a row as it was made."""
+
+
+def _fill_wordless(row: CaseRow, _record: Any) -> None:
+    row.explanation = None
 
 
 def _join_people(

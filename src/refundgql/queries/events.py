@@ -81,17 +81,20 @@ FOR_PARTIES = Shape(
         "facts": "NULL",
     },
 )
+FOR_SERVICE = Shape(EventRow, (), _FIELDS, computed={**FOR_PARTIES.computed, "note": "NULL"})
 OLDEST = Order("events", (Key("x.sequence", "int"), Key("x.id", "uuid")))
 
 
 def _shape(viewer: Viewer) -> Shape:
-    return FOR_STAFF if viewer.is_staff else FOR_PARTIES
+    if viewer.is_staff:
+        return FOR_STAFF
+    return FOR_PARTIES if visibility.reads_words(viewer) else FOR_SERVICE
 
 
 def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
     """Return the row of an event that was saved a moment ago, as somebody who sees its case sees it."""
     amount, is_staff = event.amount, viewer.is_staff
-    withheld = not is_staff and event.name in _WITHHELD
+    withheld = not is_staff and (event.name in _WITHHELD or not visibility.reads_words(viewer))
     return EventRow(
         id=event_id,
         sequence=event.sequence,
@@ -121,8 +124,8 @@ async def list_events(
     source: Source, viewer: Viewer, case_ids: Sequence[str], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each case's events, oldest first."""
-    is_staff, visible = viewer.is_staff, visibility.events(viewer, "x")
-    select, make, make_edges = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
+    shape, visible = _shape(viewer), visibility.events(viewer, "x")
+    select, make, make_edges = derived(wanted, ("events", shape), lambda: _written(shape, wanted))
     return await pages_of_cases(
         source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted, make_edges
     )
@@ -135,13 +138,12 @@ def events_within(
 
     No condition of its own: whoever sees the case's row sees its events.
     """
-    is_staff = viewer.is_staff
-    select, make, make_edges = derived(wanted, ("events", is_staff), lambda: _written(is_staff, wanted))
+    shape = _shape(viewer)
+    select, make, make_edges = derived(wanted, ("events", shape), lambda: _written(shape, wanted))
     listing = Listing(columns=select, relation="refund_event x", order=OLDEST, make=make, make_edges=make_edges)
     return riding(dialect, listing, page, wanted, f"x.case_id = {case_id}")
 
 
-def _written(is_staff: bool, wanted: Mapping[str, Any]) -> tuple[str, Make, MakeEdges]:
-    shape = FOR_STAFF if is_staff else FOR_PARTIES
+def _written(shape: Shape, wanted: Mapping[str, Any]) -> tuple[str, Make, MakeEdges]:
     columns = shape.columns(wanted_nodes(wanted)) or ("id",)
     return shape.select(columns, "x"), shape.maker(columns), shape.edges_maker(columns)

@@ -30,12 +30,14 @@ class ReviewRow:
     posted_at: int
     edit_allowed: bool
     reviews_hidden: bool
+    external_ref: str | None
 
 
 SHAPE = Shape(
     ReviewRow,
     ("id",),
     {
+        "external_ref": ("external_ref",),
         "author": ("author_id",),
         "subject": ("subject_id",),
         "rating": ("rating",),

@@ -39,7 +39,7 @@ class Nested(NamedTuple):
 class Shape:
     """The columns that each GraphQL field of one type needs, and how a record becomes a row of it."""
 
-    __slots__ = ("_always", "_chosen", "_computed", "_fields", "row_class")
+    __slots__ = ("_always", "_chosen", "_fields", "computed", "row_class")
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Shape:
         `computed` gives the SQL of attributes that are no column of the table.
         """
         self.row_class = row_class
-        self._computed = dict(computed or {})
+        self.computed = dict(computed or {})
         self._always = tuple(always)
         self._fields = {name: tuple(columns) for name, columns in fields.items()}
         self._chosen: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -73,7 +73,7 @@ class Shape:
 
     def select(self, columns: tuple[str, ...], alias: str) -> str:
         """Return the select list of these columns."""
-        return ", ".join(self._computed.get(column) or f"{alias}.{column}" for column in columns)
+        return ", ".join(self.computed.get(column) or f"{alias}.{column}" for column in columns)
 
     def maker(self, columns: tuple[str, ...], start: int = 0, nested: tuple[Nested, ...] = ()) -> Make:
         """Return the function that makes a row of the record's values from position `start` on."""

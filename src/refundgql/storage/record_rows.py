@@ -310,6 +310,7 @@ class WithdrawalRow(Stored):
 
     table = "withdrawal"
     key_column = "external_ref"
+    locked = True
     updatable = ("revision",)
 
     id: str

@@ -21,8 +21,26 @@ EVERYTHING: Condition = ("TRUE", ())
 NOTHING: Condition = ("FALSE", ())
 
 
+def sees_all(viewer: Viewer) -> bool:
+    """Tell whether a viewer sees every lead, contract and case with its money: staff, and the marketplace's systems.
+
+    The marketplace acts on what has happened. What people wrote for a decision (chats, evidence, messages, their own
+    words and notes) is not for it: see `reads_words`.
+    """
+    return viewer.is_staff or viewer.is_service
+
+
+def reads_words(viewer: Viewer) -> bool:
+    """Tell whether a viewer reads what was written with a case that they see: everybody but the marketplace."""
+    return viewer.is_staff or not viewer.is_service
+
+
 def leads(viewer: Viewer, alias: str = "l") -> Condition:
-    """Return which leads, with their chats, a viewer sees: a PRO their own, staff all, customers none (L02)."""
+    """Return which leads a viewer sees: a PRO their own, staff and SERVICE all, customers none (L02)."""
+    return EVERYTHING if sees_all(viewer) else _own_leads(viewer, alias)
+
+
+def _own_leads(viewer: Viewer, alias: str) -> Condition:
     if viewer.is_staff:
         return EVERYTHING
     if Role.PRO in viewer.roles:
@@ -31,13 +49,13 @@ def leads(viewer: Viewer, alias: str = "l") -> Condition:
 
 
 def messages(viewer: Viewer, alias: str = "m") -> Condition:
-    """Return which chat messages a viewer sees: those of the leads they see."""
-    return _through("lead_id", "lead", leads(viewer, "lead"), alias)
+    """Return which chat messages a viewer sees: those of their own leads, staff all, SERVICE none for being that."""
+    return _through("lead_id", "lead", _own_leads(viewer, "lead"), alias)
 
 
 def contracts(viewer: Viewer, alias: str = "k") -> Condition:
-    """Return which contracts a viewer sees: as their client with CLIENT, as their expert with EXPERT, staff all."""
-    if viewer.is_staff:
+    """Return which contracts a viewer sees: as client with CLIENT, as expert with EXPERT, staff and SERVICE all."""
+    if sees_all(viewer):
         return EVERYTHING
     sides = [
         f"{alias}.{column} = ?"
@@ -73,7 +91,11 @@ def reviews(viewer: Viewer, alias: str = "v") -> Condition:
 
 
 def cases(viewer: Viewer, alias: str = "c") -> Condition:
-    """Return which refund cases a viewer sees: their own in the role that makes them theirs, staff all."""
+    """Return which refund cases a viewer sees: their own in the role that makes them theirs, staff and SERVICE all."""
+    return EVERYTHING if sees_all(viewer) else _own_cases(viewer, alias)
+
+
+def _own_cases(viewer: Viewer, alias: str) -> Condition:
     if viewer.is_staff:
         return EVERYTHING
     # The client asks and the expert answers, except where the expert issued a refund by himself. Not unequal is how
@@ -91,26 +113,21 @@ def cases(viewer: Viewer, alias: str = "c") -> Condition:
     return _any_of(sides, viewer)
 
 
-def of_cases(viewer: Viewer, alias: str) -> Condition:
-    """Return which rows of a table with a `case_id` (events, evidence) a viewer sees: those of the cases they see."""
+def events(viewer: Viewer, alias: str = "e") -> Condition:
+    """Return which events a viewer sees: every one of a case they see."""
     return _through("case_id", "refund_case", cases(viewer, "refund_case"), alias)
 
 
-def events(viewer: Viewer, alias: str = "e") -> Condition:
-    """Return which events a viewer sees: every one of a case they see."""
-    return of_cases(viewer, alias)
-
-
 def evidence(viewer: Viewer, alias: str = "e") -> Condition:
-    """Return which evidence a viewer sees: all of a case they see."""
-    return of_cases(viewer, alias)
+    """Return which evidence a viewer sees: all of their own cases, staff all, SERVICE none for being that."""
+    return _through("case_id", "refund_case", _own_cases(viewer, "refund_case"), alias)
 
 
 def case_messages(viewer: Viewer, alias: str = "m") -> Condition:
     """Return which case messages a viewer sees: by audience, and what they wrote."""
     if viewer.is_staff:
         return EVERYTHING
-    condition, parameters = cases(viewer, "refund_case")
+    condition, parameters = _own_cases(viewer, "refund_case")
     audience = (
         f"{alias}.audience = 'EVERYONE' OR {alias}.author_id = ?"
         f" OR ({alias}.audience = 'REQUESTER_AND_SUPPORT' AND refund_case.requester_id = ?)"
@@ -123,11 +140,11 @@ def case_messages(viewer: Viewer, alias: str = "m") -> Condition:
 
 
 def accounts(viewer: Viewer, alias: str = "a") -> Condition:
-    """Return which accounts a viewer may come across: their own, and the people of what they see; staff all.
+    """Return which accounts a viewer may come across: their own, and the people of what they see; `sees_all` all.
 
-    Of another person's account a viewer who is not staff sees the name and the reference only.
+    Of another person's account such a viewer sees the name and the reference only: see `owns`.
     """
-    if viewer.is_staff:
+    if sees_all(viewer):
         return EVERYTHING
     contract, contract_parameters = contracts(viewer, "k")
     case, case_parameters = cases(viewer, "c")
@@ -143,18 +160,23 @@ def accounts(viewer: Viewer, alias: str = "a") -> Condition:
 
 
 def owned(viewer: Viewer, column: str) -> Condition:
-    """Return whose balances and lists a viewer sees: their own, staff everybody's; `column` holds the account's id."""
-    if viewer.is_staff:
+    """Return whose balances and lists a viewer sees, as `owns` says; `column` holds the account's id."""
+    if sees_all(viewer):
         return EVERYTHING
     return f"{column} = ?", (viewer.account_id,)
 
 
+def owns(viewer: Viewer, account_id: str) -> bool:
+    """Tell whether a viewer sees all of an account: its roles, balances and lists."""
+    return sees_all(viewer) or account_id == viewer.account_id
+
+
 def transactions(viewer: Viewer, alias: str = "t") -> Condition:
-    """Return which lines of histories a viewer sees: their own postings, and the requests of cases they see; staff all.
+    """Return which lines of histories a viewer sees: their own postings, and the requests of cases they see.
 
     A line has the `account_id` of its balance and a `position`, which is 0 for requests; their id is the case's.
     """
-    if viewer.is_staff:
+    if sees_all(viewer):
         return EVERYTHING
     case, parameters = cases(viewer, "refund_case")
     asked = f"EXISTS (SELECT 1 FROM refund_case WHERE refund_case.id = {alias}.id AND {case})"
@@ -164,8 +186,6 @@ def transactions(viewer: Viewer, alias: str = "t") -> Condition:
 
 def withdrawals(viewer: Viewer, alias: str = "w") -> Condition:
     """Return which withdrawals a viewer sees: their own; staff and the marketplace that sends the money, all."""
-    if viewer.is_service:
-        return EVERYTHING
     return owned(viewer, f"{alias}.account_id")
 
 
@@ -181,13 +201,13 @@ def webhook_deliveries(viewer: Viewer, alias: str = "x") -> Condition:
 
 def sees_lead(viewer: Viewer, lead: LeadFacts) -> bool:
     """Tell whether a viewer sees a lead."""
-    return viewer.is_staff or (Role.PRO in viewer.roles and lead.pro_id == viewer.account_id)
+    return sees_all(viewer) or (Role.PRO in viewer.roles and lead.pro_id == viewer.account_id)
 
 
 def sees_contract(viewer: Viewer, contract: ContractFacts) -> bool:
     """Tell whether a viewer sees a contract, with its invoices, milestones, weeks and reviews."""
     return (
-        viewer.is_staff
+        sees_all(viewer)
         or (Role.CLIENT in viewer.roles and contract.client_id == viewer.account_id)
         or (Role.EXPERT in viewer.roles and contract.expert_id == viewer.account_id)
     )
@@ -202,7 +222,7 @@ def sees_payment(viewer: Viewer, facts: Facts) -> bool:
 
 def sees_case(viewer: Viewer, case: Case) -> bool:
     """Tell whether a viewer sees a refund case."""
-    if viewer.is_staff:
+    if sees_all(viewer):
         return True
     me = viewer.account_id
     if case.kind is RefundCaseKind.LEAD:

@@ -17,6 +17,7 @@ from refundgql.queries.case_messages import case_messages_by_id
 from refundgql.queries.contracts import contracts_by_id
 from refundgql.queries.events import events_by_id
 from refundgql.queries.evidence import evidence_by_id
+from refundgql.queries.external_refs import ExternalKind, ids_by_ref
 from refundgql.queries.invoices import invoices_by_id
 from refundgql.queries.leads import conversations_by_id, leads_by_id
 from refundgql.queries.messages import messages_by_id
@@ -72,6 +73,23 @@ class NodeQueries:
         if len(ids) > MAXIMUM_ITEMS:
             raise ApiError(f"ids: at most {MAXIMUM_ITEMS}.", ErrorCode.BAD_USER_INPUT)
         return [await _nodes(info, ids)]
+
+    @level(
+        description="Things by the marketplace's own references, in that order; none in the place of each that you "
+        "cannot see."
+    )
+    @staticmethod
+    async def by_external_ref(
+        rows: list[Any],
+        info: LevelInfo,
+        kind: Annotated[ExternalKind, strawberry.argument(description="What the references stand for.")],
+        external_refs: Annotated[list[str], strawberry.argument(description="The references, at most 100.")],
+    ) -> Level[list[Node | None]]:
+        if len(external_refs) > MAXIMUM_ITEMS:
+            raise ApiError(f"externalRefs: at most {MAXIMUM_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+        info.context.signed_in()
+        found = await ids_by_ref(info.context.app.database, kind, external_refs)
+        return [await _nodes(info, [strawberry.ID(f"{kind.type_name}_{found.get(ref)}") for ref in external_refs])]
 
 
 async def _nodes(info: LevelInfo, ids: list[strawberry.ID]) -> list[Any]:

@@ -11,6 +11,7 @@ from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain import vocabulary as v
 from refundgql.domain.simulation import SimulationChange
 from refundgql.queries.case_orders import RefundCaseOrder
+from refundgql.queries.external_refs import ExternalKind
 
 
 def describe(cls: type[Enum], text: str, **values: str) -> None:
@@ -282,6 +283,18 @@ describe(
     FINAL_DECISION="Support has decided on this payment's money, for good (D12).",
     CHARGED_BACK="A bank wants that part of the payment back, or has it already (D25).",
     STALE="What was given is older than what has happened: look again before you act on it.",
+)
+describe(
+    ExternalKind,
+    "What a reference of the marketplace stands for.",
+    ACCOUNT="An account.",
+    LEAD="A lead.",
+    CONTRACT="A contract.",
+    MILESTONE="A milestone.",
+    BILLING_WEEK="A billing week.",
+    INVOICE="An invoice.",
+    REVIEW="A review that was posted at the marketplace.",
+    WITHDRAWAL="A withdrawal that the marketplace made.",
 )
 describe(
     v.ChargebackStatus,

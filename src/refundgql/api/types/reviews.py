@@ -25,6 +25,10 @@ HIDDEN_BECAUSE = (
 
 @strawberry.type(description="One party's review of the other. A hidden one is read by the two parties and staff only.")
 class Review(Node):
+    external_ref: str | None = strawberry.field(
+        description="The marketplace's own reference; none for a review that was posted here."
+    )
+
     @level(description="Who wrote it.")
     @staticmethod
     async def author(rows: list[ReviewRow], info: LevelInfo) -> Level[LazyAccount]:

@@ -107,5 +107,5 @@ class WithdrawalMutations:
         info: LevelInfo,
         input: Annotated[CancelWithdrawalInput, strawberry.argument(description="What to cancel.")],
     ) -> Level[WithdrawalPayload]:
-        given = command(commands.CancelWithdrawal, input)
+        given = command(commands.CancelWithdrawal, input, withdrawal_id="Withdrawal")
         return await run_command(info, lambda viewer: commands.cancel_withdrawal(info.context.app.uow, viewer, given))
