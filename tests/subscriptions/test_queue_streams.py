@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stream_world import QUEUE, opened, subscribed
+from stream_world import MINE, QUEUE, opened, subscribed
 
 from api_world import HOUR, START, Desk, at, lead, usd
 
@@ -32,6 +32,26 @@ async def test_a_list_goes_on_as_a_stream(desk: Desk, things: dict[str, str]) ->
         assert await sam.names(1) == ["REQUEST"]
         await desk.seed(lead("lead-3"))
         assert await sam.is_quiet()
+
+
+@pytest.mark.parametrize(
+    ("ref", "root"), [("paula", "leads"), ("paula", "conversations"), ("karl", "contracts"), ("sam", "leads")]
+)
+async def test_lists_of_what_is_paid_for_go_on_as_a_stream(
+    desk: Desk, things: dict[str, str], ref: str, root: str
+) -> None:
+    """A page of leads, chats or contracts tells the place in the stream from which its refunds are followed."""
+    await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"))
+    found = await desk.run(ref, f"{{ {root}(first: 1) {{ asOf edges {{ node {{ id }} }} }} }}")
+    await desk.done("paula", "requestLeadRefund", leadId=things["lead-1"], reason="OTHER", explanation="Not the job.")
+    await desk.done("klara", "requestEscrowRefund", milestoneId=things["step-1"], amount=usd("20.00"))
+    stream = QUEUE if ref == "sam" else MINE
+    async with subscribed(desk, ref, stream, after=found[root]["asOf"]) as follower:
+        expected = {"paula": 1, "karl": 0, "sam": 1}[ref]
+        assert await follower.names(expected) == ["REQUEST"] * expected
+        assert await follower.is_quiet()
+    alone = await desk.run(ref, f"{{ {root} {{ asOf }} }}")
+    assert alone[root]["asOf"] != found[root]["asOf"]
 
 
 @pytest.mark.parametrize(

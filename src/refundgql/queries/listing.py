@@ -13,6 +13,7 @@ import orjson
 
 from refundgql.queries.pages import BareEdge, Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
 from refundgql.storage.database import Dialect, Source
+from refundgql.storage.events import stream_head
 
 Wanted = Mapping[str, Any]
 """The child fields a client asks for, by Python name, nested."""
@@ -95,6 +96,8 @@ async def fetch_pages(
     Refuses: BadPage for cursors of other lists.
     """
     bounds = bounds_of(listing.order, page, source.dialect)
+    # The head is read first: what happens while the page is read lies after it, and is told again.
+    as_of = str(await stream_head(source)) if "as_of" in wanted else ""
     records: dict[Any, list[Any]] = {parent: [] for parent in parents}
     trailing = 0
     places, told = "cursor" in (wanted.get("edges") or {}), "page_info" in wanted
@@ -116,10 +119,13 @@ async def fetch_pages(
     ahead = await _outside(source, listing, page.before, True, parent_column, records, "has_next_page" in info)
     keys = slice(-len(listing.order.keys) - trailing, -trailing or None)
     assemble = _Assembler(listing, page, keys, places, told)
-    return {
+    found_pages = {
         parent: assemble(rows, totals.get(parent, 0), parent in behind, parent in ahead)
         for parent, rows in records.items()
     }
+    for one in found_pages.values():
+        one.as_of = as_of
+    return found_pages
 
 
 def _size(page: Page, told: bool) -> int:

@@ -18,7 +18,6 @@ from refundgql.queries.listing import Listing, Riding, fetch_page, fetch_pages, 
 from refundgql.queries.pages import MAXIMUM_ITEMS, Condition, ConnectionRow, Order, Page
 from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
-from refundgql.storage.events import stream_head
 
 
 async def cases_by_id(
@@ -104,8 +103,6 @@ async def _list(
     wanted: Mapping[str, Any],
     events: Page | None,
 ) -> ConnectionRow:
-    # The head is read first: what happens while the page is read lies after it, and is told again.
-    as_of = str(await stream_head(source)) if "as_of" in wanted else ""
     nodes = wanted_nodes(wanted)
     # SQLite works a select list out before it sorts, so there only the page's own cases are asked for their events.
     sorts_first = source.dialect is Dialect.POSTGRES
@@ -120,7 +117,6 @@ async def _list(
         column_parameters=statement.parameters,
     )
     found = await fetch_page(source, listing, page, wanted)
-    found.as_of = as_of
     await _complete(source, (edge.node for edge in found.edges), nodes)
     return found
 

@@ -52,6 +52,15 @@ class Connection(Generic[T]):
     )
 
 
+@strawberry.type
+class Followed:
+    """The part of a page by which whoever shows it goes on with the stream of events."""
+
+    as_of: str = strawberry.field(
+        description="The event cursor at which this page was read: subscribing after it misses nothing."
+    )
+
+
 def asked_page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
     """Return the page that is asked for.
 

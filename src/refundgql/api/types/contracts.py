@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyBillingWeek, LazyInvoice, LazyMilestone, LazyReview
 from refundgql.api.types.money import Money, money
@@ -115,6 +115,11 @@ class ContractFilter(Input):
     has_open_case: bool | None = optional("Whether any of its payments has an undecided or uncredited refund case.")
 
 
+@strawberry.type(description="One page of a list of contracts.")
+class ContractConnection(Followed, Connection[Contract]):
+    pass
+
+
 @strawberry.type
 class ContractQueries:
     @level(description="A contract by its id; none when there is none that you can see.")
@@ -139,7 +144,7 @@ class ContractQueries:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Level[Connection[Contract]]:
+    ) -> Level[ContractConnection]:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
         check_filter(filter)
         return [await queries.list_contracts(info.context.app.database, viewer, filter, page, info.selection)]

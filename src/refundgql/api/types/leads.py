@@ -10,7 +10,7 @@ import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.types.availability import subject_actions
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyConversation, LazyRefundCase
 from refundgql.api.types.money import Money, money
@@ -77,6 +77,16 @@ class Lead(Node):
         return await subject_actions(info, RefundActionName.REQUEST, payments, RefundCaseKind.LEAD)
 
 
+@strawberry.type(description="One page of a list of leads.")
+class LeadConnection(Followed, Connection[Lead]):
+    pass
+
+
+@strawberry.type(description="One page of a list of chats.")
+class ConversationConnection(Followed, Connection[LazyConversation]):
+    pass
+
+
 @strawberry.input(description="Narrows leads, or the chats about them; everything given must hold.")
 class LeadFilter(Input):
     customer_name: str | None = optional("Part of the customer's name, in any case of letters.")
@@ -115,7 +125,7 @@ class LeadQueries:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Level[Connection[Lead]]:
+    ) -> Level[LeadConnection]:
         viewer, page = _asked(info, filter), asked_page(first, after, last, before)
         return [await queries.list_leads(info.context.app.database, viewer, filter, page, info.selection)]
 
@@ -129,7 +139,7 @@ class LeadQueries:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Level[Connection[LazyConversation]]:
+    ) -> Level[ConversationConnection]:
         viewer, page = _asked(info, filter), asked_page(first, after, last, before)
         return [await queries.list_conversations(info.context.app.database, viewer, filter, page, info.selection)]
 

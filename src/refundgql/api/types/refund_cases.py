@@ -13,7 +13,7 @@ from refundgql.api.types.billing_weeks import BillingWeek
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.case_messages import CaseMessage
 from refundgql.api.types.clocks import Clock
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page, page_below
+from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page, page_below
 from refundgql.api.types.evidence import Evidence
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.invoices import Invoice
@@ -208,10 +208,8 @@ class RefundCase(Node):
 
 
 @strawberry.type(description="One page of a list of cases.")
-class RefundCaseConnection(Connection[RefundCase]):
-    as_of: str = strawberry.field(
-        description="The event cursor at which this page was read: subscribing after it misses nothing."
-    )
+class RefundCaseConnection(Followed, Connection[RefundCase]):
+    pass
 
 
 @strawberry.type
