@@ -36,16 +36,20 @@ _SELECTIONS = {
     "requestWithdrawal": f"{_WITHDRAWAL} replayed",
     "sendCaseMessage": f"{_MESSAGE} replayed",
 }
-_REFERENCES = """{
-  leads(first: 20) { edges { node { id externalRef
-    conversation { messages(first: 20) { edges { node { id } } } } } } }
-  contracts(first: 15) { edges { node { id externalRef
+_LEADS = """query($after: String) { leads(first: 20, after: $after) { pageInfo { hasNextPage endCursor } edges { node {
+  id externalRef conversation { messages(first: 20) { edges { node { id } } } } } } } }"""
+_CONTRACTS = """query($after: String) {
+  contracts(first: 15, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id externalRef
     milestones { id externalRef } reviews { id author { externalRef } }
     invoices(first: 15) { edges { node { id externalRef } } }
     billingWeeks(first: 15) { edges { node { id externalRef } } } } } }
 }"""
 READER = "story-reader"
 SERVICE = "story-service"
+_PEOPLE = (
+    {"account": {"externalRef": READER, "name": "Reader", "roles": ["SUPPORT"]}},
+    {"account": {"externalRef": SERVICE, "name": "Marketplace", "roles": ["SERVICE"]}},
+)
 
 
 class StoryError(ValueError):
@@ -82,7 +86,7 @@ class Difference:
 
 @dataclass
 class Story:
-    """One story as read from its file."""
+    """One story as read from its file; `people` are there before it, of whom one reads and one feeds records in."""
 
     path: Path
     name: str
@@ -90,11 +94,16 @@ class Story:
     at: datetime
     given: list[dict[str, Any]]
     steps: list[dict[str, Any]]
+    people: list[dict[str, Any]] = field(default_factory=lambda: list(_PEOPLE))
+    reader: str = READER
+    service: str = SERVICE
 
 
 @dataclass
 class _Telling:
     desk: Desk
+    reader: str
+    service: str
     names: dict[str, str] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     keys: int = 0
@@ -127,14 +136,9 @@ def read_story(path: Path) -> Story:
 
 async def tell(story: Story, desk: Desk) -> list[Difference]:
     """Run the story against a fresh desk and return what differs; stops after the first step that does."""
-    telling = _Telling(desk)
+    telling = _Telling(desk, story.reader, story.service)
     desk.set_time(story.at)
-    await desk.seed(
-        [
-            {"account": {"externalRef": READER, "name": "Reader", "roles": ["SUPPORT"]}},
-            {"account": {"externalRef": SERVICE, "name": "Marketplace", "roles": ["SERVICE"]}},
-        ]
-    )
+    await desk.seed(story.people)
     if story.given:
         await _sync(telling, {"sync": story.given}, "given")
     for number, step in enumerate(story.steps, 1):
@@ -159,8 +163,7 @@ async def _run(telling: _Telling, step: dict[str, Any], name: str) -> None:
 
 async def _sync(telling: _Telling, step: dict[str, Any], name: str) -> None:
     records = await _resolve(telling, _plain(step["sync"]), name)
-    payload = await _mutate(telling, SERVICE, "syncRecords", {"records": records}, name)
-    telling.names = {key: value for key, value in telling.names.items() if key.startswith("=")}
+    payload = await _mutate(telling, telling.service, "syncRecords", {"records": records}, name)
     if payload is not None:
         _judge(telling, step, payload, name)
 
@@ -279,18 +282,29 @@ async def _resolve(telling: _Telling, value: Any, name: str) -> Any:
 
 
 async def _read_references(telling: _Telling) -> None:
-    answer = await telling.desk.execute(READER, _REFERENCES, {})
-    data = answer.get("data") or {}
-    for lead in _nodes(data["leads"]):
+    leads, contracts = await _all(telling, _LEADS, "leads"), await _all(telling, _CONTRACTS, "contracts")
+    for lead in leads:
         telling.names[lead["externalRef"]] = lead["id"]
         for index, message in enumerate(_nodes(lead["conversation"]["messages"]), 1):
             telling.names[f"{lead['externalRef']}/message-{index}"] = message["id"]
-    for contract in _nodes(data["contracts"]):
+    for contract in contracts:
         telling.names[contract["externalRef"]] = contract["id"]
         parts = [*contract["milestones"], *_nodes(contract["invoices"]), *_nodes(contract["billingWeeks"])]
         telling.names.update({part["externalRef"]: part["id"] for part in parts})
         for review in contract["reviews"]:
             telling.names[f"{contract['externalRef']}/review-{review['author']['externalRef']}"] = review["id"]
+
+
+async def _all(telling: _Telling, document: str, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        answer = await telling.desk.execute(telling.reader, document, {"after": after})
+        connection = (answer.get("data") or {})[name]
+        found += _nodes(connection)
+        if not connection["pageInfo"]["hasNextPage"]:
+            return found
+        after = connection["pageInfo"]["endCursor"]
 
 
 def _nodes(connection: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -19,7 +19,7 @@ BALANCE = "{ viewer { balances { purpose available { amount } } } }"
 
 def token_of(demo: Running, ref: str) -> str:
     """Return the token that the demo printed for a person."""
-    found = re.search(rf"\({ref}\)\n\s+(\S+)", demo.output)
+    found = re.search(rf"\({ref}\) +(\S+)$", demo.output, re.MULTILINE)
     assert found is not None
     return found.group(1)
 
@@ -51,6 +51,8 @@ def test_a_newcomer_takes_a_lead_refund_through_its_states(tmp_path: Path) -> No
         assert (approved["refundCase"]["state"], approved["event"]["name"]) == ("CREDITED", "APPROVE")
         credited = float(approved["refundCase"]["creditedAmount"]["amount"])
         assert leads_purse(ask(url, pro, BALANCE)) == pytest.approx(before + credited)
+        assert len(pro) < 30
+        assert ask(url, pro[:-1], BALANCE)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
         assert ask(url, None, BALANCE)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
         assert demo.interrupt() == 0
         assert "The demo has ended." in demo.output

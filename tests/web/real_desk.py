@@ -17,10 +17,11 @@ from typing import Any
 import httpx
 
 from refundgql import bootstrap, serving
-from refundgql.commands.demo_dataset import load_demo
+from refundgql.commands.demo_dataset import demo_records
 from refundgql.commands.import_records import import_lines
 from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
+from refundgql.storage.accounts import find_viewers_by_ref
 from refundgql.web.server import DrainingServer, make_config
 from refundgql.web.tokens import TokenIssuer
 
@@ -120,9 +121,8 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
 async def _prepare(settings: Settings) -> dict[str, Viewer]:
     await bootstrap.migrate(settings)
     async with bootstrap.open_application(settings) as application:
-        people = await load_demo(application.uow)
-        record = {"externalRef": MARKETPLACE, "name": "The Marketplace", "roles": ["SERVICE"]}
-        await import_lines(application.uow, [{"account": record}])
-        market = await application.load_viewer(MARKETPLACE)
-        assert market is not None
-        return {viewer.external_ref: viewer for viewer in [*people, market]}
+        market = {"account": {"externalRef": MARKETPLACE, "name": "The Marketplace", "roles": ["SERVICE"]}}
+        records = [*demo_records(application.clock.now().date()), market]
+        await import_lines(application.uow, records)
+        refs = [shape["account"]["externalRef"] for shape in records if "account" in shape]
+        return await find_viewers_by_ref(application.database, refs)

@@ -13,6 +13,7 @@ from transport_desk import MakeDesk
 from refundgql.gql.limits import Limits
 from refundgql.gql.observability import JsonLines
 from refundgql.gql.persisted_documents import TrustedDocuments
+from refundgql.web.graphiql import FOLDER, DemoPerson
 
 JSON = {"content-type": "application/json"}
 
@@ -289,7 +290,7 @@ async def test_graphiqls_own_files(serve: MakeDesk, http: httpx.AsyncClient) -> 
     """Every file the page names is served by this server, and nothing outside its folder is."""
     desk = serve(graphiql=True)
     page = (await http.get(f"{desk.url}/graphql", headers=BROWSER)).text
-    names = [part.split('"')[0] for part in page.replace("'", '"').split('"/graphiql/')[1:]]
+    names = [part.split('"')[0] for part in page.replace("'", '"').split('"graphiql/')[1:]]
     assert names
     for name in names:
         answer = await http.get(f"{desk.url}/graphiql/{name}")
@@ -313,13 +314,37 @@ async def test_graphiql_can_be_switched_off(serve: MakeDesk, http: httpx.AsyncCl
     assert (await http.get(f"{desk.url}/graphiql/index.html")).status_code == 404
 
 
+async def test_the_root_leads_browsers_to_graphiql(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """A browser at the root is led to the page, relative to where it is; others find nothing, as without GraphiQL."""
+    desk = serve(graphiql=True)
+    led = await http.get(f"{desk.url}/", headers=BROWSER)
+    assert (led.status_code, led.headers["location"]) == (307, "graphql")
+    assert (await http.get(f"{desk.url}/")).status_code == 404
+    assert (await http.get(f"{serve().url}/", headers=BROWSER)).status_code == 404
+
+
+async def test_files_come_compressed_as_the_client_takes_them(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """Brotli where it is taken, else gzip, else as it is; the same file each time, and caches keep them apart."""
+    url, name = serve(graphiql=True).url, next((FOLDER / "assets").glob("index-*.js")).name
+    plain = (FOLDER / "assets" / name).read_bytes()
+    for taken, coding in (
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip;q=0.5, br;q=0", "gzip"),
+        ("deflate", None),
+        ("br;q=0.000, gzip;q=0", None),
+    ):
+        answer = await http.get(f"{url}/graphiql/assets/{name}", headers={"accept-encoding": taken})
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert "accept-encoding" in answer.headers["vary"]
+        assert answer.content == plain
+
+
 async def test_demo_people_only_in_a_demo(serve: MakeDesk, http: httpx.AsyncClient) -> None:
-    """People with tokens are listed only where a demo has put them."""
-
-    async def people() -> list[dict[str, Any]]:
-        return [{"name": "Ada", "token": "t"}]
-
+    """People with tokens are listed only where a demo has put them, and only there a short token is one."""
+    people = [DemoPerson(name="Ada", role="PRO", external_ref="ada", token="t", short_token="ada.short")]
     demo = serve(graphiql=True, demo_people=people)
-    assert (await http.get(f"{demo.url}/graphiql/people.json")).json() == [{"name": "Ada", "token": "t"}]
+    listed = {"name": "Ada", "role": "PRO", "externalRef": "ada", "token": "t", "shortToken": "ada.short"}
+    assert (await http.get(f"{demo.url}/graphiql/people.json")).json() == [listed]
     assert (await http.get(f"{serve(graphiql=True).url}/graphiql/people.json")).status_code == 404
     assert (await http.get(f"{serve(demo_people=people).url}/graphiql/people.json")).status_code == 404

@@ -9,18 +9,21 @@ import asyncio
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
+from base64 import b32encode
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from refundgql import bootstrap, serving
-from refundgql.clocks import LateClock
-from refundgql.commands.demo_dataset import load_demo
-from refundgql.commands.unit_of_work import Clock
+from refundgql.cli.replaying import StoryDesk
+from refundgql.clocks import LateClock, SetClock
+from refundgql.commands.demo_dataset import demo_steps
 from refundgql.domain.viewers import Viewer
+from refundgql.scenarios import Story, tell
 from refundgql.settings import Settings
+from refundgql.storage.accounts import find_viewers_by_ref
+from refundgql.web.graphiql import DemoPerson
+from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer
 
 TOKEN_SECONDS = 12 * 3_600
@@ -32,11 +35,11 @@ _ON_A_WEEKEND = """
 The demo's day is Friday, {today:%Y-%m-%d}: on weekends nobody can dispute last week's hours, and you may want to."""
 
 _TRY = """
-Try this in GraphiQL at {url}/graphql (pick a person there, or paste a token):
-  - as a professional: MyLeads from the side panel "Ready-made operations", then report one;
-    as support: approve it; as the professional: see the balance change
-  - as a client: ask for money back; as the expert: decline; as the client: escalate
-  - follow a case: run WatchCase, and act in a second browser window
+Each line ends with a token, for GraphiQL and for the header. Try this in a browser:
+  - at the desk: {url}/graphql#person=support-ivy shows the queue; open a case and decide it
+  - as a professional: {url}/graphql#person=pro-ada, report a lead; the desk shows it at once
+  - as a client: {url}/graphql#person=client-eva, ask for money back; as the expert: decline;
+    as the client: escalate
 
 or on the command line:
   curl -s {url}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer TOKEN' \\
@@ -75,22 +78,20 @@ def run(*, port: int, folder: Path | None) -> None:
         )
         behind = days_behind(datetime.now(UTC).date())
         clock = LateClock(timedelta(days=behind))
-        people = asyncio.run(_prepare(settings, clock))
-        issuer = serving.issuer_of(settings)
-        listed = [_person(viewer, issuer) for viewer in people]
-
-        async def demo_people() -> list[dict[str, Any]]:
-            return [_person(viewer, issuer) for viewer in people]
+        people = asyncio.run(prepare(settings, clock.now()))
+        issuer, key = serving.issuer_of(settings), LocalKey.load_or_create(home / "key.pem")
+        listed = [_person(viewer, issuer, key) for viewer in people]
 
         def started(url: str) -> None:
             print(f"refundgql demo at {url}/graphql\n")
             for person in listed:
-                print(f"{person['role']:<16} {person['name']} ({person['externalRef']})\n  {person['token']}")
+                who = f"{person.name} ({person.external_ref})"
+                print(f"{person.role:<14} {who:<32} {person.short_token}")
             if behind:
                 print(_ON_A_WEEKEND.format(today=clock.now()))
             print(_TRY.format(url=url, kept=kept), flush=True)
 
-        serving.run(settings, demo_people=demo_people, clock=clock, on_started=started)
+        serving.run(settings, demo_people=listed, clock=clock, on_started=started)
         print("The demo has ended.", flush=True)
 
 
@@ -102,19 +103,45 @@ def days_behind(today: date) -> int:
     return max(today.weekday() - _FRIDAY, 0)
 
 
-async def _prepare(settings: Settings, clock: Clock) -> Sequence[Viewer]:
+async def prepare(settings: Settings, now: datetime) -> list[Viewer]:
+    """Fill a database with the demo's people and stories as of now, unless they are there; return the people.
+
+    Refuses: CannotRun when a story does not go as it is told.
+    """
     await bootstrap.migrate(settings)
+    accounts, steps = demo_steps(now)
+    refs = [shape["account"]["externalRef"] for shape in accounts]
+    clock = SetClock(now)
     async with bootstrap.open_application(settings, clock=clock) as application:
-        return await load_demo(application.uow)
+        if not await find_viewers_by_ref(application.database, refs):
+            story = Story(
+                path=Path("the demo's stories"),
+                name="The demo",
+                rules=[],
+                at=min(step["at"] for step in steps),
+                given=[],
+                steps=steps,
+                people=accounts,
+                reader="support-ivy",
+                service="marketplace",
+            )
+            differences = await tell(story, StoryDesk(application, bootstrap.make_engine(settings), clock))
+            if differences:
+                raise bootstrap.CannotRun(f"The demo's stories: {differences[0].step}: {differences[0].what}")
+        viewers = await find_viewers_by_ref(application.database, refs)
+    return [viewers[ref] for ref in refs if ref in viewers]
 
 
-def _person(viewer: Viewer, issuer: TokenIssuer) -> dict[str, Any]:
-    return {
-        "name": viewer.name,
-        "role": ", ".join(sorted(viewer.roles)),
-        "externalRef": viewer.external_ref,
-        "token": issuer.issue_token(viewer.external_ref, lifetime_seconds=TOKEN_SECONDS),
-    }
+def _person(viewer: Viewer, issuer: TokenIssuer, key: LocalKey) -> DemoPerson:
+    ref = viewer.external_ref
+    return DemoPerson(
+        name=viewer.name,
+        role=", ".join(sorted(viewer.roles)),
+        external_ref=ref,
+        token=issuer.issue_token(ref, lifetime_seconds=TOKEN_SECONDS),
+        # Of the key, so that a demo in the same folder takes it again; short, for it is only known on this machine.
+        short_token=f"{ref}.{b32encode(key.derive(f'demo {ref}'))[:10].decode().lower()}",
+    )
 
 
 def _free(port: int) -> int:

@@ -1,26 +1,32 @@
-"""The demo's people and stories: records from the dataset, moved so that the day they tell of is today.
+"""The demo's people and stories: the dataset's records and acts, moved so that the day they tell of is today.
 
-It must not invent records: they stand in fixtures/datasets/demo, which the installed package carries along.
+It must not invent any: they stand in fixtures/datasets/demo, which the installed package carries along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 
-from refundgql.commands.sync_records import take_records
-from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.calendar import parse_date, parse_instant
-from refundgql.domain.viewers import Viewer
-from refundgql.storage.accounts import find_viewers_by_ref
 
 Shape = dict[str, dict[str, Any]]
+
+Step = dict[str, Any]
+
+# Which record stands for what another one names.
+_PARENTS = ("lead", "contract", "milestone", "billingWeek")
+_AGO = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
 
 _INSTANTS = frozenset(
     (
@@ -28,16 +34,6 @@ _INSTANTS = frozenset(
         *("fundedAt", "releasedAt", "issuedAt", "paidAt", "postedAt"),
     )
 )
-
-
-async def load_demo(uow: UnitOfWork) -> Sequence[Viewer]:
-    """Load the demo's dataset as of today, unless its people are there already, and return those who can sign in."""
-    shapes = demo_records(uow.clock.now().date())
-    refs = [shape["account"]["externalRef"] for shape in shapes if "account" in shape]
-    if not await find_viewers_by_ref(uow.database, refs):
-        await take_records(uow, shapes)
-    viewers = await find_viewers_by_ref(uow.database, refs)
-    return [viewers[ref] for ref in refs if ref in viewers]
 
 
 def demo_records(today: date) -> list[Shape]:
@@ -56,6 +52,60 @@ def demo_records(today: date) -> list[Shape]:
         for name in about["files"]
         for line in (folder / name).read_bytes().splitlines()
     ]
+
+
+def demo_steps(now: datetime) -> tuple[list[Shape], list[Step]]:
+    """Return the demo's accounts, and what has happened since, oldest first, as the steps of a story.
+
+    Records come when what they tell has happened, and due clocks are acted on in between, so that events and ledger
+    are as if the desk had been open all along.
+    """
+    shapes = demo_records(now.date())
+    accounts = [shape for shape in shapes if "account" in shape]
+    records = [shape for shape in shapes if "account" not in shape]
+    told = sorted(zip(_told_at(records, now), records, strict=True), key=lambda one: one[0])
+    acts = sorted(_acts(now), key=lambda step: step["at"])
+    acted_at = [step["at"] for step in acts]
+    # A batch a day, cut where somebody acts.
+    batches = groupby(told, key=lambda one: (one[0].date(), bisect_left(acted_at, one[0])))
+    feeding = []
+    for _, group in batches:
+        instants, batch = zip(*group, strict=True)
+        feeding.append({"at": max(instants), "sweep": True, "sync": list(batch)})
+    # Records first where both happened at one instant: an act is about something that is known.
+    return accounts, sorted([*feeding, *acts], key=lambda step: step["at"])
+
+
+def _told_at(records: list[Shape], now: datetime) -> Iterator[datetime]:
+    """Say when each record came: when the last thing it tells had happened, and not before what it refers to."""
+    known: dict[str, datetime] = {}
+    for shape in records:
+        (values,) = shape.values()
+        instants = [parse_instant(values[name]) for name in _INSTANTS & values.keys() if values[name] is not None]
+        if "startsOn" in values:
+            instants.append(datetime.combine(parse_date(values["startsOn"]), datetime.min.time(), UTC))
+        instants += [known[values[name]] for name in _PARENTS if values.get(name) in known]
+        at = min(max(instants), now)
+        known[values["externalRef"]] = at
+        yield at
+
+
+def _acts(now: datetime) -> Iterator[Step]:
+    """Return the stories' steps at their instants; a story that would begin later than now is left out."""
+    about = orjson.loads((_folder() / "dataset.json").read_bytes())
+    weeks = _monday(now.date()) - _monday(parse_instant(about["at"]).date())
+    for story in yaml.safe_load((_folder() / "stories.yaml").read_text(encoding="utf-8")):
+        steps = [{**step, "at": _acted_at(step, now, weeks), "title": story["story"]} for step in story["steps"]]
+        if all(step["at"] <= now for step in steps):
+            yield from ({**step, "sweep": True} for step in steps)
+
+
+def _acted_at(step: Step, now: datetime, weeks: timedelta) -> datetime:
+    if "week" in step:
+        at: datetime = step["week"]
+        return at + weeks
+    days, hours, minutes = (int(part or 0) for part in _AGO.fullmatch(step["ago"]).groups())  # type: ignore[union-attr]  # the dataset's own words
+    return now - timedelta(days=days, hours=hours, minutes=minutes)
 
 
 def _folder() -> Traversable:

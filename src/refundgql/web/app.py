@@ -19,7 +19,6 @@ from refundgql.gql.front import FrontDoor, answer_router
 from refundgql.gql.http import OperationsEndpoint
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
-from refundgql.gql.negotiation import Answer, negotiate
 from refundgql.gql.operations import Engine, MakeContext, Operations
 from refundgql.gql.origins import Cors
 from refundgql.gql.outbox import STALL_SECONDS
@@ -94,7 +93,11 @@ def build_app(transport: Transport) -> Starlette:
 def _front_door(transport: Transport, presence: Presence) -> Middleware:
     limits, metrics = transport.limits, transport.metrics
     operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
-    authentication = Authentication(transport.verifier, transport.load_viewer)
+    authentication = Authentication(
+        transport.verifier,
+        transport.load_viewer,
+        short_tokens={person.short_token: person.token for person in transport.demo_people or ()},
+    )
     rate = RequestRate(limits.requests_per_minute)
     streams = EventStreams(
         operations,
@@ -162,7 +165,7 @@ def _routes(transport: Transport) -> list[BaseRoute]:
         if transport.demo_people is not None:
             people = graphiql.people_endpoint(transport.demo_people)
             routes.append(Route("/graphiql/people.json", people, methods=["GET"]))
-        routes.append(Mount("/graphiql", graphiql.assets()))
+        routes += [Route("/", graphiql.lead_to_page, methods=["GET"]), Mount("/graphiql", graphiql.assets())]
     return routes
 
 
@@ -173,15 +176,10 @@ class _PageForBrowsers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "HEAD") and _asks_for_html(scope):
+        if scope["method"] in ("GET", "HEAD") and graphiql.asks_for_html(scope):
             await graphiql.page()(scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-
-def _asks_for_html(scope: Scope) -> bool:
-    accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    return b"text/html" in accept and negotiate(accept, (Answer.JSON, Answer.HTML)) is Answer.HTML
 
 
 def _lifespan(transport: Transport, presence: Presence) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

@@ -4,8 +4,9 @@ It must not decide what a viewer may see or do.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from refundgql.domain.viewers import Viewer
@@ -39,8 +40,17 @@ ANONYMOUS: Final = Caller(None, None)
 class Authentication:
     """Turn an Authorization header, or a token on its own, into a caller."""
 
-    def __init__(self, verifier: TokenVerifier, load_viewer: LoadViewer, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        load_viewer: LoadViewer,
+        now: Callable[[], float] = time.time,
+        *,
+        short_tokens: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._verifier = verifier
+        # A demo's, each for a signed token; empty everywhere else.
+        self._short_tokens = short_tokens
         self._load_viewer = load_viewer
         self._now = now
 
@@ -60,7 +70,7 @@ class Authentication:
         Refuses: 401 for a bad token or an account that is not known here, 503 while neither can be told.
         """
         try:
-            verified = await self._verifier.verify(token)
+            verified = await self._verifier.verify(self._short_tokens.get(token, token))
         except TokenRefused as refused:
             raise _unauthenticated(str(refused)) from refused
         except KeysUnavailable as unavailable:
