@@ -1,21 +1,31 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { precompress } from './precompress.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+const built = here('../src/refundgql/web/static/graphiql');
+
 export default defineConfig({
-  base: '/graphiql/',
-  plugins: [react()],
+  // The page lies at …/graphql and its files below …/graphiql/, under whatever prefix a proxy puts before both.
+  base: './graphiql/',
+  experimental: {
+    renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `graphiql/${name}` : { relative: true }),
+  },
+  plugins: [react(), precompress(built)],
   resolve: {
     alias: [
       // All of Monaco is over 3 MB; ours imports the parts that a GraphQL and JSON editor uses.
       { find: /^monaco-editor\/esm\/vs\/editor\/edcore\.main\.js$/, replacement: here('./src/monaco.ts') },
+      { find: /^.*\/(?:diffEditor\/diffEditorWidget|multiDiffEditor\/multiDiffEditorWidget|diff\/linesDiffComputers)\.js$/, replacement: here('./src/no-diff.ts') },
+      { find: /^.*\/diffEditor\/diffEditor\.contribution\.js$/, replacement: here('./src/no-diff.ts') },
+      { find: /^framer-motion$/, replacement: here('./src/reorder.tsx') },
       { find: /^prettier\/(plugins\/estree|parser-babel)$/, replacement: here('./src/json-format.ts') },
     ],
   },
   build: {
-    outDir: here('../src/refundgql/web/static/graphiql'),
+    outDir: built,
     emptyOutDir: true,
     sourcemap: false,
     target: 'es2022',

@@ -21,6 +21,18 @@ async def sign_in_with(page: Page, token: str) -> None:
     await sign_in_dialog(page).get_by_role("button", name="Sign in").click()
 
 
+async def sign_in_by_link(page: Page, address: str, ref: str) -> None:
+    """Follow the demo's link that signs a person in."""
+    await page.goto(f"{address}/graphql#person={ref}")
+    await expect(page.get_by_test_id("person-role").first).to_be_visible()
+
+
+async def hide_desk(page: Page) -> None:
+    """Fold the desk away, which staff begin with."""
+    await page.get_by_role("button", name="Hide Desk").click()
+    await expect(page.get_by_role("region", name="Desk")).to_be_hidden()
+
+
 def sign_in_dialog(page: Page) -> Locator:
     """Return the sign-in dialog."""
     return page.get_by_role("dialog", name="Sign in")
@@ -32,10 +44,19 @@ async def look_around(page: Page) -> None:
 
 
 async def open_tab(page: Page, name: str) -> None:
-    """Open one of the ready-made tabs."""
-    tab = page.get_by_role("tab").filter(has=page.get_by_role("button", name=name, exact=True))
-    await tab.click()
-    await expect(tab).to_have_attribute("aria-selected", "true")
+    """Open one of the open tabs."""
+    await tab(page, name).click()
+    await expect(tab(page, name)).to_have_attribute("aria-current", "true")
+
+
+def tabs(page: Page) -> Locator:
+    """Return the list of open tabs."""
+    return page.get_by_role("list", name="Select active operation")
+
+
+def tab(page: Page, name: str) -> Locator:
+    """Return an open tab by its operation's name."""
+    return tabs(page).get_by_role("button", name=name, exact=True)
 
 
 async def type_variables(page: Page, variables: dict[str, Any], indent: int | None = 2) -> None:

@@ -151,10 +151,20 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     await them.run("support-ivy", "TakeCase", input={**case, "assigneeId": ivy})
     await them.run("support-ivy", "NoteOnCase", input={**case, "body": "Looks right.", "audience": "INTERNAL"})
     await them.run("support-ivy", "UnreadOfMine", me=ivy)
+    assert (await them.run("support-ivy", "Me"))["viewer"]["id"] == ivy
+    assert (await them.run("support-ivy", "DeskQueue"))["supportQueue"]["edges"]
+    assert (await them.run("support-ivy", "DeskCases", filter={"assigneeId": ivy}))["refundCases"]["totalCount"] == 1
+    assert (await them.run("support-ivy", "DeskCase", id=case_id))["refundCase"]["number"] == number
+    await them.run("support-ivy", "DeskFollow")
+    assert (await them.run("support-ivy", "DeskFollowCase", **case))["refundCaseUpdates"]
+    stated = await them.run("support-ivy", "StatementOnCase", input={**case, "text": "Seen in the chat."})
+    assert stated["addStatement"]["refusals"] == []
     await them.run("support-ivy", "MarkRead", input=case)
     approved = await them.run("support-ivy", "ApproveCase", input={**case, "idempotencyKey": "b"})
     assert approved["approveRefund"]["refusals"] == []
     await them.run("support-ivy", "DeclineCase", input={**case, "message": "No.", "idempotencyKey": "c"})
+    reversed_ = await them.run("admin-kim", "ReverseCredit", input={**case, "reason": "Oops.", "idempotencyKey": "r"})
+    assert reversed_["reverseRefund"]["refusals"] == []
     many = {"decisions": [{**case, "decision": "APPROVE"}], "idempotencyKey": "d"}
     await them.run("support-ivy", "DecideMany", input=many)
     await them.run("support-ivy", "Metrics", **{"from": "2026-03-01T00:00:00Z", "until": "2026-04-01T00:00:00Z"})

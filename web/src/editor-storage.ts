@@ -1,17 +1,23 @@
-/** Where GraphiQL keeps tabs and layout: this browser tab only, and never reaching what is not GraphiQL's. */
-const PREFIX = 'graphiql:';
+/** Where GraphiQL keeps tabs and layout: this browser tab only, each person's apart, never reaching what is not GraphiQL's. */
+import type { StorageAPI } from '@graphiql/toolkit';
 
-const ownKeys = () => Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX));
+type Kept = NonNullable<ConstructorParameters<typeof StorageAPI>[0]>;
 
-export const editorStorage = {
-  getItem: (key: string) => sessionStorage.getItem(key),
-  setItem: (key: string, value: string) => sessionStorage.setItem(key, value),
-  removeItem: (key: string) => sessionStorage.removeItem(key),
-  get length() {
-    return ownKeys().length;
-  },
-  /** GraphiQL's "Clear storage" button: the session is none of its business. */
-  clear() {
-    for (const key of ownKeys()) sessionStorage.removeItem(key);
-  },
-};
+/** GraphiQL writes `graphiql:NAME`; a person's are kept as `graphiql:REF:NAME`. */
+export function editorStorage(who: string): Kept {
+  const prefix = `graphiql:${who}:`;
+  const own = (key: string) => key.replace(/^graphiql:/, prefix);
+  const ownKeys = () => Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+  return {
+    getItem: (key: string) => sessionStorage.getItem(own(key)),
+    setItem: (key: string, value: string) => sessionStorage.setItem(own(key), value),
+    removeItem: (key: string) => sessionStorage.removeItem(own(key)),
+    get length() {
+      return ownKeys().length;
+    },
+    /** GraphiQL's "Clear storage" button: the session is none of its business. */
+    clear() {
+      for (const key of ownKeys()) sessionStorage.removeItem(key);
+    },
+  };
+}

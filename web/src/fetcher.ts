@@ -1,24 +1,71 @@
 /** How GraphiQL runs an operation: queries and mutations by POST, subscriptions by WebSocket. */
 import type { Fetcher } from '@graphiql/toolkit';
 import { type DocumentNode, type ExecutionResult, getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
+import { tellAnswer } from './answers';
+import { writeVariables } from './editors';
+import { show } from './feeds';
 import { post } from './http';
-import { stream } from './live';
+import { keyForPress, noteAnswered } from './keys';
+import { byId } from './numbers';
 import { getToken, signOut } from './session';
 
-export const fetcher: Fetcher = (params, options) => {
-  const { query, variables } = params;
+type Variables = Record<string, unknown>;
+
+export const fetcher: Fetcher = async (params, options) => {
+  const { query } = params;
   const operation = chosenOperation(query, params.operationName);
   const operationName = operation?.name?.value ?? params.operationName;
-  if (operation?.operation === 'subscription') {
-    return stream({ query, operationName, variables: variables as Record<string, unknown> | undefined });
-  }
-  return run({ query, operationName, variables }, lowerCaseNames(options?.headers));
+  const written = (params.variables ?? {}) as Variables;
+  const headers = lowerCaseNames(options?.headers);
+  const pressed = operation?.operation === 'mutation' ? withFreshKey(written) : written;
+  const variables = await byId(pressed, ownHeaders(headers));
+  if (operation?.operation === 'subscription') return show({ query, operationName, variables: await sinceNow(operation, variables, headers) });
+  const answer = await run({ query, operationName, variables }, headers);
+  const key = keyOf(variables);
+  if (key !== null) noteAnswered(key);
+  tellAnswer({ operationName: operationName ?? null, variables, answer });
+  return answer;
 };
+
+/** Where the streams that begin with what comes next get their first cursor, to go on after it when they are cut early. */
+const BEGINNINGS: Record<string, string> = {
+  supportQueueUpdates: 'query AsOf { list: supportQueue(first: 1) { asOf } }',
+  viewerRefundUpdates: 'query AsOf { list: refundCases(first: 1) { asOf } }',
+};
+
+async function sinceNow(operation: OperationDefinitionNode, variables: Variables, headers: Record<string, string>): Promise<Variables> {
+  const [field] = operation.selectionSet.selections;
+  const beginning = field?.kind === 'Field' ? BEGINNINGS[field.name.value] : undefined;
+  const takesOne = operation.variableDefinitions?.some(({ variable }) => variable.name.value === 'after');
+  if (!beginning || !takesOne || variables.after) return variables;
+  const answer = await post({ query: beginning }, ownHeaders(headers)).catch(() => null);
+  const list = (answer?.data as { list?: { asOf?: string } } | null | undefined)?.list;
+  return list?.asOf ? { ...variables, after: list.asOf } : variables;
+}
+
+const keyOf = (variables: Variables): string | null => {
+  const key = (variables.input as { idempotencyKey?: unknown } | undefined)?.idempotencyKey;
+  return typeof key === 'string' ? key : null;
+};
+
+/** Replace a key that has done its work, in the variables pane too: what is seen is what is sent. */
+function withFreshKey(variables: Variables): Variables {
+  const key = keyOf(variables);
+  if (key === null) return variables;
+  const next = keyForPress(key);
+  if (next === key) return variables;
+  writeVariables((text) => text.replace(/("idempotencyKey"\s*:\s*)"[^"]*"/, `$1"${next}"`));
+  return { ...variables, input: { ...(variables.input as object), idempotencyKey: next } };
+}
+
+function ownHeaders(written: Record<string, string>): Record<string, string> {
+  const token = getToken();
+  return { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...written };
+}
 
 async function run(operation: Parameters<typeof post>[0], written: Record<string, string>): Promise<ExecutionResult> {
   const token = getToken();
-  const own: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
-  const answer = await post(operation, { ...own, ...written });
+  const answer = await post(operation, ownHeaders(written));
   const refused = answer.errors?.some((error) => error.extensions?.code === 'UNAUTHENTICATED') ?? false;
   if (refused && token !== null && token === getToken() && !('authorization' in written)) {
     signOut('The server does not accept your token any more, so you are signed out.');

@@ -1,7 +1,7 @@
 /** The bar on top: what this is, what streams, who is signed in, light or dark. */
 import { useSyncExternalStore } from 'react';
 import { MoonIcon, SunIcon } from './icons';
-import { getLiveStatus, type LiveStatus, subscribeLiveStatus } from './live';
+import { getLiveStatus, subscribeLiveStatus } from './live';
 import { clockTime, type Session } from './session';
 import { chooseTheme, type Theme } from './theme';
 
@@ -12,7 +12,7 @@ export function Header({ session, theme, onSignIn, onSignOut }: Props) {
   return (
     <header className="bar">
       <div className="brand">
-        <img src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width="28" height="28" />
+        <img src="graphiql/icon.svg" alt="" width="28" height="28" />
         <h1>
           refundgql <span>GraphiQL</span>
         </h1>
@@ -75,23 +75,17 @@ function SignedOut({ onSignIn }: { onSignIn: () => void }) {
   );
 }
 
-const LIVE_TEXT: Record<LiveStatus['state'], string> = {
-  idle: '',
-  connecting: 'Connecting…',
-  live: 'Live',
-  reconnecting: 'Reconnecting…',
-};
-
 function LivePill() {
-  const { state, updates } = useSyncExternalStore(subscribeLiveStatus, getLiveStatus);
+  const { state, since, streams, updates } = useSyncExternalStore(subscribeLiveStatus, getLiveStatus);
+  const text = {
+    idle: '',
+    connecting: 'Connecting…',
+    live: `Live · ${updates === 1 ? '1 update' : `${updates} updates`}`,
+    reconnecting: `Cut off at ${clockTime(since)}, reconnecting…`,
+  }[state];
   return (
-    <div className="live" role="status" aria-label="Live updates" data-state={state}>
-      {state !== 'idle' && (
-        <span>
-          {LIVE_TEXT[state]}
-          {state === 'live' && <small> · {updates === 1 ? '1 update' : `${updates} updates`}</small>}
-        </span>
-      )}
+    <div className="live" role="status" aria-label="Live updates" data-state={state} title={streams === 0 ? undefined : `${streams} running`}>
+      {text !== '' && <span>{text}</span>}
     </div>
   );
 }

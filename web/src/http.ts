@@ -6,7 +6,8 @@ export type GraphQLAnswer = {
 };
 export type Operation = { query: string; operationName?: string | null; variables?: unknown };
 
-export const ENDPOINT = '/graphql';
+/** Beside the page, so that a path prefix of a proxy needs no setting. */
+export const ENDPOINT = new URL('graphql', document.baseURI).pathname;
 
 /** Send one operation; throws one sentence when there is no GraphQL answer at all. */
 export async function post(operation: Operation, headers: Record<string, string>): Promise<GraphQLAnswer> {

@@ -39,3 +39,10 @@ export const ListIcon = () => (
     <circle cx="4.5" cy="18" r="1" />
   </svg>
 );
+
+export const DeskIcon = () => (
+  <svg {...base} width="20" height="20">
+    <path d="M3.5 13.5 6 5h12l2.5 8.5v5.5h-17z" />
+    <path d="M3.5 13.5H9l1.2 2.5h3.6l1.2-2.5h5.5" />
+  </svg>
+);

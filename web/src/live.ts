@@ -1,20 +1,37 @@
 /**
- * Subscriptions over WebSocket (graphql-transport-ws), for the person signed in now.
+ * Subscriptions over WebSocket (graphql-transport-ws), for the person signed in now, through restarts and sleep.
  *
- * One client for each signed-in stretch: signing in or out ends every stream that began before it.
+ * One client for each signed-in stretch: signing in or out ends every stream that began before it. A stream that was
+ * cut goes on after the last cursor it saw, however long the server was away.
  */
-import { type Client, createClient, type SubscribePayload } from 'graphql-ws';
-import type { ExecutionResult } from 'graphql';
+import { type Client, createClient } from 'graphql-ws';
 import { ENDPOINT } from './http';
 import { getToken, signOut, subscribeSession } from './session';
 
-export type LiveStatus = { state: 'idle' | 'connecting' | 'live' | 'reconnecting'; updates: number };
+export type LiveState = 'idle' | 'connecting' | 'live' | 'reconnecting';
+export type LiveStatus = { state: LiveState; since: number; streams: number; updates: number };
+export type Request = { query: string; operationName?: string | null; variables?: Record<string, unknown> | null };
+export type Follower = {
+  next: (data: Record<string, unknown>) => void;
+  /** Told once; with a sentence where the stream did not end by our own wish. */
+  end: (why: string | null) => void;
+};
 
-let status: LiveStatus = { state: 'idle', updates: 0 };
-let running = 0;
+/** Between two attempts at most; the first comes at once, and a wake-up does not wait at all. */
+const LONGEST_WAIT_MS = 8_000;
+const PING_MS = 10_000;
+/** A laptop that slept has a socket that looks open: no answer to a ping within this says that it is not. */
+const PONG_MS = 4_000;
+/** Faults that pass by themselves; everything else ends the stream. */
+const PASSING = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
+
+let status: LiveStatus = { state: 'idle', since: Date.now(), streams: 0, updates: 0 };
 let client: Client | null = null;
 let clientToken: string | null = null;
+let hasBeenLive = false;
 const listeners = new Set<() => void>();
+const running = new Set<() => void>();
+const sleepers = new Set<() => void>();
 
 export const getLiveStatus = (): LiveStatus => status;
 
@@ -23,101 +40,150 @@ export function subscribeLiveStatus(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-function setStatus(next: Partial<LiveStatus>): void {
-  status = { ...status, ...next };
+function tell(next: Partial<LiveStatus>): void {
+  const since = next.state !== undefined && next.state !== status.state ? Date.now() : status.since;
+  status = { ...status, ...next, since };
   for (const listener of listeners) listener();
 }
 
-const isClose = (event: unknown): event is CloseEvent => typeof event === 'object' && event !== null && 'code' in event;
+/** Say what is so: nothing runs, it is live, or it is not yet, or not any more. */
+function tellConnection(open: boolean): void {
+  if (running.size === 0) tell({ state: 'idle', streams: 0, updates: 0 });
+  else tell({ state: open ? 'live' : hasBeenLive ? 'reconnecting' : 'connecting', streams: running.size });
+}
+
+const isClose = (event: unknown): event is CloseEvent => typeof event === 'object' && event !== null && 'code' in event && 'wasClean' in event;
 /** The protocol's codes for "not with this token" (4401) and "not at all" (4403): asking again changes nothing. */
 const isRefused = (event: unknown): boolean => isClose(event) && (event.code === 4401 || event.code === 4403);
+/** What is wrong with the stream itself, such as one too many of a name (4400, 4409, 4429): neither does it here. */
+const isOurFault = (event: unknown): boolean => isClose(event) && [4400, 4409].includes(event.code);
+
+/** Wait before the next attempt, but not when the machine has just woken up or come back to a network. */
+function wait(attempt: number): Promise<void> {
+  const longest = Math.min(LONGEST_WAIT_MS, 250 * 2 ** Math.min(attempt, 6));
+  return new Promise((resolve) => {
+    const go = () => {
+      window.clearTimeout(timer);
+      sleepers.delete(go);
+      resolve();
+    };
+    const timer = window.setTimeout(go, longest * (0.5 + Math.random() / 2));
+    sleepers.add(go);
+  });
+}
+
+function wake(): void {
+  if (document.hidden) return;
+  for (const go of [...sleepers]) go();
+}
+window.addEventListener('online', wake);
+document.addEventListener('visibilitychange', wake);
 
 function currentClient(): Client {
   const token = getToken();
   if (client && clientToken === token) return client;
   clientToken = token;
-  client = createClient({
+  hasBeenLive = false;
+  let overdue: number | undefined;
+  const made = createClient({
     url: new URL(ENDPOINT, window.location.href).href.replace(/^http/, 'ws'),
     connectionParams: token === null ? {} : { authorization: `Bearer ${token}` },
-    retryAttempts: 10,
-    shouldRetry: (event) => isClose(event) && !isRefused(event),
+    retryAttempts: Number.POSITIVE_INFINITY,
+    retryWait: wait,
+    shouldRetry: (event) => !isRefused(event) && !isOurFault(event),
+    keepAlive: PING_MS,
     on: {
-      connecting: (isRetry) => setStatus({ state: isRetry ? 'reconnecting' : 'connecting' }),
-      connected: () => running > 0 && setStatus({ state: 'live' }),
+      connected: () => {
+        hasBeenLive = true;
+        tellConnection(true);
+      },
+      ping: (received) => {
+        if (!received) overdue = window.setTimeout(() => made.terminate(), PONG_MS);
+      },
+      pong: (received) => {
+        if (received) window.clearTimeout(overdue);
+      },
       closed: (event) => {
+        window.clearTimeout(overdue);
+        if (client !== made) return;
+        tellConnection(false);
         if (isRefused(event) && token !== null && token === getToken()) {
           signOut('The server ended your session: this token is not accepted any more.');
         }
       },
     },
   });
-  return client;
+  client = made;
+  return made;
 }
 
 subscribeSession(() => {
   if (client && clientToken !== getToken()) {
     const old = client;
     client = null;
+    for (const stop of [...running]) stop();
     void old.dispose();
+    tellConnection(false);
   }
 });
 
-/**
- * Run one subscription; ends when the server completes it, the person stops it, or the session ends.
- *
- * Not a generator: `return()` on one waits for the update it is waiting for, and Stop must stop at once.
- */
-export function stream(request: SubscribePayload): AsyncIterableIterator<ExecutionResult> {
+/** Follow one subscription until it is stopped, the server completes it, or the session ends. */
+export function follow(request: Request, follower: Follower): () => void {
   const variables: Record<string, unknown> = { ...request.variables };
-  const payload = { ...request, variables };
   const resumable = /\$after\b/.test(request.query);
-  const updates = currentClient().iterate(payload);
-  let ended = false;
-  running += 1;
-  setStatus({ state: status.state === 'idle' ? 'connecting' : status.state, updates: 0 });
-  const end = () => {
-    if (ended) return;
-    ended = true;
-    running -= 1;
-    if (running === 0) setStatus({ state: 'idle' });
+  let over = false;
+  let unsubscribe = () => {};
+  const finish = (why: string | null) => {
+    if (over) return;
+    over = true;
+    running.delete(stop);
+    unsubscribe();
+    if (running.size === 0) tellConnection(false);
+    else tell({ streams: running.size });
+    follower.end(why);
   };
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      try {
-        const item = await updates.next();
-        if (item.done) {
-          end();
-          return { done: true, value: undefined };
-        }
-        setStatus({ state: 'live', updates: status.updates + 1 });
-        // Should the connection break, the client sends this very payload again: from the last update seen.
-        if (resumable) variables.after = lastCursor(item.value as ExecutionResult) ?? variables.after;
-        return { done: false, value: item.value as ExecutionResult };
-      } catch (error) {
-        end();
-        throw explain(error);
-      }
-    },
-    async return() {
-      end();
-      await updates.return?.();
-      return { done: true, value: undefined };
-    },
+  const stop = () => finish(null);
+  const begin = () => {
+    // The client sends this very payload again after a cut: from the last update seen.
+    unsubscribe = currentClient().subscribe<Record<string, unknown>>(
+      { query: request.query, operationName: request.operationName, variables },
+      {
+        next: ({ data, errors }) => {
+          if (!data) {
+            if (errors) finish(errors.map((one) => one.message).join(' '));
+            return;
+          }
+          if (resumable) variables.after = lastCursor(data) ?? variables.after;
+          tell({ state: 'live', updates: status.updates + 1 });
+          follower.next(data);
+        },
+        error: (error) => {
+          if (over) return;
+          const code = Array.isArray(error) ? (error[0] as { extensions?: { code?: string } }).extensions?.code : undefined;
+          if (code !== undefined && PASSING.has(code)) {
+            tellConnection(false);
+            void wait(3).then(() => !over && begin());
+          } else finish(explain(error));
+        },
+        complete: () => finish('The server ended this stream.'),
+      },
+    );
   };
+  running.add(stop);
+  if (status.state === 'idle') tell({ state: 'connecting', streams: running.size });
+  else tell({ streams: running.size });
+  begin();
+  return stop;
 }
 
-function lastCursor(update: ExecutionResult): string | undefined {
-  const cursors = Object.values(update.data ?? {}).map((value) => (value as { cursor?: unknown } | null)?.cursor);
+function lastCursor(data: Record<string, unknown>): string | undefined {
+  const cursors = Object.values(data).map((value) => (value as { cursor?: unknown } | null)?.cursor);
   return cursors.findLast((cursor): cursor is string => typeof cursor === 'string');
 }
 
-function explain(error: unknown): unknown {
-  if (!isClose(error)) return error;
-  if (isRefused(error)) {
-    return new Error(getToken() === null ? 'Sign in first: the server refused this stream.' : `The server refused this stream: ${error.reason}`);
-  }
-  return new Error(`The stream ended (${error.code}${error.reason ? ` ${error.reason}` : ''}); run it again to go on.`);
+function explain(error: unknown): string {
+  if (isRefused(error)) return getToken() === null ? 'Sign in first: the server refused this stream.' : 'The server refused this stream.';
+  if (isClose(error)) return `The stream ended (${error.code}${error.reason ? ` ${error.reason}` : ''}); run it again to go on.`;
+  if (Array.isArray(error)) return error.map((one) => (one as { message: string }).message).join(' ');
+  return error instanceof Error ? error.message : 'The stream ended.';
 }

@@ -26,4 +26,19 @@ import 'monaco-editor/esm/vs/editor/common/standaloneStrings.js';
 import 'monaco-editor/esm/vs/base/browser/ui/codicons/codiconStyles.js';
 import 'monaco-editor/esm/vs/editor/standalone/browser/quickAccess/standaloneCommandsQuickAccess.js';
 
+import { editor } from 'monaco-editor/esm/vs/editor/editor.api.js';
+
+type Theme = Parameters<typeof editor.defineTheme>[1];
+
+/** Numbers, comments and line numbers, as the themes have them, are too pale to be read by everybody (WCAG 1.4.3). */
+const define = editor.defineTheme;
+editor.defineTheme = (name: string, theme: Theme) => {
+  const light = theme.base === 'vs';
+  define(name, {
+    ...theme,
+    colors: { ...theme.colors, 'editorLineNumber.foreground': light ? '#4a6472' : '#a3acb9' },
+    rules: [...theme.rules, light ? { token: 'number', foreground: '076b46' } : { token: 'comment', foreground: '8fbf7a' }],
+  });
+};
+
 export * from 'monaco-editor/esm/vs/editor/editor.api.js';

@@ -2,8 +2,9 @@
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useSyncExternalStore } from 'react';
 import { ListIcon } from './icons';
-import { getSession, subscribeSession } from './session';
-import { asText, type ReadyOperation, readyGroups } from './tabs';
+import { useOpenOperation } from './open-operation';
+import { operationsFor, type ReadyOperation, readyOperations, variablesOf } from './ready';
+import { getSession, getToken, subscribeSession } from './session';
 
 export const readyMadePlugin: GraphiQLPlugin = {
   title: 'Ready-made operations',
@@ -12,46 +13,46 @@ export const readyMadePlugin: GraphiQLPlugin = {
 };
 
 function ReadyMade() {
-  const { addTab, changeTab } = useGraphiQLActions();
-  const { tabs, queryEditor, variableEditor } = useGraphiQL((store) => store);
+  const { changeTab } = useGraphiQLActions();
+  const tabs = useGraphiQL((store) => store.tabs);
+  const openOperation = useOpenOperation();
   const session = useSyncExternalStore(subscribeSession, getSession);
-  const roles = session.state === 'signed-in' ? (session.person?.roles ?? []) : [];
-  // The signed-in person's own operations first; the order is stable otherwise.
-  const groups = readyGroups.toSorted((one, other) => rank(one.roles, roles) - rank(other.roles, roles));
+  const person = session.state === 'signed-in' ? session.person : null;
+  const mine = operationsFor(person);
+  const others = readyOperations.filter((one) => !mine.includes(one));
 
-  const open = ({ name, query, variables }: ReadyOperation) => {
+  const open = async ({ name, query }: ReadyOperation) => {
     const opened = tabs.findIndex((tab) => tab.title === name);
-    if (opened >= 0) {
-      changeTab(opened);
-      return;
-    }
-    addTab();
-    queryEditor?.setValue(query);
-    variableEditor?.setValue(asText(variables()));
+    if (opened >= 0) changeTab(opened);
+    else openOperation(name, query, await variablesOf(name, person, getToken()));
   };
 
   return (
     <section className="ready-made" aria-label="Ready-made operations">
-      <div className="graphiql-doc-explorer-title">Ready-made</div>
-      {groups.map(({ title, operations }) => (
-        <section key={title} aria-label={title}>
-          <h3>{title}</h3>
-          <ul>
-            {operations.map((operation) => (
-              <li key={operation.name}>
-                <button type="button" onClick={() => open(operation)}>
-                  <strong>{operation.name}</strong>
-                  <span>{operation.about}</span>
-                </button>
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
+      <Group title={person ? `For ${person.name}` : 'For everybody'} operations={mine} onOpen={open} />
+      <Group title="For others" operations={others} onOpen={open} />
     </section>
   );
 }
 
-function rank(group: string[], person: string[]): number {
-  return group.some((role) => person.includes(role)) ? 0 : 1;
+type GroupProps = { title: string; operations: ReadyOperation[]; onOpen: (operation: ReadyOperation) => Promise<void> };
+
+function Group({ title, operations, onOpen }: GroupProps) {
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <ul>
+        {operations.map((operation) => (
+          <li key={operation.name}>
+            <button type="button" onClick={() => void onOpen(operation)}>
+              <strong>{operation.name}</strong>
+              <span>
+                {operation.about} {title === 'For others' && <em>{operation.roles.join(', ').toLowerCase()}</em>}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
 }

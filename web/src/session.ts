@@ -5,14 +5,17 @@
  * stores it, and no cookie is set.
  */
 import { post } from './http';
+import { loadPeople, takeWishedPerson } from './people';
 import { type Claims, cleanToken, readClaims } from './token';
 
 export type Person = { name: string; roles: string[]; externalRef: string };
 export type Session =
   | { state: 'signed-out'; notice: string | null }
-  | { state: 'signed-in'; token: string; claims: Claims; person: Person | null };
+  /** Nobody knows the person until the server has said it; `asked` when it could not be. */
+  | { state: 'signed-in'; token: string; claims: Claims; person: Person | null; asked: boolean };
 
 const KEY = 'refundgql.token';
+const PERSON_KEY = 'refundgql.person';
 /** Browsers fire timers longer than 2^31-1 ms at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -33,9 +36,12 @@ function set(next: Session): void {
   window.clearTimeout(timer);
   if (next.state === 'signed-in') {
     sessionStorage.setItem(KEY, next.token);
+    // Beside the token, so that a reload knows at once whose tabs to open.
+    if (next.person) sessionStorage.setItem(PERSON_KEY, JSON.stringify(next.person));
     watchExpiry(next.claims);
   } else {
     sessionStorage.removeItem(KEY);
+    sessionStorage.removeItem(PERSON_KEY);
   }
   for (const listener of listeners) listener();
 }
@@ -58,17 +64,27 @@ document.addEventListener('visibilitychange', () => {
 
 /** Sign in with a pasted token once the server has said who it belongs to; throws one sentence when it does not. */
 export async function signIn(pasted: string): Promise<void> {
-  const token = cleanToken(pasted);
-  if (token === '') throw new Error('Paste a token first.');
+  const given = cleanToken(pasted);
+  if (given === '') throw new Error('Paste a token first.');
+  const token = (await loadPeople()).find((person) => person.shortToken === given)?.token ?? given;
   const claims = readClaims(token);
   if (claims.expiresAt <= Date.now()) throw new Error(`This token expired at ${clockTime(claims.expiresAt)}.`);
   const person = await askWho(token);
-  set({ state: 'signed-in', token, claims, person });
+  set({ state: 'signed-in', token, claims, person, asked: true });
 }
 
 /** Sign out, telling why in one sentence where it was not the person's own wish. */
 export function signOut(notice: string | null = null): void {
   if (session.state === 'signed-in' || notice !== null) set({ state: 'signed-out', notice });
+}
+
+/** Sign in whom the address asks for (`#person=REF`), where that is somebody of a demo. */
+export async function signInByAddress(): Promise<void> {
+  const wished = takeWishedPerson();
+  if (wished === null) return;
+  const person = (await loadPeople()).find((one) => one.externalRef === wished);
+  if (!person) signOut(`There is nobody called ${wished} to be signed in by a link: links like this one are a demo's.`);
+  else if (session.state !== 'signed-in' || session.claims.subject !== wished) await signIn(person.token);
 }
 
 /** Take up the token that this browser tab kept over a reload, unless its time is over. */
@@ -82,16 +98,23 @@ export function resumeSession(): void {
     sessionStorage.removeItem(KEY);
     return;
   }
-  set({ state: 'signed-in', token, claims, person: null });
+  set({ state: 'signed-in', token, claims, person: keptPerson(claims.subject), asked: false });
   if (getToken() !== token) return;
   askWho(token).then(
     (person) => {
-      if (getToken() === token) set({ state: 'signed-in', token, claims, person });
+      if (getToken() === token) set({ state: 'signed-in', token, claims, person, asked: true });
     },
     (error: unknown) => {
-      if (error instanceof TokenRefused && getToken() === token) signOut(error.message);
+      if (getToken() !== token) return;
+      if (error instanceof TokenRefused) signOut(error.message);
+      else set({ state: 'signed-in', token, claims, person: keptPerson(claims.subject), asked: true });
     },
   );
+}
+
+function keptPerson(subject: string): Person | null {
+  const kept = JSON.parse(sessionStorage.getItem(PERSON_KEY) ?? 'null') as Person | null;
+  return kept?.externalRef === subject ? kept : null;
 }
 
 export class TokenRefused extends Error {}

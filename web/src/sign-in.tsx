@@ -1,8 +1,7 @@
 /** The sign-in dialog: pick a person of the demo, or paste a token. */
 import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { type DemoPerson, loadPeople } from './people';
 import { signIn } from './session';
-
-type DemoPerson = { name: string; role: string; externalRef: string; token: string };
 
 export function SignInDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -89,14 +88,4 @@ export function SignInDialog({ open, onClose }: { open: boolean; onClose: () => 
       </form>
     </dialog>
   );
-}
-
-/** Ask for the demo's people; a server for real has none and answers 404. */
-async function loadPeople(): Promise<DemoPerson[]> {
-  try {
-    const response = await fetch(`${import.meta.env.BASE_URL}people.json`, { cache: 'no-store' });
-    return response.ok ? ((await response.json()) as DemoPerson[]) : [];
-  } catch {
-    return [];
-  }
 }

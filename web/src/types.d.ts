@@ -4,3 +4,4 @@ declare module '*.graphql?raw' {
   export default text;
 }
 declare var MonacoEnvironment: { getWorker(id: string, label: string): Worker };
+declare var __MONACO: { editor: { getModels(): { dispose(): void }[] } } | undefined;

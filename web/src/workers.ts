@@ -1,12 +1,6 @@
 /** Monaco's helpers run in module workers of our own origin, so the policy needs neither blob: nor eval. */
-import EditorWorker from 'monaco-editor/esm/vs/editor/editor.worker.js?worker';
-import JsonWorker from 'monaco-editor/esm/vs/language/json/json.worker.js?worker';
-import GraphQLWorker from 'monaco-graphql/esm/graphql.worker.js?worker';
+import LanguageWorker from './language.worker?worker';
 
 globalThis.MonacoEnvironment = {
-  getWorker(_id: string, label: string): Worker {
-    if (label === 'json') return new JsonWorker();
-    if (label === 'graphql') return new GraphQLWorker();
-    return new EditorWorker();
-  },
+  getWorker: (_id: string, label: string): Worker => new LanguageWorker({ name: label }),
 };

@@ -1,1 +1,0 @@
-import{a as e,i as t}from"./index-Dl81W_r7.js";var n={jsonc:{astFormat:`jsonc-text`,parse:e=>({type:`root`,text:e}),locStart:()=>0,locEnd:e=>e.text.length}},r={"jsonc-text":{print:n=>{let{text:r}=n.node;return t(r,e(r,void 0,{insertSpaces:!0,tabSize:2})).trim()}}};export{n as parsers,r as printers};

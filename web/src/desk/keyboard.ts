@@ -1,0 +1,22 @@
+/** The desk's letters: heard everywhere on the page but where somebody writes. */
+import { useEffect, useRef } from 'react';
+
+export type Letters = Record<string, () => void>;
+
+export function useLetters(letters: Letters): void {
+  const latest = useRef(letters);
+  latest.current = letters;
+  useEffect(() => {
+    const hear = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      const target = event.target as HTMLElement;
+      if (target.closest('input, textarea, select, [contenteditable], .monaco-editor, .graphiql-editor, .result-window, [role=dialog], dialog')) return;
+      const act = latest.current[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act();
+    };
+    document.addEventListener('keydown', hear);
+    return () => document.removeEventListener('keydown', hear);
+  }, []);
+}

@@ -1,0 +1,49 @@
+/** What GraphiQL's editors lack for our work: whole ids under a double click, and a way out for the keyboard. */
+import { useGraphiQL, useMonaco } from '@graphiql/react';
+import { useEffect } from 'react';
+
+/** Ids and numbers such as RC-000012 are one word; everything else parts words, as Monaco has it. */
+const WORD_SEPARATORS = '`~!@#$%^&*()=+[{]}\\|;:\'",.<>/?';
+const LEAVES = 'Enter to edit; Escape and then Tab to leave';
+const NOTHING_OPEN = [
+  '!suggestWidgetVisible',
+  '!findWidgetVisible',
+  '!editorHasSelection',
+  '!editorHasMultipleSelections',
+  '!inSnippetMode',
+  '!markersNavigationVisible',
+].join(' && ');
+
+type Rewrite = (text: string) => string;
+let rewriteVariables: (rewrite: Rewrite) => void = () => {};
+
+/** Change what stands in the variables pane, where it is open. */
+export const writeVariables = (rewrite: Rewrite): void => rewriteVariables(rewrite);
+
+export function EditorManners() {
+  const monaco = useMonaco((state) => state.monaco);
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const variableEditor = useGraphiQL((state) => state.variableEditor);
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
+  const responseEditor = useGraphiQL((state) => state.responseEditor);
+
+  useEffect(() => {
+    if (!monaco) return;
+    for (const editor of [queryEditor, variableEditor, headerEditor, responseEditor]) {
+      if (!editor) continue;
+      editor.updateOptions({ wordSeparators: WORD_SEPARATORS });
+      const frame = editor.getContainerDomNode();
+      frame.title = LEAVES;
+      // The frame takes the focus from the text, and Tab goes on from there instead of writing one.
+      editor.addCommand(monaco.KeyCode.Escape, () => frame.focus(), NOTHING_OPEN);
+    }
+  }, [monaco, queryEditor, variableEditor, headerEditor, responseEditor]);
+
+  useEffect(() => {
+    rewriteVariables = (rewrite) => variableEditor?.setValue(rewrite(variableEditor.getValue()));
+    return () => {
+      rewriteVariables = () => {};
+    };
+  }, [variableEditor]);
+  return null;
+}
