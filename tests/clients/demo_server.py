@@ -26,6 +26,7 @@ class DemoServer:
     folder: Path
     port: int = field(default_factory=lambda: free_port())
     people: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -35,14 +36,16 @@ class DemoServer:
 
     async def start(self) -> None:
         """Start it and wait until it answers."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")
+        } | self.environment
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "refundgql", "demo", "--port", str(self.port), "--folder", str(self.folder)),
                 stdout=out,
                 stderr=out,
-                env=clean,
+                env=clean | self.environment,
             )
         async with httpx.AsyncClient() as http:
             for _ in range(STARTUP_SECONDS * 10):
@@ -54,6 +57,20 @@ class DemoServer:
                         return
                 await asyncio.sleep(0.1)
         raise AssertionError(log.read_text())
+
+    async def token(self, external_ref: str, lifetime_seconds: int) -> str:
+        """Return a token of the demo's own key that is good for so long."""
+        settings = {
+            "REFUNDGQL_DATABASE_URL": f"sqlite:///{self.folder / 'demo.sqlite3'}",
+            "REFUNDGQL_KEY_FILE": str(self.folder / "key.pem"),
+        }
+        command = ("token", "--as", external_ref, "--lifetime-seconds", str(lifetime_seconds))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "refundgql", *command, stdout=asyncio.subprocess.PIPE, env=os.environ | settings
+        )
+        told, _ = await process.communicate()
+        assert process.returncode == 0
+        return told.decode().strip()
 
     async def kill(self) -> None:
         """End it at once, without a word to anybody."""

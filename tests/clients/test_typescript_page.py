@@ -6,24 +6,18 @@ It must not stand in for the browser or the server; without Chromium the tests a
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from browsers import PATIENCE_MS, answering, launched, previewed
 from cut_line import CutLine
 from demo_server import DemoServer, free_port
 from example_projects import node_project, run
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-# Generous: a busy machine answers late, and a page that is right does not make anybody wait.
-PATIENCE_MS = 60_000
+from playwright.async_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
@@ -43,7 +37,7 @@ async def test_schema_and_operations_pass_their_lint(project: Path) -> None:
 
 async def test_the_lock_pins_every_package_and_names_no_address() -> None:
     """Each locked package has a checksum and no address to fetch it from; the registry is the reader's own."""
-    for name in ("typescript", "relay"):
+    for name in ("typescript", "relay", "urql"):
         text = (Path(__file__).parents[2] / "examples" / name / "package-lock.json").read_text()
         packages = {path: entry for path, entry in json.loads(text)["packages"].items() if path}
         assert packages
@@ -77,55 +71,18 @@ async def test_a_server_can_take_the_generated_documents_and_no_others(project: 
         await asyncio.wait_for(server.wait(), 30)
 
 
-async def answering(url: str) -> None:
-    """Wait until somebody answers at an address."""
-    async with httpx.AsyncClient() as http, asyncio.timeout(180):
-        while True:
-            with suppress(httpx.TransportError):
-                if (await http.get(url)).is_success:
-                    return
-            await asyncio.sleep(0.1)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def line(project: Path, demo: DemoServer) -> AsyncIterator[CutLine]:
     """Serve the built page before the demo, and give the line that leads to it."""
-    port = free_port()
-    preview = await asyncio.create_subprocess_exec(
-        *(
-            "node",
-            "node_modules/vite/bin/vite.js",
-            "preview",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--strictPort",
-        ),
-        cwd=project,
-        stdout=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "REFUNDGQL_URL": demo.url},
-    )
-    try:
-        await answering(f"http://127.0.0.1:{port}/")
-        async with CutLine.to(port) as line:
-            yield line
-    finally:
-        preview.kill()
-        await preview.wait()
+    async with previewed(project, REFUNDGQL_URL=demo.url) as port, CutLine.to(port) as line:
+        yield line
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     """Run headless Chromium until the module's tests are done."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(CHROMIUM_ARGUMENTS)
-        )
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
