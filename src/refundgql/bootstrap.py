@@ -34,9 +34,9 @@ from refundgql.storage.tail import Tail
 
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
-    from refundgql.gql.metrics import Metrics
     from refundgql.tracing import Tracing
     from refundgql.web.evidence_tickets import EvidenceTickets
+    from refundgql.web.metrics import DeskMetrics
     from refundgql.workers.webhooks import WebhookSender
 
 log = logging.getLogger("refundgql.bootstrap")
@@ -136,7 +136,7 @@ async def open_application(
     *,
     clock: Clock | None = None,
     tickets: EvidenceTickets | None = None,
-    metrics: Metrics | None = None,
+    metrics: DeskMetrics | None = None,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Application]:
     """Open database and bus and wire the application; everything is closed again at the end.

@@ -32,7 +32,7 @@ from refundgql.bootstrap import CannotRun
 from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.metrics import WORKERS_FOLDER, Metrics, forget_worker
+from refundgql.gql.metrics import WORKERS_FOLDER, forget_worker
 from refundgql.gql.observability import JsonLines
 from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings
@@ -44,6 +44,7 @@ from refundgql.web.evidence_files import EvidenceFiles
 from refundgql.web.evidence_tickets import PURPOSE, EvidenceTickets
 from refundgql.web.graphiql import DemoPeople
 from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
+from refundgql.web.metrics import DeskMetrics
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 
 log = logging.getLogger("refundgql.serving")
@@ -62,7 +63,7 @@ class _Desk:
         self.settings = settings
         self.clock = clock
         self.tickets = tickets
-        self.metrics = Metrics()
+        self.metrics = DeskMetrics()
         self.tracing = bootstrap.tracing_of(settings)
         self._application: Application | None = None
 

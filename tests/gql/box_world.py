@@ -75,7 +75,7 @@ class Box(Node):
     @level
     @staticmethod
     async def inside(
-        rows: list[BoxRow], info: LevelInfo, first: int | None = None, wish: Wish | None = None
+        rows: list[BoxRow], info: LevelInfo[Any], first: int | None = None, wish: Wish | None = None
     ) -> Level[list["Box"]]:
         info.context.notes.append((len(rows), first, wish, sorted(info.selection)))  # type: ignore[attr-defined]
         await asyncio.sleep(0)
@@ -83,28 +83,28 @@ class Box(Node):
 
     @level
     @staticmethod
-    async def grid(rows: list[BoxRow], info: LevelInfo) -> Level[list[list["Box"]]]:
+    async def grid(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[list[list["Box"]]]:
         return [[[BoxRow(row.id, i + 1) for i in range(row.size)] for _ in range(row.size)] for row in rows]
 
     @level
     @staticmethod
-    async def note_rows(rows: list[BoxRow], info: LevelInfo) -> Level[int]:
+    async def note_rows(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int]:
         info.context.notes.append(len(rows))  # type: ignore[attr-defined]  # the context is a log
         return [row.size for row in rows]
 
     @level
     @staticmethod
-    async def secret(rows: list[BoxRow], info: LevelInfo) -> Level[int | None]:
+    async def secret(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int | None]:
         raise SHARED_FAULT
 
     @level
     @staticmethod
-    async def forbidden(rows: list[BoxRow], info: LevelInfo) -> Level[int | None]:
+    async def forbidden(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int | None]:
         return [ApiError("Not yours.", ErrorCode.FORBIDDEN, {"box": row.id}) for row in rows]
 
     @level
     @staticmethod
-    async def short(rows: list[BoxRow], info: LevelInfo) -> Level[int | None]:
+    async def short(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int | None]:
         return [1]
 
     @strawberry.field(permission_classes=[OnlySmall])
@@ -117,16 +117,16 @@ class Box(Node):
 
     @level
     @staticmethod
-    async def waits(rows: list[BoxRow], info: LevelInfo) -> Level[int]:
+    async def waits(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int]:
         return await visit(info, "waits", rows)
 
     @level
     @staticmethod
-    async def waits_too(rows: list[BoxRow], info: LevelInfo) -> Level[int]:
+    async def waits_too(rows: list[BoxRow], info: LevelInfo[Any]) -> Level[int]:
         return await visit(info, "waits_too", rows)
 
 
-async def visit(info: LevelInfo, name: str, rows: list[BoxRow]) -> list[int]:
+async def visit(info: LevelInfo[Any], name: str, rows: list[BoxRow]) -> list[int]:
     """Note when a level begins and ends."""
     info.context.notes.append(f"{name} begins")  # type: ignore[attr-defined]  # the context is a log
     await asyncio.sleep(0.001)
@@ -154,28 +154,28 @@ class Crate(Node):
 class Query:
     @level
     @staticmethod
-    async def boxes(rows: list[None], info: LevelInfo, n: int = 3) -> Level[list[Box]]:
+    async def boxes(rows: list[None], info: LevelInfo[Any], n: int = 3) -> Level[list[Box]]:
         return [[BoxRow(str(i), i) for i in range(n)]]
 
     @level
     @staticmethod
-    async def node(rows: list[None], info: LevelInfo) -> Level[Node | None]:
+    async def node(rows: list[None], info: LevelInfo[Any]) -> Level[Node | None]:
         getattr(info.context, "look", lambda _: None)(info.selection)
         return [BoxRow("n", 7)]
 
     @level
     @staticmethod
-    async def checking(rows: list[None], info: LevelInfo, size: int) -> Level[Checking | None]:
+    async def checking(rows: list[None], info: LevelInfo[Any], size: int) -> Level[Checking | None]:
         return [BoxRow("c", size)]
 
     @level
     @staticmethod
-    async def echo(rows: list[None], info: LevelInfo, text: str) -> Level[str]:
+    async def echo(rows: list[None], info: LevelInfo[Any], text: str) -> Level[str]:
         return [text]
 
     @level
     @staticmethod
-    async def sleep(rows: list[None], info: LevelInfo) -> Level[int | None]:
+    async def sleep(rows: list[None], info: LevelInfo[Any]) -> Level[int | None]:
         await asyncio.sleep(30)
         return [1]
 
@@ -188,7 +188,7 @@ class Query:
 class Mutation:
     @level
     @staticmethod
-    async def add(rows: list[None], info: LevelInfo, name: str, fail: bool = False) -> Level[Box]:
+    async def add(rows: list[None], info: LevelInfo[Any], name: str, fail: bool = False) -> Level[Box]:
         info.context.notes.append(f"{name} begins")  # type: ignore[attr-defined]  # the context is a log
         await asyncio.sleep(0.001)
         info.context.notes.append(f"{name} ends")  # type: ignore[attr-defined]  # the context is a log

@@ -40,7 +40,7 @@ class Vase(Named):
 
     @level
     @staticmethod
-    async def far(rows: list[Row], info: LevelInfo) -> Level["Thing"]:
+    async def far(rows: list[Row], info: LevelInfo[Any]) -> Level["Thing"]:
         return await fetch(rows, "far")
 
 
@@ -80,33 +80,35 @@ class Thing(Named):
 
     @level
     @staticmethod
-    async def far(rows: list[Row], info: LevelInfo, n: int = 3, label: str | None = None) -> Level["Thing"]:
+    async def far(rows: list[Row], info: LevelInfo[Any], n: int = 3, label: str | None = None) -> Level["Thing"]:
         return await fetch(rows, "far")
 
     @level
     @staticmethod
-    async def far_or_null(rows: list[Row], info: LevelInfo) -> Level["Thing | None"]:
+    async def far_or_null(rows: list[Row], info: LevelInfo[Any]) -> Level["Thing | None"]:
         return await fetch(rows, "far_or_null")
 
     @level
     @staticmethod
-    async def fars(rows: list[Row], info: LevelInfo, first: int | None = None) -> Level[list["Thing | None"] | None]:
+    async def fars(
+        rows: list[Row], info: LevelInfo[Any], first: int | None = None
+    ) -> Level[list["Thing | None"] | None]:
         return await fetch(rows, "fars", first)
 
     @level
     @staticmethod
-    async def fars_strict(rows: list[Row], info: LevelInfo, window: Window | None = None) -> Level[list["Thing"]]:
+    async def fars_strict(rows: list[Row], info: LevelInfo[Any], window: Window | None = None) -> Level[list["Thing"]]:
         return await fetch(rows, "fars_strict", window.size if window else None)
 
     @level
     @staticmethod
-    async def far_grid(rows: list[Row], info: LevelInfo) -> Level[list[list["Thing"] | None]]:
+    async def far_grid(rows: list[Row], info: LevelInfo[Any]) -> Level[list[list["Thing"] | None]]:
         return await fetch(rows, "far_grid")
 
     @level
     @staticmethod
     async def far_named(
-        rows: list[Row], info: LevelInfo, pick: Pick | None = None, picks: list[Pick] | None = None
+        rows: list[Row], info: LevelInfo[Any], pick: Pick | None = None, picks: list[Pick] | None = None
     ) -> Level[Named | None]:
         chosen = [one.number or one.word or one.window for one in [pick, *(picks or ())] if one]
         info.context.calls[f"picks {chosen}"] += 1  # type: ignore[attr-defined]  # the context is the world
@@ -114,42 +116,42 @@ class Thing(Named):
 
     @level
     @staticmethod
-    async def far_nameds(rows: list[Row], info: LevelInfo) -> Level[list[Named]]:
+    async def far_nameds(rows: list[Row], info: LevelInfo[Any]) -> Level[list[Named]]:
         return await fetch(rows, "far_nameds")
 
     @level(graphql_type="Annotated[Thing | Vase | Coin, strawberry.union('Anything')]")
     @staticmethod
-    async def far_any(rows: list[Row], info: LevelInfo) -> Level[Any]:
+    async def far_any(rows: list[Row], info: LevelInfo[Any]) -> Level[Any]:
         return await fetch(rows, "far_any")
 
     @level(graphql_type="list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None] | None")
     @staticmethod
-    async def far_anys(rows: list[Row], info: LevelInfo) -> Level[Any]:
+    async def far_anys(rows: list[Row], info: LevelInfo[Any]) -> Level[Any]:
         return await fetch(rows, "far_anys")
 
     @level
     @staticmethod
-    async def far_count(rows: list[Row], info: LevelInfo) -> Level[int]:
+    async def far_count(rows: list[Row], info: LevelInfo[Any]) -> Level[int]:
         return await fetch(rows, "far_count")
 
     @level
     @staticmethod
-    async def far_texts(rows: list[Row], info: LevelInfo) -> Level[list[str] | None]:
+    async def far_texts(rows: list[Row], info: LevelInfo[Any]) -> Level[list[str] | None]:
         return await fetch(rows, "far_texts")
 
     @level
     @staticmethod
-    async def far_color(rows: list[Row], info: LevelInfo, like: Color = Color.RED) -> Level[Color | None]:
+    async def far_color(rows: list[Row], info: LevelInfo[Any], like: Color = Color.RED) -> Level[Color | None]:
         return await fetch(rows, "far_color")
 
     @level
     @staticmethod
-    def quick(rows: list[Row], info: LevelInfo) -> Level["Thing | None"]:
+    def quick(rows: list[Row], info: LevelInfo[Any]) -> Level["Thing | None"]:
         return read(rows, "quick")
 
     @level
     @staticmethod
-    def quick_flag(rows: list[Row], info: LevelInfo) -> Level[bool]:
+    def quick_flag(rows: list[Row], info: LevelInfo[Any]) -> Level[bool]:
         return read(rows, "quick_flag")
 
     @strawberry.field
@@ -170,7 +172,7 @@ class Thing(Named):
         return self.world.value(self.ident, "slows", "[V")  # type: ignore[attr-defined,no-any-return]  # self is a row
 
 
-def _thing(info: LevelInfo, ident: str) -> Row:
+def _thing(info: LevelInfo[Any], ident: str) -> Row:
     return Row(info.context, ident, "Thing")  # type: ignore[arg-type]  # the context is the world
 
 
@@ -178,22 +180,22 @@ def _thing(info: LevelInfo, ident: str) -> Row:
 class Query:
     @level
     @staticmethod
-    async def thing(rows: list[None], info: LevelInfo, ident: str = "q") -> Level[Thing | None]:
+    async def thing(rows: list[None], info: LevelInfo[Any], ident: str = "q") -> Level[Thing | None]:
         return [_thing(info, ident)]
 
     @level
     @staticmethod
-    async def things(rows: list[None], info: LevelInfo, n: int = 4) -> Level[list[Thing | None] | None]:
+    async def things(rows: list[None], info: LevelInfo[Any], n: int = 4) -> Level[list[Thing | None] | None]:
         return [[_thing(info, f"r{i}") for i in range(n)]]
 
     @level
     @staticmethod
-    async def strict(rows: list[None], info: LevelInfo) -> Level[list[Thing]]:
+    async def strict(rows: list[None], info: LevelInfo[Any]) -> Level[list[Thing]]:
         return [[_thing(info, f"s{i}") for i in range(3)]]
 
     @level
     @staticmethod
-    async def named(rows: list[None], info: LevelInfo) -> Level[list[Named | None]]:
+    async def named(rows: list[None], info: LevelInfo[Any]) -> Level[list[Named | None]]:
         return [_thing(info, "root").world.items("root", "named", "[N", 3 << 40)]
 
     @strawberry.field
@@ -202,7 +204,7 @@ class Query:
 
     @level
     @staticmethod
-    def answer(rows: list[None], info: LevelInfo) -> Level[int | None]:
+    def answer(rows: list[None], info: LevelInfo[Any]) -> Level[int | None]:
         return [42]
 
 
@@ -210,18 +212,18 @@ class Query:
 class Mutation:
     @level
     @staticmethod
-    async def make(rows: list[None], info: LevelInfo, ident: str) -> Level[Thing]:
+    async def make(rows: list[None], info: LevelInfo[Any], ident: str) -> Level[Thing]:
         info.context.calls[f"make {ident}"] += 1  # type: ignore[attr-defined]  # the context is the world
         return await _one(info, ident, "far")
 
     @level
     @staticmethod
-    async def try_it(rows: list[None], info: LevelInfo, ident: str) -> Level[Thing | None]:
+    async def try_it(rows: list[None], info: LevelInfo[Any], ident: str) -> Level[Thing | None]:
         info.context.calls[f"try {ident}"] += 1  # type: ignore[attr-defined]  # the context is the world
         return await _one(info, ident, "far_or_null")
 
 
-async def _one(info: LevelInfo, ident: str, name: str) -> list[Any]:
+async def _one(info: LevelInfo[Any], ident: str, name: str) -> list[Any]:
     await asyncio.sleep(0)
     return read([_thing(info, ident)], name)
 

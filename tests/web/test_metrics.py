@@ -16,9 +16,9 @@ from test_tracing import a_lead, report
 
 from databases import LIMITS, new_database_url
 from refundgql.clocks import SystemClock
-from refundgql.gql.metrics import Metrics
 from refundgql.queries.operating import operating_figures
 from refundgql.storage.database import Database
+from refundgql.web.metrics import DeskMetrics
 
 
 def scraped(url: str, **headers: str) -> dict[str, float]:
@@ -102,7 +102,7 @@ def test_a_scraper_brings_its_token(tmp_path: Path) -> None:
 
 def test_webhooks_are_counted_by_outcome() -> None:
     """Attempts and the time that receivers take."""
-    metrics = Metrics()
+    metrics = DeskMetrics()
     metrics.webhook_attempted("delivered", 0.03)
     text = metrics.exposition().decode()
     assert re.search(r'refundgql_webhook_attempts_total\{outcome="delivered"\} 1\.0', text)

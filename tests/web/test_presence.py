@@ -12,9 +12,10 @@ import pytest
 
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
+from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence
 from refundgql.messaging.bus import Doorbell
-from refundgql.web.authentication import Caller
+from refundgql.web.authentication import lost_access
 from toy_schema import viewer
 
 ADA = viewer("ada", Role.PRO, Role.CLIENT)
@@ -32,6 +33,9 @@ class Open:
 
     def end_for_restart(self) -> None:
         self.ended.append("restart")
+
+    def probe(self) -> None:
+        self.ended.append("probed")
 
 
 class Accounts:
@@ -51,7 +55,7 @@ class Accounts:
         yield self.bell
 
     def presence(self, check_seconds: float = 60.0) -> Presence:
-        return Presence(self.load, max_per_account=5, check_seconds=check_seconds, changes=self.changes)
+        return Presence(lost_access(self.load), max_per_account=5, check_seconds=check_seconds, changes=self.changes)
 
 
 async def test_a_token_ends_to_the_moment() -> None:

@@ -9,8 +9,8 @@ import pytest
 from refundgql.domain.viewers import Viewer
 from refundgql.gql import rate
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.callers import ANONYMOUS, Caller
 from refundgql.gql.rate import RequestRate
-from refundgql.web.authentication import ANONYMOUS, Caller
 
 
 def caller(name: str) -> Caller:

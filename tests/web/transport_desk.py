@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,12 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
 
     parts.setdefault("make_context", toy.context)
     parts.setdefault("verifier", TokenVerifier(key, RULES))
+
+    async def load_viewers(external_refs: Collection[str]) -> dict[str, Viewer]:
+        return {ref: known[ref] for ref in list(external_refs) if ref in known}
+
     parts.setdefault("load_viewer", load_viewer)
+    parts.setdefault("load_viewers", load_viewers)
     return Desk(Transport(**parts), TokenIssuer(key, RULES), known, toy, loads=loads)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.declare import LevelInfo as AnyLevelInfo
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
@@ -140,3 +141,7 @@ class RequestContext:
     def forget_facts(self) -> None:
         """Forget what was loaded, after something has changed."""
         self._case_facts = self._payment_facts = None
+
+
+LevelInfo = AnyLevelInfo[RequestContext]
+"""What a level function of the desk may ask about its surroundings."""

@@ -7,12 +7,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from refundgql.domain.viewers import Viewer
-from refundgql.web.authentication import Caller, LoadViewer
+from refundgql.gql.callers import Caller, LostAccess
 
 log = logging.getLogger("refundgql.presence")
 
@@ -22,9 +21,6 @@ CHECK_SECONDS: Final = 0.5
 BETWEEN_CHECKS_SECONDS: Final = 0.05
 # Timers of event loops do not reach further for certain; what runs out later is found by the checks.
 _LONGEST_TIMER_SECONDS: Final = 86_400.0
-
-LoadViewers = Callable[[Collection[str]], Awaitable[Mapping[str, Viewer]]]
-"""Load many viewers by externalRef at once; who is missing has no access."""
 
 
 class Bell(Protocol):
@@ -66,14 +62,14 @@ class Presence:
 
     def __init__(
         self,
-        load_viewers: LoadViewers,
+        lost_access: LostAccess,
         *,
         max_per_account: int,
         now: Callable[[], float] = time.time,
         check_seconds: float | None = None,
         changes: Changes | None = None,
     ) -> None:
-        self._load_viewers = load_viewers
+        self._lost_access = lost_access
         self._max_per_account = max_per_account
         self._now = now
         self._check_seconds = CHECK_SECONDS if check_seconds is None else check_seconds
@@ -88,8 +84,7 @@ class Presence:
         Refuses: `TooManyConnections`; the others are probed then, so that those who vanished make room for the next
         attempt.
         """
-        viewer = connection.caller.viewer
-        key = f"account:{viewer.account_id}" if viewer else f"address:{address}"
+        key = connection.caller.key(address)
         connections = self._by_key.setdefault(key, set())
         if len(connections) >= self._max_per_account:
             for other in connections:
@@ -150,27 +145,19 @@ class Presence:
                 await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, self._check_seconds))
 
     async def check(self) -> None:
-        """End every connection whose token has expired, whose account is gone or has lost a role."""
+        """End every connection whose token has expired or whose account has lost access."""
         now = self._now()
-        people: dict[str, list[Connection]] = {}
+        people: dict[Any, list[Connection]] = {}
         for connection in self._all():
             caller = connection.caller
             if caller.expires_at is not None and now >= caller.expires_at:
                 connection.end_access("The token has expired.")
-            elif caller.viewer is not None:
-                people.setdefault(caller.viewer.external_ref, []).append(connection)
-        if not people:
-            return
-        viewers = await self._load_viewers(people.keys())
-        for external_ref, connections in people.items():
-            viewer = viewers.get(external_ref)
-            for connection in connections:
-                known = connection.caller.viewer
-                if viewer is None:
-                    connection.end_access("The account has no access any more.")
-                elif known is not None and known.roles - viewer.roles:
-                    # What was opened with a role must not outlive it.
-                    connection.end_access("The account has lost a role.")
+            elif caller.account is not None:
+                people.setdefault(caller.account, []).append(connection)
+        if people:
+            for account, reason in (await self._lost_access(people.keys())).items():
+                for connection in people[account]:
+                    connection.end_access(reason)
 
     def _all(self) -> list[Connection]:
         return [connection for connections in self._by_key.values() for connection in connections]
@@ -187,17 +174,3 @@ class _Silence:
 @contextlib.asynccontextmanager
 async def _no_changes() -> AsyncIterator[Bell]:
     yield _Silence()
-
-
-def one_by_one(load_viewer: LoadViewer) -> LoadViewers:
-    """Return a loader of many viewers made of a loader of one, for servers with few connected accounts."""
-
-    async def load(external_refs: Collection[str]) -> Mapping[str, Viewer]:
-        found = {}
-        for external_ref in list(external_refs):
-            viewer = await load_viewer(external_ref)
-            if viewer is not None:
-                found[external_ref] = viewer
-        return found
-
-    return load

@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ForwardRef, Protocol, TypeVar, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Any, ForwardRef, Generic, Protocol, TypeVar, get_args, get_origin, overload
 
 import strawberry
 
@@ -16,10 +16,10 @@ from refundgql.gql.ports import StrawberryAnnotation, StrawberryField, VariableV
 from refundgql.gql.selection import Selection
 
 if TYPE_CHECKING:
-    from refundgql.api.context import RequestContext
     from refundgql.gql.compiled.plan import Field
 
 T_co = TypeVar("T_co", covariant=True)
+Context = TypeVar("Context")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 LEVEL = "refundgql.level"
@@ -38,10 +38,10 @@ class Level(Protocol[T_co]):
 
 
 @dataclass(slots=True)  # not frozen: one is made for each level, and freezing triples that
-class LevelInfo:
-    """What a level function may ask about its surroundings."""
+class LevelInfo(Generic[Context]):
+    """What a level function may ask about its surroundings; `context` is what the operation was executed with."""
 
-    context: "RequestContext"
+    context: Context
     selection: Selection
     field: "Field | None" = None
     """The field of the compiled plan; nothing where graphql-core executes."""

@@ -16,12 +16,12 @@ from refundgql.gql.answers import (
     send_bytes,
 )
 from refundgql.gql.bodies import parse_request, read_body
+from refundgql.gql.callers import Authentication, Caller
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.rate import RequestRate
 from refundgql.gql.sse import EventStreams
-from refundgql.web.authentication import Authentication, Caller
 
 _WANTED: Final = frozenset(
     (b"accept", b"authorization", b"content-encoding", b"content-length", b"content-type", b"last-event-id")
@@ -88,7 +88,7 @@ class OperationsEndpoint:
             accepted = [(b"accept-encoding", b"identity")]
             raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Compressed bodies are not accepted.", accepted)
         caller = await self._caller(headers.get(b"authorization"))
-        exchange.viewer_ref = caller.viewer.external_ref if caller.viewer else None
+        exchange.viewer_ref = caller.ref
         self._rate.count(caller, address_of(scope))
         body = await read_body(
             receive,
@@ -113,7 +113,7 @@ class OperationsEndpoint:
             await self._streams.serve(scope, receive, send, request, caller, last_event_id)
             return
         try:
-            result = await self._operations.execute(prepared, request.variables, caller.viewer)
+            result = await self._operations.execute(prepared, request.variables, caller.account)
         except OperationRefused as unable:
             result = {"errors": unable.errors}
         await self._send_result(send, result, answer, exchange)

@@ -7,7 +7,7 @@ names (PROMETHEUS_MULTIPROC_DIR, prometheus_client's own way), and whoever is as
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,60 +15,64 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from refundgql.domain.refusals import Refusal
 from refundgql.gql.exchange import Exchange
 
 WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that makes processes count together."""
 
 # From a cached document on a local database up to the longest an operation may take.
-_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 # A ring takes milliseconds, a look without one up to a second, an open transaction as long as it likes.
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 30.0)
 
 
 class Metrics:
-    """The counters of one process; pass a registry to keep two applications of one process apart."""
+    """The counters of one process, whose names begin with `prefix`; pass a registry to keep two applications apart."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, prefix: str, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._requests = Counter(
-            "refundgql_requests_total",
+            f"{prefix}_requests_total",
             "Requests answered, by transport, kind of operation and status.",
             ("transport", "operation", "status"),
             registry=self.registry,
         )
         self._refusals = Counter(
-            "refundgql_refusals_total",
+            f"{prefix}_refusals_total",
             "Requests and operations refused, by code.",
             ("code",),
             registry=self.registry,
         )
         self._seconds = Histogram(
-            "refundgql_operation_seconds",
+            f"{prefix}_operation_seconds",
             "Time from the first byte read to the last byte handed over.",
             ("operation",),
-            buckets=_SECONDS_BUCKETS,
+            buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
         self._streams = Gauge(
-            "refundgql_stream_subscribers",
+            f"{prefix}_stream_subscribers",
             "Streams open now.",
             ("transport",),
             registry=self.registry,
             multiprocess_mode="livesum",
         )
         self._sockets = Gauge(
-            "refundgql_sockets", "WebSockets open now.", registry=self.registry, multiprocess_mode="livesum"
+            f"{prefix}_sockets", "WebSockets open now.", registry=self.registry, multiprocess_mode="livesum"
         )
         self._cut_off = Counter(
-            "refundgql_streams_ended_total",
+            f"{prefix}_streams_ended_total",
             "Streams the server ended, by reason.",
             ("reason",),
             registry=self.registry,
         )
-        self._acts = _Acts(self.registry)
+        self._event_lag = Histogram(
+            f"{prefix}_event_lag_seconds",
+            "Time from writing an event to having handed it to all of a topic's streams in this process.",
+            buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, ...], Any] = {}
 
     def request_served(self, transport: str, exchange: Exchange, status: int, seconds: float) -> None:
@@ -107,27 +111,12 @@ class Metrics:
         """Count a WebSocket out."""
         self._sockets.dec()
 
-    def committed(self, transitions: Sequence[tuple[str, str]]) -> None:
-        """Count events that hold now, each given as its case's kind and its name."""
-        for kind, event in transitions:
-            self._acts.transitions.labels(kind, event).inc()
-
-    def act_refused(self, refusals: Sequence[Refusal]) -> None:
-        """Count why an act was refused, as data in a payload."""
-        for refusal in refusals:
-            self._acts.refusals.labels(refusal.code.value, refusal.rule or "").inc()
-
     def delivered(self, lag_seconds: float) -> None:
         """Count an event that reached this process's streams so long after it was written."""
-        self._acts.event_lag.observe(lag_seconds)
+        self._event_lag.observe(lag_seconds)
 
-    def webhook_attempted(self, outcome: str, seconds: float) -> None:
-        """Count one attempt at a webhook; `outcome` is one of a few words of the sender's own."""
-        self._acts.webhooks.labels(outcome).inc()
-        self._acts.webhook_seconds.observe(seconds)
-
-    def exposition(self, gauges: Mapping[str, float] | None = None) -> bytes:
-        """Return all metrics in Prometheus's text format, with gauges of the moment read elsewhere."""
+    def exposition(self, gauges: Mapping[str, tuple[str, float]] | None = None) -> bytes:
+        """Return all metrics in Prometheus's text format, with gauges of the moment read elsewhere: help and value."""
         folder = os.environ.get(WORKERS_FOLDER)
         registry = self.registry
         if folder:
@@ -144,55 +133,13 @@ def forget_worker(pid: int | None) -> None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-class _Acts:
-    """What is counted of acts, events and webhooks."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.transitions = Counter(
-            "refundgql_transitions_total",
-            "Events written to cases' histories, by kind of case and event.",
-            ("kind", "event"),
-            registry=registry,
-        )
-        self.refusals = Counter(
-            "refundgql_act_refusals_total",
-            "Acts refused as data in a payload, by code and rule.",
-            ("code", "rule"),
-            registry=registry,
-        )
-        self.event_lag = Histogram(
-            "refundgql_event_lag_seconds",
-            "Time from writing an event to having handed it to all of a topic's streams in this process.",
-            buckets=_LAG_BUCKETS,
-            registry=registry,
-        )
-        self.webhooks = Counter(
-            "refundgql_webhook_attempts_total", "Attempts at webhooks, by outcome.", ("outcome",), registry=registry
-        )
-        self.webhook_seconds = Histogram(
-            "refundgql_webhook_seconds",
-            "Time that receivers of webhooks took to answer.",
-            buckets=_SECONDS_BUCKETS,
-            registry=registry,
-        )
-
-
-_ABOUT: Final = {
-    "queue_cases": "Cases that wait for support.",
-    "queue_overdue_cases": "Cases whose decision is late (L14).",
-    "queue_age_seconds": "How long the case that waits longest for support has waited.",
-    "sweeper_lag_seconds": "How long the clock that is due longest has waited to be acted on.",
-    "bus_connected": "Whether rings reach other processes; without them streams look each second.",
-}
-
-
 class _Readings(Collector):
     """Gauges whose values were read for one scrape."""
 
-    def __init__(self, values: Mapping[str, float]) -> None:
+    def __init__(self, values: Mapping[str, tuple[str, float]]) -> None:
         self._values = values
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield each gauge."""
-        for name, value in self._values.items():
-            yield GaugeMetricFamily(f"refundgql_{name}", _ABOUT[name], value=value)
+        for name, (about, value) in self._values.items():
+            yield GaugeMetricFamily(name, about, value=value)

@@ -3,21 +3,14 @@
 It must not know HTTP or sockets; their modules turn its results and refusals into bytes.
 """
 
-import logging
-import uuid
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from refundgql.api.faults import translate
-from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import error_entry
 from refundgql.gql.bodies import GraphQLRequest
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.limits import LimitExceeded, Limits
 from refundgql.gql.persisted_documents import PersistedRefused, RememberedDocuments, TrustedDocuments
 from refundgql.gql.streams import Stream
-
-log = logging.getLogger("refundgql.operations")
 
 Result = dict[str, Any]
 
@@ -52,12 +45,13 @@ class Engine(Protocol):
     def prepare(self, query: str, operation_name: str | None) -> Any: ...
     async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
     async def subscribe(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Stream | Result: ...
+    def describe(self, error: Exception) -> Result: ...
 
 
 class MakeContext(Protocol):
     """Return the context of one operation; a stream resumes after the cursor when one is given."""
 
-    def __call__(self, viewer: Viewer | None, *, resume_after: str | None = None) -> Any: ...
+    def __call__(self, account: Any, /, *, resume_after: str | None = None) -> Any: ...
 
 
 class Operations:
@@ -69,13 +63,11 @@ class Operations:
         make_context: MakeContext,
         limits: Limits,
         trusted_documents: TrustedDocuments | None = None,
-        new_error_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._engine = engine
         self._make_context = make_context
         self._limits = limits
         self._documents = trusted_documents or RememberedDocuments()
-        self._new_error_id = new_error_id
 
     def prepare(self, request: GraphQLRequest) -> Any:
         """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
@@ -94,14 +86,14 @@ class Operations:
             self._documents.keep(query, request.extensions)
         return prepared
 
-    async def execute(self, prepared: Any, variables: dict[str, Any] | None, viewer: Viewer | None) -> Result:
+    async def execute(self, prepared: Any, variables: dict[str, Any] | None, account: Any) -> Result:
         """Return the result of a query or mutation; a fault is an error in it. The engine keeps the time limit.
 
         Refuses: `OperationRefused` for one that costs too much with these variables.
         """
         cost = self._cost_of(prepared, variables)
         try:
-            result = await self._engine.execute(prepared, variables, self._make_context(viewer))
+            result = await self._engine.execute(prepared, variables, self._make_context(account))
         except Exception as fault:
             return {"data": None, "errors": [self.masked(fault)]}
         errors = result.get("errors")
@@ -117,7 +109,7 @@ class Operations:
         self,
         prepared: Any,
         variables: dict[str, Any] | None,
-        viewer: Viewer | None,
+        account: Any,
         resume_after: str | None = None,
     ) -> Stream:
         """Return the stream of results, which begins when a sink is attached.
@@ -125,7 +117,7 @@ class Operations:
         Refuses: `OperationRefused` when the subscription does not begin.
         """
         self._cost_of(prepared, variables)
-        context = self._make_context(viewer, resume_after=resume_after)
+        context = self._make_context(account, resume_after=resume_after)
         try:
             stream = await self._engine.subscribe(prepared, variables, context)
         except Exception as fault:
@@ -145,17 +137,9 @@ class Operations:
             raise OperationRefused([error_entry(exceeded.code, exceeded.message)]) from None
         return cost
 
-    def masked(self, fault: BaseException) -> dict[str, Any]:
-        """Log a fault under a new id and return the error that tells the client that id and nothing else.
-
-        A fault that clients may know of, such as a database that is away, is told as it is.
-        """
-        known = translate(fault)
-        if known is not None:
-            return error_entry(known.code, known.message)
-        error_id = self._new_error_id()
-        log.error("fault %s", error_id, exc_info=fault)
-        return error_entry("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", id=error_id)
+    def masked(self, fault: Exception) -> dict[str, Any]:
+        """Return what a client is told of a fault, which the engine logs."""
+        return self._engine.describe(fault)
 
     def _bounded(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return errors[: self._limits.max_errors]

@@ -12,8 +12,8 @@ from limits import RateLimitItemPerMinute
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.callers import Caller
 from refundgql.gql.ports import MemoryStorage
-from refundgql.web.authentication import Caller
 
 _WINDOW_SECONDS: Final = 60
 # At the very most this many windows are kept between two tidyings: two minutes of as many callers, some 25 MB.
@@ -45,7 +45,7 @@ class RequestRate:
         if self._until_tidying <= 0:
             self._until_tidying = _COUNTS_BETWEEN_TIDYINGS
             self._store.tidy()
-        key = caller.viewer.account_id if caller.viewer else f"address {address}"
+        key = caller.key(address)
         if self._limiter.hit(self._item, key):
             return
         wait = self._seconds_until_free(self.per_minute, key)

@@ -27,7 +27,7 @@ MAX_MESSAGE_CHARS = 1_000
 
 def log_fault(error: BaseException, fault_id: str) -> None:
     """Log a masked exception under the id the client was given."""
-    log.error("a resolver failed, fault id %s", fault_id, exc_info=error)
+    log.error("fault %s", fault_id, exc_info=error)
 
 
 def request_errors(errors: Sequence[GraphQLError], code: ErrorCode) -> list[dict[str, Any]]:

@@ -12,13 +12,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from refundgql.gql.answers import Header, RequestRefused, error_entry
 from refundgql.gql.bodies import GraphQLRequest
+from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.outbox import Outbox
 from refundgql.gql.streams import ReaderGone, Stream, Subscriber
-from refundgql.web.authentication import Caller
 
 # Proxies close connections that say nothing for 15 seconds or more.
 KEEP_ALIVE_SECONDS: Final = 12.0
@@ -143,16 +143,16 @@ class _Stream:
 
     async def _work(self, request: GraphQLRequest, exchange: Exchange, resume_after: str | None) -> None:
         operations = self._streams.operations
-        viewer = self._caller.viewer
+        account = self._caller.account
         try:
             prepared = operations.prepare(request)
             exchange.operation_type = prepared.operation_type
             exchange.operation_name = prepared.operation_name
             if prepared.operation_type == "subscription":
-                stream = await operations.subscribe(prepared, request.variables, viewer, resume_after)
+                stream = await operations.subscribe(prepared, request.variables, account, resume_after)
                 await self._forward(stream)
             else:
-                await self._put(_event(await operations.execute(prepared, request.variables, viewer)))
+                await self._put(_event(await operations.execute(prepared, request.variables, account)))
         except OperationRefused as refused:
             exchange.code = refused.code
             await self._put(_event({"errors": refused.errors}))

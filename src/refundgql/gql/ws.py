@@ -11,6 +11,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from refundgql.gql.answers import RequestRefused, error_entry
+from refundgql.gql.callers import ANONYMOUS, Authentication, Caller
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.exchange import Exchange, address_of, new_request_id
 from refundgql.gql.front import refuse_handshake
@@ -39,7 +40,6 @@ from refundgql.gql.ws_messages import (
     next_message_around,
     read_message,
 )
-from refundgql.web.authentication import ANONYMOUS, Authentication, Caller
 
 log = logging.getLogger("refundgql.sockets")
 
@@ -297,34 +297,34 @@ class Session:
         endpoint = self._endpoint
         request = message.request
         endpoint.rate.count(self._caller, self._address)
-        viewer = await self._current_viewer()
-        exchange.viewer_ref = viewer.external_ref if viewer else None
+        account = await self._current_account()
+        exchange.viewer_ref = self._caller.ref
         prepared = endpoint.operations.prepare(request)
         exchange.operation_type = prepared.operation_type
         exchange.operation_name = prepared.operation_name
         if prepared.operation_type == "subscription":
-            stream = await endpoint.operations.subscribe(prepared, request.variables, viewer)
+            stream = await endpoint.operations.subscribe(prepared, request.variables, account)
             await self._stream(message.id, operation, stream)
             return
         operation.is_mutation = prepared.operation_type == "mutation"
-        result = await endpoint.operations.execute(prepared, request.variables, viewer)
+        result = await endpoint.operations.execute(prepared, request.variables, account)
         if "data" not in result:
             raise OperationRefused(result.get("errors", []))
         if not operation.muted:
             self._put(next_message(message.id, result))
         self._finish(message.id, operation, complete_message(message.id))
 
-    async def _current_viewer(self) -> Any:
+    async def _current_account(self) -> Any:
         # The roles are those the database holds now, not those of the handshake.
         caller = self._caller
-        if caller.viewer is None:
+        if caller.account is None:
             return None
         if self._endpoint.authentication.has_expired(caller):
             raise RequestRefused(401, "UNAUTHENTICATED", "The token has expired.")
-        viewer = await self._endpoint.authentication.reload(caller.viewer)
-        if viewer is None:
+        account = await self._endpoint.authentication.reload(caller.account)
+        if account is None:
             raise RequestRefused(401, "UNAUTHENTICATED", "The account has no access any more.")
-        return viewer
+        return account
 
     async def _stream(self, operation_id: str, operation: _Operation, stream: Stream) -> None:
         self._endpoint.metrics.stream_opened("ws")

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refundgql.gql.compression import Compression
-from refundgql.gql.connections import Changes, LoadViewers, Presence, one_by_one
+from refundgql.gql.connections import Changes, Presence
 from refundgql.gql.front import FrontDoor, answer_router
 from refundgql.gql.http import OperationsEndpoint
 from refundgql.gql.limits import Limits
@@ -27,8 +27,9 @@ from refundgql.gql.rate import RequestRate
 from refundgql.gql.sse import KEEP_ALIVE_SECONDS, EventStreams
 from refundgql.gql.ws import SocketEndpoint
 from refundgql.web import graphiql, health
-from refundgql.web.authentication import Authentication, LoadViewer
+from refundgql.web.authentication import Authentication, LoadViewer, LoadViewers, lost_access
 from refundgql.web.graphiql import DemoPeople
+from refundgql.web.metrics import DeskMetrics
 from refundgql.web.scraping import Readings, scraping
 from refundgql.web.tokens import TokenVerifier
 
@@ -41,8 +42,9 @@ class Transport:
     make_context: MakeContext
     verifier: TokenVerifier
     load_viewer: LoadViewer
+    load_viewers: LoadViewers
     limits: Limits = field(default_factory=Limits)
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = field(default_factory=DeskMetrics)
     trusted_documents: TrustedDocuments | None = None
     allowed_origins: tuple[str, ...] = ()
     # Headers that pages of those origins may send and read, beside the usual ones.
@@ -50,7 +52,6 @@ class Transport:
     exposed_headers: tuple[str, ...] = ()
     compression: bool = True
     graphiql: bool = False
-    load_viewers: LoadViewers | None = None
     account_changes: Changes | None = None
     demo_people: DemoPeople | None = None
     # How long a subscriber may take nothing before it is cut off.
@@ -70,7 +71,7 @@ class Transport:
 def build_app(transport: Transport) -> Starlette:
     """Return the ASGI app: `/graphql`, `/graphql/stream`, health, metrics and, when asked for, GraphiQL."""
     presence = Presence(
-        transport.load_viewers or one_by_one(transport.load_viewer),
+        lost_access(transport.load_viewers),
         max_per_account=transport.limits.max_sockets_per_account,
         changes=transport.account_changes,
     )

@@ -4,37 +4,23 @@ It must not decide what a viewer may see or do.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Final
 
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.callers import ANONYMOUS, Caller, LostAccess
 from refundgql.web.keys import KeysUnavailable
 from refundgql.web.tokens import TokenRefused, TokenVerifier
 
 LoadViewer = Callable[[str], Awaitable[Viewer | None]]
 
+LoadViewers = Callable[[Collection[str]], Awaitable[Mapping[str, Viewer]]]
+"""Load many viewers by externalRef at once; who is missing has no access."""
+
 
 class AccountsUnavailable(Exception):
     """Whoever loads accounts cannot reach them at the moment; the caller may be known or not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is calling and until when (seconds since the epoch); nobody when there was no token."""
-
-    viewer: Viewer | None
-    expires_at: float | None
-
-    @property
-    def sends_batches(self) -> bool:
-        """Tell whether a body may be as large as a batch of records."""
-        return self.viewer is not None and self.viewer.is_service
-
-
-ANONYMOUS: Final = Caller(None, None)
 
 
 class Authentication:
@@ -83,15 +69,32 @@ class Authentication:
             raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
         if viewer is None:
             raise _unauthenticated("The token speaks for no account of this server.")
-        return Caller(viewer, verified.expires_at)
+        return Caller(viewer, verified.expires_at, viewer.is_service)
 
-    async def reload(self, viewer: Viewer) -> Viewer | None:
+    async def reload(self, account: Viewer) -> Viewer | None:
         """Return the viewer as the database holds it now, or nothing when the account has lost access."""
-        return await self._load_viewer(viewer.external_ref)
+        return await self._load_viewer(account.external_ref)
 
     def has_expired(self, caller: Caller) -> bool:
         """Tell whether the caller's token has run out; open streams are given no leeway."""
         return caller.expires_at is not None and self._now() >= caller.expires_at
+
+
+def lost_access(load_viewers: LoadViewers) -> LostAccess:
+    """Return what finds out who is gone or has lost a role: what was opened with a role must not outlive it."""
+
+    async def lost(viewers: Collection[Viewer]) -> dict[Viewer, str]:
+        present = await load_viewers({viewer.external_ref for viewer in viewers})
+        reasons = {}
+        for viewer in viewers:
+            now = present.get(viewer.external_ref)
+            if now is None:
+                reasons[viewer] = "The account has no access any more."
+            elif viewer.roles - now.roles:
+                reasons[viewer] = "The account has lost a role."
+        return reasons
+
+    return lost
 
 
 def _unauthenticated(message: str) -> RequestRefused:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.metrics import Metrics
+from refundgql.web.metrics import gauges_of
 
 log = logging.getLogger("refundgql.metrics")
 
@@ -49,7 +50,7 @@ def scraping(
         if token is not None and not _carries(request, token):
             message = "This page needs the token of the scraper."
             raise RequestRefused(401, "UNAUTHENTICATED", message, [(b"www-authenticate", b"Bearer")])
-        body = metrics.exposition(await gauges())
+        body = metrics.exposition(gauges_of(await gauges()))
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return scrape

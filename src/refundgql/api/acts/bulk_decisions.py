@@ -9,12 +9,13 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.api.types.refusals import Refusal, refusal_rows
 from refundgql.commands import bulk_decisions as commands
 from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain.refusals import Refused
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="What is decided of one case among many.")

@@ -9,8 +9,9 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.commands import case_reads as commands
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="What you have read of a case.")

@@ -9,12 +9,13 @@ from typing import Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyCaseMessage, LazyRefundCase, LazyRefundEvent, LazyReview, LazyWithdrawal
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
 from refundgql.api.types.relations import cases_of, events_of, related, withdrawals_of
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.queries.case_messages import case_messages_by_id
 from refundgql.queries.case_rows import case_as_saved
 from refundgql.queries.events import event_as_saved

@@ -10,9 +10,10 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
 from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import decisions as commands
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="An approval.")

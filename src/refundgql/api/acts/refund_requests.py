@@ -10,10 +10,11 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import requests as commands
 from refundgql.domain.vocabulary import IssueDecision, RefundReason, RefundReasonDetail
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 
 SEND_ON = "Send the credit on to your payment method as soon as it is there (D10)."
 EXPLANATION = "Your own words, at most 10,000 characters."

@@ -12,6 +12,7 @@ import strawberry
 
 from refundgql.api.acts.inputs import Input, optional, required
 from refundgql.api.acts.payloads import REFUSALS, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.api.types.refusals import Refusal
 from refundgql.api.types.scalars import CurrencyCode
@@ -24,7 +25,7 @@ from refundgql.domain.vocabulary import (
     Role,
     WithdrawalStatus,
 )
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 
 REF = "The marketplace's own reference; the record with it is made or brought up to date."
 FIXED = " Fixed once posted."

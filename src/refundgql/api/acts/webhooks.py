@@ -9,12 +9,13 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, bounded, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyWebhookDelivery, LazyWebhookEndpoint
 from refundgql.api.types.refusals import Refusal
 from refundgql.api.types.webhooks import deliveries_of, endpoints_of
 from refundgql.commands import webhook_deliveries, webhooks
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 
 EVENTS = "The names of the events to send, such as APPROVE; all of them when empty or left out."
 KINDS = "The kinds of cases whose events to send; all of them when empty or left out."

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.ids import split_id
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import ById
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.accounts import visible_accounts
 from refundgql.queries.case_messages import case_messages_by_id

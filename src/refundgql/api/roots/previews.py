@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import Input, optional
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import ClockRow, clock_row
 from refundgql.api.types.clocks import Clock
 from refundgql.api.types.ids import uuid_of
@@ -33,7 +34,7 @@ from refundgql.domain.vocabulary import (
     RefusalCode,
     WhoseMove,
 )
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.queries.payments import visible_payment_facts
 
 ASKED_KINDS = {

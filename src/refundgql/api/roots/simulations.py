@@ -13,6 +13,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.case_filters import CaseFilterArgument, case_filter
 from refundgql.api.types.connections import After, PageInfo, asked_page
 from refundgql.api.types.lazy import LazyRefundCase
@@ -22,7 +23,7 @@ from refundgql.api.types.relations import cases_of
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.domain.simulation import Outcome, SimulationChange
 from refundgql.domain.vocabulary import RefundCaseState, RefundRoute
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.simulations import Examination, FoundDifference, examine
 

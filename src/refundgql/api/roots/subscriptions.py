@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.context import RequestContext
+from refundgql.api.context import LevelInfo, RequestContext
 from refundgql.api.feeds import CaseFeed, UpdateRow
 from refundgql.api.types.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.types.relations import cases_of, events_of
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.case_filters import waiting_for_support
 from refundgql.queries.streams import (

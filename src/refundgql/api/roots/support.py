@@ -10,12 +10,13 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
 from refundgql.api.acts.payloads import RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.connections import After, Before, First, Last, asked_page, page_below
 from refundgql.api.types.refund_cases import RefundCaseConnection
 from refundgql.api.types.support_metrics import SupportMetrics
 from refundgql.commands import assignments as commands
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.refund_cases import list_queue
 from refundgql.queries.support import support_metrics

@@ -7,12 +7,13 @@ from typing import Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.lazy import LazyTransaction, LazyWithdrawal
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.domain.vocabulary import BalancePurpose, Role
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import accounts as queries
 from refundgql.queries.accounts import AccountRow
 from refundgql.queries.transactions import list_transactions

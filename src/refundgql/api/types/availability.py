@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.refusals import AvailabilityRow, availability_row
 from refundgql.domain import cases as domain
 from refundgql.domain.decisions import CaseClock
@@ -14,7 +15,6 @@ from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, WhoseMove
-from refundgql.gql.declare import LevelInfo
 from refundgql.queries.withdrawals import estimates_by_id
 
 if TYPE_CHECKING:

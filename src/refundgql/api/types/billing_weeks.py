@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import subject_actions
 from refundgql.api.types.lazy import LazyContract, LazyInvoice, LazyRefundCase
 from refundgql.api.types.money import Money, money
@@ -16,7 +17,7 @@ from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import cases_of, contracts_of, invoices_of
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.weeks import WeekRow
 
 

@@ -10,12 +10,13 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import CaseMessagePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
 from refundgql.commands import messages as commands
 from refundgql.domain.vocabulary import Audience
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.queries.case_messages import CaseMessageRow
 
 

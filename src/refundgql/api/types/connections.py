@@ -7,7 +7,8 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from refundgql.gql.declare import LevelInfo, leaf
+from refundgql.api.context import LevelInfo
+from refundgql.gql.declare import leaf
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.pages import BadPage, Page, page_request
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyBillingWeek, LazyInvoice, LazyMilestone, LazyReview
@@ -17,7 +18,7 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of, contracts_of
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.vocabulary import ContractKind, ContractStatus
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import contracts as queries
 from refundgql.queries.contracts import ContractRow
 from refundgql.queries.invoices import list_invoices

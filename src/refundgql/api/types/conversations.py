@@ -7,11 +7,12 @@ from datetime import datetime
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.lazy import LazyLead
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import leads_of
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.queries.leads import ConversationRow
 from refundgql.queries.messages import list_messages
 

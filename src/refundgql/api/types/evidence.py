@@ -10,13 +10,14 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, RefundCasePayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.conversations import Message
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import Refusal
 from refundgql.api.types.relations import accounts_of
 from refundgql.commands import evidence as commands
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.evidence import EvidenceRow, frozen_messages
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import subject_actions
 from refundgql.api.types.lazy import LazyBillingWeek, LazyContract, LazyMilestone, LazyRefundCase
 from refundgql.api.types.money import Money, money
@@ -17,7 +18,7 @@ from refundgql.api.types.relations import contracts_of, milestones_of, weeks_of
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import InvoiceStatus, RefundActionName, RefundCaseKind, RefundRoute
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.invoices import InvoiceRow
 from refundgql.queries.refund_cases import cases_of_payments
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import subject_actions
 from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.ids import uuid_of
@@ -19,7 +20,7 @@ from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import accounts_of, cases_of, leads_of
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import leads as queries
 from refundgql.queries.leads import LeadRow
 

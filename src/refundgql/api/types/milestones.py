@@ -5,6 +5,7 @@ It must not move money; releases come from the marketplace, refunds from cases.
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import subject_actions
 from refundgql.api.types.lazy import LazyContract, LazyRefundCase
 from refundgql.api.types.money import Money, money
@@ -12,7 +13,7 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import contracts_of
 from refundgql.domain.vocabulary import MilestoneStatus, RefundActionName, RefundCaseKind
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.milestones import MilestoneRow
 from refundgql.queries.refund_cases import cases_of_payments
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import strawberry
 
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.api.context import LevelInfo
+from refundgql.gql.declare import Level, level
 
 
 @strawberry.type(description="One rule with its present value.")

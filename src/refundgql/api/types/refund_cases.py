@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import case_actions, clocks_of_cases, finality, open_amounts
 from refundgql.api.types.billing_weeks import BillingWeek
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
@@ -34,7 +35,7 @@ from refundgql.domain.vocabulary import (
     RefundRoute,
     WhoseMove,
 )
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import refund_cases as queries
 from refundgql.queries.case_messages import list_case_messages
 from refundgql.queries.case_reads import unread_cases

@@ -8,12 +8,13 @@ from datetime import datetime
 import orjson
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
 from refundgql.domain.vocabulary import ActorRole, RefundCaseState, RefundEventName
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.events import EventRow, FactRow
 
 

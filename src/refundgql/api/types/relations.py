@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import page_below
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.declare import LevelInfo
 from refundgql.queries.accounts import accounts_by_id
 from refundgql.queries.contracts import contracts_by_id
 from refundgql.queries.events import events_by_id

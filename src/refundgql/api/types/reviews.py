@@ -10,11 +10,12 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import ReviewPayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
 from refundgql.commands import reviews as commands
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.reviews import ReviewRow
 
 HIDDEN_BECAUSE = (

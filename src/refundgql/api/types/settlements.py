@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import Money
 from refundgql.domain.cases import shortfall
 from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import SettlementStatus
-from refundgql.gql.declare import LevelInfo
 from refundgql.queries.case_rows import CaseRow
 
 

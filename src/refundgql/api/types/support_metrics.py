@@ -5,11 +5,12 @@ It must not count anything; queries/support.py does.
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.money import Money
 from refundgql.api.types.relations import accounts_of
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 from refundgql.queries.support import DeciderRow
 
 _DECIDED = "Decisions made in the span: approvals and declines, each when it was made, whatever followed."

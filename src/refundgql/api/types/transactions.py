@@ -8,12 +8,13 @@ from typing import Annotated
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyRefundCase, LazyWithdrawal
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import cases_of, withdrawals_of
 from refundgql.domain.vocabulary import BalancePurpose, TransactionStatus
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.transactions import TransactionRow, reversed_transactions
 
 

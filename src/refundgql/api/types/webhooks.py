@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import cases_of, events_of, related
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, WebhookDeliveryState, WebhookStop
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.webhooks import (
     DeliveryRow,
     EndpointRow,

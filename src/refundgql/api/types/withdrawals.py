@@ -10,6 +10,7 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import WithdrawalPayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
 from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
@@ -17,7 +18,7 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of, cases_of
 from refundgql.commands import withdrawals as commands
 from refundgql.domain.vocabulary import BalancePurpose, Role, WithdrawalStatus
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.context import LevelInfo
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 from refundgql.domain.workflow import workflow
-from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.declare import Level, leaf, level
 
 
 @strawberry.type(description="One state of a machine.")
