@@ -55,6 +55,7 @@ ACTS: dict[str, tuple[tuple[Kind, ...], tuple[Action, ...]]] = {
     "consentToRefund": (tuple(Kind), (Action.CONSENT,)),
     "cancelRefund": (tuple(Kind), (Action.CANCEL,)),
     "reverseRefund": (tuple(Kind), (Action.REVERSE,)),
+    "requestInformation": (tuple(Kind), (Action.REQUEST_INFORMATION,)),
 }
 """The mutations that are acts of the machines, whose rows say what refuses them."""
 

@@ -21,7 +21,7 @@ _REFUSALS = """refusals { code message rule field alternatives
 _CASE = f"""refundCase {{ id number kind state isFinal version route goodwill reason reasonDetail explanation
   requestedAmount {_MONEY} approvedAmount {_MONEY} consentedAmount {_MONEY} creditedAmount {_MONEY}
   openedAt updatedAt decidedAt creditedAt reversedAt settlement {{ status shortfall {_MONEY} }}
-  whoseMove respondBy overdue
+  whoseMove respondBy targetAt overdue
   requester {{ externalRef }} counterparty {{ externalRef }} filedBy {{ externalRef }} assignee {{ externalRef }} }}
   event {{ name sequence at actorRole fromState toState amount {_MONEY} note rule }}"""
 _REVIEW = "review { id rating body postedAt editAllowed hidden hiddenBecause author { externalRef } }"
@@ -73,6 +73,10 @@ class Desk(Protocol):
 
     def set_time(self, at: datetime) -> None:
         """Set the domain's clock."""
+        ...
+
+    def set_policy(self, overrides: dict[str, Any]) -> None:
+        """Put other rules in force, as a new start would (D28)."""
         ...
 
 
@@ -151,6 +155,8 @@ async def tell(story: Story, desk: Desk) -> list[Difference]:
 async def _run(telling: _Telling, step: dict[str, Any], name: str) -> None:
     if "at" in step:
         telling.desk.set_time(_instant(step["at"]))
+    if "policy" in step:
+        telling.desk.set_policy(step["policy"])
     if step.get("sweep"):
         await telling.desk.sweep()
     if "sync" in step:

@@ -14,7 +14,7 @@ from refundgql import __version__
 from refundgql.api.schema import print_schema_text
 from refundgql.domain import vocabulary
 from refundgql.domain.history import SYSTEM_ROLE
-from refundgql.domain.machines.table import TABLE
+from refundgql.domain.machines.table import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "schema.graphql"
@@ -142,7 +142,7 @@ def test_what_goes_too_early_is_found() -> None:
 
 def test_every_event_that_machines_write_has_a_name() -> None:
     """Each row of each kind's table, and each name of an event beside them, is a value of the clients' enum."""
-    rows = {str(getattr(act, "value", act)) for table in TABLE.values() for act, _ in table}
+    rows = {row.event for rows in ROWS.values() for row in rows}
     beside = {value for name, value in vars(vocabulary).items() if name.isupper() and isinstance(value, str)} - {
         SYSTEM_ROLE
     }

@@ -112,12 +112,13 @@ async def test_an_answer_after_a_shorter_answer_time_is_refused(desk: Desk, thin
 
 
 async def test_a_hand_over_that_only_comes_earlier_is_the_same(desk: Desk, things: dict[str, str]) -> None:
-    """A request nobody answered is with support in the end, after 7 days or 3, and the answer then is the same."""
+    """After 7 days or 3, an unanswered request is with support in the end; it alone is later than its target, then."""
     case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("30.00"))
     desk.clock.at = START + 9 * DAY
     await sweep_due(desk.app.uow)
     await desk.done("sam", "declineRefund", refundCaseId=case["id"], message="No.")
-    assert (await simulated(desk, respondWithinDays=3))["edges"] == []
+    earlier = await simulated(desk, respondWithinDays=3)
+    assert [edge["node"]["changes"] for edge in earlier["edges"]] == [["TARGET"]]
     longer = await simulated(desk, respondWithinDays=12)
     assert [edge["node"]["event"] for edge in longer["edges"]] == ["DECLINE"]
 

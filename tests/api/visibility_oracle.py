@@ -84,7 +84,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         WORD: "explanation",
         SHARED: "id number kind state version route subject requester counterparty filedBy goodwill reason reasonDetail"
         " requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
-        " creditedAt reversedAt whoseMove respondBy overdue policyVersion isFinal settlement clocks events"
+        " creditedAt reversedAt whoseMove respondBy targetAt overdue policyVersion isFinal settlement clocks events"
         " openAmount continues continuedBy",
         STAFF: "assignee",
         VISIBLE: "withdrawal evidence",

@@ -327,7 +327,7 @@ async def test_work_that_is_more_than_one_write_runs_in_a_transaction(desk: Cont
     world = desk.world
     case_id = await desk.ask(await desk.paid_invoice(), "60", send_to_payment_method=True)
     await desk.approve(desk.expert, case_id)
-    assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT"]
+    assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT", "WITHDRAWAL_CHANGED"]
     assert len(await world.rows("SELECT id FROM withdrawal")) == 1
     assert await world.balance(desk.client) == 0
 

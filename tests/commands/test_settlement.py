@@ -199,21 +199,25 @@ async def test_the_marketplace_reports_a_withdrawals_way(desk: ContractDesk) -> 
 
 
 async def test_the_case_tells_what_became_of_its_withdrawal(desk: ContractDesk) -> None:
-    """A sent-on credit's case records WITHDRAWAL_CHANGED with each step, and why it failed for staff (D29)."""
+    """A sent-on credit's case records WITHDRAWAL_CHANGED with each step, the first too, and why it failed for staff."""
     world = desk.world
     case_id = await desk.ask(await desk.paid_invoice(), "60", send_to_payment_method=True)
     await desk.approve(desk.expert, case_id)
     (withdrawal,) = await world.rows("SELECT * FROM withdrawal")
     await _change(world, withdrawal["id"], WithdrawalStatus.SENT)
     await _change(world, withdrawal["id"], WithdrawalStatus.FAILED, "Card expired")
-    assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT", "WITHDRAWAL_CHANGED", "WITHDRAWAL_CHANGED"]
+    assert await world.events(case_id) == ["REQUEST", "APPROVE", "CREDIT", *["WITHDRAWAL_CHANGED"] * 3]
     notes = await world.rows(
         "SELECT note, internal_note FROM refund_event WHERE name = 'WITHDRAWAL_CHANGED' ORDER BY sequence"
     )
-    assert [(row["note"], row["internal_note"]) for row in notes] == [("SENT", None), ("FAILED", "Card expired")]
+    assert [(row["note"], row["internal_note"]) for row in notes] == [
+        ("REQUESTED", None),
+        ("SENT", None),
+        ("FAILED", "Card expired"),
+    ]
     assert await world.balance(desk.client) == 6_000
     case = await world.case(case_id)
-    assert (case["state"], case["version"], case["withdrawal_id"]) == ("CREDITED", 5, withdrawal["id"])
+    assert (case["state"], case["version"], case["withdrawal_id"]) == ("CREDITED", 6, withdrawal["id"])
 
 
 async def test_money_that_comes_back_settles_what_waits(desk: ContractDesk) -> None:

@@ -40,18 +40,19 @@ async def test_a_missed_target_flags_the_case_once(world: World) -> None:
     """L14: 48 hours after the request the case is overdue, with an event; nothing is decided, and only once."""
     case_id = await _lead_case(world)
     world.clock.at = START + timedelta(hours=48) - timedelta(microseconds=1)
-    assert await sweep_due(world.uow) == 0
+    await sweep_due(world.uow)
+    assert await world.events(case_id) == ["REQUEST", "DUE_SOON"]
     world.bus.rung.clear()
     world.clock.at = START + timedelta(hours=48)
     assert await sweep_due(world.uow) == 1
     case = await world.case(case_id)
-    assert (case["state"], bool(case["overdue"]), case["version"]) == ("REQUESTED", True, 2)
-    assert await world.events(case_id) == ["REQUEST", "TARGET_MISSED"]
+    assert (case["state"], bool(case["overdue"]), case["version"]) == ("REQUESTED", True, 3)
+    assert await world.events(case_id) == ["REQUEST", "DUE_SOON", "TARGET_MISSED"]
     assert f"case:{case_id}" in world.bus.rung
     assert "queue" in world.bus.rung
     world.clock.at += 30 * DAY
     assert await sweep_due(world.uow) == 0
-    assert await world.events(case_id) == ["REQUEST", "TARGET_MISSED"]
+    assert await world.events(case_id) == ["REQUEST", "DUE_SOON", "TARGET_MISSED"]
 
 
 async def test_no_answer_within_seven_days_hands_over(desk: ContractDesk) -> None:
@@ -61,7 +62,8 @@ async def test_no_answer_within_seven_days_hands_over(desk: ContractDesk) -> Non
     fixed = await desk.ask(await desk.paid_invoice(), "10")
     due = datetime(2026, 3, 12, tzinfo=UTC)
     world.clock.at = due - timedelta(microseconds=1)
-    assert await sweep_due(world.uow) == 0
+    await sweep_due(world.uow)
+    assert await world.events(hourly) == ["REQUEST", "DUE_SOON"]
     world.clock.at = due
     assert await sweep_due(world.uow) == 1
     case = await world.case(hourly)
@@ -108,7 +110,8 @@ async def test_an_outage_is_caught_up_in_due_order(desk: ContractDesk) -> None:
         (leads[1], "TARGET_MISSED"),
         (asked, "HAND_OVER"),
     ]
-    assert await world.rows("SELECT * FROM clock") == []
+    (left,) = await world.rows("SELECT * FROM clock")
+    assert (left["case_id"], left["name"]) == (asked, "SLA_DECISION")
     assert await world.balance(desk.expert) == 50_000
 
 
@@ -127,19 +130,19 @@ async def test_a_clock_that_fails_does_not_hold_up_the_others(
     """The failing clock stays for the next sweep and is logged, the others are acted on, and it is made up for."""
     first, second = [await _lead_case(world, number) for number in (1, 2)]
     world.clock.at = START + 3 * DAY
-    good = sweeping.miss_target
+    good = sweeping.run_out
 
     def broken(facts: object, *rest: object) -> object:
         if facts.case.id == first:  # type: ignore[attr-defined]
             raise RuntimeError("cannot be judged")
         return good(facts, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweeping, "miss_target", broken)
+    monkeypatch.setattr(sweeping, "run_out", broken)
     assert await sweep_due(world.uow) == 1
     assert await world.events(first) == ["REQUEST"]
     assert await world.events(second) == ["REQUEST", "TARGET_MISSED"]
     assert "left for later" in caplog.text
-    monkeypatch.setattr(sweeping, "miss_target", good)
+    monkeypatch.setattr(sweeping, "run_out", good)
     assert await sweep_due(world.uow) == 1
     assert await world.events(first) == ["REQUEST", "TARGET_MISSED"]
 
@@ -200,12 +203,12 @@ async def test_the_sweeper_survives_what_goes_wrong(world: World, monkeypatch: p
     world.clock.at = START + 3 * DAY
     good, looks = sweeping.sweep_due, 0
 
-    async def broken(uow: UnitOfWork) -> int:
+    async def broken(uow: UnitOfWork, **armed: bool) -> int:
         nonlocal looks
         looks += 1
         if looks == 1:
             raise RuntimeError("no database")
-        return await good(uow)
+        return await good(uow, **armed)
 
     monkeypatch.setattr(sweeping, "sweep_due", broken)
     monkeypatch.setattr(sweeping, "LONGEST_SLEEP_SECONDS", 0.05)

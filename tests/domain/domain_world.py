@@ -39,6 +39,7 @@ from refundgql.domain.vocabulary import (
     RefundRoute,
     Role,
     SettlementStatus,
+    WhoseMove,
 )
 
 A, K, S = RefundActionName, RefundCaseKind, RefundCaseState
@@ -193,7 +194,6 @@ def case_in(state: RefundCaseState, kind: RefundCaseKind = K.INVOICE, **given: A
         "settlement": {S.APPROVED: SettlementStatus.AWAITING_FUNDS, S.CREDITED: SettlementStatus.SETTLED}.get(
             state, SettlementStatus.NOT_DUE
         ),
-        "respond_by": NOW + timedelta(days=6) if state is S.REQUESTED and kind in (K.INVOICE, K.ESCROW) else None,
         "support_decided": kind is K.TIMESHEET and decided,
         "version": 3,
         "policy_version": POLICY.version,
@@ -252,6 +252,8 @@ def good_act(
         base["decision"] = IssueDecision.FULL
     elif action is A.CONSENT:
         base["amount"] = usd(3_000)
+    elif action is A.REQUEST_INFORMATION:
+        base["asked_party"] = WhoseMove.REQUESTER
     return Act(**(base | given))
 
 

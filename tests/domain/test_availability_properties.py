@@ -38,6 +38,7 @@ from domain_world import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_case_workflow import EVENTS
 
 from refundgql.domain.cases import available_actions, decide, is_final, subject_availability
 from refundgql.domain.decisions import Act, Availability
@@ -142,7 +143,7 @@ def cases(draw: st.DrawFn, kind: RefundCaseKind) -> Case:
         given["consented_minor"] = draw(st.sampled_from([None, 1, 3_000]))
         given["reversed_at"] = draw(st.sampled_from([None, NOW]))
     if state is S.REQUESTED and kind is not K.LEAD:
-        given["respond_by"] = draw(st.sampled_from([None, NOW, NOW + timedelta(days=1)]))
+        given["opened_at"] = draw(AGO.map(_ago))
     if state is S.DECLINED:
         given["declined_at"] = draw(AGO.map(_ago))
     if state is S.APPROVED:
@@ -183,7 +184,7 @@ def agree(shown: Availability, act: Act, facts: Facts) -> None:
         assert told(refusals) == told(shown.blockers)
         assert [one.alternatives for one in refusals] == [one.alternatives for one in shown.blockers]
     else:
-        assert decide(act, facts, POLICY).event.name == act.action.value
+        assert decide(act, facts, POLICY).event.name == EVENTS.get(act.action, act.action.value)
         assert shown.available_from is None or shown.available_from <= NOW
         assert shown.available_until is None or shown.available_until > NOW
 

@@ -30,7 +30,7 @@ from domain_world import (
     with_case,
 )
 
-from refundgql.domain.cases import miss_target, shortfall, withdrawal_changed
+from refundgql.domain.cases import run_out, shortfall, withdrawal_changed
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Facts, FundsFacts
 from refundgql.domain.refusals import Refused
@@ -56,8 +56,9 @@ def test_a_lead_is_asked_about() -> None:
     assert (case.state, case.route.value, case.whose_move.value) == (S.REQUESTED, "SUPPORT", "SUPPORT")
     assert (case.requested_minor, case.counterparty_id, case.version, case.number) == (2_000, None, 1, 0)
     assert [(clock.name.value, clock.due_at) for clock in decision.clocks] == [
-        ("SLA_DECISION", NOW + timedelta(hours=48))
+        ("SLA_DECISION", NOW + timedelta(hours=24))  # a word, a day before the target (D21)
     ]
+    assert case.deadline_at == NOW + timedelta(hours=48)
     (event,) = decision.events
     assert (event.name, event.sequence, event.from_state, event.to_state) == ("REQUEST", 1, None, S.REQUESTED)
     assert (event.actor_id, event.actor_role, event.amount, event.note) == ("pro", "PRO", usd(2_000), "Why.")
@@ -104,16 +105,16 @@ def test_a_leads_first_decline_is_not_final() -> None:
 
 
 def test_a_target_is_missed_once() -> None:
-    """L14: flags the case, decides nothing, and is refused when it does not apply any more."""
-    case = case_in(S.REQUESTED, K.LEAD, deadline_at=NOW)
+    """L14: flags the case, decides nothing, and does nothing when it does not apply any more."""
+    case = case_in(S.REQUESTED, K.LEAD, opened_at=NOW - timedelta(hours=48))
     facts = with_case(lead_facts(), case)
-    decision = miss_target(facts, NOW, POLICY)
+    assert run_out(facts, NOW - timedelta(microseconds=1), POLICY, reminding=False) is None
+    decision = run_out(facts, NOW, POLICY)
+    assert decision is not None
     assert (names(decision), decision.case.state, decision.case.overdue) == (["TARGET_MISSED"], S.REQUESTED, True)
-    assert decision.clocks == ()
+    assert (decision.event.rule, decision.clocks) == ("L14", ())
     for gone in (decision.case, case_in(S.DECLINED, K.LEAD)):
-        with pytest.raises(Refused) as caught:
-            miss_target(with_case(lead_facts(), gone), NOW, POLICY)
-        assert caught.value.refusals[0].rule == "L14"
+        assert run_out(with_case(lead_facts(), gone), NOW, POLICY) is None
     escalated = done(A.ESCALATE, with_case(lead_facts(), case_in(S.DECLINED, K.LEAD, overdue=True)), PRO).case
     assert not escalated.overdue
 
@@ -123,7 +124,7 @@ def test_remarks_keep_the_timers() -> None:
     facts = with_case(invoice_facts(), done(A.REQUEST, invoice_facts(), CLIENT).case)
     for action in (A.SEND_MESSAGE, A.ADD_EVIDENCE):
         decision = done(action, facts, EXPERT)
-        assert [clock.name.value for clock in decision.clocks] == ["RESPOND_BY", "DIRECT_WINDOW"]
+        assert [clock.name.value for clock in decision.clocks] == ["RESPOND_BY"]
         assert (decision.case.state, decision.case.version) == (S.REQUESTED, 2)
     assert done(A.SEND_MESSAGE, facts, EXPERT).event.note is None
     assert done(A.ASSIGN, facts, SUPPORT, assignee_id="support").case.assignee_id == "support"
@@ -136,7 +137,7 @@ def test_an_invoice_is_asked_about() -> None:
     assert (case.state, case.route.value, case.whose_move.value) == (S.REQUESTED, "DIRECT", "COUNTERPARTY")
     assert (case.requester_id, case.counterparty_id, case.requested_minor) == ("client", "expert", 6_000)
     assert case.deadline_at == case.respond_by == day("2026-03-12")
-    assert [clock.name.value for clock in decision.clocks] == ["RESPOND_BY", "DIRECT_WINDOW"]
+    assert [clock.name.value for clock in decision.clocks] == ["RESPOND_BY"]
     assert done(A.APPROVE, after(invoice_facts(), decision), EXPERT).withdrawal_requested
 
 
@@ -229,7 +230,11 @@ def test_a_timesheet_dispute_supersedes_an_undecided_request() -> None:
     ]
     earlier, case = decision.cases
     assert (earlier.state, earlier.version, case.state, case.version) == (S.CANCELLED, 4, S.DISPUTED, 1)
-    assert (decision.event.name, decision.clocks) == ("OPEN_TIMESHEET_DISPUTE", ())
+    assert decision.event.name == "OPEN_TIMESHEET_DISPUTE"
+    assert [(clock.name.value, clock.due_at) for clock in decision.clocks] == [
+        ("SLA_DECISION", NOW + timedelta(hours=48)),  # a word, a day before the target
+        ("WEEK_RELEASE", day("2026-03-07")),
+    ]
 
 
 def test_a_timesheet_decision_before_the_cut_off_keeps_the_rest_held() -> None:
@@ -337,7 +342,7 @@ def test_reversals_go_back_where_the_money_belongs() -> None:
     ):
         back = done(A.REVERSE, with_case(escrow_facts(status=status), case_in(S.CREDITED, K.ESCROW)), ADMIN)
         assert (moves(back), back.milestone_refunded_again) == ([("client", to, 6_000)], again)
-    late = week_facts(paid_at=SATURDAY)
+    late = week_facts(paid_at=SATURDAY, released=True)
     for week, to in ((week_facts(), "held"), (week_facts(released=True), "expert"), (late, "expert")):
         back = done(A.REVERSE, with_case(week, case_in(S.CREDITED, K.TIMESHEET)), ADMIN)
         assert moves(back) == [("client", to, 6_000)]

@@ -18,6 +18,7 @@ from domain_world import (
     K,
     S,
     case_in,
+    day,
     done,
     escrow_facts,
     facts_of,
@@ -243,7 +244,7 @@ def test_after_supports_decision_the_expert_is_asked_as_goodwill() -> None:
     """D12, C29: while the direct window is open, without an answer time, and support only gives what was consented."""
     decided = invoice_facts(support_decided=True)
     case = done(A.REQUEST, decided, CLIENT).case
-    assert (case.state, case.respond_by) == (S.REQUESTED, None)
+    assert (case.state, case.respond_by) == (S.REQUESTED, day("2026-08-30"))  # as C29: the direct window alone
     assert done(A.REQUEST, escrow_facts(support_decided=True), CLIENT).case.respond_by is None
     assert why(A.DISPUTE, with_case(decided, case), CLIENT) == [("FINAL_DECISION", "D12")]
     late = invoice_facts(support_decided=True, paid_at=NOW - timedelta(days=181))

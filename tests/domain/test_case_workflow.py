@@ -11,7 +11,17 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import RefundCaseKind
 from refundgql.domain.workflow import workflow
 
-SYSTEM_ROWS = {"TARGET_MISSED", "WITHDRAWAL_CHANGED", "FINALISE", "STAFF_NOTE", "CHARGEBACK"}
+SYSTEM_ROWS = {
+    "TARGET_MISSED",
+    "WITHDRAWAL_CHANGED",
+    "DUE_SOON",
+    "DEADLINE_MOVED",
+    "INFORMATION_ENDED",
+    "FINALISE",
+    "STAFF_NOTE",
+    "CHARGEBACK",
+}
+EVENTS = {A.REQUEST_INFORMATION: "INFORMATION_REQUESTED"}
 PARTS = {"SUPPORT": {"SUPPORT", "ADMIN"}}
 THROUGH_APPROVED = {A.APPROVE, A.ISSUE}
 
@@ -35,7 +45,7 @@ def test_the_printed_rows_are_the_table(kind: RefundCaseKind) -> None:
     for action, rows in TABLES[kind].items():
         for state, (to_state, roles) in rows.items():
             to = S.APPROVED if action in THROUGH_APPROVED and to_state is S.CREDITED else to_state
-            written[(action.value, state, to)] = roles
+            written[(EVENTS.get(action, action.value), state, to)] = roles
     for extra in ((A.REQUEST, None, S.ESCALATED, {"CLIENT"}), (A.ISSUE, None, S.DECLINED, {"EXPERT"})):
         if (kind is K.INVOICE or (kind is K.ESCROW and extra[0] is A.ISSUE)) and extra[0] in OPENING:
             written[(extra[0].value, None, extra[2])] = extra[3]

@@ -135,7 +135,7 @@ def test_the_groups_come_in_order() -> None:
         ("CURRENCY_MISMATCH", "D2"),
     ]
     assert why(A.DECLINE, late, EXPERT, expected_version=1) == [("VERSION_CONFLICT", None)]
-    overdue = with_case(late, case_in(S.REQUESTED, respond_by=NOW))
+    overdue = with_case(late, case_in(S.REQUESTED, opened_at=NOW - timedelta(days=9)))
     assert why(A.DECLINE, overdue, EXPERT) == [("WINDOW_CLOSED", "D7"), ("WINDOW_CLOSED", "D8")]
 
 

@@ -11,6 +11,15 @@ from domain_world import CLIENT, NOW, PRO, A, K, day, good_act, invoice_facts, l
 
 import refundgql.domain
 from refundgql.domain.cases import decide
+from refundgql.domain.deadlines import (
+    CONTRACT_TARGET,
+    CUT_OFF,
+    DIRECT_WINDOW,
+    DISPUTE_WINDOW,
+    LEAD_TARGET,
+    REVIEW_WINDOW,
+    SUPPORT_WINDOW,
+)
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.domain.refusals import Refused
 
@@ -19,7 +28,7 @@ CONTRACT_NUMBERS = (2, 4, 5, 6, 7, *range(10, 32))
 RULES = [
     *(f"L{number:02d}" for number in LEAD_NUMBERS),
     *(f"C{number:02d}" for number in CONTRACT_NUMBERS),
-    *(f"D{number}" for number in (*range(1, 20), 29)),
+    *(f"D{number}" for number in (*range(1, 22), 24, 25, 28, 29)),
 ]
 
 
@@ -43,7 +52,7 @@ def test_the_catalogue_tells_present_values() -> None:
 def test_the_version_changes_with_the_values_alone() -> None:
     """Equal values make an equal version, in every process; any change makes another."""
     assert Policy().version == Policy().with_overrides({}).version == Policy(lead_window_days=30).version
-    assert Policy().version == "rules-3a2ba165ee0e"
+    assert Policy().version == "rules-86701b492377"
     others = {
         Policy().with_overrides({name: value}).version
         for name, value in (
@@ -65,6 +74,7 @@ def test_the_version_changes_with_the_values_alone() -> None:
         ("lead_window_days", True, "lead_window_days must be a whole number"),
         ("lead_window_days", 0, "lead_window_days must lie between 1 and 3660"),
         ("lead_window_days", 3_661, "lead_window_days must lie between 1 and 3660"),
+        ("information_days", 15, "information_days must not be larger than information_most_days"),
         ("direct_window_days", 366, "direct_window_days must not be larger than support_window_days"),
         ("withdrawal_days_from", 6, "withdrawal_days_from must not be larger than withdrawal_days_until"),
         ("review_threshold_minor", "USD", "review_threshold_minor needs a currency and an amount each"),
@@ -111,11 +121,13 @@ def test_ends_of_windows() -> None:
     """The instants that people are shown: exclusive, 00:00 UTC; the decision target is exact hours."""
     policy = Policy()
     paid = day("2025-05-01T23:30")
-    assert (policy.direct_until(paid), policy.support_until(paid)) == (day("2025-10-29"), day("2026-05-02"))
-    assert policy.timesheet_until(day("2026-03-02")) == day("2026-03-07")
-    assert policy.dispute_until(paid) == day("2025-06-01")
-    assert policy.review_until(day("2026-02-15T10:00")) == day("2026-03-02")
-    assert policy.decision_due_at(day("2026-03-28T13:37")) == day("2026-03-30T13:37")
+    assert DIRECT_WINDOW.end(paid, policy) == day("2025-10-29")
+    assert SUPPORT_WINDOW.end(paid, policy) == day("2026-05-02")
+    assert CUT_OFF.end(day("2026-03-02"), policy) == day("2026-03-07")
+    assert DISPUTE_WINDOW.end(paid, policy) == day("2025-06-01")
+    assert REVIEW_WINDOW.end(day("2026-02-15T10:00"), policy) == day("2026-03-02")
+    assert LEAD_TARGET.end(day("2026-03-28T13:37"), policy) == day("2026-03-30T13:37")
+    assert CONTRACT_TARGET.end(day("2026-03-28T13:37"), policy) == day("2026-03-31T13:37")
 
 
 def test_the_core_has_no_floats() -> None:

@@ -101,7 +101,7 @@ def test_previews_of_other_openings() -> None:
     none = preview(good_act(A.ISSUE, K.INVOICE, EXPERT, decision=IssueDecision.NONE), invoice_facts(), POLICY)
     assert (none.postings, none.contract_total_after, none.reviews_hidden) == ((), usd(10_000), False)
     dispute = preview(good_act(A.OPEN_TIMESHEET_DISPUTE, K.TIMESHEET, CLIENT), week_facts(), POLICY)
-    assert (dispute.decided_by, dispute.decision_due_by) == (WhoseMove.SUPPORT, None)
+    assert (dispute.decided_by, dispute.decision_due_by) == (WhoseMove.SUPPORT, NOW + timedelta(hours=72))
     late = preview(good_act(A.REQUEST, K.INVOICE, CLIENT), invoice_facts(paid_at=NOW - timedelta(days=200)), POLICY)
     assert late.route is not None
     assert (late.route.value, late.decided_by) == ("SUPPORT", WhoseMove.SUPPORT)
@@ -109,7 +109,7 @@ def test_previews_of_other_openings() -> None:
 
 def test_the_clocks_of_a_request_on_a_week() -> None:
     """D7, D8, C25, C31: none of them waits for the request."""
-    facts = with_case(week_facts(paid_at=day("2026-03-03")), case_in(S.REQUESTED, respond_by=day("2026-03-11")))
+    facts = with_case(week_facts(paid_at=day("2026-03-03")), case_in(S.REQUESTED))
     assert clocks(facts) == {
         "RESPOND_BY": ("D8", day("2026-03-11"), "COUNTERPARTY"),
         "DIRECT_WINDOW": ("D7", day("2026-08-31"), "COUNTERPARTY"),
@@ -126,7 +126,7 @@ def test_the_clocks_of_a_request_on_a_week() -> None:
 
 def test_the_clocks_of_other_cases() -> None:
     """L14, D6, C24, C22, D13, D10: each where it runs, and none on what is final."""
-    looked_at = case_in(S.REQUESTED, K.LEAD, deadline_at=NOW - timedelta(hours=1), overdue=True)
+    looked_at = case_in(S.REQUESTED, K.LEAD, opened_at=NOW - timedelta(hours=49), overdue=True)
     assert clocks(with_case(lead_facts(), looked_at)) == {"SLA_DECISION": ("L14", NOW - timedelta(hours=1), "SUPPORT")}
     declined = case_in(S.DECLINED, K.LEAD, declined_at=day("2026-03-04"))
     assert clocks(with_case(lead_facts(), declined)) == {"SECOND_LOOK": ("D6", day("2026-04-04"), "REQUESTER")}
@@ -137,16 +137,28 @@ def test_the_clocks_of_other_cases() -> None:
         "SUPPORT_WINDOW": ("C24", day("2027-01-02"), "REQUESTER"),
         "REVIEW": ("C22", day("2026-03-16"), "REQUESTER"),
     }
-    assert set(clocks(with_case(hourly, case_in(S.DECLINED, final_decision=True)))) == {"REVIEW"}
+    final = with_case(hourly, case_in(S.DECLINED, final_decision=True))
+    assert {name: rule for name, (rule, *_) in clocks(final).items()} == {"REVIEW": "C22", "SUPPORT_WINDOW": "D14"}
+    asked_out = replace(final, payment=replace(final.payment, requests_made=3))
+    assert set(clocks(asked_out)) == {"REVIEW"}
+    for client, expert, whose in ((False, True, "REQUESTER"), (True, False, "COUNTERPARTY")):
+        posted = replace(contract(ended_at=day("2026-03-01")), client_reviewed=client, expert_reviewed=expert)
+        assert clocks(replace(asked_out, contract=posted)) == {"REVIEW": ("C22", day("2026-03-16"), whose)}
+    both = replace(contract(ended_at=day("2026-03-01")), client_reviewed=True, expert_reviewed=True)
+    assert clocks(replace(asked_out, contract=both)) == {}
     for state in (S.ESCALATED, S.DISPUTED):
         with_support = clocks(with_case(invoice_facts(paid_at=day("2025-06-01")), case_in(state)))
-        assert with_support == {"SUPPORT_WINDOW": ("C07", day("2026-06-02"), "SUPPORT")}
+        assert with_support == {
+            "SLA_DECISION": ("D20", NOW + timedelta(hours=48), "SUPPORT"),
+            "SUPPORT_WINDOW": ("C07", day("2026-06-02"), "SUPPORT"),
+        }
     fixed = with_case(
         invoice_facts(paid_at=day("2026-03-03"), contract_kind=ContractKind.FIXED_PRICE), case_in(S.DECLINED)
     )
     assert clocks(fixed) == {"SUPPORT_WINDOW": ("D14", day("2027-03-04"), "REQUESTER")}
     assert clocks(replace(fixed, payment=replace(fixed.payment, requests_made=3))) == {}
     unheard = with_case(week_facts(paid_at=day("2026-03-03")), case_in(S.DECLINED, final_decision=True))
+    unheard = replace(unheard, payment=replace(unheard.payment, requests_made=3))
     assert clocks(unheard) == {"TIMESHEET_DISPUTE": ("C25", day("2026-03-07"), "REQUESTER")}
     answered = replace(unheard.payment, support_decided=True)
     assert clocks(replace(unheard, payment=answered)) == {}

@@ -54,13 +54,14 @@ ANY = (*ANY_LEAD, S.DISPUTED)
 ANY_TIMESHEET = (S.DISPUTED, S.APPROVED, S.DECLINED, S.CREDITED, S.CANCELLED)
 
 
-def remarks(states: tuple[RefundCaseState, ...], parties: set[str]) -> Table:
+def remarks(states: tuple[RefundCaseState, ...], parties: set[str], waiting: tuple[RefundCaseState, ...]) -> Table:
     """Return the rows that change nothing, alike for all kinds."""
     return {
         A.ADD_EVIDENCE: dict.fromkeys(states, (SAME, parties | STAFF)),
         A.SEND_MESSAGE: dict.fromkeys(states, (SAME, parties | STAFF)),
         A.ASSIGN: dict.fromkeys(states, (SAME, STAFF)),
         A.REVERSE: {S.CREDITED: (SAME, {"ADMIN"})},
+        A.REQUEST_INFORMATION: dict.fromkeys(waiting, (SAME, STAFF)),
     }
 
 
@@ -72,7 +73,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.ESCALATE: {S.DECLINED: (S.ESCALATED, {"PRO"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {S.REQUESTED: (S.CANCELLED, {"PRO"}), S.ESCALATED: (S.CANCELLED, {"PRO"})},
-        **remarks(ANY_LEAD, {"PRO"}),
+        **remarks(ANY_LEAD, {"PRO"}, (S.REQUESTED, S.ESCALATED)),
     },
     K.INVOICE: {
         A.REQUEST: {None: (S.REQUESTED, {"CLIENT"})},
@@ -98,7 +99,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.ESCALATED: (SAME, {"EXPERT"}), S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {state: (S.CANCELLED, {"CLIENT"}) for state in (S.REQUESTED, S.ESCALATED, S.DISPUTED)},
-        **remarks(ANY, {"CLIENT", "EXPERT"}),
+        **remarks(ANY, {"CLIENT", "EXPERT"}, (S.ESCALATED, S.DISPUTED)),
     },
     K.ESCROW: {
         A.REQUEST: {None: (S.REQUESTED, {"CLIENT"})},
@@ -122,7 +123,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.ESCALATED: (SAME, {"EXPERT"}), S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {state: (S.CANCELLED, {"CLIENT"}) for state in (S.REQUESTED, S.ESCALATED, S.DISPUTED)},
-        **remarks(ANY, {"CLIENT", "EXPERT"}),
+        **remarks(ANY, {"CLIENT", "EXPERT"}, (S.ESCALATED, S.DISPUTED)),
     },
     K.TIMESHEET: {
         A.OPEN_TIMESHEET_DISPUTE: {None: (S.DISPUTED, {"CLIENT"})},
@@ -131,7 +132,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {S.DISPUTED: (S.CANCELLED, {"CLIENT"})},
-        **remarks(ANY_TIMESHEET, {"CLIENT", "EXPERT"}),
+        **remarks(ANY_TIMESHEET, {"CLIENT", "EXPERT"}, (S.DISPUTED,)),
     },
 }
 STATES = {K.LEAD: ANY_LEAD, K.INVOICE: ANY, K.ESCROW: ANY, K.TIMESHEET: ANY_TIMESHEET}
@@ -145,7 +146,7 @@ def facts_for(kind: RefundCaseKind, state: RefundCaseState | None, action: Refun
         return facts
     case = case_in(state, kind)
     if action is A.HAND_OVER:
-        case = case.changed(respond_by=NOW - timedelta(hours=1))
+        case = case.changed(opened_at=NOW - timedelta(days=9))
     return with_case(facts, case)
 
 

@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,11 @@ class StoryDesk:
     def set_time(self, at: datetime) -> None:
         """Set the domain's clock."""
         self._clock.at = at
+
+    def set_policy(self, overrides: dict[str, Any]) -> None:
+        """Put other rules in force, as a new start would."""
+        policy = self._application.policy.with_overrides(overrides)
+        self._application = replace(self._application, policy=policy, uow=replace(self._application.uow, policy=policy))
 
 
 async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:

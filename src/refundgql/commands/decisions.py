@@ -1,4 +1,4 @@
-"""Deciding a case and moving it on: approve, decline, escalate, dispute, consent, cancel, reverse.
+"""Deciding a case and moving it on: approve, decline, ask, escalate, dispute, consent, cancel, reverse.
 
 It must not decide: every guard is the domain's, and a button's answer comes from the same one.
 """
@@ -13,7 +13,7 @@ from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.decisions import Act
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName
+from refundgql.domain.vocabulary import RefundActionName, WhoseMove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +89,18 @@ class ReverseRefund:
     idempotency_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInformation:
+    """Ask a party a question, to be answered within a number of days."""
+
+    refund_case_id: str
+    asked_party: WhoseMove
+    question: str
+    days: int | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
 async def approve_refund(uow: UnitOfWork, viewer: Viewer, given: ApproveRefund) -> CaseResult:
     """Approve a case, and credit it in the same transaction where the money is there (L18, D5, D9, D13)."""
 
@@ -154,3 +166,15 @@ async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) 
         return replace(act, text=checks.text(given.reason, "reason"))
 
     return await act_on_case(uow, viewer, given, RefundActionName.REVERSE, fill, operation="reverse_refund")
+
+
+async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInformation) -> CaseResult:
+    """Ask a party for information; support's target stands still until the answer or the end of the days (D24)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        text = checks.text(given.question, "question")
+        return replace(act, text=text, asked_party=given.asked_party, days=given.days)
+
+    return await act_on_case(
+        uow, viewer, given, RefundActionName.REQUEST_INFORMATION, fill, operation="request_information"
+    )

@@ -9,12 +9,14 @@ from uuid_utils.compat import uuid7
 
 from refundgql.commands.unit_of_work import Unit
 from refundgql.domain.business_days import withdrawal_estimate
+from refundgql.domain.cases import withdrawal_changed
 from refundgql.domain.decisions import Decision
 from refundgql.domain.money import Money
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.domain.withdrawals import Withdrawal, take_out, withdrawal_refusals
+from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
-from refundgql.storage.withdrawals import insert_withdrawal, load_withdrawal_funds, set_case_withdrawal
+from refundgql.storage.withdrawals import insert_withdrawal, load_withdrawal_funds
 
 
 async def file_new(
@@ -47,4 +49,6 @@ async def file_withdrawal(unit: Unit, decision: Decision) -> None:
         return
     withdrawal_id = str(uuid7())
     await file_new(unit, case.requester_id, amount, withdrawal_id=withdrawal_id, case_id=case.id)
-    await set_case_withdrawal(unit.tx, case.id, withdrawal_id)
+    facts = (await load_case_facts(unit.tx, [case.id], lock=True))[case.id]
+    filed = withdrawal_changed(facts, unit.now(), unit.policy, WithdrawalStatus.REQUESTED.value, withdrawal_id)
+    await unit.save(filed, facts)

@@ -1,7 +1,8 @@
-"""Due clocks are acted on: hand-overs (D7, D8), missed targets (L14), weeks released at their cut-off (C25).
+"""Due clocks are looked at: hand-overs, missed targets, reminders, questions that ended, weeks at their cut-off.
 
-It must not keep a timer of its own: the clocks are rows, each acted on exactly once, in due order, by whichever process
-takes it, also when several did not run for a while.
+A clock is a reason to look, never a decision: what is due follows from the facts and the rules in force, and a clock
+that is not due by them is set anew (D28). It must not keep a timer of its own: the clocks are rows, each taken exactly
+once, in due order, by whichever process comes first, also when several did not run for a while.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
+from refundgql.commands.arming import arm_cases, arm_deadlines, arm_week
 from refundgql.commands.evidence_files import clear_abandoned
 from refundgql.commands.settle import settle_balances, settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.cases import decide, miss_target
-from refundgql.domain.decisions import Act, Decision
-from refundgql.domain.facts import Facts
+from refundgql.domain.cases import run_out
+from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.refusals import Refused
 from refundgql.domain.settlement import release_postings
-from refundgql.domain.vocabulary import ClockName, RefundActionName, RefundCaseKind
+from refundgql.domain.vocabulary import ClockName, RefundCaseKind
 from refundgql.storage.clocks import ClaimedClock, next_due_at
 from refundgql.storage.facts import load_case_facts, load_payment_facts
 from refundgql.storage.faults import StorageError
@@ -50,12 +51,16 @@ class _Step(Enum):
     NOT_MY_TURN = auto()
 
 
-async def sweep_due(uow: UnitOfWork) -> int:
+async def sweep_due(uow: UnitOfWork, *, armed: bool = False) -> int:
     """Act on every clock that is due, each in a transaction of its own, and return how many were acted on.
+
+    Clocks that were set by other rules are set anew before; `armed` says that this was looked at.
 
     Another process that is sweeping goes on alone: then this one acts on nothing. A clock that fails is left for the
     next sweep and does not keep the others waiting.
     """
+    if not armed:
+        await arm_deadlines(uow)
     acted = 0
     failed: set[str] = set()
     while len(failed) <= SKIPPED_AT_MOST and await _something_due(uow):
@@ -89,11 +94,12 @@ class Sweeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep, sleep until the next clock is due but not longer than a second, and again, until told to stop."""
-        sweeps = 0
+        sweeps, armed = 0, False
         while not stop.is_set():
             acted = 0
             try:
-                acted = await sweep_due(self._uow)
+                acted = await sweep_due(self._uow, armed=armed)
+                armed = True
                 if sweeps % PURGE_EVERY_SWEEPS == 0:
                     await purge_results(self._uow.database, to_micros(self._uow.clock.now()))
                     await clear_abandoned(self._uow)
@@ -134,7 +140,7 @@ async def _act_on_next(uow: UnitOfWork, failed: set[str]) -> tuple[_Step, str, E
         if clock is None:
             return _Step.NOTHING_DUE
         taken = clock.id
-        await _ACTS.get(clock.name, _let_pass)(unit, clock)
+        await (_release_week if clock.name is ClockName.WEEK_RELEASE else _look_at_case)(unit, clock)
         return _Step.ACTED
 
     try:
@@ -145,35 +151,19 @@ async def _act_on_next(uow: UnitOfWork, failed: set[str]) -> tuple[_Step, str, E
         return _Step.ACTED, taken, error
 
 
-async def _let_pass(unit: Unit, clock: ClaimedClock) -> None:
-    """Take a clock away that only tells people something."""
-    await take_clock(unit.tx, clock.id)
-
-
-async def _hand_over(unit: Unit, clock: ClaimedClock) -> None:
-    """Bring an unanswered request to support (D7, D8)."""
-
-    def decided(facts: Facts) -> Decision:
-        act = Act(action=RefundActionName.HAND_OVER, at=unit.now(), case_id=clock.case_id)
-        return decide(act, facts, unit.policy)
-
-    await _act_on_case(unit, clock, decided)
-
-
-async def _miss_target(unit: Unit, clock: ClaimedClock) -> None:
-    """Flag a case whose decision target has passed; nothing else changes (L14)."""
-    await _act_on_case(unit, clock, lambda facts: miss_target(facts, unit.now(), unit.policy))
-
-
-async def _act_on_case(unit: Unit, clock: ClaimedClock, decided: Callable[[Facts], Decision]) -> None:
-    """Lock the case, take the clock, and save what the domain decides; a clock that no longer applies just goes."""
-    facts = (await load_case_facts(unit.tx, [clock.case_id or ""], lock=True)).get(clock.case_id or "")
+async def _look_at_case(unit: Unit, clock: ClaimedClock) -> None:
+    """Lock the case, take the clock, and save what is due by the rules in force; set the clock anew when nothing is."""
+    case_id = clock.case_id or ""
+    facts = (await load_case_facts(unit.tx, [case_id], lock=True)).get(case_id)
     if not await take_clock(unit.tx, clock.id) or facts is None:
         return
     try:
-        decision = decided(facts)
+        decision = run_out(facts, unit.now(), unit.policy)
     except Refused as refused:
-        _log.info("The clock %s of case %s no longer applies: %s", clock.name, clock.case_id, refused)
+        _log.info("The clock %s of case %s no longer applies: %s", clock.name, case_id, refused)
+        return
+    if decision is None:
+        await arm_cases(unit, [facts])
         return
     await unit.save(decision, facts)
     await settle_postings(unit, decision.postings)
@@ -187,7 +177,10 @@ async def _release_week(unit: Unit, clock: ClaimedClock) -> None:
         return
     if facts.payment.open_case_kind is RefundCaseKind.TIMESHEET:
         return
-    at = unit.now()
+    at, cut_off = unit.now(), CUT_OFF.end(facts.week.ends_at, unit.policy)
+    if at < cut_off:
+        arm_week(unit, facts.week.id, cut_off)
+        return
     postings = release_postings(facts, facts.funds.held_minor)
     await post(unit.tx, postings, at)
     await mark_week_released(unit.tx, facts.week.id, to_micros(at))
@@ -199,11 +192,3 @@ def _settling(balance: Waiting) -> Callable[[Unit], Awaitable[list[str]]]:
         return await settle_balances(unit, [balance])
 
     return work
-
-
-_ACTS: dict[ClockName, Callable[[Unit, ClaimedClock], Awaitable[None]]] = {
-    ClockName.DIRECT_WINDOW: _hand_over,
-    ClockName.RESPOND_BY: _hand_over,
-    ClockName.SLA_DECISION: _miss_target,
-    ClockName.WEEK_RELEASE: _release_week,
-}

@@ -14,6 +14,7 @@ from refundgql.commands.sync_book import Book, client_balance, expert_balance
 from refundgql.commands.sync_contracts import other_currency, steps_back, way
 from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
 from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.invoices import InvoiceMachine
 from refundgql.domain.ledger import held
 from refundgql.domain.money import Money
@@ -168,7 +169,7 @@ def _pay(
         milestone.status, milestone.funded_at, milestone.dirty = MilestoneStatus.FUNDED.value, paid_at, True
         book.pay(payment, contract, hold, row.amount_minor, share, paid_at, told)
         return
-    cut_off = None if week is None else to_micros(policy.timesheet_until(from_micros(week.ends_at)))
+    cut_off = None if week is None else to_micros(CUT_OFF.end(from_micros(week.ends_at), policy))
     if week is None or cut_off is None or paid_at >= cut_off:
         book.pay(payment, contract, expert_balance(contract), row.amount_minor, share, paid_at, told)
         if week is not None:

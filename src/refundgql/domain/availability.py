@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from refundgql.domain.clocks import ways_on
 from refundgql.domain.decisions import Act, Availability
-from refundgql.domain.facts import Case, Facts
+from refundgql.domain.facts import Facts
 from refundgql.domain.machines.judge import blockers, with_true_alternatives
-from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, ROWS, Row, row_for
+from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, row_for
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
 from refundgql.domain.rules.situation import Situation, refundable_minor
@@ -87,25 +88,8 @@ def is_final(facts: Facts, at: datetime, policy: Policy) -> bool:
     case = facts.case
     if case is None:
         raise ValueError("these facts hold no case")
-    return case.state not in OPEN_STATES and not has_way_on(case, facts, at, policy)
-
-
-def has_way_on(case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
-    """Tell whether a row leads on from the case, or opens its follow-up case, for anybody, now or after a wait."""
-    return any(
-        row.from_state is case.state
-        and (row.conditions if row.is_remark else True)
-        and _is_open_to_somebody(row, case, facts, at, policy)
-        for row in ROWS[case.kind]
-    )
-
-
-def _is_open_to_somebody(row: Row, case: Case, facts: Facts, at: datetime, policy: Policy) -> bool:
-    action = RefundActionName(row.action)
-    it = Situation(Act(action=action, at=at), facts, policy, case.kind, action, case, asking=True)
-    if not row.applies(it):
-        return False
-    return all(rule.passes_by_itself or rule.check(it) is None for rule in row.guards.facts_rules)
+    ways = ways_on(facts, case, policy)
+    return case.state not in OPEN_STATES and not any(until is None or at < until for until in ways)
 
 
 def open_minor(facts: Facts, at: datetime, policy: Policy) -> int | None:

@@ -12,6 +12,7 @@ DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A window that would end after the calendar does ends with it, instead of failing on dates near the year 9999.
 _LAST_ORDINAL = date.max.toordinal()
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:(\d\d))(\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 ).fullmatch
@@ -81,7 +82,13 @@ def day_number(start_at: datetime, at: datetime) -> int:
 def window_end_at(start_at: datetime, window_days: int) -> datetime:
     """Return the exclusive closing instant of a window of whole UTC days: 00:00 of start date + days + 1 (D1)."""
     ordinal = start_at.astimezone(UTC).toordinal() + window_days + 1
-    return midnight(date.fromordinal(min(ordinal, _LAST_ORDINAL)))
+    return midnight(date.fromordinal(ordinal)) if ordinal <= _LAST_ORDINAL else LAST_INSTANT
+
+
+def hours_after(start_at: datetime, hours: int) -> datetime:
+    """Return the instant so many exact hours later."""
+    left = (LAST_INSTANT - start_at) // timedelta(hours=1)
+    return start_at + timedelta(hours=hours) if hours <= left else LAST_INSTANT
 
 
 def midnight(day: date) -> datetime:

@@ -10,33 +10,34 @@ from datetime import datetime
 
 from refundgql.domain.availability import (
     available_actions,
-    has_way_on,
     is_final,
     kind_for,
     open_alternatives,
     open_minor,
     subject_availability,
 )
-from refundgql.domain.clocks import case_clocks
-from refundgql.domain.deadlines import with_next_move
+from refundgql.domain.clocks import Timer, case_clocks, timers, told_clock
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import judge, with_true_alternatives
 from refundgql.domain.machines.table import OPENING, TABLE, Row
 from refundgql.domain.money import Money
-from refundgql.domain.moves import amount_of, moved
+from refundgql.domain.moves import amount_of, answered, moved
 from refundgql.domain.openings import follow_up_case, is_finalised_by, is_superseded_by, new_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.preview import preview
 from refundgql.domain.refusals import ConflictRefusal, Refused
 from refundgql.domain.rules.amounts import shortfall_minor
-from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.situation import Situation, moment
 from refundgql.domain.rules.who import actor_role
 from refundgql.domain.settlement import credit, release_rest, reverse
 from refundgql.domain.vocabulary import (
     CHARGEBACK,
+    DEADLINE_MOVED,
+    DUE_SOON,
     FINALISE,
+    INFORMATION_ENDED,
     STAFF_NOTE,
     TARGET_MISSED,
     WITHDRAWAL_CHANGED,
@@ -48,19 +49,19 @@ from refundgql.domain.vocabulary import (
     RefundReason,
     RefusalCode,
     SettlementStatus,
-    WhoseMove,
 )
 
 __all__ = [
     "available_actions",
     "case_clocks",
     "charged_back",
+    "deadline_moved",
     "decide",
     "is_final",
     "kind_for",
-    "miss_target",
     "open_minor",
     "preview",
+    "run_out",
     "shortfall",
     "subject_availability",
     "withdrawal_changed",
@@ -96,27 +97,85 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
     return draft.decision()
 
 
-def miss_target(facts: Facts, at: datetime, policy: Policy) -> Decision:
-    """Flag an undecided case whose decision target has passed (L14).
+def run_out(facts: Facts, at: datetime, policy: Policy, *, reminding: bool = True) -> Decision | None:
+    """Do what is due on a case by itself, the first due first; nothing when no deadline asks for anything (D28).
 
-    Refuses: TRANSITION_NOT_ALLOWED when the case was decided, or flagged, meanwhile.
+    A timer is a reason to look: what is due follows from the rules in force, whatever it was set for.
     """
     case = facts.case
     if case is None:
-        raise ValueError("a target is missed by a case")
-    if case.overdue or (TARGET_MISSED, case.state) not in TABLE[case.kind]:
+        raise ValueError("a deadline is a case's")
+    for timer in timers(facts, case, at, policy):
+        if timer.due_at > at:
+            return None
+        if timer.event == RefundActionName.HAND_OVER.value:
+            return decide(Act(action=RefundActionName.HAND_OVER, at=at, case_id=case.id), facts, policy)
+        if timer.event != DUE_SOON or reminding:
+            return _timed(timer, facts, at, policy)
+    return None
+
+
+def _timed(timer: Timer, facts: Facts, at: datetime, policy: Policy) -> Decision:
+    """Record that a target was missed, that a question was not answered in time, or that a deadline is near."""
+    case = _existing_case(facts)
+    rule, note, saw = timer.of.rule, None, tuple[tuple[str, str], ...]()
+    if timer.event == TARGET_MISSED:
+        after = case.changed(overdue=True)
+    elif timer.event == INFORMATION_ENDED:
+        after = answered(case, at)
+    else:
+        after, rule = case.changed(reminded=True), "D21"
+        name, ends_at = timer.of.of.name.value, timer.of.ends_at
+        note = f"{name} ends on {moment(ends_at)}."
+        saw = (("clock", name), ("endsAt", ends_at.isoformat()))
+    return _remarked(facts, at, policy, timer.event, after, rule=rule, note=note, saw=saw)
+
+
+def deadline_moved(facts: Facts, at: datetime, policy: Policy, told_until: datetime, until: datetime) -> Decision:
+    """Record that a changed rule moved a date that somebody had been told; what was told may be told again (D28)."""
+    case = _existing_case(facts)
+    again = {"overdue": False, "reminded": False} if until > at else {}
+    name = told_clock(facts, case, policy).value
+    note = f"The rules have changed: {name} ends on {moment(until)} instead of {moment(told_until)}."
+    saw = (
+        ("clock", name),
+        ("endedAt", told_until.isoformat()),
+        ("endsAt", until.isoformat()),
+    )
+    return _remarked(facts, at, policy, DEADLINE_MOVED, case.changed(**again), rule="D28", note=note, saw=saw)
+
+
+def _remarked(
+    facts: Facts,
+    at: datetime,
+    policy: Policy,
+    event: str,
+    case: Case,
+    *,
+    rule: str | None = None,
+    note: str | None = None,
+    internal_note: str | None = None,
+    amount_minor: int | None = None,
+    saw: tuple[tuple[str, str], ...] = (),
+) -> Decision:
+    """Record what the desk notes by itself on a case.
+
+    Refuses: TRANSITION_NOT_ALLOWED where the kind's table has no such row for the state.
+    """
+    if (event, case.state) not in TABLE[case.kind]:
         raise Refused(
             ConflictRefusal(
                 code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message="This case's target is not awaited any more: leave it as it is.",
-                rule="L14",
+                message="Nothing of the kind is awaited on this case any more: leave it as it is.",
+                rule=rule,
                 current_state=case.state,
                 current_version=case.version,
             )
         )
     draft = Draft(facts, policy, at)
-    flagged = draft.record(TARGET_MISSED, case.changed(overdue=True), case.state, rule="L14")
-    draft.case = flagged
+    draft.case = draft.record(
+        event, case, case.state, rule=rule, note=note, internal_note=internal_note, amount_minor=amount_minor, saw=saw
+    )
     return draft.decision()
 
 
@@ -127,29 +186,18 @@ def withdrawal_changed(
 
     Why it failed is its owner's affair and staff's, so the other party's note does not say it (D29).
     """
-    if facts.case is None:
-        raise ValueError("a withdrawal is recorded on a case")
-    case = facts.case.changed(withdrawal_id=withdrawal_id or facts.case.withdrawal_id)
-    draft = Draft(facts, policy, at)
-    draft.case = draft.record(WITHDRAWAL_CHANGED, case, case.state, note=note, internal_note=failure_reason, rule="D10")
-    return draft.decision()
+    case = _existing_case(facts)
+    case = case.changed(withdrawal_id=withdrawal_id or case.withdrawal_id)
+    return _remarked(facts, at, policy, WITHDRAWAL_CHANGED, case, rule="D10", note=note, internal_note=failure_reason)
 
 
 def charged_back(facts: Facts, at: datetime, policy: Policy, status: ChargebackStatus, amount: Money) -> Decision:
     """Record on a case what became of a chargeback on its payment, as the marketplace told it (D25)."""
-    if facts.case is None:
-        raise ValueError("a chargeback is recorded on a case")
-    draft = Draft(facts, policy, at)
-    draft.case = draft.record(
-        CHARGEBACK,
-        facts.case,
-        facts.case.state,
-        amount_minor=amount.minor,
-        note=status.value,
-        rule="D25",
-        saw=(("chargeback", status.value),),
+    case = _existing_case(facts)
+    saw = (("chargeback", status.value),)
+    return _remarked(
+        facts, at, policy, CHARGEBACK, case, rule="D25", note=status.value, saw=saw, amount_minor=amount.minor
     )
-    return draft.decision()
 
 
 def shortfall(facts: Facts, policy: Policy, at: datetime) -> int:
@@ -174,11 +222,10 @@ def _open(draft: Draft, it: Situation, row: Row) -> None:
     if superseded is not None:
         draft.earlier_cases.append(_superseded(draft, it, superseded))
     if finalised is not None:
-        ended = finalised.changed(final_decision=True, whose_move=WhoseMove.NOBODY)
-        draft.earlier_cases.append(draft.record(FINALISE, ended, finalised.state, rule="D14"))
+        final = finalised.changed(final_decision=True)
+        draft.earlier_cases.append(draft.record(FINALISE, final, final.state, rule="D14"))
     draft.customer_reported = it.kind is RefundCaseKind.LEAD and it.act.reason is RefundReason.TERMS_VIOLATION
-    case = with_next_move(new_case(it, row.to_state), it.facts, it.policy)
-    _settle(draft, it, row, _recorded(draft, it, row, case))
+    _settle(draft, it, row, _recorded(draft, it, row, new_case(it, row.to_state)))
 
 
 def _follow_up(draft: Draft, it: Situation, row: Row) -> None:
@@ -187,7 +234,7 @@ def _follow_up(draft: Draft, it: Situation, row: Row) -> None:
     continued = before.changed(continued_by_id=it.act.follow_up_id)
     draft.earlier_cases.append(_recorded(draft, it, row, continued))
     (opening,) = TABLE[it.kind][row.action, None]
-    case = with_next_move(follow_up_case(it, opening.to_state), it.facts, it.policy)
+    case = follow_up_case(it, opening.to_state)
     draft.case = _recorded(draft, replace(it, case=None), opening, case, amount_minor=case.requested_minor)
 
 
@@ -195,10 +242,6 @@ def _act(draft: Draft, it: Situation, row: Row) -> None:
     """Move an existing case, or record a remark on it."""
     before = _existing(it)
     case = moved(before, it, row)
-    if case.state is not before.state:
-        case = with_next_move(case, it.facts, it.policy)
-        if case.state is RefundCaseState.DECLINED and has_way_on(case, it.facts, it.at, it.policy):
-            case = case.changed(whose_move=WhoseMove.REQUESTER)
     if before.state is RefundCaseState.APPROVED and case.state is RefundCaseState.ESCALATED:
         draft.reserved_delta_minor -= before.approved_minor or 0  # nothing is approved any more (D9)
     if it.action is RefundActionName.REVERSE:
@@ -229,7 +272,7 @@ def _credit(draft: Draft, case: Case, *, waited: bool) -> None:
     row = judge(it)
     if waited:
         draft.reserved_delta_minor -= case.approved_minor or 0
-    credited = with_next_move(credit(draft, case), draft.facts, draft.policy)
+    credited = credit(draft, case)
     draft.case = draft.record(
         RefundActionName.CREDIT.value,
         credited,
@@ -250,8 +293,7 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
     act = Act(action=RefundActionName.SUPERSEDE, at=it.at)
     own = situation_of(act, replace(it.facts, case=case), it.policy)
     row = judge(own)
-    cancelled = with_next_move(moved(case, own, row), it.facts, it.policy)
-    return draft.record(RefundActionName.SUPERSEDE.value, cancelled, case.state, rule=row.cited(own))
+    return draft.record(RefundActionName.SUPERSEDE.value, moved(case, own, row), case.state, rule=row.cited(own))
 
 
 def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor: int | None = None) -> Case:
@@ -260,7 +302,7 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor
     audience = Audience.INTERNAL if act.action is RefundActionName.ASSIGN else act.audience
     is_note = audience is Audience.INTERNAL and act.action is not RefundActionName.ASSIGN
     return draft.record(
-        STAFF_NOTE if is_note else row.action,
+        STAFF_NOTE if is_note else row.event,
         case,
         it.state,
         actor_id=it.viewer.account_id if it.viewer is not None else None,
@@ -272,6 +314,12 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor
         audience=audience,
         saw=row.guards.saw(it),
     )
+
+
+def _existing_case(facts: Facts) -> Case:
+    if facts.case is None:
+        raise ValueError("this is recorded on a case")
+    return facts.case
 
 
 def _existing(it: Situation) -> Case:

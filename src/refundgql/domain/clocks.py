@@ -1,183 +1,252 @@
-"""The deadlines that run on a case, as people see them: from when, until when, whose move, and what happens then.
+"""What runs on a case now: the deadlines people see, whose move it is, and the desk's own timers (D20, D21, D24, D28).
 
-It must not set timers: deadlines.py names those that act by themselves.
+It must not make a date: deadlines.py does; nor decide: whether the act that a deadline bounds is open, its row says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from refundgql.domain.calendar import window_end_at
-from refundgql.domain.deadlines import direct_until
-from refundgql.domain.decisions import CaseClock
+from refundgql.domain.calendar import LAST_INSTANT
+from refundgql.domain.deadlines import (
+    Running,
+    deadlines,
+    hand_over,
+    information_until,
+    reminder_at,
+)
+from refundgql.domain.decisions import Act, CaseClock, DueClock
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.machines.table import OPENING, TABLE, Row
 from refundgql.domain.policy import Policy
+from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import (
+    DUE_SOON,
+    OPEN_STATES,
+    TARGET_MISSED,
     ClockName,
-    ContractKind,
+    RefundActionName,
     RefundCaseKind,
     RefundCaseState,
-    SettlementStatus,
     WhoseMove,
 )
 
-_UNDECIDED = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+_PARTIES = frozenset({Who.PRO, Who.CLIENT, Who.EXPERT})
+_WAYS_ON = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
+"""How a party goes on after an answer that did not give everything (D6, C24, C31, D19)."""
+_ANSWERED = frozenset({RefundCaseState.DECLINED, RefundCaseState.CREDITED})
 
 
 def case_clocks(facts: Facts, at: datetime, policy: Policy) -> tuple[CaseClock, ...]:
     """Return the deadlines that still run on a case, the soonest first; ends are exclusive, days are UTC days.
 
-    A missed decision target stays in the list until the case is decided.
+    A missed decision target stays in the list until the case is decided; none is there while it stands still (D24).
     """
     case = facts.case
     if case is None:
         return ()
-    lead = case.kind is RefundCaseKind.LEAD
-    found = _lead_clocks(case, policy) if lead else _contract_clocks(case, facts, policy)
-    running = [clock for clock in found if clock.ends_at > at or clock.name is ClockName.SLA_DECISION]
-    return tuple(sorted(running, key=lambda clock: (clock.ends_at, clock.name)))
+    shown: dict[ClockName, CaseClock] = {}
+    for one in running(facts, case, policy):
+        stands_still = one.of.triggers == TARGET_MISSED and is_asked(case, at)
+        if (one.ends_at > at or one.of.lasts) and not stands_still and one.of.name not in shown:
+            shown[one.of.name] = CaseClock(
+                name=one.of.name,
+                rule=one.rule,
+                starts_at=one.starts_at,
+                ends_at=one.ends_at,
+                whose_move=one.whose_move,
+                when_it_runs_out=one.of.words,
+            )
+    return tuple(sorted(shown.values(), key=lambda clock: (clock.ends_at, clock.name)))
 
 
-def _lead_clocks(case: Case, policy: Policy) -> Iterator[CaseClock]:
-    if case.state in _UNDECIDED and case.deadline_at is not None:
-        yield CaseClock(
-            name=ClockName.SLA_DECISION,
-            rule="L14",
-            starts_at=case.escalated_at or case.opened_at,
-            ends_at=case.deadline_at,
-            whose_move=WhoseMove.SUPPORT,
-            when_it_runs_out="The case is flagged as overdue and comes first in the queue; nothing is decided by that.",
-        )
-    if case.state is RefundCaseState.DECLINED and not case.second_look_used and case.declined_at is not None:
-        yield CaseClock(
-            name=ClockName.SECOND_LOOK,
-            rule="D6",
-            starts_at=case.declined_at,
-            ends_at=window_end_at(case.declined_at, policy.second_look_window_days),
-            whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out="The answer is final.",
-        )
+def running(facts: Facts, case: Case, policy: Policy) -> Iterator[Running]:
+    """Yield the deadlines of a case, but for those whose act is closed for another reason than its time."""
+    for one in deadlines(facts, case, policy):
+        act = one.of.bounds
+        if act is None or _closes_at(facts, case, act, policy) is not None:
+            yield one
 
 
-def _contract_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClock]:
-    if case.state is RefundCaseState.REQUESTED:
-        yield from _answer_clocks(case, facts, policy)
-    if case.state is RefundCaseState.APPROVED and case.settlement is SettlementStatus.AWAITING_FUNDS:
-        yield from _funds_clock(case, policy)
-    if case.state in _UNDECIDED or case.state is RefundCaseState.DECLINED:
-        yield from _window_clocks(case, facts, policy)
-    contract = facts.contract
-    if contract is not None and contract.ended_at is not None:
-        yield CaseClock(
-            name=ClockName.REVIEW,
-            rule="C22",
-            starts_at=contract.ended_at,
-            ends_at=policy.review_until(contract.ended_at),
-            whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out="No review of this contract can be posted any more.",
-        )
-    if facts.withdrawal_filed_at is not None and facts.withdrawal_expected_until is not None:
-        yield CaseClock(
-            name=ClockName.WITHDRAWAL_ESTIMATE,
-            rule="D10",
-            starts_at=facts.withdrawal_filed_at,
-            ends_at=facts.withdrawal_expected_until,
-            whose_move=WhoseMove.SYSTEM,
-            when_it_runs_out="The money should have arrived; ask support if it has not.",
-        )
+def is_asked(case: Case, at: datetime) -> bool:
+    """Tell whether support waits for an answer to a question (D24)."""
+    ends_at = information_until(case)
+    return ends_at is not None and at < ends_at
 
 
-def _answer_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClock]:
-    if case.respond_by is not None:
-        yield CaseClock(
-            name=ClockName.RESPOND_BY,
-            rule="D8",
-            starts_at=case.opened_at,
-            ends_at=case.respond_by,
-            whose_move=WhoseMove.COUNTERPARTY,
-            when_it_runs_out="The request moves to support by itself, with its history.",
-        )
-    direct = direct_until(facts, policy) if case.kind is RefundCaseKind.INVOICE else None
-    paid_at = _paid_at(facts)
-    if direct is not None and paid_at is not None:
-        yield CaseClock(
-            name=ClockName.DIRECT_WINDOW,
-            rule="D7",
-            starts_at=paid_at,
-            ends_at=direct,
-            whose_move=WhoseMove.COUNTERPARTY,
-            when_it_runs_out="The expert can no longer decide; the request moves to support by itself.",
-        )
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Whose move it is, until when (none: until something happens), and whose it is from then on."""
+
+    now: WhoseMove
+    until: datetime | None = None
+    then: WhoseMove | None = None
+
+    def at(self, at: datetime) -> WhoseMove:
+        """Return whose move it is at an instant."""
+        return self.then if self.then is not None and self.until is not None and at >= self.until else self.now
 
 
-def _funds_clock(case: Case, policy: Policy) -> Iterator[CaseClock]:
-    if case.approved_at is not None:
-        yield CaseClock(
-            name=ClockName.FUNDS_ESCALATION,
-            rule="D13",
-            starts_at=case.approved_at,
-            ends_at=window_end_at(case.approved_at, policy.funds_wait_days),
-            whose_move=WhoseMove.SYSTEM,
-            when_it_runs_out="The client may escalate the case to support.",
-        )
+def whose_move(facts: Facts, case: Case, policy: Policy) -> Move:
+    """Return whose move a case is by the rules in force (D28)."""
+    if case.state is RefundCaseState.REQUESTED and case.kind is not RefundCaseKind.LEAD:
+        due = hand_over(facts, case, policy)
+        return _until(WhoseMove.COUNTERPARTY, due[0] if due is not None else None, WhoseMove.SYSTEM)
+    if case.state in (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED):
+        if case.information_from is not None:
+            return _until(case.information_from, information_until(case), WhoseMove.SUPPORT)
+        return Move(WhoseMove.SUPPORT)
+    if case.state is RefundCaseState.APPROVED:
+        return Move(WhoseMove.SYSTEM)
+    if case.state in _ANSWERED:
+        ways = ways_on(facts, case, policy)
+        if ways:
+            until = None if None in ways else max(way for way in ways if way is not None)
+            return _until(WhoseMove.REQUESTER, until, WhoseMove.NOBODY)
+    return Move(WhoseMove.NOBODY)
 
 
-def _window_clocks(case: Case, facts: Facts, policy: Policy) -> Iterator[CaseClock]:
-    """Yield until when what the client can still start beside waiting is open, and support's own window (C07)."""
-    paid_at = _paid_at(facts)
-    if case.kind is not RefundCaseKind.INVOICE or paid_at is None:
-        return
-    hourly = facts.contract is not None and facts.contract.kind is ContractKind.HOURLY
-    support_answered = facts.payment.support_decided
-    if hourly and case.state is not RefundCaseState.DISPUTED and not case.final_decision and not support_answered:
-        yield CaseClock(
-            name=ClockName.DISPUTE_RESOLUTION,
-            rule="C31",
-            starts_at=paid_at,
-            ends_at=policy.dispute_until(paid_at),
-            whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out="The invoice can no longer be disputed.",
-        )
-    if case.state is not RefundCaseState.REQUESTED:
-        yield from _support_clock(case, facts, policy, paid_at, hourly=hourly)
-    week = facts.week
-    if week is not None and case.state is not RefundCaseState.DISPUTED and not support_answered:
-        goes_on = "" if case.state is RefundCaseState.DECLINED else "; this request goes on"
-        yield CaseClock(
-            name=ClockName.TIMESHEET_DISPUTE,
-            rule="C25",
-            starts_at=week.ends_at,
-            ends_at=policy.timesheet_until(week.ends_at),
-            whose_move=WhoseMove.REQUESTER,
-            when_it_runs_out=f"The week's hours can no longer be disputed{goes_on}.",
-        )
+def _until(party: WhoseMove, until: datetime | None, then: WhoseMove) -> Move:
+    return Move(party) if until is None else Move(party, until, then)
 
 
-def _support_clock(case: Case, facts: Facts, policy: Policy, paid_at: datetime, *, hourly: bool) -> Iterator[CaseClock]:
-    """Yield the end of the support window: of a decline's ways on, or of new requests beside one that support has."""
-    if case.state is not RefundCaseState.DECLINED:
-        rule, whose_move = "C07", WhoseMove.SUPPORT
-        text = "No new request about this payment can be made; support still decides this one."
-    elif case.final_decision or facts.payment.support_decided:
-        return
-    elif hourly:
-        rule, whose_move, text = "C24", WhoseMove.REQUESTER, "The decline can no longer be escalated."
-    elif facts.payment.requests_made < policy.requests_per_payment:
-        rule, whose_move, text = "D14", WhoseMove.REQUESTER, "The payment can no longer be asked about again."
-    else:
-        return
-    yield CaseClock(
-        name=ClockName.SUPPORT_WINDOW,
-        rule=rule,
-        starts_at=paid_at,
-        ends_at=policy.support_until(paid_at),
-        whose_move=whose_move,
-        when_it_runs_out=text,
+def ways_on(facts: Facts, case: Case, policy: Policy) -> list[datetime | None]:
+    """Return until when each way on from an answer is open by the rules, whatever the time; None has no end."""
+    found = [_closes_at(facts, case, action, policy) for action in _WAYS_ON]
+    return [None if one is _NEVER else one for one in found if one is not None]
+
+
+def indexed(case: Case, facts: Facts, policy: Policy) -> Case:
+    """Return the case with what lists and filters look for as the rules in force have it: an index, never the truth."""
+    move = whose_move(facts, case, policy)
+    awaits = [one for one in deadlines(facts, case, policy) if one.of.triggers in _AWAITED]
+    answer = next((one.ends_at for one in awaits if one.of.name is ClockName.RESPOND_BY), None)
+    return case.changed(
+        respond_by=answer,
+        deadline_at=min((one.ends_at for one in awaits), default=None),
+        whose_move=move.now,
+        move_until=move.until,
+        next_move=move.then,
     )
 
 
-def _paid_at(facts: Facts) -> datetime | None:
-    if facts.invoice is not None and facts.invoice.paid_at is not None:
-        return facts.invoice.paid_at
-    return facts.milestone.funded_at if facts.milestone is not None else None
+def told_until(case: Case) -> datetime | None:
+    """Return the date that people were told of a case, as the index has it: an answer's, a target's, a way's end."""
+    if case.state in _ANSWERED:
+        return case.move_until
+    return case.deadline_at
+
+
+def told_clock(facts: Facts, case: Case, policy: Policy) -> ClockName:
+    """Return the name of the deadline by which a case moves on, or can no longer be moved on, by itself."""
+    if case.state in _ANSWERED:
+        last = _last_way_to_support(facts, case, policy)
+        return last.of.name if last is not None else ClockName.SUPPORT_WINDOW
+    return ClockName.SLA_DECISION if case.respond_by is None else ClockName.RESPOND_BY
+
+
+def mover(case: Case, at: datetime) -> WhoseMove:
+    """Return whose move it is at an instant, as the index has it."""
+    return Move(case.whose_move, case.move_until, case.next_move).at(at)
+
+
+def is_overdue(case: Case, at: datetime) -> bool:
+    """Tell whether support's decision is late at an instant, as the index has it (L14, D20)."""
+    return case.deadline_at is not None and case.deadline_at <= at and mover(case, at) is WhoseMove.SUPPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something that the desk does by itself at an instant: the event it makes, and the deadline it is about."""
+
+    due_at: datetime
+    event: str
+    of: Running
+
+
+def timers(facts: Facts, case: Case, at: datetime, policy: Policy) -> list[Timer]:
+    """Return what the desk will do by itself on a case, or ought to have done by now, the first due first."""
+    found = [_timer(one, case) for one in deadlines(facts, case, policy) if one.of.triggers is not None]
+    due = [timer for timer in found if not (timer.event == TARGET_MISSED and case.overdue)]
+    return sorted([*due, *_reminders(facts, case, at, policy)], key=lambda timer: (timer.due_at, timer.event))
+
+
+def due_clocks(facts: Facts, case: Case, at: datetime, policy: Policy) -> tuple[DueClock, ...]:
+    """Return the next timer that a case needs from now on; storage drops its other ones."""
+    return tuple(
+        DueClock(name=timer.of.of.name, due_at=timer.due_at, case_id=case.id)
+        for timer in timers(facts, case, at, policy)[:1]
+    )
+
+
+def _timer(one: Running, case: Case) -> Timer:
+    due_at = one.ends_at
+    asked_until = information_until(case)
+    if one.of.triggers == TARGET_MISSED and asked_until is not None:
+        due_at = max(due_at, asked_until)  # what stands still is not missed
+    return Timer(due_at, one.of.triggers or "", one)
+
+
+def _reminders(facts: Facts, case: Case, at: datetime, policy: Policy) -> Iterable[Timer]:
+    """Return the word before a deadline ends, unless it was said, or comes too late (D21)."""
+    if case.reminded or case.overdue:
+        return ()
+    if case.state in _ANSWERED:
+        one = _last_way_to_support(facts, case, policy)
+    else:
+        one = next((one for one in deadlines(facts, case, policy) if one.of.is_reminded), None)
+    due_at = None if one is None else reminder_at(one, policy)
+    if one is None or due_at is None:
+        return ()
+    asked_until = information_until(case)
+    if asked_until is not None:
+        due_at = max(due_at, asked_until)
+    return (Timer(due_at, DUE_SOON, one),) if at < one.ends_at and due_at < one.ends_at else ()
+
+
+def _last_way_to_support(facts: Facts, case: Case, policy: Policy) -> Running | None:
+    """Return the deadline with which the last way to support ends; none where a way has no end."""
+    if None in ways_on(facts, case, policy):
+        return None
+    ways = [one for one in running(facts, case, policy) if one.of.bounds in _WAYS_ON]
+    last = max(ways, key=lambda one: one.ends_at, default=None)
+    answered_at = case.declined_at or case.credited_at
+    if last is None or answered_at is None:
+        return None
+    reminded = replace(last.of, is_reminded=True)
+    return replace(last, of=reminded, starts_at=max(last.starts_at, answered_at))
+
+
+_AWAITED = frozenset({RefundActionName.HAND_OVER.value, TARGET_MISSED})
+_NEVER = LAST_INSTANT
+"""Stands for an end that never comes."""
+
+
+def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Policy) -> datetime | None:
+    """Return when an act of a party on a case, or on its payment, closes; None where it is closed for other reasons."""
+    at = case.updated_at  # nothing that is asked below depends on it
+    if action in OPENING:
+        kind = RefundCaseKind.TIMESHEET if action is RefundActionName.OPEN_TIMESHEET_DISPUTE else case.kind
+        facts, on = _as_payment(facts, case), None
+    else:
+        kind, on = case.kind, case
+    it = Situation(Act(action=action, at=at), facts, policy, kind, action, on, asking=True)
+    rows = TABLE[kind].get((action.value, None if on is None else on.state), ())
+    if on is not None:
+        rows = tuple(row for row in rows if row.applies(it))
+    ends = [
+        row.guards.window(it).closes_at or _NEVER for row in rows if _is_partys(row) and row.guards.open_but_time(it)
+    ]
+    return max(ends, default=None)
+
+
+def _is_partys(row: Row) -> bool:
+    return bool(_PARTIES.intersection(row.guards.by))
+
+
+def _as_payment(facts: Facts, case: Case) -> Facts:
+    """Return the facts as an act that opens a case finds them."""
+    return replace(facts, case=None, open_case=case if case.state in OPEN_STATES else facts.open_case)

@@ -48,6 +48,8 @@ class Act:
     expected_version: int | None = None
     assignee_id: str | None = None
     audience: Audience = Audience.EVERYONE  # of a message or of evidence
+    asked_party: WhoseMove | None = None  # whom support asks (D24), and for how many days
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

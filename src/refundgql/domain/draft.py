@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from refundgql.domain.deadlines import due_clocks
-from refundgql.domain.decisions import Decision, Event, Posting
+from refundgql.domain.clocks import due_clocks, indexed
+from refundgql.domain.deadlines import CUT_OFF
+from refundgql.domain.decisions import Decision, DueClock, Event, Posting
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
-from refundgql.domain.vocabulary import SYSTEM_ROLE, Audience, RefundCaseState
+from refundgql.domain.vocabulary import SYSTEM_ROLE, Audience, ClockName, RefundCaseKind, RefundCaseState
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Draft:
         saw: tuple[tuple[str, str], ...] = (),
     ) -> Case:
         """Add an event that leaves the case as given, and return the case at its next version."""
-        case = case.changed(version=case.version + 1, updated_at=self.at)
+        case = indexed(case.changed(version=case.version + 1, updated_at=self.at), self.facts, self.policy)
         self.events.append(
             Event(
                 name=name,
@@ -84,7 +85,7 @@ class Draft:
             postings=tuple(self.postings),
             payment_refunded_delta_minor=self.refunded_delta_minor,
             payment_reserved_delta_minor=self.reserved_delta_minor,
-            clocks=due_clocks(self.case, self.facts, self.policy),
+            clocks=self._clocks(self.case),
             milestone_returned=self.milestone_returned,
             milestone_refunded_again=self.milestone_refunded_again,
             week_released=self.week_released,
@@ -92,6 +93,17 @@ class Draft:
             customer_reported=self.customer_reported,
             withdrawal_requested=self.withdrawal_requested,
         )
+
+    def _clocks(self, case: Case) -> tuple[DueClock, ...]:
+        """Return the case's next timer, and a look at what it leaves behind: its week's hold, its payment's decline."""
+        clocks = due_clocks(self.facts, case, self.at, self.policy)
+        week, other = self.facts.week, self.facts.previous_declined
+        if case.kind is RefundCaseKind.TIMESHEET and week is not None and not (week.released or self.week_released):
+            cut_off = CUT_OFF.end(week.ends_at, self.policy)
+            clocks += (DueClock(name=ClockName.WEEK_RELEASE, due_at=cut_off, billing_week_id=week.id),)
+        if other is not None and all(one.id != other.id for one in self.earlier_cases):
+            clocks += (DueClock(name=ClockName.SUPPORT_WINDOW, due_at=self.at, case_id=other.id),)
+        return clocks
 
     def _reviews_hidden(self) -> bool | None:
         """Return whether reviews are hidden now; None when that is as it was (C21)."""

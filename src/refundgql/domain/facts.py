@@ -70,10 +70,18 @@ class Case:
     escalated_at: datetime | None = None
     credited_at: datetime | None = None
     reversed_at: datetime | None = None
-    respond_by: datetime | None = None  # D8, announced from the start
-    deadline_at: datetime | None = None  # the next deadline the queue sorts by
-    overdue: bool = False
+    information_from: WhoseMove | None = None  # the party that support has asked and that has not answered (D24)
+    information_at: datetime | None = None
+    information_days: int | None = None
+    target_paused_micros: int = 0  # how long support's target stood still for answers that have come (D24)
+    overdue: bool = False  # that the target was missed has been told, once (L14, D20)
+    reminded: bool = False  # that a deadline ends soon has been told, once (D21)
+    # The rest of clocks.py's answers that lists and filters look for: an index, which no rule reads (D28).
+    respond_by: datetime | None = None
+    deadline_at: datetime | None = None
     whose_move: WhoseMove = WhoseMove.NOBODY
+    move_until: datetime | None = None
+    next_move: WhoseMove | None = None
     final_decision: bool = False  # declined for good: by support, by issue(NONE), or by a later request (D12, D14)
     support_decided: bool = False  # the standing decision is support's (D13)
     second_look_used: bool = False
@@ -159,7 +167,8 @@ class ContractFacts:
     reserved_minor: int = 0
     charged_back_minor: int = 0
     reviews_hidden: bool = False
-    review_posted: bool = False
+    client_reviewed: bool = False
+    expert_reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,3 +237,16 @@ class Facts:
     funds: FundsFacts = FundsFacts()
     withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)
     withdrawal_expected_until: datetime | None = None
+
+    @property
+    def paid_at(self) -> datetime | None:
+        """Return when the contract's payment was made; a milestone's invoice is its funding."""
+        invoice, milestone = self.invoice, self.milestone
+        if invoice is not None and invoice.paid_at is not None:
+            return invoice.paid_at
+        return milestone.funded_at if milestone is not None else None
+
+    @property
+    def is_hourly(self) -> bool:
+        """Tell whether the contract is billed by the hour."""
+        return self.contract is not None and self.contract.kind is ContractKind.HOURLY

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from refundgql.domain.decisions import Act
-from refundgql.domain.facts import Case, Facts, FundsFacts, MilestoneFacts, PaymentFacts
+from refundgql.domain.facts import Case, Facts, FundsFacts, MilestoneFacts, PaymentFacts, WeekFacts
 from refundgql.domain.money import Money
 from refundgql.domain.rules.situation import refundable_minor
 from refundgql.domain.viewers import Viewer
@@ -110,6 +110,7 @@ def facts_before(history: History, index: int) -> Facts:
         contract=contract,
         lead=lead,
         milestone=_milestone(facts.milestone, history.case.kind),
+        week=_week(facts.week, history.case.kind),
         case=None,
         open_case=None,
         previous_declined=None,
@@ -237,6 +238,11 @@ def _milestone(milestone: MilestoneFacts | None, kind: RefundCaseKind) -> Milest
         return None
     held = kind is RefundCaseKind.ESCROW
     return replace(milestone, status=MilestoneStatus.FUNDED if held else MilestoneStatus.RELEASED)
+
+
+def _week(week: WeekFacts | None, kind: RefundCaseKind) -> WeekFacts | None:
+    """Return the week as a dispute of its hours found it: its money was held (D28)."""
+    return replace(week, released=False) if week is not None and kind is RefundCaseKind.TIMESHEET else week
 
 
 def _funds(history: History, index: int) -> FundsFacts:

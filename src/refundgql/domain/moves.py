@@ -6,8 +6,10 @@ It must not judge or post: the machine has let the act pass, settlement.py moves
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from refundgql.domain.deadlines import stood_still_micros
 from refundgql.domain.facts import Case
 from refundgql.domain.machines.table import Row
 from refundgql.domain.rules.situation import Situation
@@ -17,6 +19,7 @@ from refundgql.domain.vocabulary import (
     RefundCaseKind,
     RefundCaseState,
     SettlementStatus,
+    WhoseMove,
 )
 
 Move = Callable[[Case, Situation, Row], Case]
@@ -25,8 +28,44 @@ Move = Callable[[Case, Situation, Row], Case]
 def moved(case: Case, it: Situation, row: Row) -> Case:
     """Return the case after an act, in the row's state and with what the act itself says."""
     move = _MOVES.get(it.action)
-    changed = case.changed(state=row.to_state) if row.to_state is not case.state else case
+    changed = _in_state(case, row.to_state, it.at) if row.to_state is not case.state else case
     return move(changed, it, row) if move is not None else changed
+
+
+def _in_state(case: Case, state: RefundCaseState, at: datetime) -> Case:
+    """Return the case in another state, in which nothing is asked or told yet; what support has stays with it."""
+    changed = answered(case, at).changed(state=state)
+    if case.state is RefundCaseState.ESCALATED and state is RefundCaseState.DISPUTED:
+        return changed
+    return changed.changed(overdue=False, reminded=False, target_paused_micros=0)
+
+
+def answered(case: Case, at: datetime) -> Case:
+    """Return the case with its question closed: the target has stood still until now, at most to the end (D24)."""
+    if case.information_at is None:
+        return case
+    return case.changed(
+        target_paused_micros=stood_still_micros(case, at),
+        information_from=None,
+        information_at=None,
+        information_days=None,
+    )
+
+
+def _heard(case: Case, it: Situation, _row: Row) -> Case:
+    """Close the question when the asked party says or adds something (D24)."""
+    asked = case.requester_id if case.information_from is WhoseMove.REQUESTER else case.counterparty_id
+    viewer = it.viewer
+    is_asked = case.information_from is not None and viewer is not None and viewer.account_id == asked
+    return answered(case, it.at) if is_asked else case
+
+
+def _asked(case: Case, it: Situation, _row: Row) -> Case:
+    return answered(case, it.at).changed(
+        information_from=it.act.asked_party,
+        information_at=it.at,
+        information_days=it.act.days if it.act.days is not None else it.policy.information_days,
+    )
 
 
 def amount_of(case: Case, action: RefundActionName) -> int | None:
@@ -63,8 +102,10 @@ def _decided(case: Case, it: Situation, row: Row, **changes: Any) -> Case:
 def _reopened(case: Case, it: Situation, row: Row) -> Case:
     """Take a case to support; what the expert had approved stands as consent (C15, D13)."""
     consented = case.approved_minor if row.from_state is RefundCaseState.APPROVED else case.consented_minor
+    # What was with support already came to it then: its target goes on (D20).
+    since = case.escalated_at if row.from_state is RefundCaseState.ESCALATED else it.at
     return case.changed(
-        escalated_at=it.at,
+        escalated_at=since,
         consented_minor=consented,
         approved_minor=None,
         approved_at=None,
@@ -97,6 +138,9 @@ _MOVES: dict[RefundActionName, Move] = {
     RefundActionName.CONSENT: _consented,
     RefundActionName.ASSIGN: _assigned,
     RefundActionName.REVERSE: _reversed,
+    RefundActionName.REQUEST_INFORMATION: _asked,
+    RefundActionName.ADD_EVIDENCE: _heard,
+    RefundActionName.SEND_MESSAGE: _heard,
 }
 
 _AMOUNTS = {

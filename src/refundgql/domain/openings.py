@@ -5,8 +5,7 @@ It must not judge: the machine has let the act pass before a case is made of it.
 
 from __future__ import annotations
 
-from refundgql.domain.calendar import day_number
-from refundgql.domain.deadlines import answer_due_at
+from refundgql.domain.deadlines import LEAD_WINDOW
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.vocabulary import (
@@ -57,7 +56,6 @@ def new_case(it: Situation, state: RefundCaseState) -> Case:
         approved_at=it.at if issued and state is RefundCaseState.APPROVED else None,
         declined_at=it.at if state is RefundCaseState.DECLINED else None,
         escalated_at=it.at if state is RefundCaseState.ESCALATED else None,
-        respond_by=answer_due_at(facts, it.kind, it.at, it.policy) if state is RefundCaseState.REQUESTED else None,
         final_decision=state is RefundCaseState.DECLINED,  # issue(NONE) is final at once (C13)
         policy_version=it.policy.version,
     )
@@ -142,6 +140,5 @@ def _requested_minor(it: Situation) -> int:
 
 def _is_goodwill(it: Situation) -> bool:
     """Tell whether staff filed after the professional's own window had closed (D4)."""
-    lead = it.facts.lead
-    late = lead is not None and day_number(lead.charged_at, it.at) > it.policy.lead_window_days
-    return late and it.viewer_is_filing
+    until = LEAD_WINDOW.ends_at(it.facts, None, it.policy)
+    return until is not None and it.at >= until and it.viewer_is_filing

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from refundgql.domain.calendar import window_end_at
 from refundgql.domain.money import Money, MoneyError, format_minor
 
 if TYPE_CHECKING:
@@ -37,6 +36,10 @@ class Policy:
 
     lead_window_days: int = 30  # L15
     decision_target_hours: int = 48  # L14
+    contract_target_hours: int = 72  # D20
+    reminder_hours: int = 24  # D21
+    information_days: int = 3  # D24, where support names none
+    information_most_days: int = 14  # D24
     second_look_window_days: int = 30  # D6
     direct_window_days: int = 180  # C06, D7
     support_window_days: int = 365  # C07, C24
@@ -86,33 +89,11 @@ class Policy:
         changed = replace(self, **values)
         if changed.direct_window_days > changed.support_window_days:
             raise PolicyError("direct_window_days must not be larger than support_window_days: lower it.")
+        if changed.information_days > changed.information_most_days:
+            raise PolicyError("information_days must not be larger than information_most_days: lower it.")
         if changed.withdrawal_days_from > changed.withdrawal_days_until:
             raise PolicyError("withdrawal_days_from must not be larger than withdrawal_days_until: lower it.")
         return changed
-
-    def decision_due_at(self, start_at: datetime) -> datetime:
-        """Return when support's decision on a lead is due: exact hours from the request or the second look (L14)."""
-        return start_at + timedelta(hours=self.decision_target_hours)
-
-    def direct_until(self, paid_at: datetime) -> datetime:
-        """Return the exclusive end of the expert's own right to decide (D7)."""
-        return window_end_at(paid_at, self.direct_window_days)
-
-    def support_until(self, paid_at: datetime) -> datetime:
-        """Return the exclusive end of asking for or escalating an invoice's refund (C07)."""
-        return window_end_at(paid_at, self.support_window_days)
-
-    def dispute_until(self, paid_at: datetime) -> datetime:
-        """Return the exclusive end of dispute resolution for an hourly invoice (C31)."""
-        return window_end_at(paid_at, self.dispute_resolution_days)
-
-    def timesheet_until(self, week_ends_at: datetime) -> datetime:
-        """Return the exclusive cut-off of a week's timesheet dispute; days count from the week's Sunday (C25)."""
-        return window_end_at(week_ends_at - timedelta(microseconds=1), self.timesheet_dispute_days)
-
-    def review_until(self, contract_ended_at: datetime) -> datetime:
-        """Return the exclusive end of posting a review (C22)."""
-        return window_end_at(contract_ended_at, self.review_window_days)
 
 
 def _as_text(value: object) -> str:

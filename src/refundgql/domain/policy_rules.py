@@ -259,10 +259,34 @@ _DECISIONS: tuple[_Row, ...] = (
         "What an expert's part approval leaves counts as declined: it can be taken to support as a case of its own.",
     ),
     (
+        "D20",
+        "Targets of contract cases",
+        lambda policy: f"{policy.contract_target_hours} hours",
+        "Support aims to decide a contract's case within this time from when it came; missing it decides nothing.",
+    ),
+    (
+        "D21",
+        "Reminders",
+        lambda policy: f"{policy.reminder_hours} hours",
+        "So long before an answer, a decision or a way to support is lost, both sides are told once.",
+    ),
+    (
+        "D24",
+        "Questions of support",
+        lambda policy: f"{policy.information_days} days, at most {policy.information_most_days}",
+        "Support may ask a party for information; its target stands still until the answer, or the end of these days.",
+    ),
+    (
         "D25",
         "Chargebacks",
         "lower what can be refunded",
         "What a bank wants back, or has taken, cannot be refunded as well; what the marketplace won can.",
+    ),
+    (
+        "D28",
+        "Rules in force",
+        "decide now",
+        "Every deadline follows the present rules; a changed rule moves it, and whoever was told reads so in the case.",
     ),
     (
         "D29",

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refundgql.domain.availability import kind_for, open_alternatives
-from refundgql.domain.clocks import case_clocks
-from refundgql.domain.deadlines import with_next_move
+from refundgql.domain.clocks import case_clocks, indexed
 from refundgql.domain.decisions import Act, Preview
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import blockers, with_true_alternatives
@@ -68,7 +67,7 @@ def _case(it: Situation, amount_minor: int) -> Case:
         raise ValueError(f"{it.action.value} opens no case")
     given = replace(it.act, amount=it.money(amount_minor) if amount_minor > 0 else None)
     case = new_case(replace(it, act=given), row.to_state)
-    return with_next_move(case, it.facts, it.policy)
+    return indexed(case, it.facts, it.policy)
 
 
 def _total_after(facts: Facts, amount_minor: int) -> Money | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from refundgql.domain.calendar import day_number
+from refundgql.domain.deadlines import REVIEW_WINDOW
 from refundgql.domain.facts import ContractFacts
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, WindowRefusal
@@ -60,9 +60,9 @@ def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool,
     if already_posted:
         message = "You have reviewed this contract already; the expert may allow the client one edit."
         found.append(BasicRefusal(code=RefusalCode.REVIEW_ALREADY_POSTED, message=message, rule="C23"))
-    window_days = policy.review_window_days
-    elapsed = 0 if contract.ended_at is None else day_number(contract.ended_at, at)
-    if contract.ended_at is not None and elapsed > window_days:
+    until = None if contract.ended_at is None else REVIEW_WINDOW.end(contract.ended_at, policy)
+    if contract.ended_at is not None and until is not None and at >= until:
+        window_days, elapsed = REVIEW_WINDOW.limit(policy), REVIEW_WINDOW.elapsed(contract.ended_at, at)
         found.append(
             WindowRefusal(
                 code=RefusalCode.REVIEW_WINDOW_CLOSED,
@@ -71,7 +71,7 @@ def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool,
                     f"shift that; today is day {elapsed}."
                 ),
                 rule="C22",
-                available_until=policy.review_until(contract.ended_at),
+                available_until=until,
                 elapsed_days=elapsed,
                 limit_days=window_days,
             )

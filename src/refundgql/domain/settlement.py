@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Posting
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, ContractFacts, Facts
 from refundgql.domain.ledger import balance, held, platform_leads
 from refundgql.domain.money import Money
-from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import (
     BalancePurpose,
     MilestoneStatus,
@@ -61,7 +61,7 @@ def credit_postings(case: Case, facts: Facts, amount_minor: int) -> list[Posting
     contract = contract_of(facts)
     to_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
     from_held = amount_minor
-    if case.kind is RefundCaseKind.INVOICE:
+    if case.kind is not RefundCaseKind.ESCROW:
         from_held = min(max(facts.funds.held_minor, 0), amount_minor) if _has_hold(facts) else 0
     postings = []
     if from_held > 0:
@@ -78,8 +78,8 @@ def release_rest(draft: Draft, case: Case) -> None:
     week = draft.facts.week
     if case.kind is not RefundCaseKind.TIMESHEET or week is None or week.released:
         return
-    if draft.at < draft.policy.timesheet_until(week.ends_at):
-        return
+    if draft.at < CUT_OFF.end(week.ends_at, draft.policy):
+        return  # its own timer releases it then
     draft.week_released = True
     rest = draft.facts.funds.held_minor - draft.refunded_delta_minor
     draft.postings += release_postings(draft.facts, rest, case.id)
@@ -114,7 +114,7 @@ def reverse(draft: Draft, case: Case) -> None:
     else:
         contract = contract_of(facts)
         from_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
-        to_key = held(case.payment_id, currency) if _is_held(facts, draft.policy) else _expert(contract, currency)
+        to_key = held(case.payment_id, currency) if _is_held(facts) else _expert(contract, currency)
     posting = _posting(REVERSAL, from_key, to_key, amount_minor, case, what)
     draft.postings.append(replace(posting, reverses_fact=CREDIT))
     draft.refunded_delta_minor -= amount_minor
@@ -136,14 +136,11 @@ def _has_hold(facts: Facts) -> bool:
     return facts.week is not None or facts.milestone is not None
 
 
-def _is_held(facts: Facts, policy: Policy) -> bool:
+def _is_held(facts: Facts) -> bool:
     """Tell whether money that comes back to this payment is held again instead of being the expert's."""
     if facts.milestone is not None:
         return facts.milestone.status is not MilestoneStatus.RELEASED
-    week, invoice = facts.week, facts.invoice
-    if week is None or week.released or invoice is None or invoice.paid_at is None:
-        return False
-    return invoice.paid_at < policy.timesheet_until(week.ends_at)  # what is paid later is never held
+    return facts.week is not None and not facts.week.released and facts.paid_at is not None
 
 
 def _expert(contract: ContractFacts, currency: str) -> str:

@@ -14,17 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from refundgql.domain.cases import decide, miss_target
-from refundgql.domain.deadlines import due_clocks
-from refundgql.domain.decisions import Act, Decision, DueClock
+from refundgql.domain.cases import decide, run_out
+from refundgql.domain.clocks import Timer, timers
+from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.history import History, PastEvent, act_of, facts_before, opens_follow_up
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal, Refused
 from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.vocabulary import (
+    DUE_SOON,
+    INFORMATION_ENDED,
+    INFORMATION_REQUESTED,
     TARGET_MISSED,
-    ClockName,
     RefundActionName,
     RefundCaseState,
     RefundRoute,
@@ -78,10 +80,10 @@ class _Track:
     missed: bool = False
     hidden: bool | None = None
 
-    def due(self, facts: Facts) -> DueClock | None:
-        """Return the timer that runs out first."""
-        clocks = () if self.case is None else due_clocks(self.case, facts, self.policy)
-        return min(clocks, key=lambda clock: clock.due_at, default=None)
+    def due(self, facts: Facts) -> Timer | None:
+        """Return the timer that runs out first and changes something; a reminder does not."""
+        found = [] if self.case is None else timers(facts, self.case, self.case.updated_at, self.policy)
+        return next((timer for timer in found if timer.event != DUE_SOON), None)
 
     def take(self, decision: Decision, facts: Facts) -> None:
         """Go on from a decision."""
@@ -91,14 +93,12 @@ class _Track:
             refunded = contract.refunded_minor + delta
             self.hidden = reviews_hidden(contract.paid_minor, refunded, contract.currency, self.policy)
 
-    def run_out(self, clock: DueClock, at: datetime, facts: Facts) -> None:
-        """Act on a timer as the desk does (D7, D8, L14)."""
-        if clock.name is ClockName.SLA_DECISION:
-            self.missed = True
-            self.take(miss_target(replace(facts, case=self.case), at, self.policy), facts)
-        else:
-            act = Act(action=RefundActionName.HAND_OVER, at=at, case_id=clock.case_id)
-            self.take(decide(act, replace(facts, case=self.case), self.policy), facts)
+    def run_out(self, timer: Timer, at: datetime, facts: Facts) -> None:
+        """Act on a timer as the desk does (D7, D8, L14, D20, D24)."""
+        self.missed = self.missed or timer.event == TARGET_MISSED
+        decision = run_out(replace(facts, case=self.case), at, self.policy, reminding=False)
+        if decision is not None:
+            self.take(decision, facts)
 
     def outcome(self, rule: str | None, refusals: tuple[Refusal, ...] = ()) -> Outcome:
         """Return where the case stands."""
@@ -114,17 +114,14 @@ class _Track:
         )
 
 
-_TIMERS = (RefundActionName.HAND_OVER.value, TARGET_MISSED)
+_TIMERS = (RefundActionName.HAND_OVER.value, TARGET_MISSED, INFORMATION_ENDED)
 _DECIDED_AGAIN = frozenset(
     {
         *(name.value for name in RefundActionName),
-        TARGET_MISSED,
+        *_TIMERS,
+        INFORMATION_REQUESTED,
     }
-) - {
-    RefundActionName.ADD_EVIDENCE.value,
-    RefundActionName.SEND_MESSAGE.value,
-    RefundActionName.ASSIGN.value,
-}
+) - {RefundActionName.ASSIGN.value}
 """Events whose acts the rules answer; the others are remarks that anybody who sees the case may make."""
 
 

@@ -104,6 +104,7 @@ class RefundActionName(StrEnum):
     ADD_EVIDENCE = "ADD_EVIDENCE"
     SEND_MESSAGE = "SEND_MESSAGE"
     ASSIGN = "ASSIGN"
+    REQUEST_INFORMATION = "REQUEST_INFORMATION"
     OPEN_TIMESHEET_DISPUTE = "OPEN_TIMESHEET_DISPUTE"
     ISSUE = "ISSUE"
 
@@ -112,7 +113,11 @@ FINALISE = "FINALISE"
 TARGET_MISSED = "TARGET_MISSED"
 WITHDRAWAL_CHANGED = "WITHDRAWAL_CHANGED"
 CHARGEBACK = "CHARGEBACK"
-"""Names of events that no client can act: recorded by timers and by settlement."""
+DUE_SOON = "DUE_SOON"
+DEADLINE_MOVED = "DEADLINE_MOVED"
+INFORMATION_REQUESTED = "INFORMATION_REQUESTED"
+INFORMATION_ENDED = "INFORMATION_ENDED"
+"""Names of events that are no act's own: recorded by timers, by settlement, beside another act, or under its name."""
 STAFF_NOTE = "STAFF_NOTE"
 """The name of an event that is all that parties learn of what staff wrote for each other (D29)."""
 
@@ -287,6 +292,7 @@ class ClockName(StrEnum):
     SECOND_LOOK = "SECOND_LOOK"
     REVIEW = "REVIEW"
     WITHDRAWAL_ESTIMATE = "WITHDRAWAL_ESTIMATE"
+    INFORMATION = "INFORMATION"
     FUNDS_ESCALATION = "FUNDS_ESCALATION"
     WEEK_RELEASE = "WEEK_RELEASE"
 

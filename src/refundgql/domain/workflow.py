@@ -104,7 +104,7 @@ def _transition(row: Row) -> WorkflowTransition:
     chosen = tuple((one.yes if expected else one.no)[0] for one, expected in row.conditions)
     numbers = (*row.cites, *(number for rule in guards.rules for number in rule.rules))
     return WorkflowTransition(
-        action=row.action,
+        action=row.event,
         from_state=row.from_state,
         to_state=None if row.is_remark else row.to_state,
         roles=tuple(who.value for who in guards.by),

@@ -15,6 +15,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WhoseMove
+from refundgql.queries.case_orders import NEVER
 from refundgql.queries.case_reads import has_unread
 from refundgql.queries.pages import Condition
 from refundgql.queries.texts import contains
@@ -58,11 +59,17 @@ def waiting_for_support(given: CaseFilter | None) -> CaseFilter:
     return given if given.whose_move is not None else replace(given, whose_move=WhoseMove.SUPPORT)
 
 
-def conditions(given: CaseFilter | None, viewer: Viewer, dialect: Dialect) -> list[Condition]:
-    """Return the conditions of a filter on the refund case `c`."""
+def conditions(given: CaseFilter | None, viewer: Viewer, dialect: Dialect, now: datetime) -> list[Condition]:
+    """Return the conditions of a filter on the refund case `c`, at an instant."""
     if given is None:
         return []
-    return [*_lists(given), *_values(given), *_desk(given, viewer, dialect), *_texts(given)]
+    return [
+        *_lists(given),
+        *_values(given),
+        *_moves(given, to_micros(now)),
+        *_desk(given, viewer, dialect),
+        *_texts(given),
+    ]
 
 
 def _lists(given: CaseFilter) -> list[Condition]:
@@ -82,13 +89,37 @@ def _values(given: CaseFilter) -> list[Condition]:
         found.append(("c.opened_at >= ?", (to_micros(given.opened_after),)))
     if given.opened_before is not None:
         found.append(("c.opened_at < ?", (to_micros(given.opened_before),)))
-    if given.overdue is not None:
-        found.append(("c.overdue" if given.overdue else "NOT c.overdue", ()))
-    if given.whose_move is not None:
-        found.append(("c.whose_move = ?", (given.whose_move.value,)))
     for sign, bound in ((">=", given.amount_at_least), ("<=", given.amount_at_most)):
         if bound is not None:
             found.append((f"c.currency = ? AND {AMOUNT} {sign} ?", (bound.currency, bound.minor)))
+    return found
+
+
+_PARTIES = (WhoseMove.REQUESTER, WhoseMove.COUNTERPARTY)
+"""Theirs a move is until an instant; support's, the desk's and nobody's it is from one on."""
+
+
+def whose_move_is(move: WhoseMove, now_micros: int) -> Condition:
+    """Return the condition that it is somebody's move at an instant, as domain/clocks.py tells it of one case."""
+    if move in _PARTIES:
+        return "c.whose_move = ? AND (c.move_until IS NULL OR c.move_until > ?)", (move.value, now_micros)
+    begun = "(c.next_move IS NULL OR c.move_until <= ?)"
+    return f"COALESCE(c.next_move, c.whose_move) = ? AND {begun}", (move.value, now_micros)
+
+
+def is_overdue(now_micros: int) -> Condition:
+    """Return the condition that support's decision is late at an instant (L14, D20)."""
+    move, parameters = whose_move_is(WhoseMove.SUPPORT, now_micros)
+    return f"({move} AND COALESCE(c.deadline_at, {NEVER}) <= ?)", (*parameters, now_micros)
+
+
+def _moves(given: CaseFilter, now_micros: int) -> list[Condition]:
+    found: list[Condition] = []
+    if given.overdue is not None:
+        sql, parameters = is_overdue(now_micros)
+        found.append((sql if given.overdue else f"NOT {sql}", parameters))
+    if given.whose_move is not None:
+        found.append(whose_move_is(given.whose_move, now_micros))
     return found
 
 

@@ -61,10 +61,9 @@ OWN_BY_DEADLINE = Order(
 QUEUE = Order(
     "queue",
     (
-        Key("CASE WHEN c.overdue THEN 0 ELSE 1 END", "int"),
         _DEADLINE,
         Key("c.opened_at", "int"),
         _ID,
     ),
 )
-"""The desk's own order: late ones first, then the earliest deadline, then the oldest (L14)."""
+"""The desk's own order: the earliest target first, and with it what is late, then the oldest (L14, D20)."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
+from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import WhoseMove
 from refundgql.queries import invoices, leads, milestones, weeks
 from refundgql.queries.accounts import (
     FOR_EVERYBODY,
@@ -54,8 +57,10 @@ class CaseRow:
     reversed_at: int | None
     settlement: str
     whose_move: str
+    move_until: int | None
+    next_move: str | None
     respond_by: int | None
-    overdue: bool
+    deadline_at: int | None
     withdrawal_id: str | None
     continues_id: str | None
     continued_by_id: str | None
@@ -67,6 +72,22 @@ class CaseRow:
     assignee: AccountRow | None
     events: ConnectionRow
     """Its page of events, where that was read with it."""
+
+    def mover(self, now_micros: int) -> WhoseMove:
+        """Return whose move it is, as domain/clocks.py tells it of a case."""
+        if self.next_move is not None and self.move_until is not None and now_micros >= self.move_until:
+            return WhoseMove(self.next_move)
+        return WhoseMove(self.whose_move)
+
+    def target_at(self, now_micros: int) -> datetime | None:
+        """Return when support's decision is due; nothing while it is not support's move."""
+        waits = self.deadline_at is not None and self.mover(now_micros) is WhoseMove.SUPPORT
+        return from_micros(self.deadline_at) if waits and self.deadline_at is not None else None
+
+    def is_overdue(self, now_micros: int) -> bool:
+        """Tell whether support's decision is late."""
+        target_at = self.target_at(now_micros)
+        return target_at is not None and to_micros(target_at) <= now_micros
 
 
 _PLAIN = (
@@ -84,17 +105,19 @@ _PLAIN = (
     "decided_at",
     "credited_at",
     "reversed_at",
-    "whose_move",
     "respond_by",
-    "overdue",
     "policy_version",
 )
+_MOVE = ("whose_move", "move_until", "next_move")
 SHAPE = Shape(
     CaseRow,
     ("id",),
     {
         **{name: (name,) for name in _PLAIN},
         "is_final": ("state", "requested_minor", "credited_minor"),
+        "whose_move": _MOVE,
+        "target_at": (*_MOVE, "deadline_at"),
+        "overdue": (*_MOVE, "deadline_at"),
         "requested_amount": ("requested_minor", "currency"),
         "approved_amount": ("approved_minor", "currency"),
         "consented_amount": ("consented_minor", "currency"),

@@ -6,6 +6,7 @@ It must not decide rules; what can be done to a case is computed by the domain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from refundgql.domain.viewers import Viewer
@@ -69,6 +70,8 @@ async def list_cases(
     page: Page,
     wanted: Mapping[str, Any],
     events: Page | None = None,
+    *,
+    now: datetime,
 ) -> ConnectionRow:
     """Return a page of the cases that the viewer sees, newest first unless another order is asked for.
 
@@ -77,7 +80,7 @@ async def list_cases(
     by = ORDERS[order or RefundCaseOrder.NEWEST]
     if order is RefundCaseOrder.SOONEST_DEADLINE and not viewer.is_staff:
         by = OWN_BY_DEADLINE
-    return await _list(source, viewer, given, by, page, wanted, events)
+    return await _list(source, viewer, given, by, page, wanted, events, now)
 
 
 async def list_queue(
@@ -88,10 +91,12 @@ async def list_queue(
     page: Page,
     wanted: Mapping[str, Any],
     events: Page | None = None,
+    *,
+    now: datetime,
 ) -> ConnectionRow:
     """Return a page of the desk's queue, in its own order unless another one is asked for."""
     by = QUEUE if order is None else ORDERS[order]
-    return await _list(source, viewer, waiting_for_support(given), by, page, wanted, events)
+    return await _list(source, viewer, waiting_for_support(given), by, page, wanted, events, now)
 
 
 async def _list(
@@ -102,6 +107,7 @@ async def _list(
     page: Page,
     wanted: Mapping[str, Any],
     events: Page | None,
+    now: datetime,
 ) -> ConnectionRow:
     nodes = wanted_nodes(wanted)
     # SQLite works a select list out before it sorts, so there only the page's own cases are asked for their events.
@@ -112,7 +118,7 @@ async def _list(
         relation=statement.relation,
         order=order,
         make=statement.make,
-        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect)],
+        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect, now)],
         count_relation="refund_case c",
         column_parameters=statement.parameters,
     )

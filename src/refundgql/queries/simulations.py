@@ -65,7 +65,7 @@ async def examine(
 
     Refuses: BadPage for a cursor of another list.
     """
-    rows = await _cases(source, viewer, given, page)
+    rows = await _cases(source, viewer, given, page, now)
     histories = await load_histories(source, [row["id"] for row in rows[:EXAMINED_AT_MOST]])
     result = Examination(has_more=len(rows) > EXAMINED_AT_MOST)
     for place, row in enumerate(rows[:EXAMINED_AT_MOST]):
@@ -78,9 +78,9 @@ async def examine(
     return result
 
 
-async def _cases(source: Source, viewer: Viewer, given: CaseFilter | None, page: Page) -> list[Row]:
+async def _cases(source: Source, viewer: Viewer, given: CaseFilter | None, page: Page, now: datetime) -> list[Row]:
     """Return the cases to look at and one more, which tells that there are others."""
-    which = [visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect)]
+    which = [visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect, now)]
     if page.after is not None:
         which.append(_ORDER.beyond(_ORDER.values(page.after), later=True))
     sql = " AND ".join(condition for condition, _ in which)

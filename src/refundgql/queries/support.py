@@ -15,6 +15,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason
+from refundgql.queries.case_filters import is_overdue
 from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
 
@@ -113,9 +114,9 @@ _ARRIVED = (
 
 
 async def support_metrics(
-    source: Source, viewer: Viewer, start: datetime, until: datetime, wanted: Mapping[str, Any]
+    source: Source, viewer: Viewer, start: datetime, until: datetime, wanted: Mapping[str, Any], *, now: datetime
 ) -> MetricsRow:
-    """Return the figures of a span of time; lists and quantiles are counted only when they are asked for."""
+    """Return the figures of a span of time, and what is late now; lists and quantiles only when they are asked for."""
     condition, parameters = visibility.cases(viewer, "c")
     desk = _Desk(source, (to_micros(start), to_micros(until)), condition, tuple(parameters))
     opened = await desk.opened()
@@ -129,7 +130,7 @@ async def support_metrics(
         opened=sum(opened.values()),
         median_hours_to_decision=await desk.hours(decided, 0.5) if "median_hours_to_decision" in wanted else None,
         p90_hours_to_decision=await desk.hours(decided, 0.9) if "p90_hours_to_decision" in wanted else None,
-        overdue_now=await desk.overdue() if "overdue_now" in wanted else 0,
+        overdue_now=await desk.overdue(to_micros(now)) if "overdue_now" in wanted else 0,
         credited=await desk.moved("CREDIT") if "credited" in wanted else [],
         reversed=await desk.moved("REVERSE") if "reversed" in wanted else [],
         by_state=await desk.by_state() if "by_state" in wanted else [],
@@ -167,9 +168,10 @@ class _Desk:
         sql = f"SELECT c.kind, COUNT(*) FROM refund_case c WHERE {_OPENED} AND "
         return {row[0]: row[1] for row in await self.rows(sql, self.span, "GROUP BY c.kind")}
 
-    async def overdue(self) -> int:
-        """Return how many cases are late at this moment."""
-        ((count,),) = await self.rows("SELECT COUNT(*) FROM refund_case c WHERE c.overdue AND ", ())
+    async def overdue(self, now_micros: int) -> int:
+        """Return how many cases are late at an instant."""
+        late, parameters = is_overdue(now_micros)
+        ((count,),) = await self.rows(f"SELECT COUNT(*) FROM refund_case c WHERE {late} AND ", tuple(parameters))
         return int(count)
 
     def _counts(self) -> str:

@@ -30,8 +30,19 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "reason_detail": RefundReasonDetail,
     "settlement": SettlementStatus,
     "whose_move": WhoseMove,
+    "next_move": WhoseMove,
+    "information_from": WhoseMove,
     **dict.fromkeys(
-        ("goodwill", "send_to_payment_method", "overdue", "final_decision", "support_decided", "second_look_used"), bool
+        (
+            "goodwill",
+            "send_to_payment_method",
+            "overdue",
+            "reminded",
+            "final_decision",
+            "support_decided",
+            "second_look_used",
+        ),
+        bool,
     ),
     **dict.fromkeys(
         (
@@ -45,6 +56,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
             "reversed_at",
             "respond_by",
             "deadline_at",
+            "move_until",
+            "information_at",
         ),
         from_micros,
     ),

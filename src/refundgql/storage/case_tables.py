@@ -52,8 +52,15 @@ class RefundCase(Model):
     reversed_at = fields.BigIntField(null=True)
     respond_by = fields.BigIntField(null=True)
     deadline_at = fields.BigIntField(null=True)
+    information_from = fields.CharField(max_length=20, null=True)
+    information_at = fields.BigIntField(null=True)
+    information_days = fields.IntField(null=True)
+    target_paused_micros = fields.BigIntField(db_default=0)
     overdue = fields.BooleanField(db_default=False)
+    reminded = fields.BooleanField(db_default=False)
     whose_move = fields.CharField(max_length=20)
+    move_until = fields.BigIntField(null=True)
+    next_move = fields.CharField(max_length=20, null=True)
     final_decision = fields.BooleanField(db_default=False)
     support_decided = fields.BooleanField(db_default=False)
     second_look_used = fields.BooleanField(db_default=False)
@@ -187,6 +194,16 @@ class Clock(Model):
             Index(fields=("case_id",), name="clock_case"),
             Index(fields=("billing_week_id",), name="clock_week"),
         )
+
+
+class ArmedRules(Model):
+    """One row: the rules that clocks and the index of deadlines were last worked out by, see storage/clocks.py."""
+
+    id = fields.IntField(primary_key=True)
+    policy_version = fields.CharField(max_length=40)
+
+    class Meta:
+        table = "armed_rules"
 
 
 class IdempotentResult(Model):

@@ -1,6 +1,6 @@
-"""Timers as rows, kept with the decision that sets them.
+"""Timers as rows, and what lists look for of deadlines: both an index of the rules in force, set anew with them (D28).
 
-It must not act on one: whoever takes a clock away does, in the same transaction; see sweeping.py.
+It must not act on a clock: whoever takes it away does, in the same transaction; see sweeping.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from datetime import datetime
 
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.decisions import DueClock
-from refundgql.storage.database import Source, Write
+from refundgql.domain.facts import Case
+from refundgql.storage.case_rows import changed_columns, column_value
+from refundgql.storage.database import Source, Transaction, Write
 from refundgql.storage.ids import new_id
 
 
@@ -47,3 +49,45 @@ async def next_due_at(source: Source) -> datetime | None:
     """Return when the next clock is due, or nothing."""
     micros = await source.fetch_value("SELECT min(due_at) FROM clock")
     return None if micros is None else from_micros(micros)
+
+
+def index_write(before: Case, after: Case) -> Iterator[Write]:
+    """Yield what brings the index of one case up to date, where it is not; the case itself stays as it is."""
+    changed = changed_columns(before, after)
+    if changed:
+        sets = ", ".join(f"{name} = ?" for name in changed)
+        values = [column_value(after, name) for name in changed]
+        yield Write(f"UPDATE refund_case SET {sets} WHERE id = ? AND version = ?", (*values, after.id, after.version))
+
+
+_UNARMED_CASES = """
+SELECT id FROM refund_case WHERE id > ? AND (state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED')
+  OR (state = 'DECLINED' AND NOT final_decision)
+  OR (state = 'CREDITED' AND NOT support_decided AND credited_minor < requested_minor))
+ORDER BY id LIMIT ?"""
+_UNARMED_WEEKS = """
+SELECT w.id, w.ends_at FROM billing_week w JOIN payment p ON p.id = w.payment_id
+WHERE w.id > ? AND w.released_at IS NULL AND p.paid_minor > 0 ORDER BY w.id LIMIT ?"""
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+
+
+async def list_dated_cases(source: Source, after_id: str, limit: int) -> list[str]:
+    """Return the next cases, by id, on which a deadline may run."""
+    return [row["id"] for row in await source.fetch(_UNARMED_CASES, (after_id, limit))]
+
+
+async def list_held_weeks(source: Source, after_id: str, limit: int) -> list[tuple[str, datetime]]:
+    """Return the next weeks, by id, whose money is held, each with its end."""
+    return [(row["id"], from_micros(row["ends_at"])) for row in await source.fetch(_UNARMED_WEEKS, (after_id, limit))]
+
+
+async def armed_rules(source: Source) -> str | None:
+    """Return the rules that the clocks and the index were last worked out by."""
+    found: str | None = await source.fetch_value("SELECT policy_version FROM armed_rules WHERE id = 1")
+    return found
+
+
+async def set_armed_rules(tx: Transaction, policy_version: str) -> None:
+    """Remember the rules that everything is worked out by now."""
+    await tx.execute("DELETE FROM armed_rules WHERE id = 1")
+    await tx.execute("INSERT INTO armed_rules (id, policy_version) VALUES (1, ?)", (policy_version,))

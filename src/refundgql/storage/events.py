@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.clocks import is_overdue, mover
 from refundgql.domain.decisions import Event
 from refundgql.domain.facts import Case
 from refundgql.storage.database import Database, Dialect, Source, Write
@@ -87,7 +88,7 @@ class Page(NamedTuple):
 
 
 def snapshot_of(case: Case) -> dict[str, Any]:
-    """Return what RefundCaseFilter looks at, apart from texts, as the case stands."""
+    """Return what RefundCaseFilter looks at, apart from texts, as the case stands after its last event."""
     return {
         "number": case.number,
         "kind": case.kind.value,
@@ -96,8 +97,8 @@ def snapshot_of(case: Case) -> dict[str, Any]:
         "reason": None if case.reason is None else case.reason.value,
         "opened_at": to_micros(case.opened_at),
         "deadline_at": None if case.deadline_at is None else to_micros(case.deadline_at),
-        "overdue": case.overdue,
-        "whose_move": case.whose_move.value,
+        "overdue": is_overdue(case, case.updated_at),
+        "whose_move": mover(case, case.updated_at).value,
         "assignee_id": case.assignee_id,
         "currency": case.currency,
         "requested_minor": case.requested_minor,

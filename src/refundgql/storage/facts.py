@@ -52,7 +52,8 @@ SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_
   k.id AS contract_id, k.version AS contract_version, k.kind AS contract_kind, k.status AS contract_status,
   k.client_id, k.expert_id,
   k.currency AS contract_currency, k.started_at, k.ended_at, k.reviews_hidden,
-  EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id) AS review_posted,
+  EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id AND v.author_id = k.client_id) AS client_reviewed,
+  EXISTS (SELECT 1 FROM review v WHERE v.contract_id = k.id AND v.author_id = k.expert_id) AS expert_reviewed,
   i.id AS invoice_id, i.status AS invoice_status, i.amount_minor AS invoice_minor, i.issued_at, i.paid_at,
   w.id AS week_id, w.starts_at, w.ends_at, w.hours, w.rate_minor, w.amount_minor AS week_minor,
   w.released_at AS week_released_at,
@@ -216,7 +217,8 @@ def _contract(row: Row) -> ContractFacts:
         reserved_minor=reserved_minor,
         charged_back_minor=charged_back_minor,
         reviews_hidden=bool(row["reviews_hidden"]),
-        review_posted=bool(row["review_posted"]),
+        client_reviewed=bool(row["client_reviewed"]),
+        expert_reviewed=bool(row["expert_reviewed"]),
     )
 
 

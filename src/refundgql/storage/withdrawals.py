@@ -87,8 +87,3 @@ async def update_withdrawal(tx: Transaction, withdrawal: Withdrawal) -> None:
             withdrawal.id,
         ),
     )
-
-
-async def set_case_withdrawal(tx: Transaction, case_id: str, withdrawal_id: str) -> None:
-    """Point a case at the withdrawal that sends its credit on."""
-    await tx.execute("UPDATE refund_case SET withdrawal_id = ? WHERE id = ?", (withdrawal_id, case_id))

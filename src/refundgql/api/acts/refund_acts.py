@@ -1,4 +1,4 @@
-"""Acts on cases that are open: decide, escalate, dispute, consent, cancel, reverse.
+"""Acts on cases that are open: decide, ask, escalate, dispute, consent, cancel, reverse.
 
 It must not decide: every guard is the domain's.
 """
@@ -13,6 +13,7 @@ from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_comma
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import decisions as commands
+from refundgql.domain.vocabulary import WhoseMove
 from refundgql.gql.declare import Level, level
 
 
@@ -71,6 +72,16 @@ class CancelRefundInput(Input):
 class ReverseRefundInput(Input):
     refund_case_id: strawberry.ID = required("The case.")
     reason: str = required("Why, for the record, at most 4,000 characters.")
+    expected_version: int | None = optional(VERSION)
+    idempotency_key: str = required(KEY)
+
+
+@strawberry.input(description="A question of support's.")
+class RequestInformationInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    asked_party: WhoseMove = strawberry.field(name="from", description="Whom: REQUESTER or COUNTERPARTY.")
+    question: str = required("The question, at most 4,000 characters; everybody on the case reads it.")
+    days: int | None = optional("How many days the answer may take, 1 to 14; 3 when left out.")
     expected_version: int | None = optional(VERSION)
     idempotency_key: str = required(KEY)
 
@@ -146,3 +157,15 @@ class RefundActMutations:
         input: Annotated[ReverseRefundInput, strawberry.argument(description="Which, and why.")],
     ) -> Level[RefundCasePayload]:
         return await _act(info, commands.reverse_refund, commands.ReverseRefund, input)
+
+    @level(
+        description="As support, ask a party a question. It is that party's move until a message or evidence answers, "
+        "or the days are over; the target of the decision stands still meanwhile (D24)."
+    )
+    @staticmethod
+    async def request_information(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[RequestInformationInput, strawberry.argument(description="Whom, what, and for how long.")],
+    ) -> Level[RefundCasePayload]:
+        return await _act(info, commands.request_information, commands.RequestInformation, input)

@@ -49,7 +49,18 @@ class SupportQueries:
     ) -> Level[RefundCaseConnection]:
         viewer, page = info.context.staff(), asked_page(first, after, last, before)
         asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
-        return [await list_queue(info.context.app.database, viewer, asked, order_by, page, info.selection, events)]
+        return [
+            await list_queue(
+                info.context.app.database,
+                viewer,
+                asked,
+                order_by,
+                page,
+                info.selection,
+                events,
+                now=info.context.now,
+            )
+        ]
 
     @level(description="Figures of the desk for a span of time, for staff.")
     @staticmethod
@@ -62,7 +73,8 @@ class SupportQueries:
         viewer = info.context.staff()
         if until <= from_at:
             raise ApiError("until: give an instant after from.", ErrorCode.BAD_USER_INPUT)
-        return [await support_metrics(info.context.app.database, viewer, from_at, until, info.selection)]
+        database, now = info.context.app.database, info.context.now
+        return [await support_metrics(database, viewer, from_at, until, info.selection, now=now)]
 
 
 @strawberry.type

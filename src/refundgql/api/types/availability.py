@@ -14,7 +14,7 @@ from refundgql.domain.decisions import CaseClock
 from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, WhoseMove
+from refundgql.domain.vocabulary import ClockName, RefundActionName, RefundCaseKind, WhoseMove
 from refundgql.queries.withdrawals import estimates_by_id
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ClockRow:
     """One deadline for a client."""
 
-    name: str
+    name: ClockName
     rule: str
     starts_at: Any
     ends_at: Any
@@ -37,7 +37,7 @@ class ClockRow:
 def clock_row(clock: CaseClock) -> ClockRow:
     """Return a deadline as clients see it."""
     return ClockRow(
-        clock.name.value,
+        clock.name,
         clock.rule,
         clock.starts_at,
         clock.ends_at,

@@ -16,6 +16,7 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import cases_of, contracts_of, invoices_of
 from refundgql.domain.calendar import from_micros
+from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.weeks import WeekRow
@@ -39,7 +40,7 @@ class BillingWeek(Node):
     @staticmethod
     def dispute_until(rows: list[WeekRow], info: LevelInfo) -> Level[datetime]:
         policy = info.context.app.policy
-        return [policy.timesheet_until(from_micros(row.ends_at)) for row in rows]
+        return [CUT_OFF.end(from_micros(row.ends_at), policy) for row in rows]
 
     hours: Decimal = strawberry.field(description="The hours worked.")
     rate: Money = leaf(lambda row: money(row.rate_minor, row.currency), description="The price of an hour.")

@@ -7,15 +7,12 @@ from datetime import datetime
 
 import strawberry
 
-from refundgql.domain.vocabulary import WhoseMove
+from refundgql.domain.vocabulary import ClockName, WhoseMove
 
 
 @strawberry.type(description="One deadline that runs on a case.")
 class Clock:
-    name: str = strawberry.field(
-        description="Which one: DIRECT_WINDOW, SUPPORT_WINDOW, RESPOND_BY, SLA_DECISION, TIMESHEET_DISPUTE, "
-        "DISPUTE_RESOLUTION, SECOND_LOOK, REVIEW, WITHDRAWAL_ESTIMATE, FUNDS_ESCALATION or WEEK_RELEASE."
-    )
+    name: ClockName = strawberry.field(description="Which one.")
     rule: str = strawberry.field(description="The rule that sets it, such as D8.")
     starts_at: datetime = strawberry.field(description="When it began to run.")
     ends_at: datetime = strawberry.field(description="When it runs out, exclusive.")

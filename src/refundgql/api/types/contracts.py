@@ -17,6 +17,7 @@ from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of, contracts_of
 from refundgql.domain.calendar import from_micros
+from refundgql.domain.deadlines import REVIEW_WINDOW
 from refundgql.domain.vocabulary import ContractKind, ContractStatus
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import contracts as queries
@@ -105,7 +106,7 @@ class Contract(Node):
     @staticmethod
     def review_deadline(rows: list[ContractRow], info: LevelInfo) -> Level[datetime | None]:
         policy = info.context.app.policy
-        return [None if row.ended_at is None else policy.review_until(from_micros(row.ended_at)) for row in rows]
+        return [None if row.ended_at is None else REVIEW_WINDOW.end(from_micros(row.ended_at), policy) for row in rows]
 
 
 @strawberry.input(description="Narrows contracts; everything given must hold.")

@@ -103,6 +103,7 @@ describe(
     ADD_EVIDENCE="Add a statement, chat messages or a file (L16).",
     SEND_MESSAGE="Say something on the case.",
     ASSIGN="Give the case to a member of staff.",
+    REQUEST_INFORMATION="Ask a party a question, and wait for the answer for some days (D24).",
     OPEN_TIMESHEET_DISPUTE="Dispute the hours of the prior billing week (C25).",
     ISSUE="The expert refunds without being asked, or records that there is nothing to refund (C12, C13).",
 )
@@ -327,4 +328,20 @@ describe(
     SWITCHED_OFF="By hand.",
     GONE="The receiver answered 410 Gone.",
     FAILING="The receiver has taken nothing for days.",
+)
+describe(
+    v.ClockName,
+    "The deadlines that run on a case.",
+    DIRECT_WINDOW="The expert's own right to decide on an invoice (C06, D7).",
+    SUPPORT_WINDOW="Asking for, or escalating, an invoice's refund (C07, C24).",
+    RESPOND_BY="The answer to a direct request, before it moves to support by itself (D7, D8).",
+    SLA_DECISION="Support's target for a decision (L14, D20).",
+    TIMESHEET_DISPUTE="Disputing a week's hours (C25).",
+    DISPUTE_RESOLUTION="Disputing an hourly invoice (C31).",
+    SECOND_LOOK="Asking for a second look at a lead (D6).",
+    REVIEW="Posting a review of the contract (C22).",
+    WITHDRAWAL_ESTIMATE="The arrival of a withdrawal (D10).",
+    INFORMATION="A party's answer to a question of support (D24).",
+    FUNDS_ESCALATION="Waiting for the expert's balance, before the client may escalate (D13).",
+    WEEK_RELEASE="The release of a week's held money to the expert (C25).",
 )

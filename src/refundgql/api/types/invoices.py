@@ -3,7 +3,6 @@
 It must not compute windows of its own: the policy's days and the domain's calendar do.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 
 import strawberry
@@ -16,6 +15,7 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import contracts_of, milestones_of, weeks_of
 from refundgql.domain.calendar import from_micros
+from refundgql.domain.deadlines import DIRECT_WINDOW, SUPPORT_WINDOW, Span
 from refundgql.domain.policy import Policy
 from refundgql.domain.vocabulary import InvoiceStatus, RefundActionName, RefundCaseKind, RefundRoute
 from refundgql.gql.declare import Level, leaf, level
@@ -64,12 +64,12 @@ class Invoice(Node):
     @level(description="Until when the expert can be asked directly, exclusive (C15); none when unpaid.")
     @staticmethod
     def direct_until(rows: list[InvoiceRow], info: LevelInfo) -> Level[datetime | None]:
-        return _window_ends(rows, info.context.app.policy.direct_until)
+        return _window_ends(rows, DIRECT_WINDOW, info.context.app.policy)
 
     @level(description="Until when support can be asked, exclusive (C15); none when unpaid.")
     @staticmethod
     def support_until(rows: list[InvoiceRow], info: LevelInfo) -> Level[datetime | None]:
-        return _window_ends(rows, info.context.app.policy.support_until)
+        return _window_ends(rows, SUPPORT_WINDOW, info.context.app.policy)
 
     @level(description="Whether you can ask for a refund now (the expert: issue one), with the reasons when not.")
     @staticmethod
@@ -84,11 +84,12 @@ class Invoice(Node):
         return await cases_of_payments(info.context.app.database, viewer, payments, info.selection)
 
 
-def _window_ends(rows: list[InvoiceRow], end: Callable[[datetime], datetime]) -> list[datetime | None]:
-    return [None if row.paid_at is None else end(from_micros(row.paid_at)) for row in rows]
+def _window_ends(rows: list[InvoiceRow], span: Span, policy: Policy) -> list[datetime | None]:
+    return [None if row.paid_at is None else span.end(from_micros(row.paid_at), policy) for row in rows]
 
 
 def _route(row: InvoiceRow, policy: Policy, now: datetime) -> RefundRoute | None:
-    if row.paid_at is None or now >= policy.support_until(from_micros(row.paid_at)):
+    paid_at = None if row.paid_at is None else from_micros(row.paid_at)
+    if paid_at is None or now >= SUPPORT_WINDOW.end(paid_at, policy):
         return None
-    return RefundRoute.DIRECT if now < policy.direct_until(from_micros(row.paid_at)) else RefundRoute.SUPPORT
+    return RefundRoute.DIRECT if now < DIRECT_WINDOW.end(paid_at, policy) else RefundRoute.SUPPORT

@@ -27,6 +27,7 @@ from refundgql.api.types.refund_events import RefundEvent
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import cases_of, withdrawals_of
 from refundgql.api.types.settlements import Settlement, settlements
+from refundgql.domain.calendar import to_micros
 from refundgql.domain.vocabulary import (
     RefundCaseKind,
     RefundCaseState,
@@ -133,11 +134,28 @@ class RefundCase(Node):
     async def settlement(rows: list[CaseRow], info: LevelInfo) -> Level[Settlement]:
         return await settlements(info, rows)
 
-    whose_move: WhoseMove = strawberry.field(description="Who has to act next.")
+    @level(description="Who has to act next, at this instant.")
+    @staticmethod
+    def whose_move(rows: list[CaseRow], info: LevelInfo) -> Level[WhoseMove]:
+        now = to_micros(info.context.now)
+        return [row.mover(now) for row in rows]
+
     respond_by: datetime | None = strawberry.field(
-        description="When an unanswered request moves to support by itself (D8); none when it does not."
+        description="When an unanswered request moves to support by itself (D7, D8); none when nothing is asked of "
+        "the expert."
     )
-    overdue: bool = leaf(lambda row: bool(row.overdue), description="Whether support's decision is late (L14).")
+
+    @level(description="When support's decision is due (L14, D20); none while nothing waits for support (D24).")
+    @staticmethod
+    def target_at(rows: list[CaseRow], info: LevelInfo) -> Level[datetime | None]:
+        now = to_micros(info.context.now)
+        return [row.target_at(now) for row in rows]
+
+    @level(description="Whether support's decision is late (L14, D20).")
+    @staticmethod
+    def overdue(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+        now = to_micros(info.context.now)
+        return [row.is_overdue(now) for row in rows]
 
     @level(description="Everything a person can do to it, for you: open, or with all reasons why not.")
     @staticmethod
@@ -253,4 +271,8 @@ class RefundCaseQueries:
         viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
         asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
         database = info.context.app.database
-        return [await queries.list_cases(database, viewer, asked, order_by, page, info.selection, events)]
+        return [
+            await queries.list_cases(
+                database, viewer, asked, order_by, page, info.selection, events, now=info.context.now
+            )
+        ]

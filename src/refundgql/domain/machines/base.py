@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 from statemachine import StateChart
 
 from refundgql.domain.machines.row import Condition, Remark, guarded
-from refundgql.domain.rules.who import Who
-from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
+from refundgql.domain.rules.given import DaysToAnswer, PartyAsked, TextGiven
+from refundgql.domain.rules.standing import NothingAsked
+from refundgql.domain.rules.who import NotOwnCase, Who
+from refundgql.domain.vocabulary import INFORMATION_REQUESTED, RefundCaseKind, RefundCaseState
 
 NOTHING = "NOTHING"
 """The state before there is a case; clients see it as no state at all."""
 
-UNDECIDED = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
 EVERY_STATE = tuple(RefundCaseState)
 
 
@@ -38,6 +39,17 @@ IN_PART = Condition(
 """Chooses the rows that take the rest of an expert's part approval to support: a follow-up case is opened for it."""
 
 
+def noted_in(*states: RefundCaseState, cites: str) -> Remark:
+    """Return the row for what the desk notes by itself in these states."""
+    return Remark(*states, guards=guarded(Who.SYSTEM, cites=cites))
+
+
+def question_in(*states: RefundCaseState) -> Remark:
+    """Return the row for support asking a party for information, in the states that wait for support (D24)."""
+    rules = (NotOwnCase(), TextGiven("question", "the question", "D24"), PartyAsked(), DaysToAnswer(), NothingAsked())
+    return Remark(*states, guards=guarded(Who.SUPPORT, cites="D24", rules=rules), event=INFORMATION_REQUESTED)
+
+
 class CaseMachine(StateChart[Any]):
     """A refund case of one kind: transitions move it, remarks are recorded on it.
 
@@ -53,6 +65,5 @@ class CaseMachine(StateChart[Any]):
 
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
-    withdrawal_changed = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D10"))
-    chargeback = Remark(*EVERY_STATE, guards=guarded(Who.SYSTEM, cites="D25"))
-    target_missed = Remark(*UNDECIDED, guards=guarded(Who.SYSTEM, cites="L14"))
+    withdrawal_changed = noted_in(*EVERY_STATE, cites="D10")
+    chargeback = noted_in(*EVERY_STATE, cites="D25")

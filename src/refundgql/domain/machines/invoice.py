@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import IN_PART, NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.base import (
+    IN_PART,
+    NOTHING,
+    CaseMachine,
+    evidence_by,
+    messages_by,
+    noted_in,
+    question_in,
+)
 from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
@@ -105,6 +113,9 @@ _REST_ESCALATED = guarded(Who.CLIENT, cites=("D19", "C24"), rules=(*_ESCALATED, 
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
 _SUPERSEDED = guarded(Who.SYSTEM, cites="C25")
+_WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+_DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED, RefundCaseState.DECLINED, RefundCaseState.CREDITED)
+"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class InvoiceMachine(CaseMachine):
@@ -168,7 +179,7 @@ class InvoiceMachine(CaseMachine):
 
     escalate_rest = Remark(RefundCaseState.CREDITED, guards=_REST_ESCALATED, action="ESCALATE", cond=IN_PART)
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
-    finalise = Remark(RefundCaseState.DECLINED, RefundCaseState.CREDITED, guards=guarded(Who.SYSTEM, cites="D14"))
+    finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,
@@ -182,5 +193,10 @@ class InvoiceMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    request_information = question_in(*_WITH_SUPPORT)
+    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
+    target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
+    due_soon = noted_in(*_DATED, cites="D21")
+    deadline_moved = noted_in(*_DATED, cites="D28")
     add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
     send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

@@ -34,6 +34,7 @@ _TRIED = {
     RefundActionName.ADD_EVIDENCE: "get more evidence",
     RefundActionName.SEND_MESSAGE: "get messages",
     RefundActionName.ASSIGN: "be assigned",
+    RefundActionName.REQUEST_INFORMATION: "be asked about",
     RefundActionName.APPROVE: "be approved",
     RefundActionName.DECLINE: "be declined",
     RefundActionName.ESCALATE: "be escalated",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by, noted_in, question_in
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
@@ -31,6 +31,9 @@ _MESSAGE = TextGiven("message", "a message that tells the professional why")
 _EXPLANATION = TextGiven("explanation", "an explanation of what the first look missed", "D6")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _SECOND_DECIDER = (*_DECIDER, AnotherDecider())
+_WITH_SUPPORT = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
+_DATED = (*_WITH_SUPPORT, RefundCaseState.DECLINED)
+"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class LeadMachine(CaseMachine):
@@ -70,5 +73,10 @@ class LeadMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    request_information = question_in(*_WITH_SUPPORT)
+    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
+    target_missed = noted_in(*_WITH_SUPPORT, cites="L14")
+    due_soon = noted_in(*_DATED, cites="D21")
+    deadline_moved = noted_in(*_DATED, cites="D28")
     add_evidence = evidence_by(Who.PRO, Who.SUPPORT)
     send_message = messages_by(Who.PRO, Who.SUPPORT)

@@ -66,6 +66,10 @@ class Guards:
         """Return the rule number that one of the rules chooses for the act's event, if one does."""
         return next((found for rule in self._choosers if (found := rule.cited(it)) is not None), None)
 
+    def open_but_time(self, it: Situation) -> bool:
+        """Tell whether nothing but the instant, or what passes by itself, stands in the way of the act."""
+        return all(rule in self._timed or rule.passes_by_itself or rule.check(it) is None for rule in self.facts_rules)
+
     def window(self, it: Situation) -> Window:
         """Return when the act is open, as far as that depends on the instant: all of the rules' windows at once."""
         opens_at = closes_at = None
@@ -111,9 +115,20 @@ class Condition:
 class Remark:
     """A row without transition: an act that is recorded as an event while the case is in one of these states."""
 
-    def __init__(self, *states: RefundCaseState, guards: Any, action: str | None = None, cond: Any = None) -> None:
-        """Keep the states and the guards that `guarded` made; the act is named as the attribute, unless it is given."""
+    def __init__(
+        self,
+        *states: RefundCaseState,
+        guards: Any,
+        action: str | None = None,
+        event: str | None = None,
+        cond: Any = None,
+    ) -> None:
+        """Keep the states and the guards that `guarded` made.
+
+        The act is named as the attribute, and its event as the act, unless they are given.
+        """
         self.states = states
+        self.event = event
         self.guards: Guards = guards.__self__
         self.action = action
         self.when: tuple[tuple[Condition, bool], ...] = () if cond is None else ((cond.__self__, True),)

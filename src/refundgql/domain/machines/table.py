@@ -31,6 +31,12 @@ class Row:
     guards: Guards
     conditions: tuple[Choice, ...] = ()
     is_remark: bool = False
+    named: str | None = None
+
+    @property
+    def event(self) -> str:
+        """Return the name of the event that the act makes."""
+        return self.named or self.action
 
     @property
     def cites(self) -> tuple[str, ...]:
@@ -65,6 +71,10 @@ def _row(transition: Transition, event: str) -> Row:
     )
 
 
+def _remark(action: str, state: RefundCaseState, remark: Remark) -> Row:
+    return Row(action, state, state, remark.guards, remark.when, is_remark=True, named=remark.event)
+
+
 def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
     for state in machine.states:
         for transition in state.transitions:
@@ -75,14 +85,7 @@ def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
             if isinstance(value, Remark):
                 for case_state in value.states:
                     if case_state.value in machine.states_map:
-                        yield Row(
-                            value.action or name.upper(),
-                            case_state,
-                            case_state,
-                            value.guards,
-                            value.when,
-                            is_remark=True,
-                        )
+                        yield _remark(value.action or name.upper(), case_state, value)
 
 
 ROWS: dict[RefundCaseKind, tuple[Row, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}

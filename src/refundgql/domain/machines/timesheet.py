@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by
+from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by, noted_in, question_in
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, MoneyStillThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
-from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, NoLastingCase
+from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, MoneyStillHeld, NoLastingCase
 from refundgql.domain.rules.standing import NotDecidedBySupport, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import TimesheetCutOff
@@ -21,6 +21,7 @@ _OPENED = (
     AmountGiven(),
     TextGiven("explanation", "an explanation of which hours are wrong", "C25"),
     TimesheetCutOff(),
+    MoneyStillHeld(),
     InvoicePaid(),
     HoursWorked(),
     NoLastingCase(),
@@ -29,6 +30,9 @@ _OPENED = (
 )
 _MESSAGE = TextGiven("message", "a message that tells the client why")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
+_WITH_SUPPORT = (RefundCaseState.DISPUTED,)
+_DATED = (*_WITH_SUPPORT,)
+"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class TimesheetMachine(CaseMachine):
@@ -72,5 +76,10 @@ class TimesheetMachine(CaseMachine):
             rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
+    request_information = question_in(*_WITH_SUPPORT)
+    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
+    target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
+    due_soon = noted_in(*_DATED, cites="D21")
+    deadline_moved = noted_in(*_DATED, cites="D28")
     add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
     send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

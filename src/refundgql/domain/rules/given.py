@@ -14,6 +14,7 @@ from refundgql.domain.vocabulary import (
     RefundReason,
     RefundReasonDetail,
     RefusalCode,
+    WhoseMove,
 )
 
 _TEXT_FIELDS = {
@@ -25,6 +26,7 @@ _TEXT_FIELDS = {
     RefundActionName.REVERSE: "reason",
     RefundActionName.SEND_MESSAGE: "body",
     RefundActionName.ADD_EVIDENCE: "text",
+    RefundActionName.REQUEST_INFORMATION: "question",
 }
 """What the words of an act are called where they are not a note."""
 
@@ -177,6 +179,39 @@ class TextGiven(Rule):
         if it.asking or (it.act.text or "").strip():
             return None
         return invalid(f"Write {self.about}.", self.rule, self.field)
+
+
+class PartyAsked(Rule):
+    """Support asks one of the two parties."""
+
+    rules = ("D24",)
+    about = "a party of the case is asked"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT anybody else, and a counterparty where there is none."""
+        asked, case = it.act.asked_party, it.case
+        if it.asking or asked is WhoseMove.REQUESTER:
+            return None
+        if asked is WhoseMove.COUNTERPARTY and case is not None and case.counterparty_id is not None:
+            return None
+        others = "REQUESTER" if case is None or case.counterparty_id is None else "REQUESTER or COUNTERPARTY"
+        return invalid(f"Ask a party of this case: {others}.", "D24", "from")
+
+
+class DaysToAnswer(Rule):
+    """A question names a number of days, or leaves them to the policy."""
+
+    rules = ("D24",)
+    about = "a number of days within the policy's"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT less than a day and more than the policy has."""
+        days, most = it.act.days, it.policy.information_most_days
+        if days is None or 1 <= days <= most:
+            return None
+        return invalid(f"Give 1 to {most} days for the answer.", "D24", "days")
 
 
 class TextStorable(Rule):

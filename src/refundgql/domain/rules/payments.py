@@ -5,7 +5,7 @@ It must not look at amounts or at how long ago anything was.
 
 from __future__ import annotations
 
-from refundgql.domain.calendar import day_number
+from refundgql.domain.deadlines import CUT_OFF, LEAD_WINDOW
 from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
 from refundgql.domain.rules.situation import Rule, Situation, Window, moment
 from refundgql.domain.vocabulary import (
@@ -144,6 +144,26 @@ class HoursWorked(Rule):
         )
 
 
+class MoneyStillHeld(Rule):
+    """Hours are disputed while their money is held; a cut-off that was moved does not bring it back."""
+
+    rules = ("D28",)
+    about = "the week's money was not released"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with DISPUTE_NOT_AVAILABLE a week whose money is the expert's."""
+        week = it.facts.week
+        until = CUT_OFF.ends_at(it.facts, None, it.policy)
+        if week is None or not week.released or until is None or it.at >= until:
+            return None  # after the cut-off, its own rule says so
+        return BasicRefusal(
+            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
+            message="This week's money was released to the expert: ask the expert for a refund instead.",
+            rule="D28",
+            alternatives=(RefundActionName.REQUEST,),
+        )
+
+
 class NoOpenCase(Rule):
     """One open case per payment; a case never stands in its own way."""
 
@@ -238,7 +258,7 @@ class OneCasePerLead(Rule):
                     RefundActionName.CANCEL,
                 ),
             )
-        late = day_number(lead.charged_at, it.at) > it.policy.lead_window_days
+        late = it.at >= LEAD_WINDOW.end(lead.charged_at, it.policy)
         if lead.case_id is None and not (late and facts.payment.requests_made > 0 and it.viewer_is_filing):
             return None
         return BasicRefusal(

@@ -6,7 +6,7 @@ It must not know a particular rule or state: machines put the rules in their row
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import ClassVar
 
@@ -72,10 +72,7 @@ class Situation:
     @property
     def paid_at(self) -> datetime | None:
         """Return when the contract's payment was made; a milestone's invoice is its funding."""
-        invoice, milestone = self.facts.invoice, self.facts.milestone
-        if invoice is not None and invoice.paid_at is not None:
-            return invoice.paid_at
-        return milestone.funded_at if milestone is not None else None
+        return self.facts.paid_at
 
     @property
     def refundable_minor(self) -> int:
@@ -127,9 +124,9 @@ class Rule:
         return f"{type(self).__name__}({', '.join(self.rules)})"
 
 
-def day(at: datetime) -> str:
-    """Show an instant's UTC date in a sentence."""
-    return f"{at:%Y-%m-%d}"
+def last_day(until: datetime) -> str:
+    """Show the last UTC date before an exclusive end in a sentence."""
+    return f"{until - timedelta(microseconds=1):%Y-%m-%d}"
 
 
 def moment(at: datetime) -> str:

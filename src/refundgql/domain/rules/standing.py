@@ -1,12 +1,13 @@
 """Where a case stands beyond its state: final, looked at twice, hourly or accepted work (C24, C29, C31, D12).
 
-It must not look at instants or amounts.
+It must not look at windows or amounts.
 """
 
 from __future__ import annotations
 
+from refundgql.domain.deadlines import information_until
 from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
-from refundgql.domain.rules.situation import Rule, Situation
+from refundgql.domain.rules.situation import Rule, Situation, moment
 from refundgql.domain.vocabulary import (
     ContractKind,
     MilestoneStatus,
@@ -187,6 +188,28 @@ class NotReversed(Rule):
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
             message="This refund was reversed already: look at the case's history.",
             rule="D16",
+            current_state=case.state,
+            current_version=case.version,
+        )
+
+
+class NothingAsked(Rule):
+    """Support asks one question at a time."""
+
+    rules = ("D24",)
+    about = "no question is waiting for its answer"
+    passes_by_itself = True
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TRANSITION_NOT_ALLOWED while a party may still answer."""
+        case = it.case
+        until = information_until(case) if case is not None else None
+        if case is None or until is None or it.at >= until:
+            return None
+        return ConflictRefusal(
+            code=RefusalCode.TRANSITION_NOT_ALLOWED,
+            message=f"A question is waiting for its answer until {moment(until)}: ask again after that.",
+            rule="D24",
             current_state=case.state,
             current_version=case.version,
         )

@@ -6,33 +6,40 @@ It must not look at money; each answer carries the window's ends, the days elaps
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
-from refundgql.domain.calendar import day_number, window_end_at
+from refundgql.domain.deadlines import (
+    ANSWER_TIME,
+    CUT_OFF,
+    DIRECT_WINDOW,
+    DISPUTE_WINDOW,
+    FUNDS_WAIT,
+    LEAD_WINDOW,
+    SECOND_LOOK,
+    SUPPORT_WINDOW,
+    Span,
+    hand_over,
+)
 from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
 from refundgql.domain.rules.payments import is_paid, is_running
-from refundgql.domain.rules.situation import Rule, Situation, Window, day, moment
+from refundgql.domain.rules.situation import Rule, Situation, Window, last_day, moment
 from refundgql.domain.vocabulary import (
-    ContractKind,
     IssueDecision,
     RefundActionName,
-    RefundCaseKind,
     RefusalCode,
     SettlementStatus,
 )
 
 
 class DayWindow(Rule):
-    """A window of whole UTC days from a start; subclasses name the start, the limit and the words."""
+    """An act is open until its deadline ends; subclasses name the span and the words."""
 
+    span: ClassVar[Span]
     alternatives: tuple[RefundActionName, ...] = ()
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Return where days are counted from; None when the window does not apply."""
-        raise NotImplementedError
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the last day number on which the window is open."""
-        raise NotImplementedError
+        return self.span.starts_at(it.facts, it.case)
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Return the sentence for an act after the window, whose last UTC date is given."""
@@ -43,19 +50,18 @@ class DayWindow(Rule):
         start = self.starts_at(it)
         if start is None:
             return None
-        elapsed, limit = day_number(start, it.at), self.limit_days(it)
-        if elapsed <= limit:
+        until = self.span.end(start, it.policy)
+        if it.at < until:
             return None
-        until = window_end_at(start, limit)
         return WindowRefusal(
             code=RefusalCode.WINDOW_CLOSED,
-            message=self.too_late(it, day(window_end_at(start, limit - 1))),
+            message=self.too_late(it, last_day(until)),
             rule=self.rules[0],
             alternatives=self.alternatives,
             available_from=start,
             available_until=until,
-            elapsed_days=elapsed,
-            limit_days=limit,
+            elapsed_days=self.span.elapsed(start, it.at),
+            limit_days=self.span.limit(it.policy),
         )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
@@ -63,12 +69,15 @@ class DayWindow(Rule):
         start = self.starts_at(it)
         if start is None:
             return ()
-        return (("elapsedDays", str(day_number(start, it.at))), ("limitDays", str(self.limit_days(it))))
+        return (
+            ("elapsedDays", str(self.span.elapsed(start, it.at))),
+            ("limitDays", str(self.span.limit(it.policy))),
+        )
 
     def window(self, it: Situation) -> Window | None:
-        """Close after the last day."""
+        """Close with the deadline."""
         start = self.starts_at(it)
-        return Window(closes_at=window_end_at(start, self.limit_days(it))) if start is not None else None
+        return Window(closes_at=self.span.end(start, it.policy)) if start is not None else None
 
 
 class LeadWindow(DayWindow):
@@ -76,15 +85,11 @@ class LeadWindow(DayWindow):
 
     rules = ("L15", "D4")
     about = "within the lead window from the charge, or filed by staff (goodwill after it)"
+    span = LEAD_WINDOW
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the charge, and not at all for staff."""
-        lead = it.facts.lead
-        return None if lead is None or it.viewer_is_filing else lead.charged_at
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the lead window."""
-        return it.policy.lead_window_days
+        return None if it.viewer_is_filing else super().starts_at(it)
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open, and who can still help."""
@@ -96,14 +101,11 @@ class SupportWindow(DayWindow):
 
     rules = ("C07",)
     about = "within the support window from the payment"
+    span = SUPPORT_WINDOW
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the payment, once there is one."""
-        return it.paid_at if is_paid(it) and not is_running(it) else None
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the support window."""
-        return it.policy.support_window_days
+        return super().starts_at(it) if is_paid(it) and not is_running(it) else None
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
@@ -123,7 +125,8 @@ class EscalationWindow(SupportWindow):
 
 def is_direct(it: Situation) -> bool:
     """Tell whether the expert decides about an invoice: its direct window is open, or it is not paid yet (C06)."""
-    return it.paid_at is None or day_number(it.paid_at, it.at) <= it.policy.direct_window_days
+    until = DIRECT_WINDOW.ends_at(it.facts, it.case, it.policy)
+    return until is None or it.at < until
 
 
 class AskedOfTheExpert(Rule):
@@ -148,46 +151,33 @@ class DirectWindow(DayWindow):
 
     rules = ("D7", "C06")
     about = "within the direct window from the payment"
+    span = DIRECT_WINDOW
     alternatives: tuple[RefundActionName, ...] = (RefundActionName.CONSENT,)
 
     def starts_at(self, it: Situation) -> datetime | None:
         """Count from the payment, once there is one."""
-        return it.paid_at if is_paid(it) and not is_running(it) else None
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the direct window."""
-        return it.policy.direct_window_days
+        return super().starts_at(it) if is_paid(it) and not is_running(it) else None
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open, and who decides now."""
         return f"Experts could decide on this payment until {last_day} (UTC): support decides from then on."
 
 
-class AnswerInTime(Rule):
+class AnswerInTime(DayWindow):
     """A decline after the answer time would take away the hand-over that was announced."""
 
     rules = ("D8",)
     about = "before the answer time has run out"
+    span = ANSWER_TIME
+    alternatives = (RefundActionName.APPROVE, RefundActionName.CONSENT)
 
-    def check(self, it: Situation) -> Refusal | None:
-        """Refuse with WINDOW_CLOSED from `respondBy` on."""
-        case = it.case
-        if case is None or case.respond_by is None or it.at < case.respond_by:
-            return None
-        return WindowRefusal(
-            code=RefusalCode.WINDOW_CLOSED,
-            message=f"This had to be answered before {moment(case.respond_by)}: support takes it over.",
-            rule="D8",
-            alternatives=(RefundActionName.APPROVE, RefundActionName.CONSENT),
-            available_from=case.opened_at,
-            available_until=case.respond_by,
-            elapsed_days=day_number(case.opened_at, it.at),
-            limit_days=it.policy.respond_within_days,
-        )
+    def too_late(self, it: Situation, last_day: str) -> str:
+        """Say until when it had to be answered, and who takes it over."""
+        return f"This had to be answered until {last_day} (UTC): support takes it over."
 
-    def window(self, it: Situation) -> Window | None:
-        """Close with the answer time."""
-        return Window(closes_at=it.case.respond_by) if it.case is not None else None
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return nothing: the event's own instant tells."""
+        return ()
 
 
 class HandOverDue(Rule):
@@ -196,34 +186,25 @@ class HandOverDue(Rule):
     rules: tuple[str, ...] = ("D7", "D8")
     about = "the direct window is over, or for hourly work the answer time"
 
-    def due(self, it: Situation) -> tuple[str, datetime] | None:
-        """Return the rule and the instant of the earliest hand-over; None when there is none."""
-        case = it.case
-        dues: list[tuple[datetime, str]] = []
-        if case is not None and case.respond_by is not None:
-            dues.append((case.respond_by, "D8"))
-        if it.kind is RefundCaseKind.INVOICE and it.paid_at is not None:
-            dues.append((it.policy.direct_until(it.paid_at), "D7"))
-        if not dues:
-            return None
-        at, rule = min(dues)
-        return rule, at
+    def due(self, it: Situation) -> tuple[datetime, str] | None:
+        """Return the instant and the rule of the earliest hand-over; None when there is none."""
+        return None if it.case is None else hand_over(it.facts, it.case, it.policy)
 
     def cited(self, it: Situation) -> str | None:
         """Return which of the two deadlines handed the request over."""
         due = self.due(it)
-        return due[0] if due is not None else None
+        return due[1] if due is not None else None
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with NOT_YET_AVAILABLE before the hand-over is due."""
         due = self.due(it)
-        if due is not None and it.at >= due[1]:
+        if due is not None and it.at >= due[0]:
             return None
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
             message="The expert can still answer: wait for the hand-over.",
-            rule=due[0] if due is not None else self.rules[0],
-            available_from=due[1] if due is not None else None,
+            rule=due[1] if due is not None else self.rules[0],
+            available_from=due[0] if due is not None else None,
         )
 
 
@@ -239,14 +220,7 @@ class SecondLookWindow(DayWindow):
 
     rules = ("D6",)
     about = "within the second look's window from the decline"
-
-    def starts_at(self, it: Situation) -> datetime | None:
-        """Count from the decline."""
-        return it.case.declined_at if it.case is not None else None
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the second look's window."""
-        return it.policy.second_look_window_days
+    span = SECOND_LOOK
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
@@ -268,17 +242,16 @@ class FundsOverdue(Rule):
                 message="This refund is not waiting for funds: there is nothing to escalate.",
                 rule="D13",
             )
-        elapsed, limit = day_number(case.approved_at, it.at), it.policy.funds_wait_days
-        if elapsed > limit:
+        opens_at = FUNDS_WAIT.end(case.approved_at, it.policy)
+        if it.at >= opens_at:
             return None
-        opens_at = window_end_at(case.approved_at, limit)
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
             message=f"The expert's balance may still receive the money: escalate from {moment(opens_at)}.",
             rule="D13",
             available_from=opens_at,
-            elapsed_days=elapsed,
-            limit_days=limit,
+            elapsed_days=FUNDS_WAIT.elapsed(case.approved_at, it.at),
+            limit_days=FUNDS_WAIT.limit(it.policy),
         )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
@@ -286,15 +259,13 @@ class FundsOverdue(Rule):
         case = it.case
         if case is None or case.approved_at is None:
             return ()
-        waited = day_number(case.approved_at, it.at)
-        return (("elapsedDays", str(waited)), ("limitDays", str(it.policy.funds_wait_days)))
+        waited = FUNDS_WAIT.elapsed(case.approved_at, it.at)
+        return (("elapsedDays", str(waited)), ("limitDays", str(FUNDS_WAIT.limit(it.policy))))
 
     def window(self, it: Situation) -> Window | None:
         """Open after the days of waiting."""
-        case = it.case
-        if case is None or case.approved_at is None:
-            return None
-        return Window(opens_at=window_end_at(case.approved_at, it.policy.funds_wait_days))
+        opens_at = FUNDS_WAIT.ends_at(it.facts, it.case, it.policy)
+        return Window(opens_at=opens_at) if opens_at is not None else None
 
 
 class DisputeWindow(DayWindow):
@@ -302,17 +273,8 @@ class DisputeWindow(DayWindow):
 
     rules = ("C31",)
     about = "hourly: within the days of dispute resolution from the payment"
+    span = DISPUTE_WINDOW
     alternatives = (RefundActionName.ESCALATE,)
-
-    def starts_at(self, it: Situation) -> datetime | None:
-        """Count from an hourly invoice's payment."""
-        contract = it.facts.contract
-        hourly = contract is not None and contract.kind is ContractKind.HOURLY
-        return it.paid_at if hourly and it.kind is RefundCaseKind.INVOICE else None
-
-    def limit_days(self, it: Situation) -> int:
-        """Return the days of dispute resolution."""
-        return it.policy.dispute_resolution_days
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
@@ -330,11 +292,10 @@ class TimesheetCutOff(Rule):
         week = it.facts.week
         if week is None:
             return None
-        until = it.policy.timesheet_until(week.ends_at)
+        until = CUT_OFF.end(week.ends_at, it.policy)
         if week.ends_at <= it.at < until:
             return None
-        limit = it.policy.timesheet_dispute_days
-        elapsed = day_number(week.ends_at, it.at) + 1  # days count from the week's Sunday
+        limit, elapsed = CUT_OFF.limit(it.policy), CUT_OFF.elapsed(week.ends_at, it.at)
         if it.at < week.ends_at:
             return WindowRefusal(
                 code=RefusalCode.NOT_YET_AVAILABLE,
@@ -357,13 +318,13 @@ class TimesheetCutOff(Rule):
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return the cut-off."""
-        week = it.facts.week
-        return (("disputeUntil", it.policy.timesheet_until(week.ends_at).isoformat()),) if week is not None else ()
+        until = CUT_OFF.ends_at(it.facts, None, it.policy)
+        return (("disputeUntil", until.isoformat()),) if until is not None else ()
 
     def window(self, it: Situation) -> Window | None:
         """Open from the week's end to the cut-off."""
         week = it.facts.week
-        return Window(week.ends_at, it.policy.timesheet_until(week.ends_at)) if week is not None else None
+        return Window(week.ends_at, CUT_OFF.end(week.ends_at, it.policy)) if week is not None else None
 
 
 class IssueWindow(DirectWindow):
