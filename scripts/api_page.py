@@ -37,7 +37,7 @@ from refundgql.domain.rules.situation import Rule
 from refundgql.domain.vocabulary import RefundActionName as Action
 from refundgql.domain.vocabulary import RefundCaseKind as Kind
 from refundgql.domain.vocabulary import RefusalCode
-from refundgql.gql.errors import ErrorCode
+from refundgql.gql.errors import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = ROOT / "fixtures" / "operations"
@@ -187,11 +187,14 @@ def _type(one: GraphQLNamedType) -> str:
 
 def _error_codes() -> str:
     lines = [
-        "What `extensions.code` of an entry of `errors` may be. `INTERNAL_SERVER_ERROR` carries an `id` that stands",
-        "in the server's log; its cause is told to nobody else.",
+        "What `extensions.code` of an entry of `errors` may be, over every road. The `id` of",
+        "`INTERNAL_SERVER_ERROR` stands in the server's log; its cause is told to nobody else.",
         "",
+        "| code | what it says | send it again? |",
+        "|---|---|---|",
+        *(f"| `{code}` | {meaning.says} | {meaning.again} |" for code, meaning in MEANINGS.items()),
     ]
-    return "\n".join(lines + [f"* `{code.value}`" for code in ErrorCode])
+    return "\n".join(lines)
 
 
 def _refusals_of(mutation: str) -> list[str]:

@@ -3,6 +3,8 @@
 It must not decide what is refused; whoever raises `RequestRefused` does.
 """
 
+import logging
+import uuid
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -14,6 +16,10 @@ EVENT_STREAM: Final = b"text/event-stream; charset=utf-8"
 GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
 
 Header = tuple[bytes, bytes]
+
+MASKED: Final = "Something went wrong on our side."
+
+log = logging.getLogger("refundgql.faults")
 
 
 class RequestRefused(Exception):
@@ -31,6 +37,16 @@ class RequestRefused(Exception):
 def error_entry(code: str, message: str, **extensions: Any) -> dict[str, Any]:
     """Return one entry of a response's `errors`."""
     return {"message": message, "extensions": {"code": code, **extensions}}
+
+
+def new_fault_id() -> str:
+    """Return the id under which a fault is logged and told; one form over every road."""
+    return uuid.uuid4().hex
+
+
+def log_fault(fault: BaseException, fault_id: str) -> None:
+    """Log a masked exception under the id the client was given."""
+    log.error("fault %s", fault_id, exc_info=fault)
 
 
 def errors_body(code: str, message: str, **extensions: Any) -> bytes:

@@ -15,6 +15,7 @@ from starlette.types import Receive
 
 from refundgql.gql import eager
 from refundgql.gql.answers import Header, RequestRefused
+from refundgql.gql.errors import ErrorCode
 
 # What is left of a refused body must not be taken for the next request of the connection.
 CLOSE: Final[list[Header]] = [(b"connection", b"close")]
@@ -39,7 +40,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, *, max_byte
     """
     if declared_length is not None:
         if not declared_length.isdigit():
-            raise RequestRefused(400, "BAD_REQUEST", "The Content-Length header is not a number.", CLOSE)
+            raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Content-Length header is not a number.", CLOSE)
         if len(declared_length) > 12 or int(declared_length) > max_bytes:
             raise _too_large(max_bytes)
     reading = _read_counted(receive, max_bytes)
@@ -54,7 +55,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, *, max_byte
             return await eager.resume(reading, awaited)
     except TimeoutError:
         message = f"The body did not arrive within {seconds:g} seconds."
-        raise RequestRefused(408, "REQUEST_TIMEOUT", message, CLOSE) from None
+        raise RequestRefused(408, ErrorCode.REQUEST_TIMEOUT, message, CLOSE) from None
 
 
 async def _read_counted(receive: Receive, max_bytes: int) -> bytes:
@@ -74,7 +75,7 @@ async def _read_counted(receive: Receive, max_bytes: int) -> bytes:
 
 
 def _too_large(max_bytes: int) -> RequestRefused:
-    return RequestRefused(413, "LIMIT_EXCEEDED", f"The body is larger than {max_bytes} bytes.", CLOSE)
+    return RequestRefused(413, ErrorCode.LIMIT_EXCEEDED, f"The body is larger than {max_bytes} bytes.", CLOSE)
 
 
 def parse_request(body: bytes) -> GraphQLRequest:
@@ -153,4 +154,4 @@ def _position(error: orjson.JSONDecodeError) -> str:
 
 
 def _bad(message: str) -> RequestRefused:
-    return RequestRefused(400, "BAD_REQUEST", message)
+    return RequestRefused(400, ErrorCode.BAD_REQUEST, message)

@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 
+from refundgql.gql.answers import log_fault
 from refundgql.gql.bounds import TooManyItems
 from refundgql.gql.compiled.plan import Run
 from refundgql.gql.compiled.plans import Plans
@@ -19,7 +20,7 @@ from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepa
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
 from refundgql.gql.ports import VariableValues, core_schema, get_variable_values
-from refundgql.gql.responses import ErrorFormat, OnFault, Translate, log_fault, request_errors
+from refundgql.gql.responses import ErrorFormat, OnFault, Translate, request_errors
 from refundgql.gql.streams import Stream
 from refundgql.gql.wording import say_values_as_json
 

@@ -13,7 +13,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from refundgql.gql.answers import JSON, Header, RequestRefused, errors_body, send_refusal
+from refundgql.gql.answers import (
+    JSON,
+    MASKED,
+    Header,
+    RequestRefused,
+    errors_body,
+    new_fault_id,
+    send_bytes,
+    send_refusal,
+)
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, new_request_id
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.observability import log_access
@@ -37,8 +47,8 @@ _NOT_LOGGED: Final = frozenset(("/healthz", "/readyz", "/metrics"))
 
 
 _ROUTER_REFUSALS: Final = {
-    404: ("NOT_FOUND", "There is nothing at this address."),
-    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here."),
+    404: (ErrorCode.NOT_FOUND, "There is nothing at this address."),
+    405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not allowed here."),
 }
 
 
@@ -79,12 +89,14 @@ class FrontDoor:
         except ClientDisconnect:
             # The client went away; there is nobody to answer. 499 is what proxies log for it.
             status = status or 499
-        except Exception:
-            log.exception("fault while serving request %s", exchange.request_id)
-            exchange.code = "INTERNAL_SERVER_ERROR"
+        except Exception as fault:
+            fault_id = new_fault_id()
+            log.exception("fault %s while serving request %s", fault_id, exchange.request_id, exc_info=fault)
+            exchange.code = ErrorCode.INTERNAL_SERVER_ERROR
             if status:
                 raise
-            await send_refusal(send_with_headers, _internal_error())
+            body = errors_body(ErrorCode.INTERNAL_SERVER_ERROR, MASKED, id=fault_id)
+            await send_bytes(send_with_headers, 500, JSON, body)
         finally:
             seconds = time.perf_counter() - started_at
             self._metrics.request_served("http", exchange, status, seconds)
@@ -106,7 +118,7 @@ async def answer_router(request: Request, raised: Exception) -> Response:
     """Answer what the router refuses in the form all refusals have."""
     if not isinstance(raised, HTTPException):
         raise raised
-    code, message = _ROUTER_REFUSALS.get(raised.status_code, ("BAD_REQUEST", raised.detail))
+    code, message = _ROUTER_REFUSALS.get(raised.status_code, (ErrorCode.BAD_REQUEST, raised.detail))
     request.scope["refundgql.exchange"].code = code
     body = errors_body(code, message)
     return Response(body, raised.status_code, headers=raised.headers, media_type="application/json")
@@ -122,10 +134,6 @@ async def refuse_handshake(send: Send, status: int, code: str, message: str) -> 
 
 async def _no_socket_here(_: Scope, __: Receive, send: Send) -> None:
     await refuse_handshake(send, 404, *_ROUTER_REFUSALS[404])
-
-
-def _internal_error() -> RequestRefused:
-    return RequestRefused(500, "INTERNAL_SERVER_ERROR", "Something went wrong on our side.")
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes | None:

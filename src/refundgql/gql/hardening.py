@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from refundgql.gql.answers import errors_body
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.lean import Gate, Inbox
 from refundgql.gql.outbox import PROBE, WRITE_TEXT
 from refundgql.gql.ports import (
@@ -186,7 +187,7 @@ class HttpProtocol(_DropsBlockedPeers, HttpToolsProtocol):
         status = b"400 Bad Request"
         if self._too_large:
             status, msg = b"431 Request Header Fields Too Large", f"The headers are larger than {HEAD_BYTES} bytes."
-        self.transport.write(_refusal(status, errors_body("BAD_REQUEST", msg)))
+        self.transport.write(_refusal(status, errors_body(ErrorCode.BAD_REQUEST, msg)))
         self.transport.close()
 
     def _in_request(self) -> bool:
@@ -234,7 +235,7 @@ class _JsonHandshake(ServerProtocol):
         """Return a refusal of the handshake."""
         response = super().reject(status, text)
         message = text.partition("\n")[0] or "No socket is opened here."
-        body = errors_body("BAD_REQUEST" if text else "FORBIDDEN", message)
+        body = errors_body(ErrorCode.BAD_REQUEST if text else ErrorCode.FORBIDDEN, message)
         response.body = body
         for name, value in (("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))):
             del response.headers[name]
@@ -264,7 +265,7 @@ class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
             super().data_received(data[at : at + _SLICE_BYTES])
         if not self.handshake_initiated and not self.transport.is_closing():
             # Whoever hands over gives the whole handshake at once; what the library does not take is none.
-            body = errors_body("BAD_REQUEST", "This is no handshake of a WebSocket.")
+            body = errors_body(ErrorCode.BAD_REQUEST, "This is no handshake of a WebSocket.")
             self.transport.write(_refusal(b"400 Bad Request", body))
             self.transport.close()
 

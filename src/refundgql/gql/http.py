@@ -17,6 +17,7 @@ from refundgql.gql.answers import (
 )
 from refundgql.gql.bodies import parse_request, read_body
 from refundgql.gql.callers import Authentication, Caller
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
 from refundgql.gql.operations import OperationRefused, Operations
@@ -26,13 +27,13 @@ from refundgql.gql.sse import EventStreams
 _WANTED: Final = frozenset(
     (b"accept", b"authorization", b"content-encoding", b"content-length", b"content-type", b"last-event-id")
 )
-_AWAY: Final = "SERVICE_UNAVAILABLE"
+_AWAY: Final = ErrorCode.SERVICE_UNAVAILABLE
 # Codes of refused operations that have a status of their own; all others are the client's mistake, 400.
-_STATUS_BY_CODE: Final = {
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "RATE_LIMITED": 429,
-    "INTERNAL_SERVER_ERROR": 500,
+_STATUS_BY_CODE: Final[dict[str, int]] = {
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.INTERNAL_SERVER_ERROR: 500,
     _AWAY: 503,
 }
 _RETRY_SOON: Final = (b"retry-after", b"1")
@@ -68,7 +69,7 @@ class OperationsEndpoint:
         """Serve one request. Refuses: `RequestRefused`, which the front door turns into an answer."""
         if scope["method"] != "POST":
             message = "Operations are sent with POST."
-            raise RequestRefused(405, "METHOD_NOT_ALLOWED", message, [(b"allow", b"POST")])
+            raise RequestRefused(405, ErrorCode.METHOD_NOT_ALLOWED, message, [(b"allow", b"POST")])
         headers = wanted_headers(scope)
         answer = self._negotiated(headers.get(b"accept"))
         try:
@@ -86,7 +87,7 @@ class OperationsEndpoint:
             raise refused
         if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
             accepted = [(b"accept-encoding", b"identity")]
-            raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Compressed bodies are not accepted.", accepted)
+            raise RequestRefused(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Compressed bodies are not accepted.", accepted)
         caller = await self._caller(headers.get(b"authorization"))
         exchange.viewer_ref = caller.ref
         self._rate.count(caller, address_of(scope))
@@ -121,7 +122,7 @@ class OperationsEndpoint:
     def _negotiated(self, accept: bytes | None) -> Answer:
         answer = negotiate(accept, STREAMS) if self._always_stream else negotiate(accept)
         if answer is None:
-            raise RequestRefused(406, "NOT_ACCEPTABLE", "None of the media types in Accept can be sent.")
+            raise RequestRefused(406, ErrorCode.NOT_ACCEPTABLE, "None of the media types in Accept can be sent.")
         return answer
 
     async def _caller(self, authorization: bytes | None) -> Caller:
@@ -145,7 +146,7 @@ def _stream_of(accept: bytes | None) -> Answer:
     answer = negotiate(accept, STREAMS)
     if answer is None:
         message = "Subscriptions are served as text/event-stream or over a WebSocket."
-        raise RequestRefused(406, "NOT_ACCEPTABLE", message)
+        raise RequestRefused(406, ErrorCode.NOT_ACCEPTABLE, message)
     return answer
 
 
@@ -159,7 +160,7 @@ def wanted_headers(scope: Scope) -> dict[bytes, bytes]:
             elif name == b"accept":
                 found[name] += b"," + value
             else:
-                raise RequestRefused(400, "BAD_REQUEST", f"The header {name.decode()} stands twice.")
+                raise RequestRefused(400, ErrorCode.BAD_REQUEST, f"The header {name.decode()} stands twice.")
     return found
 
 

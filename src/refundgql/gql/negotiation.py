@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.errors import ErrorCode
 
 # Clients send a handful of different values; the bound keeps invented ones from filling memory.
 _REMEMBERED_VALUES: Final = 512
@@ -94,13 +95,13 @@ def check_content_type(content_type: bytes | None) -> RequestRefused | None:
     """
     if content_type is None:
         return RequestRefused(
-            415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type header is missing; send application/json."
+            415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "The Content-Type header is missing; send application/json."
         )
     media, *parameters = (part.strip() for part in content_type.decode("latin-1").lower().split(";"))
     if media != "application/json":
-        return RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Only application/json bodies are accepted.")
+        return RequestRefused(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Only application/json bodies are accepted.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            return RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", "Only UTF-8 bodies are accepted.")
+            return RequestRefused(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Only UTF-8 bodies are accepted.")
     return None

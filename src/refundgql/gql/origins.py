@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
 from refundgql.gql.answers import errors_body
+from refundgql.gql.errors import ErrorCode
 
 REQUEST_HEADERS: Final = (
     *("accept", "authorization", "cache-control", "content-type", "last-event-id", "range", "x-request-id"),
@@ -64,7 +65,7 @@ class Cors(CORSMiddleware):
         if answer.status_code < 400:
             return answer
         kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        body = errors_body("FORBIDDEN", bytes(answer.body).decode() + ".")
+        body = errors_body(ErrorCode.FORBIDDEN, bytes(answer.body).decode() + ".")
         return Response(body, answer.status_code, kept, media_type="application/json")
 
 

@@ -13,6 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.callers import Caller
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.ports import MemoryStorage
 
 _WINDOW_SECONDS: Final = 60
@@ -50,7 +51,7 @@ class RequestRate:
             return
         wait = self._seconds_until_free(self.per_minute, key)
         message = f"More than {self.per_minute} requests in a minute; try again in {wait} s."
-        raise RequestRefused(429, "RATE_LIMITED", message, [(b"retry-after", str(wait).encode())])
+        raise RequestRefused(429, ErrorCode.RATE_LIMITED, message, [(b"retry-after", str(wait).encode())])
 
     def _seconds_until_free(self, per_minute: int, key: str) -> int:
         """Return when the next request will be let in; the library tells only when the count changes next."""

@@ -3,31 +3,21 @@
 It must not decide what is an error, only how it is told.
 """
 
-import logging
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
+from refundgql.gql.answers import MASKED, new_fault_id
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.ports import StrawberryInputCoercionError
 from refundgql.gql.wording import null_for_none
 
-log = logging.getLogger(__name__)
-
 Translate = Callable[[BaseException], ApiError | None]
 OnFault = Callable[[BaseException, str], None]
 
-MASKED = "Something went wrong on our side."
-
 MAX_MESSAGE_CHARS = 1_000
 """Messages quote names and values of the request, which may be as long as a whole body."""
-
-
-def log_fault(error: BaseException, fault_id: str) -> None:
-    """Log a masked exception under the id the client was given."""
-    log.error("fault %s", fault_id, exc_info=error)
 
 
 def request_errors(errors: Sequence[GraphQLError], code: ErrorCode) -> list[dict[str, Any]]:
@@ -66,7 +56,7 @@ class ErrorFormat:
         faults = {} if faults is None else faults
         fault_id = faults.get(id(cause), "")
         if not fault_id:
-            fault_id = faults[id(cause)] = str(uuid.uuid4())
+            fault_id = faults[id(cause)] = new_fault_id()
             self._on_fault(cause, fault_id)
         return _entry(error, {"code": str(ErrorCode.INTERNAL_SERVER_ERROR), "id": fault_id}, message=MASKED)
 

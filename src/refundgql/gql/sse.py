@@ -14,6 +14,7 @@ from refundgql.gql.answers import Header, RequestRefused, error_entry
 from refundgql.gql.bodies import GraphQLRequest
 from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence, TooManyConnections
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.operations import OperationRefused, Operations
@@ -70,13 +71,13 @@ class EventStreams:
         too many streams open, 503 while the server stops.
         """
         if self.presence.stopping:
-            raise RequestRefused(503, "SERVICE_UNAVAILABLE", "The server restarts.", [(b"retry-after", b"1")])
+            raise RequestRefused(503, ErrorCode.SERVICE_UNAVAILABLE, "The server restarts.", [(b"retry-after", b"1")])
         stream = _Stream(self, send, caller)
         try:
             key = self.presence.enter(stream, address_of(scope))
         except TooManyConnections:
             message = "The account has too many streams and sockets open."
-            raise RequestRefused(429, "LIMIT_EXCEEDED", message, [(b"retry-after", b"5")]) from None
+            raise RequestRefused(429, ErrorCode.LIMIT_EXCEEDED, message, [(b"retry-after", b"5")]) from None
         try:
             exchange: Exchange = scope["refundgql.exchange"]
             await stream.run(receive, request, exchange, _resume_after(last_event_id))
@@ -104,7 +105,7 @@ class _Stream:
     def end_access(self, reason: str) -> None:
         """Say why as a last result, then complete: with this token there is nothing to come back for."""
         self._streams.metrics.stream_ended("access")
-        result = {"errors": [error_entry("UNAUTHENTICATED", reason)]}
+        result = {"errors": [error_entry(ErrorCode.UNAUTHENTICATED, reason)]}
         self._end(_event(result) + _COMPLETE)
 
     def end_for_restart(self) -> None:
@@ -159,7 +160,7 @@ class _Stream:
         except ReaderGone:
             return
         except Exception as fault:
-            exchange.code = "INTERNAL_SERVER_ERROR"
+            exchange.code = ErrorCode.INTERNAL_SERVER_ERROR
             await self._put(_event({"errors": [operations.masked(fault)]}))
         self._farewell = _COMPLETE
 
@@ -213,7 +214,7 @@ def _resume_after(last_event_id: bytes | None) -> str | None:
         return None
     cursor = last_event_id.decode("latin-1")
     if not _CURSOR.fullmatch(cursor):
-        raise RequestRefused(400, "BAD_REQUEST", "The Last-Event-ID header is not a cursor of a stream.")
+        raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Last-Event-ID header is not a cursor of a stream.")
     return cursor
 
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from refundgql.gql.answers import RequestRefused, error_entry
 from refundgql.gql.callers import ANONYMOUS, Authentication, Caller
 from refundgql.gql.connections import Presence, TooManyConnections
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of, new_request_id
 from refundgql.gql.front import refuse_handshake
 from refundgql.gql.limits import Limits
@@ -76,8 +77,8 @@ class SocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket from its handshake to its end."""
         if not may_connect(scope, self._allowed_origins):
-            self.metrics.refused("FORBIDDEN")
-            await refuse_handshake(send, 403, "FORBIDDEN", "Pages of this origin may not open a socket here.")
+            self.metrics.refused(ErrorCode.FORBIDDEN)
+            await refuse_handshake(send, 403, ErrorCode.FORBIDDEN, "Pages of this origin may not open a socket here.")
             return
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
             await send({"type": "websocket.accept"})
@@ -223,7 +224,7 @@ class Session:
             self._close(code, refused.message)
             return
         except TooManyConnections:
-            self._endpoint.metrics.refused("LIMIT_EXCEEDED")
+            self._endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
             most = self._endpoint.limits.max_sockets_per_account
             self._close(CloseCode.TRY_AGAIN_LATER, f"More than {most} sockets for one account")
             return
@@ -241,10 +242,10 @@ class Session:
             return ANONYMOUS
         if len(given) > 1:
             # Who reads the first and who reads the last would take it for two different people's.
-            raise RequestRefused(401, "UNAUTHENTICATED", "The token is given twice.")
+            raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The token is given twice.")
         ((name, token),) = given
         if not isinstance(token, str):
-            raise RequestRefused(401, "UNAUTHENTICATED", "The token must be a string.")
+            raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The token must be a string.")
         authentication = self._endpoint.authentication
         if name == "authorization":
             return await authentication.by_header(token)
@@ -260,8 +261,8 @@ class Session:
         most = self._endpoint.limits.max_operations_per_socket
         if len(self._operations) >= most:
             text = f"More than {most} operations at once on one socket."
-            self._put(error_message(message.id, [error_entry("LIMIT_EXCEEDED", text)]))
-            self._endpoint.metrics.refused("LIMIT_EXCEEDED")
+            self._put(error_message(message.id, [error_entry(ErrorCode.LIMIT_EXCEEDED, text)]))
+            self._endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
             return
         operation = self._operations[message.id] = _Operation()
         self._served += 1
@@ -283,7 +284,7 @@ class Session:
             entry = error_entry(refused.code, refused.message)
             self._finish(message.id, operation, error_message(message.id, [entry]))
         except Exception as fault:
-            exchange.code, status = "INTERNAL_SERVER_ERROR", 500
+            exchange.code, status = ErrorCode.INTERNAL_SERVER_ERROR, 500
             entry = self._endpoint.operations.masked(fault)
             self._finish(message.id, operation, error_message(message.id, [entry]))
         finally:
@@ -320,10 +321,10 @@ class Session:
         if caller.account is None:
             return None
         if self._endpoint.authentication.has_expired(caller):
-            raise RequestRefused(401, "UNAUTHENTICATED", "The token has expired.")
+            raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The token has expired.")
         account = await self._endpoint.authentication.reload(caller.account)
         if account is None:
-            raise RequestRefused(401, "UNAUTHENTICATED", "The account has no access any more.")
+            raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The account has no access any more.")
         return account
 
     async def _stream(self, operation_id: str, operation: _Operation, stream: Stream) -> None:

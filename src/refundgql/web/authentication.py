@@ -10,6 +10,7 @@ from types import MappingProxyType
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.callers import ANONYMOUS, Caller, LostAccess
+from refundgql.gql.errors import ErrorCode
 from refundgql.web.keys import KeysUnavailable
 from refundgql.web.tokens import TokenRefused, TokenVerifier
 
@@ -61,12 +62,12 @@ class Authentication:
             raise _unauthenticated(str(refused)) from refused
         except KeysUnavailable as unavailable:
             retry = [(b"retry-after", b"5")]
-            raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
+            raise RequestRefused(503, ErrorCode.SERVICE_UNAVAILABLE, str(unavailable), retry) from unavailable
         try:
             viewer = await self._load_viewer(verified.subject)
         except AccountsUnavailable as unavailable:
             retry = [(b"retry-after", b"1")]
-            raise RequestRefused(503, "SERVICE_UNAVAILABLE", str(unavailable), retry) from unavailable
+            raise RequestRefused(503, ErrorCode.SERVICE_UNAVAILABLE, str(unavailable), retry) from unavailable
         if viewer is None:
             raise _unauthenticated("The token speaks for no account of this server.")
         return Caller(viewer, verified.expires_at, viewer.is_service)
@@ -99,4 +100,4 @@ def lost_access(load_viewers: LoadViewers) -> LostAccess:
 
 def _unauthenticated(message: str) -> RequestRefused:
     challenge = [(b"www-authenticate", b'Bearer error="invalid_token"')]
-    return RequestRefused(401, "UNAUTHENTICATED", message, challenge)
+    return RequestRefused(401, ErrorCode.UNAUTHENTICATED, message, challenge)

@@ -26,6 +26,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.bodies import CLOSE
+from refundgql.gql.errors import ErrorCode
 from refundgql.queries.evidence import find_file
 from refundgql.storage.evidence_uploads import AnnouncedFile
 from refundgql.web.evidence_tickets import FILES, UPLOADS, EvidenceTickets, nothing_here
@@ -91,7 +92,7 @@ class EvidenceFiles:
         except Refused as refused:
             raise _refusal(refused) from None
         except UploadUsed:
-            raise RequestRefused(410, "GONE", "This address was used: ask for a new one.", CLOSE) from None
+            raise RequestRefused(410, ErrorCode.GONE, "This address was used: ask for a new one.", CLOSE) from None
         made = {
             "refundCaseId": encode_id("RefundCase", result.case_id),
             "eventId": encode_id("RefundEvent", result.event_id),
@@ -129,10 +130,14 @@ class EvidenceFiles:
     def _turn(self, upload_id: str) -> Iterator[None]:
         """Take one copy of a file at a time, and so many files."""
         if upload_id in self._under_way:
-            raise RequestRefused(409, "CONFLICT", "This file is being sent already: wait for its answer.", CLOSE)
+            raise RequestRefused(
+                409, ErrorCode.CONFLICT, "This file is being sent already: wait for its answer.", CLOSE
+            )
         if len(self._under_way) >= UPLOADS_AT_ONCE:
             headers = [*CLOSE, (b"retry-after", b"5")]
-            raise RequestRefused(503, "SERVICE_UNAVAILABLE", "Too many files are coming: try again soon.", headers)
+            raise RequestRefused(
+                503, ErrorCode.SERVICE_UNAVAILABLE, "Too many files are coming: try again soon.", headers
+            )
         self._under_way.add(upload_id)
         try:
             yield
@@ -176,7 +181,9 @@ class EvidenceFiles:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise RequestRefused(408, "REQUEST_TIMEOUT", "The file did not arrive in time.", CLOSE) from None
+                raise RequestRefused(
+                    408, ErrorCode.REQUEST_TIMEOUT, "The file did not arrive in time.", CLOSE
+                ) from None
             yield chunk
 
 
@@ -186,7 +193,7 @@ def _check_length(request: Request, announced: AnnouncedFile) -> None:
     if declared is None:
         return
     if not declared.isdigit() or len(declared) > 18:
-        raise RequestRefused(400, "BAD_REQUEST", "The Content-Length header is not a number.", CLOSE)
+        raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Content-Length header is not a number.", CLOSE)
     if int(declared) > announced.size_bytes:
         raise _too_large(announced)
     if int(declared) < announced.size_bytes:
@@ -195,12 +202,12 @@ def _check_length(request: Request, announced: AnnouncedFile) -> None:
 
 def _too_large(announced: AnnouncedFile) -> RequestRefused:
     return RequestRefused(
-        413, "EVIDENCE_REJECTED", f"The file is larger than the {announced.size_bytes} bytes announced.", CLOSE
+        413, ErrorCode.EVIDENCE_REJECTED, f"The file is larger than the {announced.size_bytes} bytes announced.", CLOSE
     )
 
 
 def _rejected(message: str) -> RequestRefused:
-    return RequestRefused(422, "EVIDENCE_REJECTED", message, CLOSE)
+    return RequestRefused(422, ErrorCode.EVIDENCE_REJECTED, message, CLOSE)
 
 
 def _refusal(refused: Refused) -> RequestRefused:

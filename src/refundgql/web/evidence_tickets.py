@@ -15,6 +15,7 @@ from refundgql.domain.file_types import FILE_TYPES
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.bodies import CLOSE
+from refundgql.gql.errors import ErrorCode
 
 PURPOSE: Final = "refundgql evidence addresses"
 UPLOADS: Final = "/evidence/uploads"
@@ -62,7 +63,7 @@ class EvidenceTickets:
         """
         claims = self._claims(purpose, ticket)
         if to_micros(now) >= claims["until"]:
-            raise RequestRefused(410, "GONE", "This address has expired: ask for a new one.", CLOSE)
+            raise RequestRefused(410, ErrorCode.GONE, "This address has expired: ask for a new one.", CLOSE)
         return Ticket(claims["id"], claims["sub"])
 
     def _sign(self, purpose: str, file_id: str, account_ref: str, expires_at: datetime) -> str:
@@ -85,4 +86,4 @@ class EvidenceTickets:
 
 def nothing_here() -> RequestRefused:
     """Say that there is nothing: the same words for what does not exist and what somebody may not see."""
-    return RequestRefused(404, "NOT_FOUND", "There is nothing at this address.", CLOSE)
+    return RequestRefused(404, ErrorCode.NOT_FOUND, "There is nothing at this address.", CLOSE)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from refundgql.gql.answers import RequestRefused
+from refundgql.gql.errors import ErrorCode
 from refundgql.gql.metrics import Metrics
 from refundgql.web.metrics import gauges_of
 
@@ -49,7 +50,7 @@ def scraping(
     async def scrape(request: Request) -> Response:
         if token is not None and not _carries(request, token):
             message = "This page needs the token of the scraper."
-            raise RequestRefused(401, "UNAUTHENTICATED", message, [(b"www-authenticate", b"Bearer")])
+            raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, message, [(b"www-authenticate", b"Bearer")])
         body = metrics.exposition(gauges_of(await gauges()))
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
