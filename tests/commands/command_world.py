@@ -55,6 +55,7 @@ TABLES = (
     "withdrawal",
     "past_refund",
     "chargeback",
+    "notice",
     "idempotent_result",
     "webhook_endpoint",
     "webhook_delivery",

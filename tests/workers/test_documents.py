@@ -44,25 +44,14 @@ def test_the_body_that_is_shown_has_the_fields_that_are_sent() -> None:
     from refundgql.storage.webhook_deliveries import QueuedDelivery
     from refundgql.workers.webhook_requests import body_of
 
-    names = ["number", "kind", "route", "requested_minor", "approved_minor", "consented_minor", "credited_minor"]
     one = "0192f0c4-0000-7000-8000-000000000000"
-    delivery = QueuedDelivery(
-        id=one,
-        event_id=one,
-        case_id=one,
-        cursor=Cursor(1, 2),
-        sequence=1,
-        name="CREDIT",
-        at=0,
-        actor_role="SYSTEM",
-        from_state=None,
-        to_state="CREDITED",
-        amount_minor=None,
-        currency="USD",
-        audience="EVERYONE",
-        rule=None,
-        snapshot=dict.fromkeys(names, 1),
+    snapshot = dict.fromkeys(
+        ("number", "kind", "route", "whose_move", "requested_minor", "approved_minor", "consented_minor"), 1
     )
+    names = "case_id sequence name at actor_role from_state to_state amount_minor currency rule audience subject_type"
+    event = dict.fromkeys((*names.split(), "subject", "contract", "requester", "counterparty", "assignee"), "X")
+    event |= {"at": 0, "snapshot": snapshot | {"credited_minor": 1, "deadline_at": None}, "case_id": one}
+    delivery = QueuedDelivery(id=one, event_id=one, cursor=Cursor(1, 2), event=event)
     shown = json.loads(re.findall(r"```json\n(\{\n  \"type\".*?)```", PAGE, flags=re.DOTALL)[0])
     sent = json.loads(body_of(delivery))
     assert list(shown) == list(sent)

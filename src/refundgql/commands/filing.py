@@ -13,7 +13,7 @@ from refundgql.domain.cases import withdrawal_changed
 from refundgql.domain.decisions import Decision
 from refundgql.domain.money import Money
 from refundgql.domain.vocabulary import WithdrawalStatus
-from refundgql.domain.withdrawals import Withdrawal, take_out, withdrawal_refusals
+from refundgql.domain.withdrawals import Withdrawal, take_out, told_of, withdrawal_refusals
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
 from refundgql.storage.withdrawals import insert_withdrawal, load_withdrawal_funds
@@ -35,6 +35,7 @@ async def file_new(
     )
     await insert_withdrawal(unit.tx, withdrawal, withdrawal_estimate(at, unit.policy, unit.holiday_calendar))
     await post(unit.tx, [take_out(withdrawal)], at)
+    unit.tell(told_of(withdrawal))
 
 
 async def file_withdrawal(unit: Unit, decision: Decision) -> None:

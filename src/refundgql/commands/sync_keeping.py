@@ -22,11 +22,13 @@ class Keeping(NamedTuple):
     renamed: dict[str, str]
     recounted: list[str]
     changed_account_ids: list[str]
+    hidden: dict[str, bool]
+    """Contracts whose reviews are hidden now, or shown again (C21)."""
 
 
 def keeping_of(book: Book, policy: Policy) -> Keeping:
     """Return what the working set holds that the tables do not."""
-    _hide_reviews(book, policy)
+    hidden = _hide_reviews(book, policy)
     _raise_versions(book)
     written: list[RowsWritten | None] = []
     for row_type, rows in book.tables():
@@ -35,7 +37,8 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     written.append(inserted_rows(PostingRow, book.postings))
     written.append(inserted_rows(WeekClockRow, book.clocks))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
-    return Keeping([rows for rows in written if rows is not None], book.renamed, sorted(book.recounted), changed)
+    kept = [rows for rows in written if rows is not None]
+    return Keeping(kept, book.renamed, sorted(book.recounted), changed, hidden)
 
 
 def _raise_versions(book: Book) -> None:
@@ -49,14 +52,17 @@ def _raise_versions(book: Book) -> None:
             contracts[row.contract_id].dirty = True
 
 
-def _hide_reviews(book: Book, policy: Policy) -> None:
-    """Compute anew whether the reviews of contracts that were paid are hidden (C21)."""
+def _hide_reviews(book: Book, policy: Policy) -> dict[str, bool]:
+    """Compute anew whether the reviews of contracts that were paid are hidden (C21); return which changed."""
     changed = [totals for totals in book.totals.values() if totals.dirty]
+    found: dict[str, bool] = {}
     if not changed:
-        return
+        return found
     contracts = {row.id: row for row in book.contracts.values()}
     for totals in changed:
         contract = contracts[totals.key]
         hidden = reviews_hidden(totals.paid_minor, totals.refunded_minor, contract.currency, policy)
         if hidden != bool(contract.reviews_hidden):
             contract.reviews_hidden, contract.dirty = hidden, True
+            found[contract.id] = hidden
+    return found

@@ -46,6 +46,7 @@ from refundgql.domain.records import (
 from refundgql.domain.refusals import BasicRefusal, Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
+from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.faults import ConstraintViolated, TransientFault
 from refundgql.storage.records import recount_last_messages, rename_customers, take_turn, write_rows
 from refundgql.storage.settlements import Waiting
@@ -264,6 +265,7 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
             await write_rows(unit.tx, rows)
     except ConstraintViolated as violated:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
+    unit.tell(*(reviews_told(hidden, contract_id, unit.now()) for contract_id, hidden in keeping.hidden.items()))
     await rename_customers(unit.tx, keeping.renamed)
     unit.ring_people(keeping.changed_account_ids)  # their running streams look at their roles again
     if keeping.changed_account_ids:

@@ -19,11 +19,15 @@ from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
+from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
 from refundgql.storage.faults import CommitUnknown, TransientFault
+from refundgql.storage.notices import notice_writes
 
 QUEUE_TOPIC = "queue"
+NOTICES_TOPIC = "webhooks"
+"""Wakes the sender of webhooks."""
 
 ATTEMPTS = 12
 """Whole-command attempts before a fault is shown; sixteen writers on one case settle well before."""
@@ -86,6 +90,12 @@ class Unit:
             self.ring_case(case.id, case.requester_id, case.counterparty_id)
         self.transitions += [(event.case_after.kind.value, event.name) for event in decision.events]
         return saved
+
+    def tell(self, *notices: Notice) -> None:
+        """Let webhooks tell something beside the events of cases."""
+        self.tx.later(*notice_writes(self.tx.dialect, notices))
+        if notices:
+            self.topics.add(NOTICES_TOPIC)
 
     def ring_case(self, case_id: str, *party_ids: str | None) -> None:
         """Remember to wake the streams of a case, of its parties and of the queue."""

@@ -16,7 +16,9 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.vocabulary import WebhookDeliveryState as State
 from refundgql.domain.vocabulary import WebhookStop, WebhookVerdict
 from refundgql.domain.webhooks import RetryPlan, verdict_of
-from refundgql.storage.events import read_stream
+from refundgql.storage.database import Source
+from refundgql.storage.events import Cursor, StreamEvent, read_stream, stream_head
+from refundgql.storage.notices import StreamNotice, read_notices
 from refundgql.storage.webhook_deliveries import (
     Attempt,
     QueuedDelivery,
@@ -70,15 +72,31 @@ async def find_work(uow: UnitOfWork, endpoint_id: str, owner: str, now: int) -> 
     delivery = await find_next(uow.database, endpoint)
     if delivery is not None:
         return Work(situation=Situation.SEND, endpoint=endpoint, delivery=delivery)
-    page = await read_stream(uow.database, endpoint.cursor, limit=QUEUED_AT_ONCE)
-    if not page.events:
-        return Work(situation=Situation.HELD_BACK if page.held_back else Situation.NOTHING)
+    told, held_back = await _read_on(uow.database, endpoint.cursor)
+    if not told:
+        return Work(situation=Situation.HELD_BACK if held_back else Situation.NOTHING)
 
     async def work(unit: Unit) -> bool:
-        return await enqueue(unit.tx, endpoint, owner, page.events, now)
+        return await enqueue(unit.tx, endpoint, owner, told, now)
 
     await uow.run(work)
     return Work(situation=Situation.LOOK_AGAIN)
+
+
+async def _read_on(source: Source, after: Cursor) -> tuple[list[StreamEvent | StreamNotice], bool]:
+    """Return what follows a place in the stream, events and notices in their order, and whether some is held back."""
+    # Up to the head as it was before both: what is committed between two statements is not passed by either.
+    head = await stream_head(source)
+    page = await read_stream(source, after, limit=QUEUED_AT_ONCE)
+    notices = await read_notices(source, after, limit=QUEUED_AT_ONCE)
+    merged: list[StreamEvent | StreamNotice] = sorted([*page.events, *notices.notices], key=lambda one: one.cursor)
+    ends = [head]
+    if page.more:
+        ends.append(page.events[-1].cursor)
+    if notices.more:
+        ends.append(notices.notices[-1].cursor)
+    told = [one for one in merged if one.cursor <= min(ends)]
+    return told, page.held_back or len(told) < len(merged)
 
 
 async def note_attempt(

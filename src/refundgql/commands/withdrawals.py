@@ -21,7 +21,7 @@ from refundgql.domain.decisions import Posting
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
-from refundgql.domain.withdrawals import Withdrawal, cancel, change_status, withdrawal_refusals
+from refundgql.domain.withdrawals import Withdrawal, cancel, change_status, told_of, withdrawal_refusals
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
 from refundgql.storage.visibility import owns
@@ -124,6 +124,7 @@ async def _keep(unit: Unit, changed: Withdrawal, postings: Sequence[Posting]) ->
     if changed.refund_case_id is not None:
         await _record_on_case(unit, changed, changed.refund_case_id)
     unit.ring_people([changed.account_id])
+    unit.tell(told_of(changed))
     await settle_postings(unit, postings)
 
 

@@ -333,6 +333,18 @@ class RefusalCode(StrEnum):
     STALE = "STALE"
 
 
+class NoticeName(StrEnum):
+    """What webhooks tell beside the events of cases."""
+
+    WITHDRAWAL_REQUESTED = "WITHDRAWAL_REQUESTED"
+    WITHDRAWAL_SENT = "WITHDRAWAL_SENT"
+    WITHDRAWAL_PAID = "WITHDRAWAL_PAID"
+    WITHDRAWAL_FAILED = "WITHDRAWAL_FAILED"
+    WITHDRAWAL_CANCELLED = "WITHDRAWAL_CANCELLED"
+    REVIEWS_HIDDEN = "REVIEWS_HIDDEN"
+    REVIEWS_SHOWN = "REVIEWS_SHOWN"
+
+
 class WebhookDeliveryState(StrEnum):
     """How far an event has come on its way to one webhook endpoint."""
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from refundgql.domain.vocabulary import WebhookVerdict
+from refundgql.domain.vocabulary import WITHDRAWAL_CHANGED, NoticeName, WebhookVerdict
 
 URL_CHARS = 2_000
 MOST_ENDPOINTS = 50
@@ -56,6 +57,34 @@ def verdict_of(status: int | None) -> WebhookVerdict:
 def wants(event_names: Sequence[str], kinds: Sequence[str], name: str, kind: str) -> bool:
     """Tell whether an endpoint that asked for these names and kinds, all when empty, gets an event."""
     return (not event_names or name in event_names) and (not kinds or kind in kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that webhooks tell beside the events of cases; ids are uuid texts."""
+
+    name: NoticeName
+    at: datetime
+    account_id: str | None = None
+    withdrawal_id: str | None = None
+    contract_id: str | None = None
+    case_id: str | None = None
+
+
+def reviews_told(hidden: bool, contract_id: str, at: datetime, case_id: str | None = None) -> Notice:
+    """Return what webhooks tell when a contract's reviews are hidden or shown again (C21)."""
+    name = NoticeName.REVIEWS_HIDDEN if hidden else NoticeName.REVIEWS_SHOWN
+    return Notice(name=name, at=at, contract_id=contract_id, case_id=case_id)
+
+
+def wants_notice(event_names: Sequence[str], kinds: Sequence[str], name: str) -> bool:
+    """Tell whether an endpoint gets a notice: all when it asked for nothing in particular.
+
+    One that asked for WITHDRAWAL_CHANGED gets every withdrawal, also those that no case asked for.
+    """
+    if not event_names:
+        return not kinds
+    return WITHDRAWAL_CHANGED in event_names and name.startswith("WITHDRAWAL_")
 
 
 def delivery_id(endpoint_id: str, event_id: str) -> str:

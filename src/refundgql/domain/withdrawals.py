@@ -15,7 +15,8 @@ from refundgql.domain.decisions import Posting
 from refundgql.domain.ledger import balance, external, in_transit
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
-from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
+from refundgql.domain.vocabulary import BalancePurpose, NoticeName, RefusalCode, WithdrawalStatus
+from refundgql.domain.webhooks import Notice
 
 CANCELLED = "You cancelled it before it was sent."
 """The reason of a failure that its owner reads."""
@@ -144,6 +145,18 @@ def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Post
     failed, postings = change_status(withdrawal, WithdrawalStatus.FAILED, at, CANCELLED)
     what = "Withdrawal cancelled: the money is back on your balance"
     return replace(failed, cancelled_at=at), tuple(replace(it, description=what) for it in postings)
+
+
+def told_of(withdrawal: Withdrawal) -> Notice:
+    """Return what webhooks tell of a withdrawal as it stands."""
+    cancelled = withdrawal.cancelled_at is not None
+    return Notice(
+        name=NoticeName.WITHDRAWAL_CANCELLED if cancelled else NoticeName(f"WITHDRAWAL_{withdrawal.status.value}"),
+        at=withdrawal.updated_at,
+        account_id=withdrawal.account_id,
+        withdrawal_id=withdrawal.id,
+        case_id=withdrawal.refund_case_id,
+    )
 
 
 def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.case_rows import COLUMNS, changed_columns, column_value
 from refundgql.storage.clocks import clock_writes
 from refundgql.storage.database import Dialect, Transaction, Write
 from refundgql.storage.events import event_write
 from refundgql.storage.ids import new_id
 from refundgql.storage.ledger import posting_writes
+from refundgql.storage.notices import notice_writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ async def save_decision(tx: Transaction, decision: Decision, facts: Facts) -> Sa
         events,
         *postings,
         *_subject_writes(decision, facts, to_micros(at)),
+        *_notices(tx.dialect, decision, facts, at),
         *clock_writes([case.id for case in decision.cases], decision.clocks),
     )
     own = next(place for place, event in enumerate(decision.events) if event is decision.event)
@@ -123,6 +127,14 @@ def _raised(table: str, sets: str, values: Sequence[object], row_id: str, versio
     if version is None:
         return Write(sql, (*values, row_id), expected=1)
     return Write(f"{sql} AND version = ?", (*values, row_id, version), expected=1)
+
+
+def _notices(dialect: Dialect, decision: Decision, facts: Facts, at: datetime) -> list[Write]:
+    """Return what lets webhooks tell that reviews were hidden or shown (C21)."""
+    if facts.contract is None or decision.reviews_hidden is None:
+        return []
+    told = reviews_told(decision.reviews_hidden, facts.contract.id, at, decision.case.id)
+    return notice_writes(dialect, [told])
 
 
 def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterator[Write]:

@@ -27,6 +27,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.clocks import is_overdue, mover
 from refundgql.domain.decisions import Event
 from refundgql.domain.facts import Case
+from refundgql.domain.vocabulary import ClockName, RefundCaseKind, RefundCaseState
 from refundgql.storage.database import Database, Dialect, Source, Write
 from refundgql.storage.ids import new_id
 
@@ -105,8 +106,19 @@ def snapshot_of(case: Case) -> dict[str, Any]:
         "approved_minor": case.approved_minor,
         "consented_minor": case.consented_minor,
         "credited_minor": case.credited_minor,
+        "settlement": case.settlement.value,
+        "clock": _clock(case),
         "updated_at": to_micros(case.updated_at),
     }
+
+
+def _clock(case: Case) -> str | None:
+    """Return the name of the clock that ends at the case's deadline."""
+    if case.deadline_at is None:
+        return None
+    if case.kind is RefundCaseKind.LEAD or case.state is not RefundCaseState.REQUESTED:
+        return ClockName.SLA_DECISION.value
+    return (ClockName.RESPOND_BY if case.deadline_at == case.respond_by else ClockName.DIRECT_WINDOW).value
 
 
 _INSERT = (
@@ -156,7 +168,7 @@ _COLUMNS = (
     " c.requester_id, c.counterparty_id"
 )
 
-_HORIZON = "(SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint + added FROM stream_epoch WHERE id = 1)"
+HORIZON = "(SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint + added FROM stream_epoch WHERE id = 1)"
 
 
 async def read_stream(
@@ -184,7 +196,7 @@ async def read_stream(
     if viewer_condition is not None:
         conditions.append(viewer_condition[0])
         parameters.extend(viewer_condition[1])
-    safe = f", e.commit_order < {_HORIZON} AS safe" if source.dialect is Dialect.POSTGRES else ", 1 AS safe"
+    safe = f", e.commit_order < {HORIZON} AS safe" if source.dialect is Dialect.POSTGRES else ", 1 AS safe"
     rows = await source.fetch(
         f"SELECT {_COLUMNS}{safe} FROM refund_event e JOIN refund_case c ON c.id = e.case_id"
         f" WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?",
@@ -226,7 +238,7 @@ def head_expression(dialect: Dialect) -> str:
     Everything that a statement with it has not seen lies after this cursor; what it has seen may lie after it too.
     """
     if dialect is Dialect.POSTGRES:
-        return f"(SELECT {_HORIZON} || '.0')"
+        return f"(SELECT {HORIZON} || '.0')"
     # The counter and not the last row: after a restore it is ahead of the rows, as the next event will be.
     return "(SELECT '0.' || coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'refund_event')"
 
@@ -252,7 +264,7 @@ async def align_stream(database: Database) -> None:
         return
     ahead = (
         "SELECT max(commit_order) + 1 - (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint FROM refund_event"
-        f" HAVING max(commit_order) >= {_HORIZON.replace('xmin', 'xmax')}"
+        f" HAVING max(commit_order) >= {HORIZON.replace('xmin', 'xmax')}"
     )
     if await database.fetch_value(ahead) is None:
         return

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from refundgql.domain.calendar import DAY_MICROS
 from refundgql.domain.vocabulary import WebhookDeliveryState as State
-from refundgql.domain.webhooks import delivery_id, wants
-from refundgql.storage.database import Database, Source, Transaction
+from refundgql.domain.webhooks import delivery_id, wants, wants_notice
+from refundgql.storage.database import Database, Row, Source, Transaction
 from refundgql.storage.events import Cursor, StreamEvent
+from refundgql.storage.notices import StreamNotice
 from refundgql.storage.webhooks import NOW, WebhookEndpoint, change_leased
 
 KEPT_DAYS = 30
@@ -26,23 +28,16 @@ KEPT_DAYS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedDelivery:
-    """The delivery at the front of a queue, with its event; instants in microseconds, amounts in minor units."""
+    """The delivery at the front of a queue; what it tells of is an event's row or a notice's, as names and values.
+
+    Instants are in microseconds, amounts in minor units; people and things are named by the marketplace's references.
+    """
 
     id: str
     event_id: str
-    case_id: str
     cursor: Cursor
-    sequence: int
-    name: str
-    at: int
-    actor_role: str
-    from_state: str | None
-    to_state: str
-    amount_minor: int | None
-    currency: str
-    rule: str | None
-    audience: str
-    snapshot: Mapping[str, Any]
+    event: Mapping[str, Any] | None = None
+    notice: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +51,17 @@ class Attempt:
 
 
 async def enqueue(
-    tx: Transaction, endpoint: WebhookEndpoint, owner: str, events: Sequence[StreamEvent], at: int
+    tx: Transaction,
+    endpoint: WebhookEndpoint,
+    owner: str,
+    told: Sequence[StreamEvent | StreamNotice],
+    at: int,
 ) -> bool:
-    """Put the events that an endpoint wants into its queue and move its place behind the last one.
+    """Put the events and notices that an endpoint wants into its queue and move its place behind the last one.
 
     Tells whether that was done: not when the lease was lost or somebody else has moved the place meanwhile.
     """
-    last = events[-1].cursor
+    last = told[-1].cursor
     moved = await tx.execute(
         "UPDATE webhook_endpoint SET commit_order = ?, position = ? WHERE id = ? AND lease_owner = ?"
         " AND commit_order = ? AND position = ?",
@@ -70,7 +69,7 @@ async def enqueue(
     )
     if moved != 1:
         return False
-    wanted = [one for one in events if wants(endpoint.event_names, endpoint.kinds, one.name, str(one.snapshot["kind"]))]
+    wanted = [one for one in told if _wanted(endpoint, one)]
     if wanted:
         await tx.execute(
             "INSERT INTO webhook_delivery (id, endpoint_id, event_id, case_id, commit_order, position, state,"
@@ -84,7 +83,7 @@ async def enqueue(
                     delivery_id(endpoint.id, one.id),
                     endpoint.id,
                     one.id,
-                    one.case_id,
+                    one.case_id or one.id,  # a notice that is about no case stands for itself
                     *one.cursor,
                     State.PENDING.value,
                     at,
@@ -94,36 +93,66 @@ async def enqueue(
     return True
 
 
+def _wanted(endpoint: WebhookEndpoint, one: StreamEvent | StreamNotice) -> bool:
+    if isinstance(one, StreamNotice):
+        return wants_notice(endpoint.event_names, endpoint.kinds, one.name)
+    return wants(endpoint.event_names, endpoint.kinds, one.name, str(one.snapshot["kind"]))
+
+
+_REF = "(SELECT a.external_ref FROM account a WHERE a.id = {})"
+_EVENT = (
+    "SELECT e.case_id, e.sequence, e.name, e.at, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.currency,"
+    " e.rule, e.audience, e.snapshot,"
+    f" {_REF.format('c.requester_id')} AS requester, {_REF.format('c.counterparty_id')} AS counterparty,"
+    " CASE WHEN c.lead_id IS NOT NULL THEN 'Lead' WHEN c.milestone_id IS NOT NULL AND c.kind = 'ESCROW'"
+    " THEN 'Milestone' WHEN c.kind = 'TIMESHEET' THEN 'BillingWeek' WHEN c.invoice_id IS NOT NULL THEN 'Invoice'"
+    " ELSE 'Milestone' END AS subject_type,"
+    " (SELECT external_ref FROM lead WHERE id = c.lead_id) AS lead_ref,"
+    " (SELECT external_ref FROM milestone WHERE id = c.milestone_id) AS milestone_ref,"
+    " (SELECT external_ref FROM billing_week WHERE id = c.billing_week_id) AS week_ref,"
+    " (SELECT external_ref FROM invoice WHERE id = c.invoice_id) AS invoice_ref,"
+    " (SELECT external_ref FROM contract WHERE id = c.contract_id) AS contract"
+    " FROM refund_event e JOIN refund_case c ON c.id = e.case_id WHERE e.id = ?"
+)
+_NOTICE = (
+    "SELECT n.name, n.at, n.withdrawal_id, n.case_id, c.number, w.amount_minor, w.currency, w.estimated_until,"
+    f" w.external_ref AS withdrawal, {_REF.format('w.account_id')} AS account, k.external_ref AS contract,"
+    f" {_REF.format('k.client_id')} AS client, {_REF.format('k.expert_id')} AS expert"
+    " FROM notice n LEFT JOIN withdrawal w ON w.id = n.withdrawal_id LEFT JOIN contract k ON k.id = n.contract_id"
+    " LEFT JOIN refund_case c ON c.id = n.case_id WHERE n.id = ?"
+)
+_SUBJECT_REFS = {"Lead": "lead_ref", "Milestone": "milestone_ref", "BillingWeek": "week_ref", "Invoice": "invoice_ref"}
+
+
 async def find_next(source: Source, endpoint: WebhookEndpoint) -> QueuedDelivery | None:
     """Return the delivery at the front of an endpoint's queue, or nothing."""
     row = await source.fetch_row(
-        "SELECT d.id, d.event_id, d.case_id, d.commit_order, d.position, e.sequence, e.name, e.at, e.actor_role,"
-        " e.from_state, e.to_state, e.amount_minor, e.currency, e.rule, e.snapshot,"
-        " COALESCE(e.audience, 'EVERYONE') AS audience"
-        " FROM webhook_delivery d JOIN refund_event e ON e.id = d.event_id"
+        "SELECT d.id, d.event_id, d.commit_order, d.position FROM webhook_delivery d"
         " WHERE d.endpoint_id = ? AND d.state = 'PENDING' AND (d.commit_order, d.position) <= (?, ?)"
         " ORDER BY d.commit_order, d.position LIMIT 1",
         (endpoint.id, *endpoint.cursor),
     )
     if row is None:
         return None
-    return QueuedDelivery(
-        id=str(row["id"]),
-        event_id=str(row["event_id"]),
-        case_id=str(row["case_id"]),
-        cursor=Cursor(row["commit_order"], row["position"]),
-        sequence=row["sequence"],
-        name=row["name"],
-        at=row["at"],
-        actor_role=row["actor_role"],
-        from_state=row["from_state"],
-        to_state=row["to_state"],
-        amount_minor=row["amount_minor"],
-        currency=row["currency"],
-        rule=row["rule"],
-        audience=row["audience"],
-        snapshot=orjson.loads(row["snapshot"]),
-    )
+    event_id, cursor = str(row["event_id"]), Cursor(row["commit_order"], row["position"])
+    found = await source.fetch_row(_EVENT, (event_id,))
+    if found is None:
+        notice = await source.fetch_row(_NOTICE, (event_id,))
+        return QueuedDelivery(id=str(row["id"]), event_id=event_id, cursor=cursor, notice=_named(notice))
+    event = _named(found)
+    event["snapshot"] = snapshot = orjson.loads(event["snapshot"])
+    event["subject"] = event[_SUBJECT_REFS[event["subject_type"]]]
+    assignee = snapshot.get("assignee_id")
+    ref = "SELECT external_ref FROM account WHERE id = ?"
+    event["assignee"] = None if assignee is None else await source.fetch_value(ref, (assignee,))
+    return QueuedDelivery(id=str(row["id"]), event_id=event_id, cursor=cursor, event=event)
+
+
+def _named(row: Row | None) -> dict[str, Any]:
+    """Return a row's values by column, ids as texts."""
+    if row is None:
+        raise ValueError("a delivery tells of an event or a notice")
+    return {name: str(row[name]) if isinstance(row[name], UUID) else row[name] for name in row.keys()}  # noqa: SIM118
 
 
 async def record_attempt(

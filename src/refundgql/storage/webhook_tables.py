@@ -78,3 +78,21 @@ class WebhookAttempt(Model):
     class Meta:
         table = "webhook_attempt"
         indexes = (Index(fields=("delivery_id", "id"), name="webhook_attempt_delivery"),)
+
+
+class Notice(Model):
+    """Something that webhooks tell beside the events of cases, append-only, in one stream with them."""
+
+    position = fields.BigIntField(primary_key=True)
+    commit_order = fields.BigIntField(db_default=0)
+    id = fields.UUIDField(unique=True)
+    name = fields.CharField(max_length=30)
+    at = fields.BigIntField()
+    account_id = fields.UUIDField(null=True)
+    withdrawal_id = fields.UUIDField(null=True)
+    contract_id = fields.UUIDField(null=True)
+    case_id = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "notice"
+        indexes = (Index(fields=("commit_order", "position"), name="notice_stream"),)

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from refundgql import __version__
 from refundgql.api.types.ids import encode_id
 from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.vocabulary import Audience, BalancePurpose
 from refundgql.domain.webhooks import is_public
 from refundgql.storage.webhook_deliveries import Attempt, QueuedDelivery
 
@@ -44,35 +45,85 @@ class AddressRefused(Exception):
 
 def body_of(delivery: QueuedDelivery) -> bytes:
     """Return the body that tells of an event; the same bytes each time, without texts, names and evidence."""
-    snapshot = delivery.snapshot
-    return orjson.dumps(
-        {
-            "type": f"refund_case.{delivery.name.lower()}",
-            "timestamp": _instant(delivery.at),
-            "data": {
-                "eventId": encode_id("RefundEvent", delivery.event_id),
-                "refundCaseId": encode_id("RefundCase", delivery.case_id),
-                "number": f"RC-{snapshot['number']:06d}",
-                "kind": snapshot["kind"],
-                "route": snapshot["route"],
-                "event": delivery.name,
-                "audience": delivery.audience,
-                "sequence": delivery.sequence,
-                "version": delivery.sequence,
-                "cursor": str(delivery.cursor),
-                "actorRole": delivery.actor_role,
-                "rule": delivery.rule,
-                "fromState": delivery.from_state,
-                "state": delivery.to_state,
-                "currencyCode": delivery.currency,
-                "amountMinor": delivery.amount_minor,
-                "requestedMinor": snapshot["requested_minor"],
-                "approvedMinor": snapshot["approved_minor"],
-                "consentedMinor": snapshot["consented_minor"],
-                "creditedMinor": snapshot["credited_minor"],
-            },
+    if delivery.event is not None:
+        return orjson.dumps(_of_event(delivery, delivery.event))
+    return orjson.dumps(_of_notice(delivery, delivery.notice or {}))
+
+
+def _of_event(delivery: QueuedDelivery, event: Mapping[str, Any]) -> dict[str, Any]:
+    snapshot = event["snapshot"]
+    return {
+        "type": f"refund_case.{event['name'].lower()}",
+        "timestamp": _instant(event["at"]),
+        "data": {
+            "eventId": encode_id("RefundEvent", delivery.event_id),
+            "refundCaseId": encode_id("RefundCase", event["case_id"]),
+            "number": f"RC-{snapshot['number']:06d}",
+            "kind": snapshot["kind"],
+            "route": snapshot["route"],
+            "event": event["name"],
+            "audience": event["audience"] or Audience.EVERYONE.value,
+            "sequence": event["sequence"],
+            "version": event["sequence"],
+            "cursor": str(delivery.cursor),
+            "actorRole": event["actor_role"],
+            "rule": event["rule"],
+            "fromState": event["from_state"],
+            "state": event["to_state"],
+            "whoseMove": snapshot["whose_move"],
+            "clock": _clock(snapshot),
+            "settlement": snapshot.get("settlement"),
+            "subject": {"type": event["subject_type"], **_named(event["subject"])},
+            "contract": _person(event["contract"]),
+            "requester": _person(event["requester"]),
+            "counterparty": _person(event["counterparty"]),
+            "assignee": _person(event["assignee"]),
+            "currencyCode": event["currency"],
+            "amountMinor": event["amount_minor"],
+            "requestedMinor": snapshot["requested_minor"],
+            "approvedMinor": snapshot["approved_minor"],
+            "consentedMinor": snapshot["consented_minor"],
+            "creditedMinor": snapshot["credited_minor"],
+        },
+    }
+
+
+def _of_notice(delivery: QueuedDelivery, notice: Mapping[str, Any]) -> dict[str, Any]:
+    thing, _, what = notice["name"].partition("_")
+    case_id, withdrawal_id = notice["case_id"], notice["withdrawal_id"]
+    data: dict[str, Any] = {
+        "eventId": delivery.event_id,
+        "event": notice["name"],
+        "cursor": str(delivery.cursor),
+        "refundCaseId": None if case_id is None else encode_id("RefundCase", case_id),
+        "number": None if case_id is None else f"RC-{notice['number']:06d}",
+    }
+    if withdrawal_id is not None:
+        data |= {
+            "withdrawal": {"id": encode_id("Withdrawal", withdrawal_id), **_named(notice["withdrawal"])},
+            "account": _person(notice["account"]),
+            "purpose": BalancePurpose.CONTRACTS.value,
+            "currencyCode": notice["currency"],
+            "amountMinor": notice["amount_minor"],
+            "estimatedUntil": notice["estimated_until"],
         }
-    )
+    else:
+        data |= {name: _person(notice[name]) for name in ("contract", "client", "expert")}
+    return {"type": f"{thing.lower()}.{what.lower()}", "timestamp": _instant(notice["at"]), "data": data}
+
+
+def _named(ref: str | None) -> dict[str, str | None]:
+    return {"externalRef": ref}
+
+
+def _person(ref: str | None) -> dict[str, str | None] | None:
+    return None if ref is None else _named(ref)
+
+
+def _clock(snapshot: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the clock that runs on the case, with its end; none where none does."""
+    name, ends_at = snapshot.get("clock"), snapshot["deadline_at"]
+    return None if name is None or ends_at is None else {"name": name, "endsAt": _instant(ends_at)}
 
 
 def _instant(micros: int) -> str:

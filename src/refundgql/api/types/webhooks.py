@@ -51,14 +51,14 @@ class WebhookDelivery(Node):
     async def endpoint(rows: list[DeliveryRow], info: LevelInfo) -> Level["WebhookEndpoint"]:
         return await related(endpoints_by_id, info, [row.endpoint_id for row in rows])
 
-    @level(description="The event that it tells of.")
+    @level(description="The event of a case that it tells of; none when it tells of a withdrawal or of reviews.")
     @staticmethod
-    async def event(rows: list[DeliveryRow], info: LevelInfo) -> Level[LazyRefundEvent]:
+    async def event(rows: list[DeliveryRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
         return await events_of(info, [row.event_id for row in rows])
 
-    @level(description="The case of the event.")
+    @level(description="The case that it is about; none when it is about none.")
     @staticmethod
-    async def refund_case(rows: list[DeliveryRow], info: LevelInfo) -> Level[LazyRefundCase]:
+    async def refund_case(rows: list[DeliveryRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
         return await cases_of(info, [row.case_id for row in rows])
 
     @level(description="Each attempt, oldest first, the last hundred.")
