@@ -55,7 +55,7 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
     """Return each step's name and command, in the order they run."""
     # Most tests wait for sockets, browsers and processes, so a few more workers than processors are quicker.
     workers = str((os.cpu_count() or 1) + 1)
-    tests = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
+    tests = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
     if quick:
         tests += ["-m", "not slow"]
     return [

@@ -13,6 +13,26 @@ import pytest
 from databases import DIALECTS, LIMITS, drop_database, new_database_url
 from refundgql.storage.database import Database
 
+LONGEST = (
+    "test_hostile_application",
+    "test_executors_agree",
+    "test_stateful",
+    "test_import_records",
+    "test_killed_webhooks",
+    "test_visibility_matrix",
+    "test_killed_servers",
+    "test_graphiql",
+    "test_backup",
+)
+"""The files that take longest. A file is one worker's: begun last, it would be waited for by all the others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, then those that have slow tests, then all the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (places.get(item.path.stem, len(places)), item.path not in slow))
+
 
 @pytest.fixture(params=DIALECTS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
