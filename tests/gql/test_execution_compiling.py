@@ -18,16 +18,18 @@ async def test_operations_are_compiled_when_used_again() -> None:
     assert [known is plan for known in engine.plans._known.values()] == [True]
 
 
-async def test_plans_are_kept_within_bounds() -> None:
+async def test_plans_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each set of flags has its plan, and the least recently used ones are forgotten."""
-    engine = make_engine(compile_after=0, max_plans=3)
+    monkeypatch.setattr(plans, "MAX_PLANS", 3)
+    engine = make_engine(compile_after=0)
     query = "query ($a: Boolean!, $b: Boolean!) { boxes(n: 1) { id @skip(if: $a) size @include(if: $b) } }"
     answers = [
         (await run(engine, query, {"a": a, "b": b}))["data"]["boxes"][0] for a in (True, False) for b in (True, False)
     ]
     assert [sorted(answer) for answer in answers] == [["size"], [], ["id", "size"], ["id"]]
     assert len(engine.plans) == 3
-    small = make_engine(compile_after=0, max_plan_chars=1_000)
+    monkeypatch.setattr(plans, "MAX_SOURCE_CHARS", 1_000)
+    small = make_engine(compile_after=0)
     for i in range(6):
         await run(small, f"{{ boxes(n: 1) {{ id a{i}: size }} }}")
         assert 0 < small.plans.source_chars <= 1_000
@@ -101,7 +103,7 @@ async def test_streams_with_flags_that_are_null_say_so_at_each_event() -> None:
 
 async def test_checks_of_authors_are_asked() -> None:
     """A type with an is_type_of of its own is executed by graphql-core, which asks it, however often it is used."""
-    engine = make_engine(compile_after=0, on_fault=lambda error, fault_id: None)
+    engine = make_engine(compile_after=0)
     query = "{ good: checking(size: 1) { size } bad: checking(size: 2) { size } }"
     for _ in range(3):
         response = await run(engine, query)

@@ -12,7 +12,7 @@ from refundgql.gql.engine import GraphQLEngine
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS.keys())
 def engine(request: pytest.FixtureRequest) -> GraphQLEngine:
     """Give an engine for each executor."""
-    return make_engine(compile_after=request.param, on_fault=lambda error, fault_id: None)
+    return make_engine(compile_after=request.param)
 
 
 async def test_a_level_is_one_call_in_either_executor(engine: GraphQLEngine) -> None:
@@ -100,21 +100,19 @@ async def test_selection_tells_what_is_asked_for(engine: GraphQLEngine) -> None:
     ]
 
 
-async def test_siblings_wait_at_the_same_time_only_when_told() -> None:
-    """Sibling levels take turns, unless the engine is told to run them concurrently."""
+async def test_siblings_take_turns() -> None:
+    """Sibling levels wait one after the other."""
     query = "{ boxes(n: 2) { waits waitsToo } }"
-    one_by_one, at_once = Log(), Log()
+    one_by_one = Log()
     expected = {"data": {"boxes": [{"waits": 0, "waitsToo": 0}, {"waits": 1, "waitsToo": 1}]}}
     assert await run(make_engine(compile_after=0), query, log=one_by_one) == expected
-    assert await run(make_engine(compile_after=0, concurrent=True), query, log=at_once) == expected
     assert one_by_one.notes == ["waits begins", "waits ends", "waits_too begins", "waits_too ends"]
-    assert at_once.notes == ["waits begins", "waits_too begins", "waits ends", "waits_too ends"]
 
 
 @pytest.mark.parametrize("compile_after", EXECUTORS.values(), ids=EXECUTORS.keys())
 async def test_mutations_run_one_after_the_other(compile_after: int) -> None:
     """A mutation's fields take turns in their order, and a lost non-null one ends the operation."""
-    engine = make_engine(compile_after=compile_after, concurrent=True)
+    engine = make_engine(compile_after=compile_after)
     log = Log()
     query = 'mutation { a: add(name: "a") { id } b: add(name: "b", fail: true) { id } c: add(name: "c") { id } }'
     response = await run(engine, query, log=log)

@@ -11,7 +11,7 @@ from toy_streams import Answers, collected
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS.keys())
 def engine(request: pytest.FixtureRequest) -> GraphQLEngine:
     """Give an engine for each executor."""
-    return make_engine(compile_after=request.param, on_fault=lambda error, fault_id: None)
+    return make_engine(compile_after=request.param)
 
 
 async def test_subscriptions_execute_each_event(engine: GraphQLEngine) -> None:

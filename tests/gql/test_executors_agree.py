@@ -112,7 +112,7 @@ class Comparison:
         root_of = (lambda world: Row(world, root, "Thing")) if root else (lambda world: None)
         executor = self.executors(prepared, variables, theirs, root_of(theirs))()
         expected, their_errors = await reference.run(executor)
-        plans = Plans(SCHEMA, max_plans=9, max_source_chars=10**9, compile_after=1, concurrent=seed % 3 == 0)
+        plans = Plans(SCHEMA)
         null_flags = any(variables.coerced.get(name, True) is None for name in prepared.flags)
         for use in range(3):
             plan = plans.find(prepared, plain or variables)
@@ -140,7 +140,7 @@ class Comparison:
         self, prepared: Prepared, variables: VariableValues, world: World, row: Any = None
     ) -> Callable[[], Any]:
         """Give what makes graphql-core's executor of one run."""
-        return lambda: reference.executor_for(CORE, prepared, variables, world, row, True)
+        return lambda: reference.executor_for(CORE, prepared, variables, world, row)
 
     def compare(
         self, source: str, data: Any, errors: list[GraphQLError], expected: Any, their_errors: list[GraphQLError]
@@ -279,7 +279,7 @@ def test_documents_that_are_too_wide_are_left_to_graphql_core() -> None:
     prepared = prepare(f"{{ thing {{ {fields} }} }}")
     assert prepared is not None
     with pytest.raises(NotCompiled):
-        compile_plan(SCHEMA, prepared, VariableValues({}, {}), concurrent=False)
+        compile_plan(SCHEMA, prepared, VariableValues({}, {}))
 
 
 def test_shared_fragments_are_read_once() -> None:
@@ -290,7 +290,7 @@ def test_shared_fragments_are_read_once() -> None:
     ]
     prepared = prepare("{ thing { ...F0 } } " + " ".join(fragments) + " fragment F12 on Thing { name }")
     assert prepared is not None
-    plan = compile_plan(SCHEMA, prepared, VariableValues({}, {}), concurrent=False)
+    plan = compile_plan(SCHEMA, prepared, VariableValues({}, {}))
     assert plan.source.count("def ") < 200
 
 
@@ -300,6 +300,6 @@ def test_generated_code_is_used() -> None:
     assert prepared is not None
     variables = get_variable_values(CORE, (), {})
     assert not isinstance(variables, list)
-    plan = compile_plan(SCHEMA, prepared, variables, concurrent=False)
+    plan = compile_plan(SCHEMA, prepared, variables)
     assert isinstance(plan, Plan)
     assert plan.source.count("def ") == 3

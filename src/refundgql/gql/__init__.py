@@ -45,7 +45,7 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
 
 How operations run:
 
-    engine = GraphQLEngine(schema, check_source=..., check_document=..., on_fault=...)
+    engine = GraphQLEngine(schema, check_source=..., check_document=..., translate=...)
     prepared = engine.prepare(query, operation_name)                 # Prepared | RequestErrors
     response = await engine.execute(prepared, variables, context)    # {"data": ..., "errors": [...]}
     stream = await engine.subscribe(prepared, variables, context)    # Stream | {"errors": [...]}
@@ -80,8 +80,8 @@ operation that is used a second time is turned into Python once, and that code i
   below an odd value still go on together, so that errors never multiply statements.
 - An error nulls the nearest nullable parent, and one error is told for each null, in the order of the response.
 - The client's text stands in the generated code only as the `repr` of response names.
-- Sibling fields that wait take turns, or run at the same time when the engine is told so; a mutation's root
-  fields always take turns. Subscriptions execute each event with the same plan.
+- Sibling fields that wait take turns, as the root fields of a mutation must. Subscriptions execute each event with
+  the same plan.
 
 Operations used for the first time, introspection, types with an `is_type_of` or `resolve_type` of their own
 and documents of over 4,000 fields are run by graphql-core (`reference`). There, too, a level function gets

@@ -41,6 +41,10 @@ CheckSource = Callable[[str], Sequence[GraphQLError]]
 CheckDocument = Callable[[DocumentNode], "Sequence[GraphQLError] | Checked"]
 """Looks at the parsed document before it is validated; the errors it gives refuse the document."""
 
+MAX_DOCUMENTS = 1_000
+MAX_SOURCE_CHARS = 400_000
+"""Of all documents that are kept; a document takes about 110 bytes of memory for each character."""
+
 MAX_VALIDATION_ERRORS = 20
 """Validation stops here; an answer shows fewer, and a hostile document costs no more."""
 
@@ -127,20 +131,14 @@ class Documents:
         check_source: CheckSource | None,
         check_document: CheckDocument | None,
         max_tokens: int | None,
-        max_documents: int,
-        max_source_chars: int,
         max_errors: int,
         introspection: bool,
-        suggestions: bool,
     ) -> None:
         self._schema = core_schema(schema)
         self._check_source = check_source
         self._check_document = check_document
         self._max_tokens = max_tokens
-        self._max_documents = max_documents
-        self._max_source_chars = max_source_chars
         self._max_errors = max_errors
-        self._suggestions = suggestions
         self._rules = [*specified_rules, MaybeNullValidationRule]
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
@@ -202,7 +200,7 @@ class Documents:
             document,
             self._rules,
             max_errors=MAX_VALIDATION_ERRORS,
-            hide_suggestions=not self._suggestions,
+            hide_suggestions=True,
         )
         if invalid:
             return self._refused(invalid, ErrorCode.GRAPHQL_VALIDATION_FAILED)
@@ -217,11 +215,11 @@ class Documents:
         )
 
     def _keep(self, query: str, valid: _Valid) -> None:
-        if len(query) > self._max_source_chars:
+        if len(query) > MAX_SOURCE_CHARS:
             return
         self._known[query] = valid
         self._source_chars += len(query)
-        while len(self._known) > self._max_documents or self._source_chars > self._max_source_chars:
+        while len(self._known) > MAX_DOCUMENTS or self._source_chars > MAX_SOURCE_CHARS:
             forgotten, _ = self._known.popitem(last=False)
             self._source_chars -= len(forgotten)
 

@@ -9,7 +9,6 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 
-from refundgql.gql.answers import log_fault
 from refundgql.gql.bounds import TooManyItems
 from refundgql.gql.compiled.plan import Run
 from refundgql.gql.compiled.plans import Plans
@@ -20,7 +19,7 @@ from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepa
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
 from refundgql.gql.ports import VariableValues, core_schema, get_variable_values
-from refundgql.gql.responses import ErrorFormat, OnFault, Translate, request_errors
+from refundgql.gql.responses import ErrorFormat, Translate, request_errors
 from refundgql.gql.streams import Stream
 from refundgql.gql.wording import say_values_as_json
 
@@ -51,11 +50,7 @@ class GraphQLEngine:
 
     check_source, check_document: the limits, see `documents`; max_tokens goes to the parser.
     translate: turns an exception of a lower layer into an `ApiError`, or None to mask it.
-    on_fault: is told every masked exception with the id the client got.
     max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
-    concurrent: whether fields of one level that wait do so at the same time, each with a connection of its own.
-    max_documents, max_source_chars: documents kept; a document takes about 110 bytes of memory for each character.
-    max_plans, max_plan_chars: compiled operations kept; about 27 bytes for each character of generated code.
     compile_after: executions before an operation is compiled.
     """
 
@@ -67,17 +62,10 @@ class GraphQLEngine:
         check_document: CheckDocument | None = None,
         max_tokens: int | None = None,
         translate: Translate | None = None,
-        on_fault: OnFault = log_fault,
         max_errors: int = 5,
         deadline_s: float = 5.0,
-        max_documents: int = 1_000,
-        max_source_chars: int = 400_000,
-        max_plans: int = 300,
-        max_plan_chars: int = 1_500_000,
         compile_after: int = 1,
-        concurrent: bool = False,
         introspection: bool = True,
-        suggestions: bool = False,
     ) -> None:
         adapt(schema)
         say_values_as_json()
@@ -85,27 +73,16 @@ class GraphQLEngine:
         self._core = core_schema(schema)
         self._deadline = Deadline(deadline_s)
         self._max_errors = max_errors
-        self._hide_suggestions = not suggestions
-        self._format = ErrorFormat(translate, on_fault, max_errors)
+        self._format = ErrorFormat(translate, max_errors)
         self.documents = Documents(
             schema,
             check_source=check_source,
             check_document=check_document,
             max_tokens=max_tokens,
-            max_documents=max_documents,
-            max_source_chars=max_source_chars,
             max_errors=max_errors,
             introspection=introspection,
-            suggestions=suggestions,
         )
-
-        self.plans = Plans(
-            schema,
-            max_plans=max_plans,
-            max_source_chars=max_plan_chars,
-            compile_after=compile_after,
-            concurrent=concurrent,
-        )
+        self.plans = Plans(schema, compile_after=compile_after)
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
         """Parse, check and validate a document, or remember it, and pick its operation."""
@@ -184,7 +161,7 @@ class GraphQLEngine:
         return data, run.errors
 
     def _executor(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Any:
-        return reference.executor_for(self._core, prepared, variables, context, root, self._hide_suggestions)
+        return reference.executor_for(self._core, prepared, variables, context, root)
 
     def _coerce(self, prepared: Prepared, variables: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
         if variables and (unusable := unusable_variables(variables)):
@@ -201,7 +178,7 @@ class GraphQLEngine:
             definitions,
             given,
             max_errors=self._max_errors,
-            hide_suggestions=self._hide_suggestions,
+            hide_suggestions=True,
         )
 
     def _refused(self, errors: list[GraphQLError], code: ErrorCode) -> Response:

@@ -8,13 +8,12 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
-from refundgql.gql.answers import MASKED, new_fault_id
+from refundgql.gql.answers import MASKED, log_fault, new_fault_id
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.ports import StrawberryInputCoercionError
 from refundgql.gql.wording import null_for_none
 
 Translate = Callable[[BaseException], ApiError | None]
-OnFault = Callable[[BaseException, str], None]
 
 MAX_MESSAGE_CHARS = 1_000
 """Messages quote names and values of the request, which may be as long as a whole body."""
@@ -28,9 +27,8 @@ def request_errors(errors: Sequence[GraphQLError], code: ErrorCode) -> list[dict
 class ErrorFormat:
     """How one engine describes the errors of an execution."""
 
-    def __init__(self, translate: Translate | None, on_fault: OnFault, max_errors: int) -> None:
+    def __init__(self, translate: Translate | None, max_errors: int) -> None:
         self._translate = translate
-        self._on_fault = on_fault
         self._max_errors = max_errors
 
     def describe(self, errors: Sequence[GraphQLError], data: Any) -> list[dict[str, Any]]:
@@ -57,7 +55,7 @@ class ErrorFormat:
         fault_id = faults.get(id(cause), "")
         if not fault_id:
             fault_id = faults[id(cause)] = new_fault_id()
-            self._on_fault(cause, fault_id)
+            log_fault(cause, fault_id)
         return _entry(error, {"code": str(ErrorCode.INTERNAL_SERVER_ERROR), "id": fault_id}, message=MASKED)
 
 

@@ -3,8 +3,7 @@
 It must not report errors: what does not fit goes to `completion`, together with all rows of its level.
 """
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -54,23 +53,6 @@ async def complete_rows_awaiting(selected: Selected, rows: list[Any], run: Run, 
     return _without(outs, live, dead)
 
 
-async def complete_rows_concurrently(selected: Selected, rows: list[Any], run: Run, path_of: PathOf) -> Outs:
-    """Complete all rows of a selection, its fields that wait themselves at the same time."""
-    outs, rows, live, path_of = _read_rows(selected, rows, run, path_of)
-    dead: set[int] = set()
-    later: list[Coroutine[Any, Any, set[int] | None]] = []
-    for field in selected.composed if live else ():
-        if field.awaits:
-            later.append(fill_awaiting(field, rows, live, run, path_of))
-        elif field.waits:
-            dead.update(await fill_awaiting(field, rows, live, run, path_of) or ())
-        else:
-            dead.update(fill(field, rows, live, run, path_of) or ())
-    for lost in await _together(later):
-        dead.update(lost or ())
-    return _without(outs, live, dead)
-
-
 async def complete_serially(selected: Selected, rows: list[Any], run: Run, path_of: PathOf) -> Outs:
     """Complete a mutation's root: a lost non-null field ends it, and no later field is begun."""
     outs, rows, live, path_of = _read_rows(selected, rows, run, path_of)
@@ -96,18 +78,6 @@ def _without(outs: Outs, live: Outs, dead: set[int]) -> Outs:
         return outs
     gone = {id(live[i]) for i in dead}
     return [None if id(out) in gone else out for out in outs]
-
-
-async def _together(calls: list[Coroutine[Any, Any, set[int] | None]]) -> list[set[int] | None]:
-    """Run fields of one level at the same time."""
-    if len(calls) < 2:
-        return [await call for call in calls]
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return [await task for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 # --- a field --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,10 @@ from refundgql.gql.ports import VariableValues
 
 log = logging.getLogger(__name__)
 
+MAX_PLANS = 300
+MAX_SOURCE_CHARS = 1_500_000
+"""Of generated code in all plans that are kept; a plan takes about 27 bytes of memory for each character."""
+
 MAX_COUNTED = 64
 """Sets of flags counted for one operation; a client that varies more of them starts over."""
 
@@ -24,24 +28,16 @@ class Plans:
 
     compile_after: executions left to graphql-core before an operation is worth compiling. Compiling takes a third
     to the whole of the time for parsing and validating; documents that never come again should not pay it.
-    max_source_chars: of generated code; a plan takes about 27 bytes of memory for each character.
-    concurrent: see `compile_plan`.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
         *,
-        max_plans: int,
-        max_source_chars: int,
-        compile_after: int,
-        concurrent: bool,
+        compile_after: int = 1,
     ) -> None:
         self._schema = schema
-        self._max_plans = max_plans
-        self._max_source_chars = max_source_chars
         self._compile_after = compile_after
-        self._concurrent = concurrent
         self._known: OrderedDict[tuple[Prepared, Flags], Plan] = OrderedDict()
         self._source_chars = 0
 
@@ -75,7 +71,7 @@ class Plans:
             prepared.uses[flags] = uses + 1
             return None
         try:
-            plan = compile_plan(self._schema, prepared, variables, self._concurrent)
+            plan = compile_plan(self._schema, prepared, variables)
         except NotCompiled:
             prepared.compilable = False
             return None
@@ -87,10 +83,10 @@ class Plans:
         return plan
 
     def _keep(self, key: tuple[Prepared, Flags], plan: Plan) -> None:
-        if len(plan.source) > self._max_source_chars:
+        if len(plan.source) > MAX_SOURCE_CHARS:
             return
         self._known[key] = plan
         self._source_chars += len(plan.source)
-        while len(self._known) > self._max_plans or self._source_chars > self._max_source_chars:
+        while len(self._known) > MAX_PLANS or self._source_chars > MAX_SOURCE_CHARS:
             _, forgotten = self._known.popitem(last=False)
             self._source_chars -= len(forgotten.source)

@@ -16,7 +16,6 @@ from refundgql.gql.compiled.leaves import leaf_expression, unknown_object
 from refundgql.gql.compiled.levels import (
     complete_rows,
     complete_rows_awaiting,
-    complete_rows_concurrently,
     complete_serially,
 )
 from refundgql.gql.compiled.plan import Field, NotCompiled, Planner, Run, Selected, Source, nullable
@@ -48,11 +47,8 @@ def _root_path(_: int) -> list[str | int]:
     return []
 
 
-def compile_plan(schema: strawberry.Schema, prepared: Prepared, variables: VariableValues, concurrent: bool) -> Plan:
-    """Compile an operation. Refuses: what only graphql-core can execute (NotCompiled).
-
-    concurrent: sibling fields that wait do so at the same time, but for a mutation's root fields.
-    """
+def compile_plan(schema: strawberry.Schema, prepared: Prepared, variables: VariableValues) -> Plan:
+    """Compile an operation. Refuses: what only graphql-core can execute (NotCompiled)."""
     core = core_schema(schema)
     operation = prepared.operation
     document = Document(core, prepared.fragments, operation, variables)
@@ -62,7 +58,7 @@ def compile_plan(schema: strawberry.Schema, prepared: Prepared, variables: Varia
     collected = collect_fields(core, document.fragments, variables, root_type, operation)
     try:
         root = Planner(schema, document).select(root_type, collected.grouped_field_set)
-        source = _Writer(concurrent).write(root)
+        source = _Writer().write(root)
     except RecursionError:
         raise NotCompiled("nested too deeply") from None
     if operation.operation is OperationType.MUTATION:
@@ -74,8 +70,7 @@ def compile_plan(schema: strawberry.Schema, prepared: Prepared, variables: Varia
 class _Writer:
     """Writes the functions of a plan, the innermost first, and gives every selection its own."""
 
-    def __init__(self, concurrent: bool) -> None:
-        self._concurrent = concurrent
+    def __init__(self) -> None:
         self._lines: list[str] = []
         self._bound = dict(HELPERS)
         self._selected: list[Selected] = []
@@ -100,8 +95,6 @@ class _Writer:
             return read
         if not selected.awaits:
             return partial(complete_rows, selected)
-        if self._concurrent and sum(field.awaits for field in selected.composed) > 1:
-            return partial(complete_rows_concurrently, selected)
         return partial(complete_rows_awaiting, selected)
 
     def _bind(self, prefix: str, value: Any) -> str:

@@ -34,11 +34,6 @@ from refundgql.gql.declare import LEVEL, LevelFunction, LevelInfo
 from refundgql.gql.ports import BACKREF, FieldDetails, StrawberryField, convert_arguments, core_schema, scalar_registry
 from refundgql.gql.selection import Document, Selection
 
-QUIET_TURNS = 6
-"""Turns of the event loop without a new row after which a level is complete. Rows of one level reach their
-resolver at most as many turns apart as graphql-core nests tasks between two levels: one for the object and
-one for each dimension of a list."""
-
 Arguments = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -121,8 +116,8 @@ class LevelBatches:
     ) -> None:
         waiting = self._open[key]
         try:
-            seen, quiet = 0, 0
-            while quiet < QUIET_TURNS:
+            seen, quiet, most = 0, 0, turns_apart(info)
+            while quiet < most:
                 seen, quiet = (seen, quiet + 1) if len(waiting) == seen else (len(waiting), 0)
                 await asyncio.sleep(0)
             del self._open[key]
@@ -155,6 +150,17 @@ class LevelBatches:
             self._documents[id(info.operation)] = document
         details = [FieldDetails(node, None) for node in info.field_nodes]
         return Selection(document, get_named_type(info.return_type), details)
+
+
+def turns_apart(info: GraphQLResolveInfo[Any]) -> int:
+    """Return how many turns of the event loop the rows of a level may come apart.
+
+    graphql-core nests a task for the object that the field belongs to, and one for each dimension of the list it is in.
+    """
+    turns, above = 1, info.path.prev
+    while above is not None and isinstance(above.key, int):
+        turns, above = turns + 1, above.prev
+    return turns
 
 
 def same_length(values: Any, rows: list[Any], function: LevelFunction) -> list[Any]:

@@ -23,7 +23,6 @@ def executor_for(
     variables: VariableValues,
     context: Any,
     root: Any,
-    hide_suggestions: bool,
 ) -> Executor[Any]:
     """Build graphql-core's executor for variables that are coerced already."""
     return Executor(
@@ -37,7 +36,7 @@ def executor_for(
         default_field_resolver,
         default_type_resolver,
         default_field_resolver,
-        hide_suggestions=hide_suggestions,
+        hide_suggestions=True,
     )
 
 
