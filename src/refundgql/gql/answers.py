@@ -11,8 +11,9 @@ from typing import Any, Final
 import orjson
 from starlette.types import Send
 
+from refundgql.gql.framing import Framing
+
 JSON: Final = b"application/json; charset=utf-8"
-EVENT_STREAM: Final = b"text/event-stream; charset=utf-8"
 GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
 
 Header = tuple[bytes, bytes]
@@ -32,6 +33,7 @@ class RequestRefused(Exception):
         self.message = message
         self.headers = list(headers)
         self.media_type = JSON
+        self.framing: Framing | None = None
 
 
 def error_entry(code: str, message: str, **extensions: Any) -> dict[str, Any]:
@@ -76,9 +78,8 @@ async def send_refusal(send: Send, refused: RequestRefused) -> None:
     Who asked for a stream and has no good token is told in its first and last event, as whoever has none at all.
     """
     body = errors_body(refused.code, refused.message)
-    status, media_type = refused.status, refused.media_type
-    if media_type == EVENT_STREAM and status == 401:
-        status, body = 200, b"event: next\ndata: " + body + b"\n\nevent: complete\ndata:\n\n"
-    elif media_type == EVENT_STREAM:
-        media_type = JSON
+    status, media_type, framing = refused.status, refused.media_type, refused.framing
+    if framing is not None and status == 401:
+        status, media_type = 200, framing.media_type
+        body = framing.begin + framing.result(body, None) + framing.complete
     await send_bytes(send, status, media_type, body, refused.headers)

@@ -9,7 +9,6 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from refundgql.gql.answers import (
-    EVENT_STREAM,
     GRAPHQL_RESPONSE,
     JSON,
     RequestRefused,
@@ -19,6 +18,7 @@ from refundgql.gql.bodies import parse_request, read_body
 from refundgql.gql.callers import Authentication, Caller
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
+from refundgql.gql.framing import EVENTS, PARTS
 from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.rate import RequestRate
@@ -38,7 +38,8 @@ _STATUS_BY_CODE: Final[dict[str, int]] = {
 }
 _RETRY_SOON: Final = (b"retry-after", b"1")
 _CHALLENGE: Final = (b"www-authenticate", b"Bearer")
-_MEDIA_TYPES: Final = {Answer.JSON: JSON, Answer.GRAPHQL: GRAPHQL_RESPONSE, Answer.EVENT_STREAM: EVENT_STREAM}
+_MEDIA_TYPES: Final = {Answer.JSON: JSON, Answer.GRAPHQL: GRAPHQL_RESPONSE}
+_FRAMINGS: Final = {Answer.EVENT_STREAM: EVENTS, Answer.MULTIPART: PARTS}
 
 
 class OperationsEndpoint:
@@ -75,7 +76,8 @@ class OperationsEndpoint:
         try:
             await self._serve(scope, receive, send, headers, answer)
         except RequestRefused as refused:
-            refused.media_type = _MEDIA_TYPES[answer]
+            refused.media_type = _MEDIA_TYPES.get(answer, JSON)
+            refused.framing = _FRAMINGS.get(answer)
             raise
 
     async def _serve(
@@ -99,7 +101,7 @@ class OperationsEndpoint:
         )
         request = parse_request(body)
         prepared: Any = None
-        if answer is not Answer.EVENT_STREAM:
+        if answer not in _FRAMINGS:
             try:
                 prepared = self._operations.prepare(request)
             except OperationRefused as unable:
@@ -109,9 +111,10 @@ class OperationsEndpoint:
             exchange.operation_type = prepared.operation_type
             if prepared.operation_type == "subscription":
                 answer = _stream_of(headers.get(b"accept"))
-        if answer is Answer.EVENT_STREAM:
+        framing = _FRAMINGS.get(answer)
+        if framing is not None:
             last_event_id = headers.get(b"last-event-id")
-            await self._streams.serve(scope, receive, send, request, caller, last_event_id)
+            await self._streams.serve(scope, receive, send, request, caller, last_event_id, framing)
             return
         try:
             result = await self._operations.execute(prepared, request.variables, caller.account)
@@ -120,7 +123,9 @@ class OperationsEndpoint:
         await self._send_result(send, result, answer, exchange)
 
     def _negotiated(self, accept: bytes | None) -> Answer:
-        answer = negotiate(accept, STREAMS) if self._always_stream else negotiate(accept)
+        answer = None if self._always_stream else negotiate(accept)
+        if answer is None:
+            answer = negotiate(accept, STREAMS)
         if answer is None:
             raise RequestRefused(406, ErrorCode.NOT_ACCEPTABLE, "None of the media types in Accept can be sent.")
         return answer
@@ -145,7 +150,7 @@ def _stream_of(accept: bytes | None) -> Answer:
     """
     answer = negotiate(accept, STREAMS)
     if answer is None:
-        message = "Subscriptions are served as text/event-stream or over a WebSocket."
+        message = "Subscriptions are served as text/event-stream, multipart/mixed or over a WebSocket."
         raise RequestRefused(406, ErrorCode.NOT_ACCEPTABLE, message)
     return answer
 

@@ -21,10 +21,11 @@ class Answer(Enum):
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
     EVENT_STREAM = "text/event-stream"
+    MULTIPART = "multipart/mixed"
     HTML = "text/html"
 
 
-STREAMS: Final = (Answer.EVENT_STREAM,)
+STREAMS: Final = (Answer.EVENT_STREAM, Answer.MULTIPART)
 # In the order preferred when a client likes several equally: what the draft asks for a wildcard comes first.
 _FOR_OPERATIONS: Final = (Answer.JSON, Answer.GRAPHQL, Answer.EVENT_STREAM)
 
@@ -43,7 +44,7 @@ def negotiate(accept: bytes | None, offered: tuple[Answer, ...] = _FOR_OPERATION
     chosen: Answer | None = None
     for preference, candidate in enumerate(offered):
         weight, specificity, position = _weight_of(candidate.value, ranges)
-        if weight <= 0:
+        if weight <= 0 or (candidate is Answer.MULTIPART and specificity < 1):  # who wants parts says so
             continue
         # A type the client names beats one that only a wildcard of the same weight lets through.
         rank = (weight, specificity, -(position * len(offered) + preference))

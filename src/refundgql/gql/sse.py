@@ -1,4 +1,4 @@
-"""Answer an operation as a stream of server-sent events: graphql-sse's distinct connections mode.
+"""Answer an operation as a stream over HTTP: server-sent events, or the parts of a multipart.
 
 It must not know what the events are about; it numbers them by the cursor they carry.
 """
@@ -16,6 +16,7 @@ from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
+from refundgql.gql.framing import EVENTS, Framing
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.outbox import Outbox
@@ -23,18 +24,8 @@ from refundgql.gql.streams import ReaderGone, Stream, Subscriber
 
 # Proxies close connections that say nothing for 15 seconds or more.
 KEEP_ALIVE_SECONDS: Final = 12.0
-# How soon a browser's own EventSource comes back after the stream broke off.
-_RETRY_MILLISECONDS: Final = 1000
-
-_HEADERS: Final[list[Header]] = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    # Proxies that collect an answer before they pass it on would hold events back.
-    (b"x-accel-buffering", b"no"),
-]
-_BEGIN: Final = f"retry: {_RETRY_MILLISECONDS}\n:\n\n".encode()
-_KEEP_ALIVE: Final = b": keep-alive\n\n"
-_RESTART: Final = b": service restart\n\n"
-_COMPLETE: Final = b"event: complete\ndata:\n\n"
+# Proxies that collect an answer before they pass it on would hold events back.
+_NOT_COLLECTED: Final[Header] = (b"x-accel-buffering", b"no")
 _CURSOR: Final = re.compile(r"[\x21-\x7e]{1,256}")
 
 
@@ -64,6 +55,7 @@ class EventStreams:
         request: GraphQLRequest,
         caller: Caller,
         last_event_id: bytes | None,
+        framing: Framing = EVENTS,
     ) -> None:
         """Stream the results of one operation until it completes or somebody leaves.
 
@@ -72,7 +64,7 @@ class EventStreams:
         """
         if self.presence.stopping:
             raise RequestRefused(503, ErrorCode.SERVICE_UNAVAILABLE, "The server restarts.", [(b"retry-after", b"1")])
-        stream = _Stream(self, send, caller)
+        stream = _Stream(self, send, caller, framing)
         try:
             key = self.presence.enter(stream, address_of(scope))
         except TooManyConnections:
@@ -86,9 +78,10 @@ class EventStreams:
 
 
 class _Stream:
-    """One event stream: what is sent on it, and why it ends."""
+    """One stream: what is sent on it, in its framing, and why it ends."""
 
-    def __init__(self, streams: EventStreams, send: Send, caller: Caller) -> None:
+    def __init__(self, streams: EventStreams, send: Send, caller: Caller, framing: Framing) -> None:
+        self._framing = framing
         self._streams = streams
         self._send = send
         self._caller = caller
@@ -106,22 +99,23 @@ class _Stream:
         """Say why as a last result, then complete: with this token there is nothing to come back for."""
         self._streams.metrics.stream_ended("access")
         result = {"errors": [error_entry(ErrorCode.UNAUTHENTICATED, reason)]}
-        self._end(_event(result) + _COMPLETE)
+        self._end(self._framing.result(orjson.dumps(result), None) + self._framing.complete)
 
     def end_for_restart(self) -> None:
         """Break off without completing: clients connect again and resume after their last event."""
-        self._end(_RESTART)
+        self._end(self._framing.restart)
 
     def probe(self) -> None:
         """Write something: the line of a client that has vanished breaks when it is not taken in time."""
-        self._outbox.put(_part(_KEEP_ALIVE), len(_KEEP_ALIVE))
+        self._outbox.put(_part(self._framing.keep_alive), len(self._framing.keep_alive))
 
     async def run(
         self, receive: Receive, request: GraphQLRequest, exchange: Exchange, resume_after: str | None
     ) -> None:
         """Send results and keep-alives until the operation ends, the client leaves or the stream is ended."""
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._send(_part(_BEGIN))
+        headers = [(b"content-type", self._framing.media_type), _NOT_COLLECTED]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send(_part(self._framing.begin))
         self._arm_keep_alive()
         work = asyncio.create_task(self._work(request, exchange, resume_after))
         gone = asyncio.create_task(_until_disconnected(receive))
@@ -153,16 +147,16 @@ class _Stream:
                 stream = await operations.subscribe(prepared, request.variables, account, resume_after)
                 await self._forward(stream)
             else:
-                await self._put(_event(await operations.execute(prepared, request.variables, account)))
+                await self._put(await operations.execute(prepared, request.variables, account))
         except OperationRefused as refused:
             exchange.code = refused.code
-            await self._put(_event({"errors": refused.errors}))
+            await self._put({"errors": refused.errors})
         except ReaderGone:
             return
         except Exception as fault:
             exchange.code = ErrorCode.INTERNAL_SERVER_ERROR
-            await self._put(_event({"errors": [operations.masked(fault)]}))
-        self._farewell = _COMPLETE
+            await self._put({"errors": [operations.masked(fault)]})
+        self._farewell = self._framing.complete
 
     async def _forward(self, stream: Stream) -> None:
         self._streams.metrics.stream_opened("sse")
@@ -178,11 +172,12 @@ class _Stream:
 
     def _write(self, result: str, cursor: str | None) -> None:
         self._arm_keep_alive()
-        event = _event_of(result.encode(), cursor)
+        event = self._framing.result(result.encode(), cursor)
         self._outbox.put(_part(event), len(event))
 
-    async def _put(self, event: bytes) -> None:
+    async def _put(self, result: dict[str, Any]) -> None:
         self._arm_keep_alive()
+        event = self._framing.result(orjson.dumps(result), None)
         self._outbox.put(_part(event), len(event))
         await self._outbox.taken()
 
@@ -193,7 +188,7 @@ class _Stream:
         self._keep_alive = loop.call_later(self._streams.keep_alive_seconds, self._stay_alive)
 
     def _stay_alive(self) -> None:
-        self._outbox.put(_part(_KEEP_ALIVE), len(_KEEP_ALIVE))
+        self._outbox.put(_part(self._framing.keep_alive), len(self._framing.keep_alive))
         self._arm_keep_alive()
 
     def _cut_off(self) -> None:
@@ -216,15 +211,6 @@ def _resume_after(last_event_id: bytes | None) -> str | None:
     if not _CURSOR.fullmatch(cursor):
         raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Last-Event-ID header is not a cursor of a stream.")
     return cursor
-
-
-def _event(result: dict[str, Any]) -> bytes:
-    return _event_of(orjson.dumps(result), None)
-
-
-def _event_of(result: bytes, cursor: str | None) -> bytes:
-    number = f"id: {cursor}\n".encode() if cursor is not None else b""
-    return b"event: next\n" + number + b"data: " + result + b"\n\n"
 
 
 def _part(body: bytes) -> Message:
