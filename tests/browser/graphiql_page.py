@@ -12,7 +12,7 @@ from playwright.async_api import Locator, Page, expect
 async def sign_in_as(page: Page, name: str, role: str) -> None:
     """Pick a demo person in the sign-in dialog."""
     await sign_in_dialog(page).get_by_role("button", name=f"{name} {role}").first.click()
-    await expect(page.get_by_test_id("person-role").first).to_be_visible()
+    await expect(page.get_by_test_id("person-name")).to_be_visible()
 
 
 async def sign_in_with(page: Page, token: str) -> None:
@@ -24,7 +24,7 @@ async def sign_in_with(page: Page, token: str) -> None:
 async def sign_in_by_link(page: Page, address: str, ref: str) -> None:
     """Follow the demo's link that signs a person in."""
     await page.goto(f"{address}/graphql#person={ref}")
-    await expect(page.get_by_test_id("person-role").first).to_be_visible()
+    await expect(page.get_by_test_id("person-name")).to_be_visible()
 
 
 async def hide_desk(page: Page) -> None:
@@ -73,6 +73,13 @@ async def type_headers(page: Page, headers: dict[str, str]) -> None:
 async def type_operation(page: Page, operation: str) -> None:
     """Replace what stands in the operation editor."""
     await _type(page, page.get_by_role("region", name="Operation Editor"), operation)
+
+
+async def type_operation_plain(page: Page, operation: str) -> None:
+    """Replace what stands in the operation editor by typing, where the page may not use the clipboard."""
+    await page.get_by_role("region", name="Operation Editor").locator(".view-lines:visible").first.click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(operation)
 
 
 async def _type(page: Page, pane: Locator, text: str) -> None:

@@ -92,7 +92,7 @@ async def test_it_comes_back_after_a_restart_and_after_the_last_update(
     await pages.response(support, '"live": "Live since')
 
     await demo_process.stop()
-    await expect(live).to_contain_text("reconnecting")
+    await expect(live).to_contain_text("Reconnecting")
     await pages.response(support, '"live": "Cut off at')
     await demo_process.start()
     missed = await report_a_lead(demo)
@@ -115,7 +115,7 @@ async def test_a_network_that_was_away_is_noticed(chromium: Browser, demo: Demo)
     await expect(live).to_contain_text("Live")
 
     await context.set_offline(True)
-    await expect(live).to_contain_text("reconnecting", timeout=40_000)
+    await expect(live).to_contain_text("Reconnecting", timeout=40_000)
     missed = await report_a_lead(demo)
     await context.set_offline(False)
 

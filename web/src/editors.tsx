@@ -5,14 +5,8 @@ import { useEffect } from 'react';
 /** Ids and numbers such as RC-000012 are one word; everything else parts words, as Monaco has it. */
 const WORD_SEPARATORS = '`~!@#$%^&*()=+[{]}\\|;:\'",.<>/?';
 const LEAVES = 'Enter to edit; Escape and then Tab to leave';
-const NOTHING_OPEN = [
-  '!suggestWidgetVisible',
-  '!findWidgetVisible',
-  '!editorHasSelection',
-  '!editorHasMultipleSelections',
-  '!inSnippetMode',
-  '!markersNavigationVisible',
-].join(' && ');
+/** What Escape closes first. */
+const OPEN_WIDGETS = '.suggest-widget.visible, .find-widget.visible, .parameter-hints-widget.visible, .zone-widget';
 
 type Rewrite = (text: string) => string;
 let rewriteVariables: (rewrite: Rewrite) => void = () => {};
@@ -29,14 +23,18 @@ export function EditorManners() {
 
   useEffect(() => {
     if (!monaco) return;
-    for (const editor of [queryEditor, variableEditor, headerEditor, responseEditor]) {
-      if (!editor) continue;
+    const listening = [queryEditor, variableEditor, headerEditor, responseEditor].flatMap((editor) => {
+      if (!editor) return [];
       editor.updateOptions({ wordSeparators: WORD_SEPARATORS });
       const frame = editor.getContainerDomNode();
       frame.title = LEAVES;
-      // The frame takes the focus from the text, and Tab goes on from there instead of writing one.
-      editor.addCommand(monaco.KeyCode.Escape, () => frame.focus(), NOTHING_OPEN);
-    }
+      return editor.onKeyDown((event) => {
+        const isFree = editor.getSelections()?.every((one) => one.isEmpty()) && !frame.querySelector(OPEN_WIDGETS);
+        // The frame takes the focus from the text, and Tab goes on from there instead of writing one.
+        if (event.keyCode === monaco.KeyCode.Escape && isFree) frame.focus();
+      });
+    });
+    return () => listening.forEach((one) => one.dispose());
   }, [monaco, queryEditor, variableEditor, headerEditor, responseEditor]);
 
   useEffect(() => {

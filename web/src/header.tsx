@@ -80,12 +80,18 @@ function LivePill() {
   const text = {
     idle: '',
     connecting: 'Connecting…',
-    live: `Live · ${updates === 1 ? '1 update' : `${updates} updates`}`,
-    reconnecting: `Cut off at ${clockTime(since)}, reconnecting…`,
+    live: 'Live',
+    reconnecting: 'Reconnecting…',
   }[state];
   return (
     <div className="live" role="status" aria-label="Live updates" data-state={state} title={streams === 0 ? undefined : `${streams} running`}>
-      {text !== '' && <span>{text}</span>}
+      {text !== '' && (
+        <span>
+          {text}
+          {state === 'live' && <small> · {updates === 1 ? '1 update' : `${updates} updates`}</small>}
+          {state === 'reconnecting' && <small> since {clockTime(since)}</small>}
+        </span>
+      )}
     </div>
   );
 }

@@ -60,6 +60,11 @@ const ENTRIES: Record<string, Entry> = {
     roles: STAFF,
     variables: (t) => ({ input: { refundCaseId: t.someCase, body: 'Asked the customer by phone; no answer yet.', audience: 'INTERNAL', ...key() } }),
   },
+  SupportAsks: {
+    about: 'Ask a party a question: the move is theirs until they answer, and the target stands still.',
+    roles: STAFF,
+    variables: (t) => ({ input: { refundCaseId: t.toAsk.number, from: 'REQUESTER', question: 'Which day did you go there?', days: 3, expectedVersion: t.toAsk.version, ...key() } }),
+  },
   StatementOnCase: {
     about: 'Add a statement to the evidence.',
     roles: STAFF,

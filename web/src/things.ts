@@ -13,6 +13,7 @@ export type Things = {
   toApprove: Numbered;
   toDecline: Numbered;
   toDecideAtOnce: Numbered[];
+  toAsk: Numbered;
   toReverse: Numbered;
   leadToReport: string;
   invoiceToAsk: { id: string; amount: Amount };
@@ -78,6 +79,7 @@ function choose(answer: Partial<Answer>): Things {
     toApprove: approve ?? NOTHING,
     toDecline: decline ?? approve ?? NOTHING,
     toDecideAtOnce: more.slice(0, 2),
+    toAsk: more[2] ?? NOTHING,
     toReverse: nodes(answer.credited).find((one) => can(one, 'REVERSE')) ?? NOTHING,
     leadToReport: lead,
     invoiceToAsk: { id: invoice?.id ?? '', amount: invoice?.refundable ?? { amount: '1.00', currencyCode: 'USD' } },

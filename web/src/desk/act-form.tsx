@@ -28,9 +28,9 @@ export function ActForm({ act, one, busy, onDo, onLeave }: Props) {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(event);
       }}
     >
-      <h3>
+      <h2>
         {act.label} {one.number}
-      </h3>
+      </h2>
       {fields.map((field) => (
         <FieldRow key={field.name} field={field} value={values[field.name] ?? ''} onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))} />
       ))}
@@ -60,6 +60,13 @@ function FieldRow({ field, value, onChange }: { field: Field; value: string; onC
       </label>
       {field.kind === 'amount' ? (
         <input {...shared} inputMode="decimal" autoComplete="off" pattern="[0-9]+([.][0-9]+)?" title="A number such as 12.50" onChange={(event) => onChange(event.target.value)} />
+      ) : field.kind === 'days' ? (
+        <input {...shared} type="number" min={1} max={14} onChange={(event) => onChange(event.target.value)} />
+      ) : field.kind === 'party' ? (
+        <select {...shared} onChange={(event) => onChange(event.target.value)}>
+          <option value="REQUESTER">The requester</option>
+          <option value="COUNTERPARTY">The other side</option>
+        </select>
       ) : field.kind === 'audience' ? (
         <select {...shared} onChange={(event) => onChange(event.target.value)}>
           <option value="INTERNAL">Staff only</option>

@@ -7,12 +7,13 @@ import type {
   DeclineCaseMutationVariables,
   NoteOnCaseMutationVariables,
   ReverseCreditMutationVariables,
+  SupportAsksMutationVariables,
   StatementOnCaseMutationVariables,
   TakeCaseMutationVariables,
 } from '../generated/graphql';
 import { type Case, money } from './words';
 
-export type Field = { name: string; label: string; kind: 'amount' | 'text' | 'audience'; required: boolean; help?: string; initial?: string };
+export type Field = { name: string; label: string; kind: 'amount' | 'text' | 'audience' | 'party' | 'days'; required: boolean; help?: string; initial?: string };
 export type Values = Record<string, string>;
 type Variables =
   | ApproveCaseMutationVariables
@@ -20,7 +21,8 @@ type Variables =
   | TakeCaseMutationVariables
   | NoteOnCaseMutationVariables
   | StatementOnCaseMutationVariables
-  | ReverseCreditMutationVariables;
+  | ReverseCreditMutationVariables
+  | SupportAsksMutationVariables;
 export type Act = {
   action: Case['actions'][number]['name'];
   label: string;
@@ -81,6 +83,21 @@ export const acts: Act[] = [
       input: { refundCaseId: one.id, body: body!.trim(), audience: audience as NoteOnCaseMutationVariables['input']['audience'], idempotencyKey: key },
     }),
     consequence: (_one, { audience }) => (audience === 'INTERNAL' ? 'Only staff read it.' : 'It is sent at once and cannot be taken back.'),
+  },
+  {
+    action: 'REQUEST_INFORMATION',
+    label: 'Ask',
+    letter: 'i',
+    operation: 'SupportAsks',
+    fields: (one) => [
+      ...(one.counterparty ? [{ name: 'from', label: 'Whom', kind: 'party' as const, required: true, initial: 'REQUESTER' }] : []),
+      { name: 'question', label: 'Question', kind: 'text', required: true },
+      { name: 'days', label: 'Days to answer', kind: 'days', required: true, initial: '3', help: '1 to 14. Our own time stands still meanwhile.' },
+    ],
+    variables: (one, { from, question, days }, _me, key) => ({
+      input: { ...common(one, key), from: (from ?? 'REQUESTER') as SupportAsksMutationVariables['input']['from'], question: question!.trim(), days: Number(days) },
+    }),
+    consequence: (one, { from, days }) => `It is ${(from === 'COUNTERPARTY' ? one.counterparty : one.requester)?.name}’s move for ${days} days, then ours again.`,
   },
   {
     action: 'ADD_EVIDENCE',

@@ -1,7 +1,7 @@
 /** One case as a page that people can read: what it is about, what was said and shown, what happened, what is due. */
 import type { ReactNode } from 'react';
 import { useNow } from './data';
-import { about, type Case, type CaseEvent, dateTime, day, happened, kind, money, plain, timeLeft } from './words';
+import { about, type Case, type CaseEvent, clockName, dateTime, day, happened, kind, money, plain, timeLeft } from './words';
 
 export function CasePage({ one }: { one: Case }) {
   return (
@@ -139,7 +139,7 @@ function Clocks({ one }: { one: Case }) {
       <ul className="desk-clocks">
         {one.clocks.map((clock) => (
           <li key={clock.name} className={Date.parse(clock.endsAt) < now ? 'late' : ''}>
-            <strong>{timeLeft(clock.endsAt, now)}</strong> <span title={clock.rule}>{plain(clock.name)}</span>, {plain(clock.whoseMove)}’s move, until{' '}
+            <strong>{timeLeft(clock.endsAt, now)}</strong> <span title={clock.rule}>{clockName(clock.name)}</span>, {plain(clock.whoseMove)}’s move, until{' '}
             {dateTime(clock.endsAt)}. {clock.whenItRunsOut}
           </li>
         ))}

@@ -26,13 +26,28 @@ export const day = (at: string): string => new Intl.DateTimeFormat(undefined, { 
 /** `JOB_CHANGED` as “job changed”. */
 export const plain = (name: string): string => name.toLowerCase().replaceAll('_', ' ');
 
+const CLOCKS: Record<string, string> = {
+  DIRECT_WINDOW: 'the expert’s own days',
+  SUPPORT_WINDOW: 'the way to support',
+  RESPOND_BY: 'the expert’s answer',
+  SLA_DECISION: 'support’s decision',
+  TIMESHEET_DISPUTE: 'disputing the hours',
+  DISPUTE_RESOLUTION: 'dispute resolution',
+  SECOND_LOOK: 'asking for a second look',
+  REVIEW: 'the review',
+  WITHDRAWAL_ESTIMATE: 'the money’s arrival',
+  INFORMATION: 'the answer to our question',
+};
+export const clockName = (name: string): string => CLOCKS[name] ?? plain(name);
+
 const KINDS: Record<Row['kind'], string> = { LEAD: 'Lead', INVOICE: 'Invoice', ESCROW: 'Escrow', TIMESHEET: 'Timesheet' };
 export const kind = (one: { kind: Row['kind'] }): string => KINDS[one.kind];
 
 /** When the person whose move it is has to have moved. */
-export function dueAt(one: { clocks: { endsAt: string; whoseMove: string }[]; whoseMove: string; respondBy?: string | null }): string | null {
+export function dueAt(one: { clocks: { endsAt: string; whoseMove: string }[]; whoseMove: string; respondBy: string | null; targetAt: string | null }): string | null {
+  if (one.whoseMove === 'SUPPORT' && one.targetAt) return one.targetAt;
   const theirs = one.clocks.filter((clock) => clock.whoseMove === one.whoseMove).map((clock) => clock.endsAt);
-  return theirs.sort()[0] ?? one.respondBy ?? null;
+  return theirs.sort()[0] ?? one.respondBy;
 }
 
 export function about(subject: Row['subject']): string {

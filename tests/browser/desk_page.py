@@ -1,0 +1,50 @@
+"""The desk inside GraphiQL, as a member of staff uses it.
+
+It must not assert anything about the server; the tests do.
+"""
+
+from playwright.async_api import Locator, Page, expect
+
+
+def desk(page: Page) -> Locator:
+    """Return the desk."""
+    return page.get_by_role("region", name="Desk")
+
+
+def rows(page: Page) -> Locator:
+    """Return the rows of the list."""
+    return desk(page).locator("tbody tr")
+
+
+def row(page: Page, number: str) -> Locator:
+    """Return the row of a case."""
+    return rows(page).filter(has_text=number)
+
+
+def case_page(page: Page, number: str) -> Locator:
+    """Return the page of the case that is open."""
+    return desk(page).get_by_role("article", name=number)
+
+
+def outcome(page: Page) -> Locator:
+    """Return what the desk says became of the last act."""
+    return desk(page).get_by_role("status", name="What became of it")
+
+
+async def open_case(page: Page, number: str) -> Locator:
+    """Open a case from the list with a click."""
+    await row(page, number).get_by_role("button", name=number).click()
+    await expect(case_page(page, number)).to_be_visible()
+    return case_page(page, number)
+
+
+async def find(page: Page, text: str) -> None:
+    """Look for cases in all of them, with the search field."""
+    await desk(page).get_by_role("button", name="All", exact=True).click()
+    await desk(page).get_by_role("searchbox", name="Search cases").fill(text)
+
+
+async def selected(page: Page) -> str:
+    """Return the number of the selected row."""
+    text: str = await desk(page).locator("tr.selected th button").inner_text()
+    return text

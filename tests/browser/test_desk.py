@@ -1,0 +1,207 @@
+"""The desk inside GraphiQL: by clicks and by keys alone, with a colleague at the same cases and a restart in between.
+
+It must not act where a person could not; what became of it is asked of the server beside the browser.
+"""
+
+import graphiql_page as pages
+import pytest
+from browser_notes import Demo, Watched
+from demo_process import DemoProcess
+from desk_page import case_page, desk, find, open_case, outcome, row, rows, selected
+from desk_stories import approve, case_of, decidable, note, report_a_lead
+from playwright.async_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+TWO_LINES = "We have read the chat.\n\nThe job is the one that was offered."
+
+
+async def test_the_queue_is_a_table_that_fits_what_the_api_says(page: Page, demo: Demo) -> None:
+    """Signed in by the link, staff see the queue in its order, with who, how much, until when and what is new."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    asked = "{ supportQueue(first: 50) { totalCount edges { node { number requester { name } } } } }"
+    queue = (await demo.run("support-ivy", asked))["supportQueue"]
+    await expect(rows(page)).to_have_count(queue["totalCount"])
+    numbers = [edge["node"]["number"] for edge in queue["edges"]]
+    assert await rows(page).locator("th button").all_inner_texts() == numbers
+    late = row(page, "Mend a gutter")
+    await expect(late).to_contain_text("Ben Okafor")
+    await expect(late).to_contain_text("21.00 USD")
+    await expect(late).to_contain_text("late")
+    await expect(row(page, "Hang a gallery wall")).to_contain_text("me")
+
+
+async def test_a_case_is_a_page_that_can_be_read(page: Page, demo: Demo) -> None:
+    """One case shows what was asked and paid, the chat with what is in evidence, notes for staff, and what happened."""
+    await pages.sign_in_by_link(page, demo.address, "support-jon")
+    number = await row(page, "Hang a gallery wall").locator("th button").inner_text()
+    case = await open_case(page, number)
+    await expect(case.get_by_role("heading", name=number)).to_be_visible()
+    for name, text in (
+        ("Money", "Charged"),
+        ("What is due", "support’s move"),
+        ("Evidence", "nobody opened"),
+        ("Chat with Cleo Marsh", "Twenty-two frames"),
+        ("Messages", "not in service"),
+        ("What happened", "Ada Brandt (pro) asked for the money back"),
+    ):
+        await expect(case.get_by_role("region", name=name)).to_contain_text(text)
+    await expect(case.get_by_role("region", name="Chat with Cleo Marsh").get_by_text("in evidence")).to_have_count(3)
+    await expect(case.get_by_role("region", name="Messages")).to_contain_text("staff only")
+
+
+async def test_a_press_writes_the_operation_and_runs_it(page: Page, demo: Demo) -> None:
+    """Approved in part with clicks: the operation stands in its tab with variables and answer, and it is so."""
+    number = await report_a_lead(demo)
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    case = await open_case(page, number)
+    await desk(page).get_by_role("button", name="Approve a").click()
+    form = desk(page).get_by_role("form", name=f"Approve {number}")
+    asked = await form.get_by_label("Amount").input_value()
+    await form.get_by_label("Amount").fill("5.00")
+    await expect(form.get_by_role("status")).to_contain_text("5.00 USD")
+    await form.get_by_role("button", name="Approve").click()
+
+    await expect(outcome(page)).to_contain_text("Done.")
+    await expect(case.get_by_role("heading", name=number)).to_contain_text("credited")
+    await expect(pages.tab(page, "ApproveCase")).to_have_attribute("aria-current", "true")
+    shown = await pages.response(page, '"CREDITED"')
+    assert shown["data"]["approveRefund"]["refundCase"]["number"] == number
+    await expect(page.get_by_role("region", name="Variables")).to_contain_text("5.00")
+    assert (await case_of(demo, number))["creditedAmount"]["amount"] == "5.00"
+    assert float(asked) > 5
+    await desk(page).get_by_role("button", name="All cases").click()
+    await expect(row(page, number)).to_be_hidden()
+
+
+async def test_a_case_is_declined_by_keys_alone(page: Page, demo: Demo) -> None:
+    """Found with j, opened with Enter, declined with d and Ctrl+Enter; the words arrive with their line breaks."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    mine = await report_a_lead(demo)
+    await expect(row(page, mine)).to_be_visible()
+    await page.keyboard.press("j")
+    for _ in range(await rows(page).count()):
+        if await selected(page) == mine:
+            break
+        await page.keyboard.press("j")
+    await page.keyboard.press("k")
+    await page.keyboard.press("j")
+    assert await selected(page) == mine
+    await page.keyboard.press("Enter")
+    case = case_page(page, mine)
+    await expect(case).to_be_visible()
+    await page.keyboard.press("d")
+    await expect(desk(page).get_by_label("Message to")).to_be_focused()
+    await page.keyboard.press("Control+Enter")  # a decline without a word is not sent
+    await expect(desk(page).get_by_role("form", name=f"Decline {mine}")).to_be_visible()
+    await page.keyboard.insert_text(TWO_LINES)
+    await page.keyboard.press("Control+Enter")
+
+    await expect(outcome(page)).to_contain_text("Done.")
+    await expect(case.get_by_role("heading", name=mine)).to_contain_text("declined")
+    history = case.get_by_role("region", name="What happened")
+    assert TWO_LINES in await history.locator(".as-written").last.inner_text()
+    event = (await case_of(demo, mine))["events"]["edges"][-1]["node"]
+    assert (event["name"], event["note"], event["actor"]["name"]) == ("DECLINE", TWO_LINES, "Ivy Novak")
+    await page.keyboard.press("Escape")
+    await expect(rows(page).first).to_be_visible()
+
+
+async def test_notes_statements_search_and_help_by_keys_alone(page: Page, demo: Demo) -> None:
+    """A search with /, a note with m, a statement with e, the case taken with t, and the keys told by ?."""
+    await pages.sign_in_by_link(page, demo.address, "support-jon")
+    await expect(rows(page).first).to_be_visible()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keys of the desk")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await page.keyboard.insert_text("zoë LINDQVIST")
+    await page.keyboard.press("Enter")
+    await expect(rows(page)).to_have_count(1)
+    await page.keyboard.press("j")
+    number = await selected(page)
+    await page.keyboard.press("Enter")
+    case = case_page(page, number)
+    await expect(case).to_contain_text("Tile a bathroom")
+
+    await page.keyboard.press("m")
+    await page.keyboard.press("Tab")
+    await page.keyboard.insert_text("Malmö is in Sweden.")
+    await page.keyboard.press("Control+Enter")
+    await expect(case.get_by_role("region", name="Messages")).to_contain_text("Malmö is in Sweden.")
+    await page.keyboard.press("e")
+    await page.keyboard.insert_text("The form asks for the place of the job.")
+    await page.keyboard.press("Control+Enter")
+    await expect(case.get_by_role("region", name="Evidence")).to_contain_text("place of the job")
+    await page.keyboard.press("t")
+    await page.keyboard.press("Enter")
+    await expect(case).to_contain_text("Taken by Jon Mbeki.")
+
+    told = await case_of(demo, number)
+    assert told["assignee"]["name"] == "Jon Mbeki"
+    assert told["messages"]["edges"][0]["node"] == {"body": "Malmö is in Sweden.", "audience": "INTERNAL"}
+
+
+async def test_closed_buttons_say_why(page: Page, demo: Demo) -> None:
+    """A second look is not for whoever declined the first: the button is there, closed, with the rule."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    await find(page, "Rewire a shed")
+    await expect(rows(page)).to_have_count(1)
+    number = await rows(page).first.locator("th button").inner_text()
+    await open_case(page, number)
+    closed = desk(page).get_by_role("button", name="Approve", exact=True)
+    await expect(closed).to_be_disabled()
+    await expect(desk(page).get_by_role("group", name="What can be done")).to_contain_text("(D6)")
+    await page.keyboard.press("a")
+    await expect(desk(page).get_by_role("form")).to_have_count(0)
+
+
+async def test_two_agents_at_one_case(page: Page, chromium: Browser, demo: Demo) -> None:
+    """What a colleague does is seen at once; an act on what was before is refused in words and changes nothing."""
+    number = await report_a_lead(demo)
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    await open_case(page, number)
+    context = await chromium.new_context(locale="en-GB")
+    other = await context.new_page()
+    await pages.sign_in_by_link(other, demo.address, "support-jon")
+    await open_case(other, number)
+    await page.keyboard.press("d")
+    await expect(desk(page).get_by_label("Message to")).to_be_focused()
+    await page.keyboard.insert_text("Not this time.")
+
+    await other.keyboard.press("a")
+    await other.keyboard.press("Control+Enter")
+    await expect(outcome(other)).to_contain_text("Done.")
+    await expect(case_page(page, number).get_by_role("heading", name=number)).to_contain_text("credited")
+    await page.keyboard.press("Control+Enter")
+
+    await expect(outcome(page)).to_contain_text("credited")
+    assert "refusals" in await pages.response_text(page)
+    assert (await case_of(demo, number))["state"] == "CREDITED"
+    await context.close()
+
+
+async def test_the_desk_stays_live_through_a_restart(
+    page: Page, demo: Demo, demo_process: DemoProcess, watched: Watched
+) -> None:
+    """With the server away the badge says so; back again, the list and the open case show what came meanwhile."""
+    watched.expected = ("WebSocket connection to",)
+    live = page.get_by_role("status", name="Live updates")
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    before = await report_a_lead(demo)
+    await expect(row(page, before)).to_be_visible()
+    await open_case(page, before)
+
+    await demo_process.stop()
+    await expect(live).to_contain_text("Reconnecting")
+    await demo_process.start()
+    found = next(one for one in await decidable(demo) if one["number"] == before)
+    await note(demo, found["id"], "Written while you were away.")
+
+    await expect(case_page(page, before)).to_contain_text("Written while you were away.")
+    await expect(live).to_contain_text("Live")
+    await page.keyboard.press("Escape")
+    after = await report_a_lead(demo)
+    await expect(row(page, after)).to_be_visible()
+    await approve(demo, found["id"])
+    await expect(row(page, before)).to_be_hidden()
