@@ -86,11 +86,12 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         " requestedAmount approvedAmount consentedAmount creditedAmount openedAt updatedAt decidedAt"
         " creditedAt reversedAt whoseMove respondBy targetAt overdue policyVersion isFinal settlement clocks events"
         " openAmount continues continuedBy",
-        STAFF: "assignee",
+        STAFF: "assignee proposal",
         VISIBLE: "withdrawal evidence",
         AUDIENCE: "messages",
         PERSONAL: "actions unread",
     },
+    "RefundProposal": {STAFF: "decision amount proposedBy proposedAt message"},
     "Settlement": {SHARED: "status", PERSONAL: "shortfall"},
     "RefundEvent": {
         SHARED: "id sequence name at actorRole actor fromState toState amount rule",
@@ -132,7 +133,15 @@ RULES = {
 NOT_OF_THINGS = {
     # Pages, and answers of the moment: rules and previews, what one may do, the payloads of one's own acts.
     *("PageInfo", "ActionAvailability", "BasicRefusal", "WindowRefusal", "AmountRefusal", "ConflictRefusal"),
-    *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
+    *(
+        "RefundPreview",
+        "DecisionPreview",
+        "PostingPreview",
+        "RefundPolicy",
+        "PolicyRule",
+        "RefundWorkflow",
+        "WorkflowState",
+    ),
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
     *(
         "RefundCaseUpdate",

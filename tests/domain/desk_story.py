@@ -90,10 +90,8 @@ class Story:
                 reserved_minor=payment.reserved_minor,
                 reviews_hidden=hidden,
             )
-        if milestone is not None and decision.milestone_returned:
-            milestone = replace(milestone, status=MilestoneStatus.RETURNED)
-        if milestone is not None and decision.milestone_refunded_again:
-            milestone = replace(milestone, status=MilestoneStatus.FUNDED)
+        if milestone is not None and decision.milestone_status is not None:
+            milestone = replace(milestone, status=decision.milestone_status)
         if week is not None and decision.week_released:
             week = replace(week, released=True)
         self.facts = replace(self.facts, payment=payment, contract=contract, milestone=milestone, week=week)

@@ -40,9 +40,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_case_workflow import EVENTS
 
-from refundgql.domain.cases import available_actions, decide, is_final, subject_availability
+from refundgql.domain.cases import available_actions, decide, decision_preview, is_final, subject_availability
 from refundgql.domain.decisions import Act, Availability
 from refundgql.domain.facts import Case, Facts, FundsFacts
+from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     ContractKind,
@@ -51,6 +53,8 @@ from refundgql.domain.vocabulary import (
     MilestoneStatus,
     RefundActionName,
     RefundCaseKind,
+    RefundDecision,
+    RestOfEscrow,
     Role,
     SettlementStatus,
 )
@@ -142,6 +146,19 @@ def cases(draw: st.DrawFn, kind: RefundCaseKind) -> Case:
         given["first_decided_by_id"] = draw(st.sampled_from([None, "support", "colleague"]))
         given["consented_minor"] = draw(st.sampled_from([None, 1, 3_000]))
         given["reversed_at"] = draw(st.sampled_from([None, NOW]))
+        given["reopened_at"] = draw(st.sampled_from([None, NOW]))
+    if (
+        draw(st.booleans())
+        and state in (S.REQUESTED, S.ESCALATED, S.DISPUTED)
+        and (kind is K.LEAD) == (state is S.REQUESTED)
+    ):
+        given["proposed_decision"] = draw(st.sampled_from(RefundDecision))
+        given["proposed_minor"] = draw(st.sampled_from([1, 6_000])) if given["proposed_decision"] == "APPROVE" else None
+        given |= {
+            "proposed_text": "Why.",
+            "proposed_by_id": draw(st.sampled_from(["support", "admin"])),
+            "proposed_at": NOW,
+        }
     if state is S.REQUESTED and kind is not K.LEAD:
         given["opened_at"] = draw(AGO.map(_ago))
     if state is S.DECLINED:
@@ -169,6 +186,10 @@ def worlds(draw: st.DrawFn) -> Facts:
     return facts
 
 
+LIMITED = replace(POLICY, decision_limit_minor={"USD": 3_000}, admin_decision_limit_minor={"USD": 8_000})
+POLICIES = st.sampled_from([POLICY, LIMITED])
+
+
 def right_act(action: RefundActionName, kind: RefundCaseKind, viewer: Viewer) -> Act:
     """Return an act with right input and the smallest amount there is."""
     small = usd(1) if action in (A.REQUEST, A.OPEN_TIMESHEET_DISPUTE, A.APPROVE, A.CONSENT) else None
@@ -177,26 +198,88 @@ def right_act(action: RefundActionName, kind: RefundCaseKind, viewer: Viewer) ->
     return good_act(action, kind, viewer, amount=small, decision=IssueDecision.FULL if action is A.ISSUE else None)
 
 
-def agree(shown: Availability, act: Act, facts: Facts) -> None:
+def agree(shown: Availability, act: Act, facts: Facts, policy: Policy = POLICY) -> None:
     """Assert that an act does what its button says, for the same reasons."""
-    if shown.blockers:
-        refusals = refused(act, facts)
-        assert told(refusals) == told(shown.blockers)
-        assert [one.alternatives for one in refusals] == [one.alternatives for one in shown.blockers]
+    if shown.name is A.PROPOSE or [one.code.value for one in shown.blockers] == ["LIMIT_EXCEEDED"]:
+        proposes(shown, act, facts, policy)
+    elif shown.blockers:
+        refusals = refused(act, facts, policy)
+        # The button asks about the whole; the smallest amount is within any limit (D23).
+        blockers = [one for one in shown.blockers if one.code.value != "LIMIT_EXCEEDED"]
+        refusals = tuple(one for one in refusals if one.code.value != "LIMIT_EXCEEDED")
+        assert told(refusals) == told(tuple(blockers))
+        assert [one.alternatives for one in refusals] == [one.alternatives for one in blockers]
     else:
-        assert decide(act, facts, POLICY).event.name == EVENTS.get(act.action, act.action.value)
+        assert decide(act, facts, policy).event.name == EVENTS.get(act.action, act.action.value)
         assert shown.available_from is None or shown.available_from <= NOW
         assert shown.available_until is None or shown.available_until > NOW
 
 
+def proposes(shown: Availability, act: Act, facts: Facts, policy: Policy) -> None:
+    """Assert that the whole decision is proposed exactly when the button says that it is above the limit (D23)."""
+    action = A.APPROVE if shown.name in (A.PROPOSE, A.CONFIRM) else act.action
+    whole = replace(act, action=action, amount=None)
+    if shown.name is A.CONFIRM:
+        assert told(refused(act, facts, policy)) == told(shown.blockers)
+        return
+    try:
+        name = decide(whole, facts, policy).event.name
+    except Refused as refusal:
+        name = " ".join(one.code.value for one in refusal.refusals)
+    capped = "AMOUNT_EXCEEDS_REFUNDABLE" in name  # more was asked than is left
+    if capped or (shown.name is A.PROPOSE and name not in ("APPROVE", "PROPOSE")):
+        return
+    assert (name == "PROPOSE") is (shown.enabled or shown.name is not A.PROPOSE)
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(facts=worlds(), viewer=PEOPLE)
-def test_buttons_of_a_case_say_what_the_server_does(facts: Facts, viewer: Viewer) -> None:
+@given(facts=worlds(), viewer=PEOPLE, policy=POLICIES)
+def test_buttons_of_a_case_say_what_the_server_does(facts: Facts, viewer: Viewer, policy: Policy) -> None:
     """Each act on a case is possible exactly when its button is enabled, else refused by the same rules."""
     assert facts.case is not None
-    for shown in available_actions(facts, viewer, NOW, POLICY):
+    for shown in available_actions(facts, viewer, NOW, policy):
         assert shown.name not in OPENING
-        agree(shown, right_act(shown.name, facts.case.kind, viewer), facts)
+        agree(shown, right_act(shown.name, facts.case.kind, viewer), facts, policy)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    facts=worlds(),
+    viewer=PEOPLE,
+    policy=POLICIES,
+    minor=st.sampled_from([None, 0, 1, 2_000, 3_001, 6_000, 6_001]),
+    approves=st.booleans(),
+    rest=st.sampled_from([None, RestOfEscrow.HOLD, RestOfEscrow.RELEASE]),
+)
+def test_a_decisions_preview_is_the_decision(
+    facts: Facts, viewer: Viewer, policy: Policy, minor: int | None, approves: bool, rest: RestOfEscrow | None
+) -> None:
+    """Its blockers are the act's refusals, its postings and sums the act's, its ways on are open then."""
+    assert facts.case is not None
+    action = A.APPROVE if approves else A.DECLINE
+    amount = None if minor is None or not approves else usd(minor)
+    act = good_act(action, facts.case.kind, viewer, amount=amount, rest=rest)
+    found = decision_preview(act, facts, policy)
+    if not found.allowed:
+        assert refused(act, facts, policy) == found.blockers
+        return
+    decision = decide(act, facts, policy)
+    assert found.needs_confirmation is (decision.event.name == "PROPOSE")
+    if found.needs_confirmation:
+        assert decision.postings == ()
+        return
+    assert found.postings == decision.postings
+    contract = facts.contract
+    if contract is not None:
+        left = contract.paid_minor - contract.refunded_minor - decision.payment_refunded_delta_minor
+        assert found.contract_total_after == usd(left)
+        if decision.reviews_hidden is not None:
+            assert found.reviews_hidden is decision.reviews_hidden
+    case = decision.case
+    if not viewer.is_staff and viewer.account_id != case.requester_id:
+        assert found.requester_balance_after is None
+    if case.state is S.CREDITED and case.support_decided:
+        assert {A.ESCALATE, A.DISPUTE}.isdisjoint(found.stays_open)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -235,11 +318,11 @@ def test_alternatives_are_true(facts: Facts, viewer: Viewer) -> None:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(facts=worlds())
 def test_a_final_case_has_no_way_on(facts: Facts) -> None:
-    """isFinal means that nobody is shown an enabled act that would change the state."""
+    """isFinal means that nobody is shown an enabled act that would change the state, but to mend it."""
     assert facts.case is not None
     if not is_final(facts, NOW, POLICY):
         return
     for viewer in (PRO, CLIENT, EXPERT, SUPPORT, COLLEAGUE, ADMIN):
         for shown in available_actions(facts, viewer, NOW, POLICY):
             if shown.enabled:
-                assert shown.name in (A.ADD_EVIDENCE, A.SEND_MESSAGE, A.ASSIGN, A.REVERSE)
+                assert shown.name in (A.ADD_EVIDENCE, A.SEND_MESSAGE, A.ASSIGN, A.REVERSE, A.REOPEN)

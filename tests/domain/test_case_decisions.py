@@ -188,11 +188,11 @@ def test_escrow_that_comes_back_whole_returns_the_milestone() -> None:
     """C30, D11: all of it returns the milestone, a part stays held."""
     facts = with_case(escrow_facts(), case_in(S.REQUESTED, K.ESCROW, requested_minor=10_000))
     whole = done(A.APPROVE, facts, EXPERT)
-    assert (moves(whole), whole.milestone_returned) == ([("held", "client", 10_000)], True)
+    assert (moves(whole), whole.milestone_status) == ([("held", "client", 10_000)], MilestoneStatus.RETURNED)
     part = done(A.APPROVE, facts, EXPERT, amount=usd(9_999))
-    assert (moves(part), part.milestone_returned) == ([("held", "client", 9_999)], False)
+    assert (moves(part), part.milestone_status) == ([("held", "client", 9_999)], None)
     rest = with_case(escrow_facts(refunded_minor=9_999), case_in(S.REQUESTED, K.ESCROW, requested_minor=1))
-    assert done(A.APPROVE, rest, EXPERT).milestone_returned
+    assert done(A.APPROVE, rest, EXPERT).milestone_status is MilestoneStatus.RETURNED
 
 
 def test_an_expert_issues() -> None:
@@ -336,12 +336,12 @@ def test_reversals_go_back_where_the_money_belongs() -> None:
     own = done(A.REVERSE, with_case(invoice_facts(), case_in(S.CREDITED)), ADMIN)
     assert moves(own) == [("client", "expert", 6_000)]
     for status, to, again in (
-        (MilestoneStatus.RETURNED, "held", True),
-        (MilestoneStatus.FUNDED, "held", False),
-        (MilestoneStatus.RELEASED, "expert", False),
+        (MilestoneStatus.RETURNED, "held", MilestoneStatus.FUNDED),
+        (MilestoneStatus.FUNDED, "held", None),
+        (MilestoneStatus.RELEASED, "expert", None),
     ):
         back = done(A.REVERSE, with_case(escrow_facts(status=status), case_in(S.CREDITED, K.ESCROW)), ADMIN)
-        assert (moves(back), back.milestone_refunded_again) == ([("client", to, 6_000)], again)
+        assert (moves(back), back.milestone_status) == ([("client", to, 6_000)], again)
     late = week_facts(paid_at=SATURDAY, released=True)
     for week, to in ((week_facts(), "held"), (week_facts(released=True), "expert"), (late, "expert")):
         back = done(A.REVERSE, with_case(week, case_in(S.CREDITED, K.TIMESHEET)), ADMIN)

@@ -35,14 +35,19 @@ from domain_world import (
 )
 
 from refundgql.domain.facts import FundsFacts
+from refundgql.domain.money import Money
 from refundgql.domain.payment_cases import with_cases
-from refundgql.domain.refusals import AmountRefusal, ConflictRefusal, WindowRefusal
+from refundgql.domain.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     ContractKind,
     IssueDecision,
     MilestoneStatus,
+    RefundActionName,
+    RefundCaseKind,
     RefundCaseState,
+    RefundReason,
+    RefusalCode,
     Role,
     SettlementStatus,
 )
@@ -176,6 +181,79 @@ def test_nobody_decides_on_their_own_money() -> None:
     assert done(A.APPROVE, with_case(invoice_facts(), case_in(S.REQUESTED)), expert_and_staff).event.actor_role == (
         "EXPERT"
     )
+
+
+DECIDING = [
+    (K.LEAD, S.REQUESTED, A.APPROVE),
+    (K.LEAD, S.REQUESTED, A.DECLINE),
+    (K.LEAD, S.ESCALATED, A.APPROVE),
+    (K.LEAD, S.ESCALATED, A.DECLINE),
+    *(
+        (kind, state, act)
+        for kind in (K.INVOICE, K.ESCROW)
+        for state in (S.ESCALATED, S.DISPUTED)
+        for act in (A.APPROVE, A.DECLINE)
+    ),
+    (K.TIMESHEET, S.DISPUTED, A.APPROVE),
+    (K.TIMESHEET, S.DISPUTED, A.DECLINE),
+    *((kind, S.CREDITED, A.REVERSE) for kind in K),
+    *((kind, S.DECLINED, A.REOPEN) for kind in K),
+    *(
+        (kind, S.DISPUTED if kind is not K.LEAD else S.ESCALATED, act)
+        for kind in K
+        for act in (A.PROPOSE, A.CONFIRM, A.RETURN)
+    ),
+]
+"""Every act by which staff decide, in every state in which they do."""
+
+
+@pytest.mark.parametrize(("kind", "state", "action"), DECIDING)
+def test_neither_a_party_nor_the_filer_decides(
+    kind: RefundCaseKind, state: RefundCaseState, action: RefundActionName
+) -> None:
+    """OWN_CASE for both sides of the money and for whoever filed, in every kind and state (D4)."""
+    sides = ("pro", "customer") if kind is K.LEAD else ("client", "expert")
+    for account in sides:
+        party = person(account, Role.PRO, Role.CLIENT, Role.EXPERT, Role.SUPPORT, Role.ADMIN)
+        facts = with_case(facts_of(kind), case_in(state, kind, support_decided=True, final_decision=True))
+        assert ("OWN_CASE", None) in why(action, facts, party)
+    filed = with_case(facts_of(kind), case_in(state, kind, filed_by_id="admin", final_decision=True))
+    assert ("OWN_CASE", "D4") in why(action, filed, ADMIN)
+
+
+@pytest.mark.parametrize("kind", K)
+def test_every_reversal_has_a_reason(kind: RefundCaseKind) -> None:
+    """D16: without words it is refused, of a lead too."""
+    facts = with_case(facts_of(kind), case_in(S.CREDITED, kind))
+    for text in (None, "  "):
+        assert why(A.REVERSE, facts, ADMIN, text=text) == [("INVALID_INPUT", "D16")]
+
+
+def test_nothing_in_a_currency_of_three_decimals_is_nothing() -> None:
+    """D2: 0.000 KWD is no amount, 0.001 KWD is one."""
+    facts = invoice_facts()
+    assert facts.contract is not None
+    kwd = replace(
+        facts, payment=replace(facts.payment, currency="KWD"), contract=replace(facts.contract, currency="KWD")
+    )
+    assert why(A.REQUEST, kwd, CLIENT, amount=Money(0, "KWD")) == [("INVALID_INPUT", "D2")]
+    assert done(A.REQUEST, kwd, CLIENT, amount=Money(1, "KWD")).case.requested_minor == 1
+
+
+def test_faults_of_the_input_come_in_their_place() -> None:
+    """Who acts comes first, then what was given, each field once, then the version, the state and the rules."""
+    fault = BasicRefusal(code=RefusalCode.INVALID_INPUT, message="No amount.", rule="D2", field=("amount",))
+    long = BasicRefusal(code=RefusalCode.INVALID_INPUT, message="Too long.", field=("message",))
+    facts = with_case(invoice_facts(paid_at=NOW - timedelta(days=300)), case_in(S.REQUESTED))
+    assert why(A.APPROVE, facts, CLIENT, faults=(fault,)) == [("FORBIDDEN", "C12")]
+    assert why(A.APPROVE, facts, EXPERT, faults=(fault,), expected_version=1) == [("INVALID_INPUT", "D2")]
+    assert why(A.APPROVE, facts, EXPERT, expected_version=1) == [("VERSION_CONFLICT", None)]
+    assert why(A.APPROVE, facts, EXPERT) == [("WINDOW_CLOSED", "D7")]
+    assert why(A.REVERSE, facts, ADMIN, text=None) == [("INVALID_INPUT", "D16")]
+    both = good_act(A.DECLINE, K.INVOICE, EXPERT, text="x" * 10_001, faults=(long,))
+    assert [one.message for one in refused(both, facts)] == ["Too long."]
+    explained = good_act(A.REQUEST, K.LEAD, PRO, reason=RefundReason.OTHER, reason_detail=None, text="x" * 10_001)
+    assert [one.message for one in refused(explained, lead_facts())] == ["Shorten the text to 10000 characters."]
 
 
 def test_own_case_and_same_decider_are_told_together() -> None:

@@ -24,6 +24,8 @@ SYSTEM_ROWS = {
 EVENTS = {A.REQUEST_INFORMATION: "INFORMATION_REQUESTED"}
 PARTS = {"SUPPORT": {"SUPPORT", "ADMIN"}}
 THROUGH_APPROVED = {A.APPROVE, A.ISSUE}
+REMARKS = {A.CONFIRM}
+"""What the decision that it signs moves, not the act itself."""
 
 
 def people(roles: tuple[str, ...]) -> set[str]:
@@ -45,6 +47,7 @@ def test_the_printed_rows_are_the_table(kind: RefundCaseKind) -> None:
     for action, rows in TABLES[kind].items():
         for state, (to_state, roles) in rows.items():
             to = S.APPROVED if action in THROUGH_APPROVED and to_state is S.CREDITED else to_state
+            to = SAME if action in REMARKS else to
             written[(EVENTS.get(action, action.value), state, to)] = roles
     for extra in ((A.REQUEST, None, S.ESCALATED, {"CLIENT"}), (A.ISSUE, None, S.DECLINED, {"EXPERT"})):
         if (kind is K.INVOICE or (kind is K.ESCROW and extra[0] is A.ISSUE)) and extra[0] in OPENING:

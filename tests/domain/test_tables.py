@@ -32,7 +32,7 @@ from refundgql.domain.cases import decide
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundCaseState, RefundDecision
 
 PEOPLE: dict[str, Viewer | None] = {
     "PRO": PRO,
@@ -46,6 +46,7 @@ PEOPLE: dict[str, Viewer | None] = {
     "SYSTEM": None,
 }
 STAFF = {"SUPPORT", "ADMIN"}
+SIGNED = replace(POLICY, decision_limit_minor={"USD": 1}, admin_decision_limit_minor={"USD": 1})
 SAME = "same"
 Table = dict[RefundActionName, dict[RefundCaseState | None, tuple[RefundCaseState | str, set[str]]]]
 
@@ -65,6 +66,16 @@ def remarks(states: tuple[RefundCaseState, ...], parties: set[str], waiting: tup
     }
 
 
+def signatures(*states: RefundCaseState, reopened: RefundCaseState) -> Table:
+    """Return the rows of a second signature, and the one that mends a final decline."""
+    return {
+        A.PROPOSE: dict.fromkeys(states, (SAME, STAFF)),
+        A.CONFIRM: dict.fromkeys(states, (S.CREDITED, STAFF)),
+        A.RETURN: dict.fromkeys(states, (SAME, STAFF)),
+        A.REOPEN: {S.DECLINED: (reopened, {"ADMIN"})},
+    }
+
+
 TABLES: dict[RefundCaseKind, Table] = {
     K.LEAD: {
         A.REQUEST: {None: (S.REQUESTED, {"PRO"} | STAFF)},
@@ -73,6 +84,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.ESCALATE: {S.DECLINED: (S.ESCALATED, {"PRO"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {S.REQUESTED: (S.CANCELLED, {"PRO"}), S.ESCALATED: (S.CANCELLED, {"PRO"})},
+        **signatures(S.REQUESTED, S.ESCALATED, reopened=S.ESCALATED),
         **remarks(ANY_LEAD, {"PRO"}, (S.REQUESTED, S.ESCALATED)),
     },
     K.INVOICE: {
@@ -99,6 +111,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.ESCALATED: (SAME, {"EXPERT"}), S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {state: (S.CANCELLED, {"CLIENT"}) for state in (S.REQUESTED, S.ESCALATED, S.DISPUTED)},
+        **signatures(S.ESCALATED, S.DISPUTED, reopened=S.ESCALATED),
         **remarks(ANY, {"CLIENT", "EXPERT"}, (S.ESCALATED, S.DISPUTED)),
     },
     K.ESCROW: {
@@ -123,6 +136,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.ESCALATED: (SAME, {"EXPERT"}), S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {state: (S.CANCELLED, {"CLIENT"}) for state in (S.REQUESTED, S.ESCALATED, S.DISPUTED)},
+        **signatures(S.ESCALATED, S.DISPUTED, reopened=S.ESCALATED),
         **remarks(ANY, {"CLIENT", "EXPERT"}, (S.ESCALATED, S.DISPUTED)),
     },
     K.TIMESHEET: {
@@ -132,6 +146,7 @@ TABLES: dict[RefundCaseKind, Table] = {
         A.CONSENT: {S.DISPUTED: (SAME, {"EXPERT"})},
         A.CREDIT: {S.APPROVED: (S.CREDITED, {"SYSTEM"})},
         A.CANCEL: {S.DISPUTED: (S.CANCELLED, {"CLIENT"})},
+        **signatures(S.DISPUTED, reopened=S.DISPUTED),
         **remarks(ANY_TIMESHEET, {"CLIENT", "EXPERT"}, (S.DISPUTED,)),
     },
 }
@@ -147,6 +162,10 @@ def facts_for(kind: RefundCaseKind, state: RefundCaseState | None, action: Refun
     case = case_in(state, kind)
     if action is A.HAND_OVER:
         case = case.changed(opened_at=NOW - timedelta(days=9))
+    if action in (A.CONFIRM, A.RETURN):
+        case = case.changed(proposed_decision=RefundDecision.APPROVE, proposed_minor=case.requested_minor)
+    if action is A.REOPEN:
+        case = case.changed(final_decision=True)
     return with_case(facts, case)
 
 
@@ -154,7 +173,7 @@ def outcome(kind: RefundCaseKind, state: RefundCaseState | None, action: RefundA
     """Return the state that an act led to, or the code that refused it."""
     facts = facts_for(kind, state, action)
     try:
-        decision = decide(good_act(action, kind, PEOPLE[who]), facts, POLICY)
+        decision = decide(good_act(action, kind, PEOPLE[who]), facts, SIGNED if action is A.PROPOSE else POLICY)
     except Refused as refused:
         return ",".join(refusal.code.value for refusal in refused.refusals)
     return decision.case.state.value

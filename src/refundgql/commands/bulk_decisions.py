@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from refundgql.commands.checks import Amount, Checks
 from refundgql.commands.decisions import ApproveRefund, DeclineRefund, approve_refund, decline_refund
@@ -16,17 +15,10 @@ from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.refusals import BasicRefusal, Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefusalCode
+from refundgql.domain.vocabulary import RefundDecision, RefusalCode
 
 DECISIONS_AT_ONCE = 50
 """Each takes some milliseconds, and all of them have to fit into the time of one operation."""
-
-
-class RefundDecision(StrEnum):
-    """What is decided of a case."""
-
-    APPROVE = "APPROVE"
-    DECLINE = "DECLINE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

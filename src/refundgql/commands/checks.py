@@ -49,7 +49,10 @@ class Checks:
         )
 
     def text(self, value: str | None, name: str, limit_chars: int = NOTE_CHARS) -> str | None:
-        """Return an optional text trimmed; nothing but spaces, too long or not storable is refused."""
+        """Return an optional text trimmed; nothing but spaces, too long or not storable is refused.
+
+        What is too long was given all the same: the rules do not ask for it again.
+        """
         if value is None:
             return None
         trimmed = value.strip()
@@ -59,9 +62,7 @@ class Checks:
             self.refuse(f"{name} is longer than {limit_chars} characters: shorten it.", name)
         elif "\0" in trimmed or _SURROGATE.search(trimmed):
             self.refuse(f"{name} holds characters that are not text (NUL or half a surrogate pair).", name)
-        else:
-            return trimmed
-        return None
+        return trimmed or None
 
     def money(self, given: Amount | None, name: str = "amount") -> Money | None:
         """Return a positive amount in minor units (D2); anything that is not one is refused."""

@@ -6,6 +6,7 @@ It must not hold a rule of its own: it only keeps the order in which reasons are
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from uuid_utils.compat import uuid7
@@ -19,18 +20,12 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.policy import Policy
-from refundgql.domain.refusals import Refusal, Refused, not_found
+from refundgql.domain.refusals import Refused, not_found
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+from refundgql.domain.vocabulary import RefundActionName
 from refundgql.storage.cases import SavedDecision
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.visibility import sees_case
-
-_BEFORE_INPUT = frozenset(
-    {RefusalCode.NOT_FOUND, RefusalCode.FORBIDDEN, RefusalCode.OWN_CASE, RefusalCode.SAME_DECIDER}
-)
-_INPUT = frozenset({RefusalCode.INVALID_INPUT, RefusalCode.CURRENCY_MISMATCH})
 
 _LOOKS_FURTHER = (RefundActionName.REVERSE, RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 
@@ -114,7 +109,7 @@ async def _decide_and_save(
     checks = Checks()
     act = fill(act, checks)
     checks.key(given.idempotency_key)
-    decision = decide_checked(act, facts, unit.policy, checks)
+    decision = decide(replace(act, faults=tuple(checks.refusals)), facts, unit.policy)
     waiting = await find_waiting(unit, decision.postings)  # before anything is written: writes go together, at the end
     saved = await unit.save(decision, facts)
     if after is not None:
@@ -125,31 +120,6 @@ async def _decide_and_save(
     one = len(decision.cases) == 1
     alone = one and after is None and not waiting and not decision.withdrawal_requested
     return {"case_id": decision.case.id, "event_id": saved.event_id}, decision if alone else None
-
-
-def decide_checked(act: Act, facts: Facts, policy: Policy, checks: Checks) -> Decision:
-    """Return the domain's decision, with the input's own refusals in their place among the rules' ones.
-
-    Refuses: the first group that refuses, whole.
-    """
-    try:
-        decision = decide(act, facts, policy)
-    except Refused as refused:
-        raise Refused(*_first_group(checks.refusals, refused.refusals)) from None
-    checks.raise_if_any()
-    return decision
-
-
-def _first_group(input_refusals: list[Refusal], refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
-    if not input_refusals or refusals[0].code in _BEFORE_INPUT:
-        return refusals
-    if refusals[0].code not in _INPUT:
-        return tuple(input_refusals)
-    # Of two that speak of one field, the one that cites a rule is told; else the input's own, which knows more.
-    ruled = {it.field[0] for it in refusals if it.field and it.rule}
-    kept = [it for it in input_refusals if it.rule or not it.field or it.field[0] not in ruled]
-    told = {it.field[0] for it in kept if it.field}
-    return (*kept, *(it for it in refusals if it.field is None or it.field[0] not in told))
 
 
 async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:

@@ -1,4 +1,4 @@
-"""Deciding a case and moving it on: approve, decline, ask, escalate, dispute, consent, cancel, reverse.
+"""Deciding a case and moving it on: approve, decline, sign, ask, escalate, dispute, consent, cancel, reverse, reopen.
 
 It must not decide: every guard is the domain's, and a button's answer comes from the same one.
 """
@@ -13,7 +13,7 @@ from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.decisions import Act
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, WhoseMove
+from refundgql.domain.vocabulary import RefundActionName, RestOfEscrow, WhoseMove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class ApproveRefund:
     refund_case_id: str
     amount: Amount | None = None
     note: str | None = None
+    rest: RestOfEscrow | None = None
     expected_version: int | None = None
     idempotency_key: str
 
@@ -101,11 +102,42 @@ class RequestInformation:
     idempotency_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmDecision:
+    """Sign a proposed decision; the note is for staff."""
+
+    refund_case_id: str
+    note: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnDecision:
+    """Give a proposed decision back, with what should be different."""
+
+    refund_case_id: str
+    reason: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenRefund:
+    """Mend a final decline."""
+
+    refund_case_id: str
+    reason: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
 async def approve_refund(uow: UnitOfWork, viewer: Viewer, given: ApproveRefund) -> CaseResult:
     """Approve a case, and credit it in the same transaction where the money is there (L18, D5, D9, D13)."""
 
     def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, amount=checks.money(given.amount), text=checks.text(given.note, "note"))
+        note = checks.text(given.note, "note")
+        return replace(act, amount=checks.money(given.amount), text=note, rest=given.rest)
 
     return await act_on_case(uow, viewer, given, RefundActionName.APPROVE, fill, operation="approve_refund")
 
@@ -178,3 +210,30 @@ async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInf
     return await act_on_case(
         uow, viewer, given, RefundActionName.REQUEST_INFORMATION, fill, operation="request_information"
     )
+
+
+async def confirm_decision(uow: UnitOfWork, viewer: Viewer, given: ConfirmDecision) -> CaseResult:
+    """Take a decision that a colleague proposed, as far as it can be taken now (D23)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.note, "note"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.CONFIRM, fill, operation="confirm_decision")
+
+
+async def return_decision(uow: UnitOfWork, viewer: Viewer, given: ReturnDecision) -> CaseResult:
+    """Return a proposed decision: nothing is decided (D23)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.reason, "reason"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.RETURN, fill, operation="return_decision")
+
+
+async def reopen_refund(uow: UnitOfWork, viewer: Viewer, given: ReopenRefund) -> CaseResult:
+    """Take a finally declined case to support again, once (D22)."""
+
+    def fill(act: Act, checks: Checks) -> Act:
+        return replace(act, text=checks.text(given.reason, "reason"))
+
+    return await act_on_case(uow, viewer, given, RefundActionName.REOPEN, fill, operation="reopen_refund")

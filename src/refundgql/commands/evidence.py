@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from uuid_utils.compat import uuid7
 
 from refundgql.commands.checks import EXPLANATION_CHARS, FILE_NAME_CHARS, MESSAGE_IDS, Checks
-from refundgql.commands.deciding import act_on_case, decide_checked, visible_case_facts
+from refundgql.commands.deciding import act_on_case, visible_case_facts
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import CaseResult, UploadResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.uploads import Upload, check_file
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
@@ -175,7 +176,7 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
         )
         checks.key(given.idempotency_key)
         act = Act(action=RefundActionName.ADD_EVIDENCE, at=at, viewer=viewer, case_id=given.refund_case_id)
-        decide_checked(act, facts, unit.policy, checks)
+        decide(replace(act, faults=tuple(checks.refusals)), facts, unit.policy)
         upload = Upload(
             id=upload_id,
             case_id=given.refund_case_id,

@@ -17,21 +17,22 @@ from refundgql.domain.availability import (
     subject_availability,
 )
 from refundgql.domain.clocks import Timer, case_clocks, timers, told_clock
-from refundgql.domain.decisions import Act, Decision
+from refundgql.domain.decisions import Act, Decision, DecisionPreview
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.machines.judge import judge, with_true_alternatives
-from refundgql.domain.machines.table import OPENING, TABLE, Row
+from refundgql.domain.machines.judge import confirmed, is_proposal, judge, with_true_alternatives
+from refundgql.domain.machines.table import OPENING, TABLE, Row, row_for
 from refundgql.domain.money import Money
-from refundgql.domain.moves import amount_of, answered, moved
+from refundgql.domain.moves import amount_of, answered, moved, proposed
 from refundgql.domain.openings import follow_up_case, is_finalised_by, is_superseded_by, new_case
 from refundgql.domain.policy import Policy
+from refundgql.domain.preview import decision_preview as _decision_preview
 from refundgql.domain.preview import preview
 from refundgql.domain.refusals import ConflictRefusal, Refused
 from refundgql.domain.rules.amounts import shortfall_minor
 from refundgql.domain.rules.situation import Situation, moment
-from refundgql.domain.rules.who import actor_role
-from refundgql.domain.settlement import credit, release_rest, reverse
+from refundgql.domain.rules.who import Who, actor_role
+from refundgql.domain.settlement import credit, release_escrow, release_rest, reverse
 from refundgql.domain.vocabulary import (
     CHARGEBACK,
     DEADLINE_MOVED,
@@ -48,6 +49,7 @@ from refundgql.domain.vocabulary import (
     RefundCaseState,
     RefundReason,
     RefusalCode,
+    RestOfEscrow,
     SettlementStatus,
 )
 
@@ -57,6 +59,7 @@ __all__ = [
     "charged_back",
     "deadline_moved",
     "decide",
+    "decision_preview",
     "is_final",
     "kind_for",
     "open_minor",
@@ -70,6 +73,12 @@ __all__ = [
 _RELEASES = frozenset({RefundActionName.APPROVE, RefundActionName.DECLINE, RefundActionName.CANCEL})
 """Acts that end a timesheet dispute, and with it the hold on the rest of the week's money."""
 
+_AMONG_STAFF = (RefundActionName.ASSIGN, RefundActionName.CONFIRM, RefundActionName.RETURN)
+"""Acts of staff about their own work: the parties see that they happened, and not who did what (D29)."""
+
+_SAID_ELSEWHERE = (RefundActionName.SEND_MESSAGE, RefundActionName.RETURN)
+"""Acts whose words are no note for the parties: a message has its own audience, a return is among staff."""
+
 _TAKES_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 """Acts that open a follow-up case where they change nothing on the case they are pressed on (D19)."""
 
@@ -81,20 +90,32 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
     Refuses: every reason of the first group that refuses, in the order of who, input, version, state, rules.
     """
     it = situation_of(act, facts, policy)
+    draft = Draft(facts, policy, act.at)
     try:
         row = judge(it)
     except Refused as refused:
+        if is_proposal(it.action, refused.refusals):
+            _propose(draft, it)
+            return draft.decision()
         raise Refused(*with_true_alternatives(refused.refusals, open_alternatives(it))) from None
-    draft = Draft(facts, policy, act.at)
     if act.action in OPENING:
         _open(draft, it, row)
     elif act.action is RefundActionName.CREDIT:
         _credit(draft, _existing(it), waited=True)
+    elif act.action is RefundActionName.PROPOSE:
+        _propose(draft, replace(it, action=RefundActionName.APPROVE))
+    elif act.action is RefundActionName.CONFIRM:
+        _confirm(draft, it, row)
     elif row.is_remark and act.action in _TAKES_FURTHER:
         _follow_up(draft, it, row)
     else:
         _act(draft, it, row)
     return draft.decision()
+
+
+def decision_preview(act: Act, facts: Facts, policy: Policy) -> DecisionPreview:
+    """Return what approving or declining a case would do now, by the code that would do it."""
+    return _decision_preview(act, facts, policy, decide)
 
 
 def run_out(facts: Facts, at: datetime, policy: Policy, *, reminding: bool = True) -> Decision | None:
@@ -238,6 +259,36 @@ def _follow_up(draft: Draft, it: Situation, row: Row) -> None:
     draft.case = _recorded(draft, replace(it, case=None), opening, case, amount_minor=case.requested_minor)
 
 
+def _propose(draft: Draft, it: Situation) -> None:
+    """Keep a decision above the decider's limit for a second signature; only staff read what it is (D23)."""
+    before = _existing(it)
+    case = proposed(before, it)
+    money = f" {it.money(case.proposed_minor)}" if case.proposed_minor is not None else ""
+    draft.case = draft.record(
+        RefundActionName.PROPOSE.value,
+        case,
+        before.state,
+        actor_id=it.viewer.account_id if it.viewer is not None else None,
+        actor_role=actor_role((Who.SUPPORT,), it.viewer, it.facts),
+        internal_note="".join((it.action.value, money, *(f": {text}" for text in (it.act.text,) if text))),
+        rule="D23",
+        audience=Audience.INTERNAL,
+    )
+
+
+def _confirm(draft: Draft, it: Situation, row: Row) -> None:
+    """Record the second signature, and take the decision as it can be taken now (D23)."""
+    decision = confirmed(it)
+    signed = _recorded(
+        draft, replace(it, act=replace(it.act, text=None, internal_note=it.act.text)), row, _existing(decision)
+    )
+    decision = replace(decision, case=signed, facts=replace(it.facts, case=signed))
+    decided = row_for(decision)
+    if decided is None:
+        raise ValueError("a confirmed decision has a row")
+    _act(draft, decision, decided)
+
+
 def _act(draft: Draft, it: Situation, row: Row) -> None:
     """Move an existing case, or record a remark on it."""
     before = _existing(it)
@@ -257,6 +308,8 @@ def _settle(draft: Draft, it: Situation, row: Row, case: Case) -> None:
         draft.case = case
     if it.action in _RELEASES:
         release_rest(draft, case)
+    if it.act.rest is RestOfEscrow.RELEASE:
+        release_escrow(draft, case)
 
 
 def _credit(draft: Draft, case: Case, *, waited: bool) -> None:
@@ -299,8 +352,8 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
 def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor: int | None = None) -> Case:
     """Record the act's own event, about its own amount unless another is given."""
     act = it.act
-    audience = Audience.INTERNAL if act.action is RefundActionName.ASSIGN else act.audience
-    is_note = audience is Audience.INTERNAL and act.action is not RefundActionName.ASSIGN
+    audience = Audience.INTERNAL if act.action in _AMONG_STAFF else act.audience
+    is_note = audience is Audience.INTERNAL and act.action not in _AMONG_STAFF
     return draft.record(
         STAFF_NOTE if is_note else row.event,
         case,
@@ -308,8 +361,8 @@ def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor
         actor_id=it.viewer.account_id if it.viewer is not None else None,
         actor_role=actor_role(row.guards.by, it.viewer, it.facts),
         amount_minor=amount_of(case, act.action) if amount_minor is None else amount_minor,
-        note=act.text if act.action is not RefundActionName.SEND_MESSAGE else None,
-        internal_note=act.internal_note or act.on_behalf_reason,
+        note=act.text if act.action not in _SAID_ELSEWHERE else None,
+        internal_note=act.text if act.action is RefundActionName.RETURN else act.internal_note or act.on_behalf_reason,
         rule="D29" if is_note else row.cited(it),
         audience=audience,
         saw=row.guards.saw(it),

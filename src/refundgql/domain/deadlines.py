@@ -105,6 +105,7 @@ CUT_OFF = Span(
 """Until it a week's hours can be disputed and their money is held (C25)."""
 ANSWER_TIME = Span(setting="respond_within_days", starts_at=_answer_starts_at)
 SECOND_LOOK = Span(setting="second_look_window_days", starts_at=_decline_at)
+REOPEN_WINDOW = Span(setting="reopen_window_days", starts_at=_decline_at)
 FUNDS_WAIT = Span(setting="funds_wait_days", starts_at=_approval_at)
 REVIEW_WINDOW = Span(
     setting="review_window_days", starts_at=lambda facts, _: None if facts.contract is None else facts.contract.ended_at

@@ -16,12 +16,14 @@ from refundgql.domain.vocabulary import (
     Audience,
     ClockName,
     IssueDecision,
+    MilestoneStatus,
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
     RefundReason,
     RefundReasonDetail,
     RefundRoute,
+    RestOfEscrow,
     WhoseMove,
 )
 
@@ -44,12 +46,14 @@ class Act:
     on_behalf_reason: str | None = None
     message_ids: tuple[str, ...] = ()
     decision: IssueDecision | None = None
+    rest: RestOfEscrow | None = None  # of escrow, with support's approval (D11)
     send_to_payment_method: bool = False
     expected_version: int | None = None
     assignee_id: str | None = None
     audience: Audience = Audience.EVERYONE  # of a message or of evidence
     asked_party: WhoseMove | None = None  # whom support asks (D24), and for how many days
     days: int | None = None
+    faults: tuple[Refusal, ...] = ()  # what is wrong with the input itself, found while it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +112,7 @@ class Decision:
     payment_refunded_delta_minor: int = 0
     payment_reserved_delta_minor: int = 0
     clocks: tuple[DueClock, ...] = ()  # timers to set; those of every case in `cases` not named again are dropped
-    milestone_returned: bool = False
-    milestone_refunded_again: bool = False  # a reversal funds a returned milestone again (D16)
+    milestone_status: MilestoneStatus | None = None  # what the milestone has become; None is as it was
     week_released: bool = False  # the rest of held(week) went to the expert
     reviews_hidden: bool | None = None  # the contract's reviews are now hidden, shown, or as they were (None)
     customer_reported: bool = False  # L10
@@ -157,7 +160,7 @@ class CaseClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What an act would do at an instant, by the same code that would do it."""
+    """What an act that opens a case would do at an instant, by the same code that would do it."""
 
     allowed: bool
     blockers: tuple[Refusal, ...] = ()
@@ -169,3 +172,18 @@ class Preview:
     reviews_hidden: bool | None = None
     postings: tuple[Posting, ...] = ()
     clocks: tuple[CaseClock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPreview:
+    """What a decision on a case would do now, by the code that would take it; None is what the viewer is not shown."""
+
+    allowed: bool
+    blockers: tuple[Refusal, ...] = ()
+    needs_confirmation: bool = False  # it would be proposed, and do the rest once it is confirmed (D23)
+    postings: tuple[Posting, ...] = ()
+    requester_balance_after: Money | None = None
+    counterparty_balance_after: Money | None = None
+    contract_total_after: Money | None = None
+    reviews_hidden: bool | None = None
+    stays_open: tuple[RefundActionName, ...] = ()  # to the requester

@@ -12,10 +12,18 @@ from refundgql.domain.clocks import due_clocks, indexed
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Decision, DueClock, Event, Posting
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.milestones import advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
-from refundgql.domain.vocabulary import SYSTEM_ROLE, Audience, ClockName, RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import (
+    SYSTEM_ROLE,
+    Audience,
+    ClockName,
+    MilestoneStatus,
+    RefundCaseKind,
+    RefundCaseState,
+)
 
 
 @dataclass(slots=True)
@@ -31,8 +39,7 @@ class Draft:
     postings: list[Posting] = field(default_factory=list)
     refunded_delta_minor: int = 0
     reserved_delta_minor: int = 0
-    milestone_returned: bool = False
-    milestone_refunded_again: bool = False
+    milestone_status: MilestoneStatus | None = None
     week_released: bool = False
     customer_reported: bool = False
     withdrawal_requested: bool = False
@@ -74,6 +81,14 @@ class Draft:
         )
         return case
 
+    def move_milestone(self, target: MilestoneStatus) -> None:
+        """Take the milestone one step on, through its machine; the case that held it is decided with it (C30)."""
+        milestone = self.facts.milestone
+        if milestone is None:
+            raise ValueError("this payment funded no milestone")
+        advance_milestone(self.milestone_status or milestone.status, target)
+        self.milestone_status = target
+
     def decision(self) -> Decision:
         """Freeze what was drafted, with the timers and the review flag that follow from it."""
         if self.case is None:
@@ -86,8 +101,7 @@ class Draft:
             payment_refunded_delta_minor=self.refunded_delta_minor,
             payment_reserved_delta_minor=self.reserved_delta_minor,
             clocks=self._clocks(self.case),
-            milestone_returned=self.milestone_returned,
-            milestone_refunded_again=self.milestone_refunded_again,
+            milestone_status=self.milestone_status,
             week_released=self.week_released,
             reviews_hidden=self._reviews_hidden(),
             customer_reported=self.customer_reported,

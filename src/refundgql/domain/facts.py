@@ -20,9 +20,11 @@ from refundgql.domain.vocabulary import (
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
+    RefundDecision,
     RefundReason,
     RefundReasonDetail,
     RefundRoute,
+    RestOfEscrow,
     SettlementStatus,
     WhoseMove,
 )
@@ -89,6 +91,14 @@ class Case:
     withdrawal_id: str | None = None
     continues_id: str | None = None  # the case approved in part whose rest this one asks for (D19)
     continued_by_id: str | None = None
+    reopened_at: datetime | None = None  # D22, once
+    proposed_decision: RefundDecision | None = None  # waits for a second signature (D23)
+    proposed_minor: int | None = None
+    proposed_rest: RestOfEscrow | None = None
+    proposed_text: str | None = None  # the note or message that the parties will read
+    proposed_internal_note: str | None = None
+    proposed_by_id: str | None = None
+    proposed_at: datetime | None = None
     version: int = 0  # the last event's sequence number
     policy_version: str
 
@@ -97,6 +107,19 @@ class Case:
         case = object.__new__(Case)
         case.__dict__.update(self.__dict__, **changes)
         return case
+
+    def without_proposal(self) -> Case:
+        """Return the case without a proposed decision: taken, returned, or overtaken; who proposed it stays (D23)."""
+        if self.proposed_decision is None:
+            return self
+        return self.changed(
+            proposed_decision=None,
+            proposed_minor=None,
+            proposed_rest=None,
+            proposed_text=None,
+            proposed_internal_note=None,
+            proposed_at=None,
+        )
 
     @property
     def approved_in_part(self) -> bool:

@@ -12,12 +12,14 @@ from typing import Any
 from refundgql.domain.deadlines import stood_still_micros
 from refundgql.domain.facts import Case
 from refundgql.domain.machines.table import Row
+from refundgql.domain.rules.limits import decided_minor
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import (
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
+    RefundDecision,
     SettlementStatus,
     WhoseMove,
 )
@@ -34,7 +36,7 @@ def moved(case: Case, it: Situation, row: Row) -> Case:
 
 def _in_state(case: Case, state: RefundCaseState, at: datetime) -> Case:
     """Return the case in another state, in which nothing is asked or told yet; what support has stays with it."""
-    changed = answered(case, at).changed(state=state)
+    changed = answered(case, at).changed(state=state).without_proposal()
     if case.state is RefundCaseState.ESCALATED and state is RefundCaseState.DISPUTED:
         return changed
     return changed.changed(overdue=False, reminded=False, target_paused_micros=0)
@@ -65,6 +67,20 @@ def _asked(case: Case, it: Situation, _row: Row) -> Case:
         information_from=it.act.asked_party,
         information_at=it.at,
         information_days=it.act.days if it.act.days is not None else it.policy.information_days,
+    )
+
+
+def proposed(case: Case, it: Situation) -> Case:
+    """Return the case with the decision that an act would have been, for a colleague to sign (D23)."""
+    approves = it.action is RefundActionName.APPROVE
+    return case.changed(
+        proposed_decision=RefundDecision.APPROVE if approves else RefundDecision.DECLINE,
+        proposed_minor=decided_minor(it) if approves else None,
+        proposed_rest=it.act.rest,
+        proposed_text=it.act.text,
+        proposed_internal_note=it.act.internal_note,
+        proposed_by_id=it.viewer.account_id if it.viewer is not None else None,
+        proposed_at=it.at,
     )
 
 
@@ -117,6 +133,15 @@ def _reopened(case: Case, it: Situation, row: Row) -> Case:
     )
 
 
+def _mended(case: Case, it: Situation, row: Row) -> Case:
+    """Take a finally declined case to support again; earlier decisions stay in its history (D22)."""
+    return _reopened(case, it, row).changed(final_decision=False, reopened_at=it.at)
+
+
+def _returned(case: Case, _it: Situation, _row: Row) -> Case:
+    return case.without_proposal()
+
+
 def _consented(case: Case, it: Situation, _row: Row) -> Case:
     return case.changed(consented_minor=it.act.amount.minor if it.act.amount is not None else None)
 
@@ -135,6 +160,8 @@ _MOVES: dict[RefundActionName, Move] = {
     RefundActionName.ESCALATE: _reopened,
     RefundActionName.HAND_OVER: _reopened,
     RefundActionName.DISPUTE: _reopened,
+    RefundActionName.REOPEN: _mended,
+    RefundActionName.RETURN: _returned,
     RefundActionName.CONSENT: _consented,
     RefundActionName.ASSIGN: _assigned,
     RefundActionName.REVERSE: _reversed,

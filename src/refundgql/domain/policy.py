@@ -56,11 +56,16 @@ class Policy:
     review_threshold_minor: Mapping[str, int] = field(
         default_factory=_default_thresholds, hash=False
     )  # C21, per currency
+    reopen_window_days: int = 30  # D22
+    # D23, per currency: above it a decision of support, or of an administrator, is a proposal; without one, never.
+    decision_limit_minor: Mapping[str, int] = field(default_factory=dict, hash=False)
+    admin_decision_limit_minor: Mapping[str, int] = field(default_factory=dict, hash=False)
     version: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         """Freeze the version, which is a text over all values: equal values, equal version."""
-        object.__setattr__(self, "review_threshold_minor", MappingProxyType(dict(self.review_threshold_minor)))
+        for name in _PER_CURRENCY:
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         told = "\n".join(f"{name}={value}" for name, value in self.settings().items())
         object.__setattr__(self, "version", f"rules-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
 
@@ -118,14 +123,14 @@ def _number(name: str, given: object, _base: Policy) -> int:
 
 
 def _thresholds(name: str, given: object, base: Policy) -> Mapping[str, int]:
-    """Read "USD:25.00 EUR:20" or a mapping of currency to major units; currencies not named keep theirs (C21)."""
+    """Read "USD:25.00 EUR:20" or a mapping of currency to major units; currencies not named keep theirs (C21, D23)."""
     if isinstance(given, str):
         pairs = [tuple(part.split(":", 1)) for part in given.replace(",", " ").split()]
     elif isinstance(given, Mapping):
         pairs = [(str(code), str(amount)) for code, amount in given.items()]
     else:
         pairs = [()]
-    found = dict(base.review_threshold_minor)
+    found = dict(getattr(base, name))
     for pair in pairs:
         if len(pair) != 2:
             raise PolicyError(f"{name} needs a currency and an amount each, as in USD:25.00: {given!r} has not.")
@@ -150,4 +155,5 @@ def _dates(name: str, given: object, _base: Policy) -> frozenset[date]:
         raise PolicyError(f"{name} must be dates such as 2026-12-25, separated by spaces: {given!r} is not.") from None
 
 
-_PARSERS = {"review_threshold_minor": _thresholds, "holidays": _dates}
+_PER_CURRENCY = ("review_threshold_minor", "decision_limit_minor", "admin_decision_limit_minor")
+_PARSERS = {**dict.fromkeys(_PER_CURRENCY, _thresholds), "holidays": _dates}

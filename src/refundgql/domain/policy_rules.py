@@ -38,9 +38,12 @@ def _days(name: str) -> Callable[[Policy], str]:
     return lambda policy: f"{getattr(policy, name)} days"
 
 
-def _thresholds(policy: Policy) -> str:
-    found = sorted(policy.review_threshold_minor.items())
-    return ", ".join(f"{format_minor(minor, code)} {code}" for code, minor in found) or "none"
+def _amounts(name: str) -> Callable[[Policy], str]:
+    def told(policy: Policy) -> str:
+        found = sorted(getattr(policy, name).items())
+        return ", ".join(f"{format_minor(minor, code)} {code}" for code, minor in found) or "none"
+
+    return told
 
 
 _LEADS: tuple[_Row, ...] = (
@@ -120,7 +123,12 @@ _CONTRACTS: tuple[_Row, ...] = (
         "every posting",
         "The transaction history shows each movement and each request not credited yet.",
     ),
-    ("C21", "Hidden reviews", _thresholds, "Reviews hide while a refunded contract is worth less than this."),
+    (
+        "C21",
+        "Hidden reviews",
+        _amounts("review_threshold_minor"),
+        "Reviews hide while a refunded contract is worth less than this.",
+    ),
     (
         "C22",
         "Review window",
@@ -269,6 +277,18 @@ _DECISIONS: tuple[_Row, ...] = (
         "Reminders",
         lambda policy: f"{policy.reminder_hours} hours",
         "So long before an answer, a decision or a way to support is lost, both sides are told once.",
+    ),
+    (
+        "D22",
+        "Reopening",
+        _days("reopen_window_days"),
+        "Days from a final decline in which an administrator who did not decide may have it decided anew, once.",
+    ),
+    (
+        "D23",
+        "Second signature",
+        _amounts("decision_limit_minor"),
+        "A decision of support above this is a proposal until a colleague with the limit signs it.",
     ),
     (
         "D24",

@@ -1,29 +1,37 @@
-"""What a request, a dispute or an issued refund would do, told by the code that would do it.
+"""What a request, a dispute, an issued refund or a decision would do, told by the code that would do it.
 
 It must not promise: between the preview and the act, somebody else may act.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
-from refundgql.domain.availability import kind_for, open_alternatives
+from refundgql.domain.availability import available_actions, kind_for, open_alternatives, subject_availability
 from refundgql.domain.clocks import case_clocks, indexed
-from refundgql.domain.decisions import Act, Preview
+from refundgql.domain.decisions import Act, Decision, DecisionPreview, Preview
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.ledger import balance
 from refundgql.domain.machines.judge import blockers, with_true_alternatives
 from refundgql.domain.machines.table import row_for
 from refundgql.domain.money import Money
 from refundgql.domain.openings import new_case
 from refundgql.domain.policy import Policy
+from refundgql.domain.refusals import Refused
 from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.settlement import credit_postings
+from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
+    OPEN_STATES,
+    BalancePurpose,
     IssueDecision,
     RefundActionName,
     RefundCaseState,
+    Role,
     WhoseMove,
 )
 
@@ -85,3 +93,98 @@ def _reviews_hidden(facts: Facts, amount_minor: int, policy: Policy) -> bool | N
         return None
     refunded = contract.refunded_minor + amount_minor
     return reviews_hidden(contract.paid_minor, refunded, contract.currency, policy)
+
+
+Decide = Callable[[Act, Facts, Policy], Decision]
+"""cases.py's own function: it stands above this file."""
+
+
+def decision_preview(act: Act, facts: Facts, policy: Policy, decide: Decide) -> DecisionPreview:
+    """Return what approving or declining a case would do now; the act itself is tried, and nothing is kept.
+
+    What is above the viewer's limit is told as it will be once it is confirmed (D23).
+    """
+    try:
+        decision = decide(act, facts, policy)
+        proposes = decision.event.name == RefundActionName.PROPOSE.value
+        if proposes:
+            unlimited = replace(policy, decision_limit_minor={}, admin_decision_limit_minor={})
+            decision = decide(act, facts, unlimited)
+    except Refused as refused:
+        return DecisionPreview(allowed=False, blockers=refused.refusals)
+    case, after = decision.case, _after(facts, decision)
+    contract = after.contract
+    return DecisionPreview(
+        allowed=True,
+        needs_confirmation=proposes,
+        postings=decision.postings,
+        requester_balance_after=_balance_after(act.viewer, case.requester_id, facts, decision),
+        counterparty_balance_after=_balance_after(act.viewer, case.counterparty_id, facts, decision),
+        contract_total_after=_total_after(after, 0),
+        reviews_hidden=None if contract is None else contract.reviews_hidden,
+        stays_open=_stays_open(after, act.at, policy),
+    )
+
+
+def _after(facts: Facts, decision: Decision) -> Facts:
+    """Return the facts as the decision leaves them."""
+    case = decision.case
+    refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
+    payment, contract, milestone = facts.payment, facts.contract, facts.milestone
+    is_open = case.state in OPEN_STATES
+    payment = replace(
+        payment,
+        refunded_minor=payment.refunded_minor + refunded,
+        reserved_minor=payment.reserved_minor + reserved,
+        open_case_id=case.id if is_open else None,
+        open_case_number=case.number if is_open else None,
+        open_case_kind=case.kind if is_open else None,
+        requests_made=payment.requests_made
+        - (case.opened_by is RefundActionName.REQUEST and case.approved_in_part and facts.lead is None),
+    )
+    if contract is not None:
+        hidden = contract.reviews_hidden if decision.reviews_hidden is None else decision.reviews_hidden
+        contract = replace(
+            contract,
+            refunded_minor=contract.refunded_minor + refunded,
+            reserved_minor=contract.reserved_minor + reserved,
+            reviews_hidden=hidden,
+        )
+    if milestone is not None and decision.milestone_status is not None:
+        milestone = replace(milestone, status=decision.milestone_status)
+    return replace(facts, payment=payment, contract=contract, milestone=milestone, case=case)
+
+
+def _balance_after(viewer: Viewer | None, account_id: str | None, facts: Facts, decision: Decision) -> Money | None:
+    """Return a party's balance after the decision; to the party itself and to staff alone."""
+    if account_id is None or viewer is None or not (viewer.is_staff or viewer.account_id == account_id):
+        return None
+    purpose = BalancePurpose.LEADS if facts.lead is not None else BalancePurpose.CONTRACTS
+    key = balance(account_id, purpose, facts.payment.currency)
+    contract, funds = facts.contract, facts.funds
+    is_expert = contract is not None and account_id == contract.expert_id
+    minor = funds.expert_available_minor if is_expert else funds.requester_available_minor
+    for posting in decision.postings:
+        minor += posting.amount.minor * ((posting.to_key == key) - (posting.from_key == key))
+    return Money(minor, facts.payment.currency)
+
+
+_WAYS_ON = (RefundActionName.ESCALATE, RefundActionName.DISPUTE, RefundActionName.OPEN_TIMESHEET_DISPUTE)
+
+
+def _stays_open(after: Facts, at: datetime, policy: Policy) -> tuple[RefundActionName, ...]:
+    """Return what whoever asks for this money can still do about it then."""
+    contract, lead, case = after.contract, after.lead, after.case
+    if case is None:
+        return ()
+    account_id = contract.client_id if contract is not None else lead.pro_id if lead is not None else ""
+    asks = Viewer(account_id, "", "", frozenset({Role.CLIENT, Role.PRO}))
+    found = [one.name for one in available_actions(after, asks, at, policy) if one.enabled and one.name in _WAYS_ON]
+    decided = case.support_decided and lead is None
+    payment = replace(after.payment, support_decided=after.payment.support_decided or decided)
+    elsewhere = replace(after, payment=payment, case=None, open_case=case if case.state in OPEN_STATES else None)
+    openings = [RefundActionName.REQUEST]
+    if after.week is not None:
+        openings.append(RefundActionName.OPEN_TIMESHEET_DISPUTE)
+    found += [name for name in openings if subject_availability(name, elsewhere, asks, at, policy).enabled]
+    return tuple(name for name in RefundActionName if name in found)

@@ -39,9 +39,8 @@ def credit(draft: Draft, case: Case) -> Case:
     draft.postings += credit_postings(case, draft.facts, amount_minor)
     draft.refunded_delta_minor += amount_minor
     payment = draft.facts.payment
-    draft.milestone_returned = (
-        case.kind is RefundCaseKind.ESCROW and payment.refunded_minor + amount_minor >= payment.paid_minor
-    )
+    if case.kind is RefundCaseKind.ESCROW and payment.refunded_minor + amount_minor >= payment.paid_minor:
+        draft.move_milestone(MilestoneStatus.RETURNED)
     draft.withdrawal_requested = case.send_to_payment_method
     return case.changed(
         state=RefundCaseState.CREDITED,
@@ -61,7 +60,7 @@ def credit_postings(case: Case, facts: Facts, amount_minor: int) -> list[Posting
     contract = contract_of(facts)
     to_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
     from_held = amount_minor
-    if case.kind is not RefundCaseKind.ESCROW:
+    if case.kind is not RefundCaseKind.ESCROW:  # a week may have been released meanwhile
         from_held = min(max(facts.funds.held_minor, 0), amount_minor) if _has_hold(facts) else 0
     postings = []
     if from_held > 0:
@@ -83,6 +82,14 @@ def release_rest(draft: Draft, case: Case) -> None:
     draft.week_released = True
     rest = draft.facts.funds.held_minor - draft.refunded_delta_minor
     draft.postings += release_postings(draft.facts, rest, case.id)
+
+
+def release_escrow(draft: Draft, case: Case) -> None:
+    """Give what support's part approval leaves in escrow to the expert, and release the milestone (D11)."""
+    left = draft.facts.funds.held_minor - draft.refunded_delta_minor
+    if draft.milestone_status is None and left > 0:
+        draft.move_milestone(MilestoneStatus.RELEASED)
+        draft.postings += release_postings(draft.facts, left, case.id)
 
 
 def release_postings(facts: Facts, amount_minor: int, case_id: str | None = None) -> list[Posting]:
@@ -119,9 +126,8 @@ def reverse(draft: Draft, case: Case) -> None:
     draft.postings.append(replace(posting, reverses_fact=CREDIT))
     draft.refunded_delta_minor -= amount_minor
     milestone = facts.milestone
-    draft.milestone_refunded_again = (
-        case.kind is RefundCaseKind.ESCROW and milestone is not None and milestone.status is MilestoneStatus.RETURNED
-    )
+    if case.kind is RefundCaseKind.ESCROW and milestone is not None and milestone.status is MilestoneStatus.RETURNED:
+        draft.move_milestone(MilestoneStatus.FUNDED)
 
 
 def contract_of(facts: Facts) -> ContractFacts:

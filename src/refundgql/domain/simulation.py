@@ -121,13 +121,19 @@ _DECIDED_AGAIN = frozenset(
         *_TIMERS,
         INFORMATION_REQUESTED,
     }
-) - {RefundActionName.ASSIGN.value}
+) - {
+    RefundActionName.ASSIGN.value,
+    # Who signs is no rule about refunds: the decision that was signed has an event of its own.
+    RefundActionName.PROPOSE.value,
+    RefundActionName.CONFIRM.value,
+    RefundActionName.RETURN.value,
+}
 """Events whose acts the rules answer; the others are remarks that anybody who sees the case may make."""
 
 
 def simulate(history: History, in_force: Policy, changed: Policy, now: datetime) -> Simulated:
     """Decide a past case again under changed parameters and return what differs first, up to now."""
-    walk = _Walk(history, _Track(in_force), _Track(changed))
+    walk = _Walk(history, _Track(_signed(in_force)), _Track(_signed(changed)))
     for index, event in enumerate(history.events):
         if event.name not in _DECIDED_AGAIN or opens_follow_up(event):
             continue
@@ -135,6 +141,11 @@ def simulate(history: History, in_force: Policy, changed: Policy, now: datetime)
         if found is not None:
             return found
     return walk.end(now)
+
+
+def _signed(policy: Policy) -> Policy:
+    """Return the policy as it is for decisions that were signed as they had to be (D23)."""
+    return replace(policy, decision_limit_minor={}, admin_decision_limit_minor={})
 
 
 @dataclass(slots=True)

@@ -107,6 +107,24 @@ class RefundActionName(StrEnum):
     REQUEST_INFORMATION = "REQUEST_INFORMATION"
     OPEN_TIMESHEET_DISPUTE = "OPEN_TIMESHEET_DISPUTE"
     ISSUE = "ISSUE"
+    PROPOSE = "PROPOSE"
+    CONFIRM = "CONFIRM"
+    RETURN = "RETURN"
+    REOPEN = "REOPEN"
+
+
+class RefundDecision(StrEnum):
+    """What is decided of a case."""
+
+    APPROVE = "APPROVE"
+    DECLINE = "DECLINE"
+
+
+class RestOfEscrow(StrEnum):
+    """What becomes of the escrow that support's part approval leaves (D11)."""
+
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
 
 
 FINALISE = "FINALISE"
@@ -331,6 +349,7 @@ class RefusalCode(StrEnum):
     FINAL_DECISION = "FINAL_DECISION"
     CHARGED_BACK = "CHARGED_BACK"
     STALE = "STALE"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 
 
 class NoticeName(StrEnum):

@@ -43,6 +43,7 @@ class CaseFilter:
     amount_at_least: Money | None = None
     amount_at_most: Money | None = None
     reasons: tuple[str, ...] | None = None
+    proposed: bool | None = None
     unread: bool | None = None
     """Of lists alone: what somebody has read is in no event, so streams are not narrowed by it."""
 
@@ -132,6 +133,9 @@ def _desk(given: CaseFilter, viewer: Viewer, dialect: Dialect) -> list[Condition
         found.append(("c.assignee_id = ?", (given.assignee_id,)) if known else ("FALSE", ()))
     if given.unassigned is not None:
         found.append((f"{assignee} IS {'' if given.unassigned else 'NOT '}NULL", ()))
+    if given.proposed is not None:
+        proposed = "c.proposed_decision IS NOT NULL" if viewer.is_staff else "FALSE"
+        found.append((proposed if given.proposed else f"NOT ({proposed})", ()))
     if given.unread is not None:
         found.append(has_unread(viewer, "c.id", unread=given.unread, dialect=dialect))
     return found
@@ -187,6 +191,7 @@ def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
         and (given.whose_move is None or snapshot["whose_move"] == given.whose_move.value)
         and (given.assignee_id is None or snapshot["assignee_id"] == given.assignee_id)
         and (given.unassigned is None or (snapshot["assignee_id"] is None) is given.unassigned)
+        and (given.proposed is None or snapshot.get("proposed", False) is given.proposed)
         and _bounded(given.amount_at_least, given.amount_at_most, snapshot["currency"], amount)
     )
 

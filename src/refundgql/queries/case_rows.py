@@ -62,6 +62,11 @@ class CaseRow:
     respond_by: int | None
     deadline_at: int | None
     withdrawal_id: str | None
+    proposed_decision: str | None
+    proposed_minor: int | None
+    proposed_by_id: str | None
+    proposed_at: int | None
+    proposed_text: str | None
     continues_id: str | None
     continued_by_id: str | None
     policy_version: str
@@ -124,6 +129,14 @@ SHAPE = Shape(
         "credited_amount": ("credited_minor", "currency"),
         "settlement": ("settlement",),
         "withdrawal": ("withdrawal_id",),
+        "proposal": (
+            "proposed_decision",
+            "proposed_minor",
+            "currency",
+            "proposed_by_id",
+            "proposed_at",
+            "proposed_text",
+        ),
         "continues": ("continues_id",),
         "continued_by": ("continued_by_id",),
         "open_amount": ("currency",),

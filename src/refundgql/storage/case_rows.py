@@ -14,9 +14,11 @@ from refundgql.domain.vocabulary import (
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
+    RefundDecision,
     RefundReason,
     RefundReasonDetail,
     RefundRoute,
+    RestOfEscrow,
     SettlementStatus,
     WhoseMove,
 )
@@ -32,6 +34,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "whose_move": WhoseMove,
     "next_move": WhoseMove,
     "information_from": WhoseMove,
+    "proposed_decision": RefundDecision,
+    "proposed_rest": RestOfEscrow,
     **dict.fromkeys(
         (
             "goodwill",
@@ -58,6 +62,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
             "deadline_at",
             "move_until",
             "information_at",
+            "reopened_at",
+            "proposed_at",
         ),
         from_micros,
     ),

@@ -12,6 +12,7 @@ from datetime import datetime
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.vocabulary import MilestoneStatus
 from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.case_rows import COLUMNS, changed_columns, column_value
 from refundgql.storage.clocks import clock_writes
@@ -138,9 +139,11 @@ def _notices(dialect: Dialect, decision: Decision, facts: Facts, at: datetime) -
 
 
 def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterator[Write]:
-    if facts.milestone is not None and (decision.milestone_returned or decision.milestone_refunded_again):
-        status = "RETURNED" if decision.milestone_returned else "FUNDED"
-        yield Write("UPDATE milestone SET status = ? WHERE id = ?", (status, facts.milestone.id))
+    status = decision.milestone_status
+    if facts.milestone is not None and status is not None:
+        released_at = at_micros if status is MilestoneStatus.RELEASED else None
+        sql = "UPDATE milestone SET status = ?, released_at = ? WHERE id = ?"
+        yield Write(sql, (status, released_at, facts.milestone.id))
     if facts.week is not None and decision.week_released:
         yield Write("UPDATE billing_week SET released_at = ? WHERE id = ?", (at_micros, facts.week.id))
     if facts.lead is not None and decision.customer_reported:

@@ -109,6 +109,7 @@ def snapshot_of(case: Case) -> dict[str, Any]:
         "settlement": case.settlement.value,
         "clock": _clock(case),
         "updated_at": to_micros(case.updated_at),
+        "proposed": case.proposed_decision is not None,
     }
 
 

@@ -13,8 +13,8 @@ from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.api.types.refusals import Refusal, refusal_rows
 from refundgql.commands import bulk_decisions as commands
-from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain.refusals import Refused
+from refundgql.domain.vocabulary import RefundDecision
 from refundgql.gql.declare import Level, level
 
 

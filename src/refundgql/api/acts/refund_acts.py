@@ -1,4 +1,4 @@
-"""Acts on cases that are open: decide, ask, escalate, dispute, consent, cancel, reverse.
+"""Acts on cases that are there: decide, sign, ask, escalate, dispute, consent, cancel, reverse, reopen.
 
 It must not decide: every guard is the domain's.
 """
@@ -13,7 +13,7 @@ from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_comma
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import decisions as commands
-from refundgql.domain.vocabulary import WhoseMove
+from refundgql.domain.vocabulary import RestOfEscrow, WhoseMove
 from refundgql.gql.declare import Level, level
 
 
@@ -22,6 +22,9 @@ class ApproveRefundInput(Input):
     refund_case_id: strawberry.ID = required("The case.")
     amount: MoneyInput | None = optional("How much, at most what was asked for; all of it when left out.")
     note: str | None = optional("A word for the parties, at most 4,000 characters.")
+    rest: RestOfEscrow | None = optional(
+        "Of escrow, when support decides: what becomes of what a part approval leaves; HOLD when left out (D11)."
+    )
     expected_version: int | None = optional(VERSION)
     idempotency_key: str = required(KEY)
 
@@ -86,6 +89,30 @@ class RequestInformationInput(Input):
     idempotency_key: str = required(KEY)
 
 
+@strawberry.input(description="The second signature under a proposed decision.")
+class ConfirmDecisionInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    note: str | None = optional("A word for staff, at most 4,000 characters.")
+    expected_version: int | None = optional(VERSION)
+    idempotency_key: str = required(KEY)
+
+
+@strawberry.input(description="A proposed decision, given back.")
+class ReturnDecisionInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    reason: str = required("What should be different, for staff, at most 4,000 characters.")
+    expected_version: int | None = optional(VERSION)
+    idempotency_key: str = required(KEY)
+
+
+@strawberry.input(description="A final decline to be mended.")
+class ReopenRefundInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    reason: str = required("Why, for everybody who sees the case, at most 4,000 characters.")
+    expected_version: int | None = optional(VERSION)
+    idempotency_key: str = required(KEY)
+
+
 async def _act(info: LevelInfo, act: Callable[..., Awaitable[Any]], cls: type[Any], given: Input) -> list[PayloadRow]:
     typed = command(cls, given, refund_case_id="RefundCase")
     return await run_command(info, lambda viewer: act(info.context.app.uow, viewer, typed))
@@ -94,7 +121,8 @@ async def _act(info: LevelInfo, act: Callable[..., Awaitable[Any]], cls: type[An
 @strawberry.type
 class RefundActMutations:
     @level(
-        description="Approve all or part of what was asked, as the expert or support; money follows at once (C16, L18)."
+        description="Approve all or part of what was asked, as the expert or support; money follows at once (C16, "
+        "L18). Above your limit it is proposed instead (D23)."
     )
     @staticmethod
     async def approve_refund(
@@ -104,7 +132,10 @@ class RefundActMutations:
     ) -> Level[RefundCasePayload]:
         return await _act(info, commands.approve_refund, commands.ApproveRefund, input)
 
-    @level(description="Decline, as the expert or support, with a message for the requester.")
+    @level(
+        description="Decline, as the expert or support, with a message for the requester. Above your limit it is "
+        "proposed instead (D23)."
+    )
     @staticmethod
     async def decline_refund(
         rows: list[Any],
@@ -169,3 +200,30 @@ class RefundActMutations:
         input: Annotated[RequestInformationInput, strawberry.argument(description="Whom, what, and for how long.")],
     ) -> Level[RefundCasePayload]:
         return await _act(info, commands.request_information, commands.RequestInformation, input)
+
+    @level(description="As staff, sign a decision that a colleague proposed; it is taken with that (D23).")
+    @staticmethod
+    async def confirm_decision(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[ConfirmDecisionInput, strawberry.argument(description="Which.")],
+    ) -> Level[RefundCasePayload]:
+        return await _act(info, commands.confirm_decision, commands.ConfirmDecision, input)
+
+    @level(description="As staff, give a proposed decision back; nothing is decided (D23).")
+    @staticmethod
+    async def return_decision(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[ReturnDecisionInput, strawberry.argument(description="Which, and why.")],
+    ) -> Level[RefundCasePayload]:
+        return await _act(info, commands.return_decision, commands.ReturnDecision, input)
+
+    @level(description="As an administrator, take a finally declined case to support again, once (D22).")
+    @staticmethod
+    async def reopen_refund(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[ReopenRefundInput, strawberry.argument(description="Which, and why.")],
+    ) -> Level[RefundCasePayload]:
+        return await _act(info, commands.reopen_refund, commands.ReopenRefund, input)

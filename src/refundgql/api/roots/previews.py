@@ -3,13 +3,13 @@
 It must not compute anything of its own: the rules and machines of the mutation answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import Input, optional
+from refundgql.api.acts.inputs import Input, optional, required
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import ClockRow, clock_row
 from refundgql.api.types.clocks import Clock
@@ -17,7 +17,7 @@ from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import Money, MoneyInput, amount_of
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
 from refundgql.commands.checks import Checks
-from refundgql.domain.cases import preview
+from refundgql.domain.cases import decision_preview, preview
 from refundgql.domain.decisions import Act, Posting, Preview
 from refundgql.domain.facts import Facts
 from refundgql.domain.machines.table import OPENING
@@ -29,21 +29,23 @@ from refundgql.domain.vocabulary import (
     IssueDecision,
     RefundActionName,
     RefundCaseKind,
+    RefundDecision,
     RefundReason,
     RefundRoute,
     RefusalCode,
+    RestOfEscrow,
     WhoseMove,
 )
 from refundgql.gql.declare import Level, level
-from refundgql.queries.payments import visible_payment_facts
+from refundgql.queries.payments import visible_case_facts, visible_payment_facts
 
 ASKED_KINDS = {
     "Lead": RefundCaseKind.LEAD,
     "Invoice": RefundCaseKind.INVOICE,
-    "Milestone": RefundCaseKind.ESCROW,
+    "Milestone": None,
     "BillingWeek": RefundCaseKind.INVOICE,
 }
-"""The kind of case that asking about each of them makes."""
+"""The kind of case that asking about each of them makes; a milestone's is told by where its money is (C29, C30)."""
 _NAMES = {"Lead": "lead", "Invoice": "invoice", "Milestone": "milestone", "BillingWeek": "billing week"}
 """As the mutations call them."""
 
@@ -90,6 +92,40 @@ class RefundPreviewInput(Input):
     )
 
 
+@strawberry.input(description="A decision to look at before it is taken.")
+class DecisionPreviewInput(Input):
+    refund_case_id: strawberry.ID = required("The case.")
+    decision: RefundDecision = required("Approve or decline.")
+    amount: MoneyInput | None = optional("How much would be approved; all that was asked for when left out.")
+    rest: RestOfEscrow | None = optional("Of escrow, when support decides: what would become of the rest (D11).")
+
+
+@strawberry.type(description="What approving or declining a case would do now; nothing is changed.")
+class DecisionPreview:
+    allowed: bool = strawberry.field(description="Whether it would go through, as a decision or as a proposal.")
+    needs_confirmation: bool = strawberry.field(
+        description="Whether it is above your limit, and would be proposed to a colleague; the rest is told as it "
+        "would be once it is confirmed (D23)."
+    )
+    blockers: list[Refusal] = strawberry.field(description="Everything in the way, as the mutation would say it.")
+    postings: list[PostingPreview] = strawberry.field(description="The movements of money that would follow at once.")
+    requester_balance_after: Money | None = strawberry.field(
+        description="The requester's balance after it, for themselves and staff; none for others."
+    )
+    counterparty_balance_after: Money | None = strawberry.field(
+        description="The other side's balance after it, for themselves and staff; none for others and for leads."
+    )
+    contract_total_after: Money | None = strawberry.field(
+        description="What the contract would be worth after it: paid less refunded (C21); none for leads."
+    )
+    reviews_hidden: bool | None = strawberry.field(
+        description="Whether the reviews would be hidden after it (C21); none for leads."
+    )
+    stays_open: list[RefundActionName] = strawberry.field(
+        description="What whoever asked could still do about this money after it."
+    )
+
+
 @dataclass(slots=True)
 class PostingRow:
     """A movement of money for a client."""
@@ -115,6 +151,25 @@ class PreviewRow:
     clocks: list[ClockRow] | tuple[()] = ()
 
 
+@dataclass(slots=True)
+class DecisionPreviewRow:
+    """What a decision would do, for a client."""
+
+    allowed: bool
+    blockers: list[RefusalRow]
+    needs_confirmation: bool = False
+    postings: list[PostingRow] | tuple[()] = ()
+    requester_balance_after: DomainMoney | None = None
+    counterparty_balance_after: DomainMoney | None = None
+    contract_total_after: DomainMoney | None = None
+    reviews_hidden: bool | None = None
+    stays_open: list[RefundActionName] | tuple[()] = ()
+
+
+_SOME_MESSAGE = "…"
+"""In the place of the message that a decline needs: what it says changes nothing of what is looked at."""
+
+
 @strawberry.type
 class PreviewQueries:
     @level(description="What asking for a refund would do, at any instant, by the same rules as the mutation.")
@@ -130,6 +185,50 @@ class PreviewQueries:
         except Refused as refused:
             return [PreviewRow(False, refusal_rows(refused.refusals))]
 
+    @level(description="What a decision on a case would do now, by the rules and the code that would take it.")
+    @staticmethod
+    async def decision_preview(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[DecisionPreviewInput, strawberry.argument(description="The decision to look at.")],
+    ) -> Level[DecisionPreview]:
+        viewer = info.context.signed_in()
+        try:
+            return [await _decision_preview(info, viewer, input)]
+        except Refused as refused:
+            return [DecisionPreviewRow(False, refusal_rows(refused.refusals))]
+
+
+async def _decision_preview(info: LevelInfo, viewer: Viewer, given: DecisionPreviewInput) -> DecisionPreviewRow:
+    case_id = uuid_of("RefundCase", given.refund_case_id)
+    facts = await visible_case_facts(info.context.app.database, viewer, case_id) if case_id else None
+    if facts is None:
+        raise Refused(not_found("refund case", "refundCaseId"))
+    checks = Checks()
+    approves = given.decision is RefundDecision.APPROVE
+    act = Act(
+        action=RefundActionName.APPROVE if approves else RefundActionName.DECLINE,
+        at=info.context.now,
+        viewer=viewer,
+        amount=checks.money(amount_of(given.amount)),
+        text=None if approves else _SOME_MESSAGE,
+        rest=given.rest,
+    )
+    if not approves and given.amount is not None:
+        checks.refuse("A decline has no amount: leave it out.", "amount")
+    found = decision_preview(replace(act, faults=tuple(checks.refusals)), facts, info.context.app.policy)
+    return DecisionPreviewRow(
+        found.allowed,
+        refusal_rows(found.blockers),
+        found.needs_confirmation,
+        [_posting(one, facts) for one in found.postings],
+        found.requester_balance_after,
+        found.counterparty_balance_after,
+        found.contract_total_after,
+        found.reviews_hidden,
+        list(found.stays_open),
+    )
+
 
 async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -> PreviewRow:
     type_name, subject_id, field = _subject(given)
@@ -139,8 +238,7 @@ async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -
         raise Refused(not_found(_NAMES[type_name], field))
     checks = Checks()
     amount = checks.money(amount_of(given.amount))
-    action = _action(given, type_name, facts, viewer, checks)
-    checks.raise_if_any()
+    action = _action(given, type_name, facts, viewer)
     decision = IssueDecision.FULL if amount is None else IssueDecision.PARTIAL
     act = Act(
         action=action,
@@ -150,21 +248,22 @@ async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -
         amount=amount,
         reason=given.reason,
         decision=decision if action is RefundActionName.ISSUE else None,
+        faults=tuple(checks.refusals),
     )
     return _row(preview(act, facts, info.context.app.policy), facts)
 
 
-def _action(
-    given: RefundPreviewInput, type_name: str, facts: Facts, viewer: Viewer, checks: Checks
-) -> RefundActionName:
-    """Return the act that is looked at; one that opens no case, or none of this payment, is refused."""
+def _action(given: RefundPreviewInput, type_name: str, facts: Facts, viewer: Viewer) -> RefundActionName:
+    """Return the act that is looked at. Refuses: INVALID_INPUT one that opens no case, or none of this payment."""
     if given.action is None:
         is_expert = facts.contract is not None and facts.contract.expert_id == viewer.account_id
         return RefundActionName.ISSUE if is_expert else RefundActionName.REQUEST
+    checks = Checks()
     if given.action not in OPENING:
         checks.refuse("Name an act that opens a case: REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE.", "action")
     elif given.action is RefundActionName.OPEN_TIMESHEET_DISPUTE and type_name != "BillingWeek":
         checks.refuse("Only a billing week's hours are disputed like this: give billingWeekId.", "action")
+    checks.raise_if_any()
     return given.action
 
 

@@ -48,11 +48,11 @@ def clock_row(clock: CaseClock) -> ClockRow:
 
 
 async def subject_actions(
-    info: LevelInfo, action: RefundActionName, payment_ids: Sequence[str], kind: RefundCaseKind
+    info: LevelInfo, action: RefundActionName, payment_ids: Sequence[str], kind: RefundCaseKind | None
 ) -> list[AvailabilityRow]:
     """Return the action that opens a case about each payment; for an expert that is ISSUE instead of REQUEST (C12).
 
-    `kind` is the kind of case that asking makes of them.
+    `kind` is the kind of case that asking makes of them; without one it is told by where each one's money is.
     """
     viewer, context = info.context.signed_in(), info.context
     answers = []

@@ -36,6 +36,9 @@ class RefundCaseFilter(Input):
     amount_at_least: MoneyInput | None = optional("The amount is in this currency and no smaller.")
     amount_at_most: MoneyInput | None = optional("The amount is in this currency and no larger.")
     reasons: list[RefundReason] | None = optional("The reason is one of these.")
+    proposed: bool | None = optional(
+        "Whether a decision is proposed that waits for a second signature (D23); for staff, of no case for others."
+    )
     unread: bool | None = optional(
         "Whether it holds something new for you, see RefundCase.unread; for lists alone, as reading is no event."
     )
@@ -74,6 +77,7 @@ def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
         amount_at_least=_money(given.amount_at_least, "amountAtLeast"),
         amount_at_most=_money(given.amount_at_most, "amountAtMost"),
         reasons=_values(given.reasons),
+        proposed=given.proposed,
         unread=given.unread,
     )
 

@@ -7,7 +7,6 @@ from enum import Enum
 
 import strawberry
 
-from refundgql.commands.bulk_decisions import RefundDecision
 from refundgql.domain import vocabulary as v
 from refundgql.domain.simulation import SimulationChange
 from refundgql.queries.case_orders import RefundCaseOrder
@@ -106,6 +105,16 @@ describe(
     REQUEST_INFORMATION="Ask a party a question, and wait for the answer for some days (D24).",
     OPEN_TIMESHEET_DISPUTE="Dispute the hours of the prior billing week (C25).",
     ISSUE="The expert refunds without being asked, or records that there is nothing to refund (C12, C13).",
+    PROPOSE="Propose a decision above your limit: approving or declining does so by itself (D23).",
+    CONFIRM="Sign a decision that a colleague proposed; it is taken with that (D23).",
+    RETURN="Give a proposed decision back, with a reason (D23).",
+    REOPEN="An administrator takes a finally declined case to support again, once (D22).",
+)
+describe(
+    v.RestOfEscrow,
+    "What becomes of the escrow that support's part approval leaves (D11).",
+    HOLD="It stays in escrow.",
+    RELEASE="The milestone is released to the expert with the decision.",
 )
 describe(
     v.RefundEventName,
@@ -245,7 +254,7 @@ describe(
     LARGEST_AMOUNT="Largest requested (or issued) amount first, in major units; the currency breaks ties.",
 )
 describe(
-    RefundDecision,
+    v.RefundDecision,
     "What is decided of a case among many.",
     APPROVE="Approve all or part of what was asked.",
     DECLINE="Decline, with a message for the requester.",
@@ -282,6 +291,7 @@ describe(
     EVIDENCE_REJECTED="The evidence cannot be taken: kind, size or content.",
     BALANCE_INSUFFICIENT="The balance does not hold that much.",
     FINAL_DECISION="Support has decided on this payment's money, for good (D12).",
+    LIMIT_EXCEEDED="The amount is above what you decide alone: it is proposed to a colleague, who confirms it (D23).",
     CHARGED_BACK="A bank wants that part of the payment back, or has it already (D25).",
     STALE="What was given is older than what has happened: look again before you act on it.",
 )

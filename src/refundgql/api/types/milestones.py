@@ -12,7 +12,7 @@ from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import contracts_of
-from refundgql.domain.vocabulary import MilestoneStatus, RefundActionName, RefundCaseKind
+from refundgql.domain.vocabulary import MilestoneStatus, RefundActionName
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.milestones import MilestoneRow
 from refundgql.queries.refund_cases import cases_of_payments
@@ -38,7 +38,7 @@ class Milestone(Node):
     @staticmethod
     async def refund_action(rows: list[MilestoneRow], info: LevelInfo) -> Level[ActionAvailability]:
         payments = [row.payment_id for row in rows]
-        return await subject_actions(info, RefundActionName.REQUEST, payments, RefundCaseKind.ESCROW)
+        return await subject_actions(info, RefundActionName.REQUEST, payments, None)
 
     @level(description="Every case about this payment, newest first; the latest 100.")
     @staticmethod

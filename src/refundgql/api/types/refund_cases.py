@@ -23,6 +23,7 @@ from refundgql.api.types.leads import Lead
 from refundgql.api.types.milestones import Milestone
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
+from refundgql.api.types.proposals import RefundProposal, proposal_of
 from refundgql.api.types.refund_events import RefundEvent
 from refundgql.api.types.refusals import ActionAvailability
 from refundgql.api.types.relations import cases_of, withdrawals_of
@@ -112,6 +113,12 @@ class RefundCase(Node):
     @staticmethod
     async def open_amount(rows: list[CaseRow], info: LevelInfo) -> Level[Money | None]:
         return await open_amounts(info, [row.id for row in rows])
+
+    @level(description="The decision that waits for a second signature (D23); for staff, none for others.")
+    @staticmethod
+    async def proposal(rows: list[CaseRow], info: LevelInfo) -> Level[RefundProposal | None]:
+        staff = info.context.signed_in().is_staff
+        return [proposal_of(row) if staff else None for row in rows]
 
     @level(description="The case that an expert approved in part, whose rest this one asks for (D19).")
     @staticmethod

@@ -10,9 +10,14 @@ from typing import Any, ClassVar
 from statemachine import StateChart
 
 from refundgql.domain.machines.row import Condition, Remark, guarded
+from refundgql.domain.rules.amounts import ReopenCap
 from refundgql.domain.rules.given import DaysToAnswer, PartyAsked, TextGiven
+from refundgql.domain.rules.limits import AnotherSigner, DecisionProposed, MaySign, NothingProposed
+from refundgql.domain.rules.payments import NoOpenCase
+from refundgql.domain.rules.reopening import DecidedByAnother, FinallyDeclined, ReopenedOnce, ReopenWindow
+from refundgql.domain.rules.situation import Rule
 from refundgql.domain.rules.standing import NothingAsked
-from refundgql.domain.rules.who import NotOwnCase, Who
+from refundgql.domain.rules.who import NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.vocabulary import INFORMATION_REQUESTED, RefundCaseKind, RefundCaseState
 
 NOTHING = "NOTHING"
@@ -48,6 +53,33 @@ def question_in(*states: RefundCaseState) -> Remark:
     """Return the row for support asking a party for information, in the states that wait for support (D24)."""
     rules = (NotOwnCase(), TextGiven("question", "the question", "D24"), PartyAsked(), DaysToAnswer(), NothingAsked())
     return Remark(*states, guards=guarded(Who.SUPPORT, cites="D24", rules=rules), event=INFORMATION_REQUESTED)
+
+
+def signed_by(*states: RefundCaseState, deciders: tuple[Rule, ...]) -> tuple[Remark, Remark, Remark]:
+    """Return the rows of a second signature: to propose a decision, to confirm it, to return it (D23)."""
+    reason = TextGiven("reason", "what should be different", "D23")
+    return (
+        Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, NothingProposed()))),
+        Remark(
+            *states,
+            guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, AnotherSigner(), DecisionProposed(), MaySign())),
+        ),
+        Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, reason, DecisionProposed()))),
+    )
+
+
+REOPENED = (
+    NotOwnCase(),
+    NotOwnFiling(),
+    DecidedByAnother(),
+    TextGiven("reason", "why this is decided anew", "D22"),
+    FinallyDeclined(),
+    ReopenedOnce(),
+    ReopenWindow(),
+    NoOpenCase(),
+    ReopenCap(),
+)
+"""An administrator mends a final decline (D22)."""
 
 
 class CaseMachine(StateChart[Any]):

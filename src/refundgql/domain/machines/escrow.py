@@ -10,11 +10,13 @@ from statemachine import State
 from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
+    REOPENED,
     CaseMachine,
     evidence_by,
     messages_by,
     noted_in,
     question_in,
+    signed_by,
 )
 from refundgql.domain.machines.invoice import ISSUES_NONE
 from refundgql.domain.machines.row import Remark, guarded
@@ -28,6 +30,7 @@ from refundgql.domain.rules.amounts import (
     RestCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
+from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft
 from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, NotReversed, RestDeclined
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
@@ -49,10 +52,12 @@ _DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
     Who.SUPPORT,
     cites=("C31", "D12"),
-    rules=(*_DECIDER, MilestoneInEscrow(), ApprovalCap()),
+    rules=(*_DECIDER, NothingProposed(), MilestoneInEscrow(), ApprovalCap(), WithinLimit()),
     instead=(RefundActionName.CONSENT,),
 )
-_DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE))
+_DECLINED_BY_SUPPORT = guarded(
+    Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
+)
 _DISPUTED_RULES = (_EXPLANATION, NotDecidedBySupport(), DisputeNotFinal(), Disputable(), NoOpenCase())
 _DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
@@ -90,6 +95,7 @@ class EscrowMachine(CaseMachine):
         | escalated.to(declined, validators=_DECLINED_BY_SUPPORT)
         | disputed.to(declined, validators=_DECLINED_BY_SUPPORT)
     )
+    reopen = declined.to(escalated, validators=guarded(Who.ADMIN, cites="D22", rules=(*REOPENED, MilestoneInEscrow())))
     hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites="D8", rules=(AnswerOverdue(),)))
     dispute = (
         requested.to(disputed, validators=_DISPUTED)
@@ -106,6 +112,7 @@ class EscrowMachine(CaseMachine):
 
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
+    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=_DECIDER)
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,

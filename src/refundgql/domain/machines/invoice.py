@@ -10,11 +10,13 @@ from statemachine import State
 from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
+    REOPENED,
     CaseMachine,
     evidence_by,
     messages_by,
     noted_in,
     question_in,
+    signed_by,
 )
 from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
@@ -28,6 +30,7 @@ from refundgql.domain.rules.amounts import (
     SupportApprovalCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
+from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import (
     InvoicePaid,
     NoOpenCase,
@@ -89,9 +92,14 @@ _MESSAGE = TextGiven("message", "a message that tells the client why")
 _EXPLANATION = TextGiven("explanation", "an explanation for support")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
-    Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, SupportApprovalCap()), instead=(RefundActionName.CONSENT,)
+    Who.SUPPORT,
+    cites=("C15", "D12"),
+    rules=(*_DECIDER, NothingProposed(), SupportApprovalCap(), WithinLimit()),
+    instead=(RefundActionName.CONSENT,),
 )
-_DECLINED_BY_SUPPORT = guarded(Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, _MESSAGE))
+_DECLINED_BY_SUPPORT = guarded(
+    Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
+)
 _ESCALATED = (
     _EXPLANATION,
     NotDecidedBySupport(),
@@ -162,6 +170,7 @@ class InvoiceMachine(CaseMachine):
         )
         | nothing.to(escalated, validators=_REST_ESCALATED)
     )
+    reopen = declined.to(escalated, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     hand_over = requested.to(escalated, validators=guarded(Who.SYSTEM, cites=("D7", "D8"), rules=(HandOverDue(),)))
     supersede = requested.to(cancelled, validators=_SUPERSEDED) | escalated.to(cancelled, validators=_SUPERSEDED)
     dispute = (
@@ -180,6 +189,7 @@ class InvoiceMachine(CaseMachine):
     escalate_rest = Remark(RefundCaseState.CREDITED, guards=_REST_ESCALATED, action="ESCALATE", cond=IN_PART)
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
+    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=_DECIDER)
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,

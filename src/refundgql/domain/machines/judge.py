@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from refundgql.domain.machines.row import version_conflict
+from refundgql.domain.machines.row import version_conflict, with_faults
 from refundgql.domain.machines.table import ACTION_ROWS, Row, row_for
 from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
+from refundgql.domain.rules.limits import proposed_action, within_limit
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import not_yours, part_of
 from refundgql.domain.vocabulary import RefundActionName, RefusalCode
@@ -42,6 +43,10 @@ _TRIED = {
     RefundActionName.CANCEL: "be cancelled",
     RefundActionName.CREDIT: "be credited",
     RefundActionName.REVERSE: "be reversed",
+    RefundActionName.PROPOSE: "have a decision proposed",
+    RefundActionName.CONFIRM: "have a decision confirmed",
+    RefundActionName.RETURN: "have a decision returned",
+    RefundActionName.REOPEN: "be reopened",
 }
 
 
@@ -50,8 +55,7 @@ def judge(it: Situation) -> Row:
 
     Refuses: every reason of the first group that refuses.
     """
-    row = row_for(it)
-    found = row.guards.refusals(it) if row is not None else not_allowed(it)
+    row, found = row_for(it), blockers(it)
     if row is None or found:
         raise Refused(*found)
     return row
@@ -60,7 +64,42 @@ def judge(it: Situation) -> Row:
 def blockers(it: Situation) -> list[Refusal]:
     """Return what stands in the way of an act, in the same order and by the same rules, without performing it."""
     row = row_for(it)
-    return row.guards.refusals(it) if row is not None else not_allowed(it)
+    found = row.guards.refusals(it) if row is not None else not_allowed(it)
+    if found or it.action not in (RefundActionName.PROPOSE, RefundActionName.CONFIRM):
+        return found
+    return _against_decision(it)
+
+
+def confirmed(it: Situation) -> Situation:
+    """Return the decision that a confirmation takes, as whoever confirms it takes it now (D23)."""
+    case = it.case
+    if case is None or case.proposed_decision is None:
+        raise ValueError("nothing is proposed")
+    action = proposed_action(case.proposed_decision)
+    act = replace(
+        it.act,
+        action=action,
+        amount=None if case.proposed_minor is None else it.money(case.proposed_minor),
+        text=case.proposed_text,
+        internal_note=case.proposed_internal_note,
+        rest=case.proposed_rest,
+        expected_version=None,
+    )
+    return replace(it, act=act, action=action, case=case.without_proposal())
+
+
+def is_proposal(action: RefundActionName, found: Iterable[Refusal]) -> bool:
+    """Tell whether a decision is proposed instead of taken: nothing but the decider's limit stands in its way (D23)."""
+    decides = action in (RefundActionName.APPROVE, RefundActionName.DECLINE)
+    return decides and all(refusal.code is RefusalCode.LIMIT_EXCEEDED for refusal in found)
+
+
+def _against_decision(it: Situation) -> list[Refusal]:
+    """Return what stands in the way of the decision that is proposed or confirmed, but for the limit itself (D23)."""
+    proposes = it.action is RefundActionName.PROPOSE
+    found = blockers(replace(it, action=RefundActionName.APPROVE) if proposes else confirmed(it))
+    others = [refusal for refusal in found if refusal.code is not RefusalCode.LIMIT_EXCEEDED]
+    return [within_limit(it)] if proposes and not found else others
 
 
 def not_allowed(it: Situation) -> list[Refusal]:
@@ -71,7 +110,7 @@ def not_allowed(it: Situation) -> list[Refusal]:
         cites = rows[0].guards.cites
         by = tuple(dict.fromkeys(who for row in rows for who in row.guards.by))
         return [not_yours(by, cites[0] if cites else None)]
-    before = mine.guards.before_state(it) if mine is not None else version_conflict(it)
+    before = mine.guards.before_state(it) if mine is not None else with_faults(it, []) or version_conflict(it)
     if before:
         return before
     case = it.case

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by, noted_in, question_in
+from refundgql.domain.machines.base import (
+    NOTHING,
+    REOPENED,
+    CaseMachine,
+    evidence_by,
+    messages_by,
+    noted_in,
+    question_in,
+    signed_by,
+)
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
+from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import OneCasePerLead, ReasonRefundable, RequestsLeft
 from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
 from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
@@ -31,6 +41,8 @@ _MESSAGE = TextGiven("message", "a message that tells the professional why")
 _EXPLANATION = TextGiven("explanation", "an explanation of what the first look missed", "D6")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _SECOND_DECIDER = (*_DECIDER, AnotherDecider())
+_APPROVED = (NothingProposed(), LeadApprovalCap(), WithinLimit())
+_DECLINED = (_MESSAGE, NothingProposed(), WithinLimit())
 _WITH_SUPPORT = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
 _DATED = (*_WITH_SUPPORT, RefundCaseState.DECLINED)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
@@ -51,11 +63,12 @@ class LeadMachine(CaseMachine):
 
     request = nothing.to(requested, validators=guarded(Who.PRO, Who.SUPPORT, cites="L01", rules=_ASKED))
     approve = requested.to(
-        approved, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, LeadApprovalCap()))
-    ) | escalated.to(approved, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, LeadApprovalCap())))
+        approved, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, *_APPROVED))
+    ) | escalated.to(approved, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, *_APPROVED)))
     decline = requested.to(
-        declined, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, _MESSAGE))
-    ) | escalated.to(declined, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, _MESSAGE)))
+        declined, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, *_DECLINED))
+    ) | escalated.to(declined, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, *_DECLINED)))
+    reopen = declined.to(escalated, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     escalate = declined.to(
         escalated,
         validators=guarded(Who.PRO, cites="D6", rules=(_EXPLANATION, SecondLookUnused(), SecondLookWindow())),
@@ -65,6 +78,7 @@ class LeadMachine(CaseMachine):
         cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))
     )
 
+    propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, deciders=_DECIDER)
     reverse = Remark(
         RefundCaseState.CREDITED,
         guards=guarded(

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
-from refundgql.domain.rules.given import AmountPositive, SameCurrency, TextStorable
+from refundgql.domain.rules.given import AmountPositive, RestOfEscrowShape, SameCurrency, TextStorable
 from refundgql.domain.rules.situation import Group, Rule, Situation, Window
 from refundgql.domain.rules.who import Who, not_yours, part_of
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 
-_ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrency())
+_ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrency(), RestOfEscrowShape())
 
 
 class Guards:
@@ -35,7 +35,7 @@ class Guards:
         self.who = _of_group(rules, Group.WHO)
         self.given = _of_group(rules, Group.GIVEN) + _ON_EVERY_ROW
         self.facts_rules = _of_group(rules, Group.RULE)
-        self._tellers = tuple(rule for rule in rules if type(rule).saw is not Rule.saw)
+        self._tellers = tuple(rule for rule in (*rules, *_ON_EVERY_ROW) if type(rule).saw is not Rule.saw)
         self._choosers = tuple(rule for rule in rules if type(rule).cited is not Rule.cited)
         self._timed = tuple(rule for rule in rules if type(rule).window is not Rule.window)
 
@@ -56,7 +56,7 @@ class Guards:
         """Return the reasons that come before the state is looked at: who, what was given, which version."""
         if part_of(self.by, it.act.viewer, it.facts) is None:
             return [self._not_yours]
-        return _asked(self.who, it) or _asked(self.given, it) or version_conflict(it)
+        return _asked(self.who, it) or with_faults(it, _asked(self.given, it)) or version_conflict(it)
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return the facts that the rules looked at, for the event."""
@@ -148,6 +148,16 @@ def version_conflict(it: Situation) -> list[Refusal]:
             current_version=case.version,
         )
     ]
+
+
+def with_faults(it: Situation, found: list[Refusal]) -> list[Refusal]:
+    """Return what is wrong with the input, once for each field: what cites a rule is told, else what knows more."""
+    if not it.act.faults:
+        return found
+    ruled = {one.field[0] for one in found if one.field and one.rule}
+    kept = [one for one in it.act.faults if one.rule or not one.field or one.field[0] not in ruled]
+    told = {one.field[0] for one in kept if one.field}
+    return [*kept, *(one for one in found if one.field is None or one.field[0] not in told)]
 
 
 def _of_group(rules: tuple[Rule, ...], group: Group) -> tuple[Rule, ...]:

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import NOTHING, CaseMachine, evidence_by, messages_by, noted_in, question_in
+from refundgql.domain.machines.base import (
+    NOTHING,
+    REOPENED,
+    CaseMachine,
+    evidence_by,
+    messages_by,
+    noted_in,
+    question_in,
+    signed_by,
+)
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, MoneyStillThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
+from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, MoneyStillHeld, NoLastingCase
 from refundgql.domain.rules.standing import NotDecidedBySupport, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
@@ -38,11 +48,6 @@ _DATED = (*_WITH_SUPPORT,)
 class TimesheetMachine(CaseMachine):
     """TIMESHEET: the hours of the prior billing week."""
 
-    # What support declines has no way out, yet DECLINED is no final state of the machine: it is final by rule (D12).
-    # So the library's checks against states without a way to a final one do not apply here.
-    validate_trap_states = False
-    validate_final_reachability = False
-
     kind = RefundCaseKind.TIMESHEET
 
     nothing = State(NOTHING, value=NOTHING, initial=True)
@@ -58,13 +63,21 @@ class TimesheetMachine(CaseMachine):
     approve = disputed.to(
         approved,
         validators=guarded(
-            Who.SUPPORT, cites="D12", rules=(*_DECIDER, ApprovalCap()), instead=(RefundActionName.CONSENT,)
+            Who.SUPPORT,
+            cites="D12",
+            rules=(*_DECIDER, NothingProposed(), ApprovalCap(), WithinLimit()),
+            instead=(RefundActionName.CONSENT,),
         ),
     )
-    decline = disputed.to(declined, validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE)))
+    decline = disputed.to(
+        declined,
+        validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())),
+    )
+    reopen = declined.to(disputed, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
     cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))
 
+    propose, confirm, return_ = signed_by(RefundCaseState.DISPUTED, deciders=_DECIDER)
     consent = Remark(
         RefundCaseState.DISPUTED, guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap()))
     )

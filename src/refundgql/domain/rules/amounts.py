@@ -142,6 +142,13 @@ class RestCap(AmountCap):
     about = "something of the rest is left"
 
 
+class ReopenCap(AmountCap):
+    """What is decided anew is still there."""
+
+    rules = ("D22", "D9")
+    about = "something of the payment is left"
+
+
 class ConsentCap(AmountCap):
     """An expert consents to no more than was asked and is left."""
 

@@ -11,6 +11,8 @@ from refundgql.domain.vocabulary import (
     ContractKind,
     IssueDecision,
     RefundActionName,
+    RefundCaseKind,
+    RefundCaseState,
     RefundReason,
     RefundReasonDetail,
     RefusalCode,
@@ -24,6 +26,8 @@ _TEXT_FIELDS = {
     RefundActionName.DISPUTE: "explanation",
     RefundActionName.DECLINE: "message",
     RefundActionName.REVERSE: "reason",
+    RefundActionName.RETURN: "reason",
+    RefundActionName.REOPEN: "reason",
     RefundActionName.SEND_MESSAGE: "body",
     RefundActionName.ADD_EVIDENCE: "text",
     RefundActionName.REQUEST_INFORMATION: "question",
@@ -283,6 +287,25 @@ class SameCurrency(Rule):
             rule="D2",
             field=("amount",),
         )
+
+
+class RestOfEscrowShape(Rule):
+    """What becomes of the rest is said with support's approval of escrow alone."""
+
+    rules = ("D11",)
+    about = "rest: HOLD or RELEASE of what a part approval leaves in escrow"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT where there is no escrow, or the expert decides."""
+        with_support = it.state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+        if it.act.rest is None or (it.kind is RefundCaseKind.ESCROW and with_support):
+            return None
+        return invalid("Only support says what becomes of the rest of escrow: leave rest out.", "D11", "rest")
+
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return what was said."""
+        return (("rest", it.act.rest.value),) if it.act.rest is not None else ()
 
 
 class IssueShape(Rule):

@@ -134,7 +134,11 @@ class AnotherDecider(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with SAME_DECIDER when the first decider looks again."""
-        if it.viewer is None or it.case is None or it.case.first_decided_by_id != it.viewer.account_id:
+        case, viewer = it.case, it.viewer
+        if case is None or viewer is None:
+            return None
+        proposed_first = case.proposed_decision is None and case.proposed_by_id == viewer.account_id
+        if case.first_decided_by_id != viewer.account_id and not proposed_first:
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,

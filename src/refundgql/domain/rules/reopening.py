@@ -1,0 +1,73 @@
+"""When an administrator may mend a final decline: once, soon, and not on their own decision (D22)."""
+
+from __future__ import annotations
+
+from refundgql.domain.deadlines import REOPEN_WINDOW
+from refundgql.domain.refusals import BasicRefusal, Refusal
+from refundgql.domain.rules.situation import Group, Rule, Situation
+from refundgql.domain.rules.windows import DayWindow
+from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+
+
+class DecidedByAnother(Rule):
+    """Whoever decided does not reopen."""
+
+    rules = ("D22",)
+    about = "not by whoever decided"
+    group = Group.WHO
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with SAME_DECIDER."""
+        case, viewer = it.case, it.viewer
+        if case is None or viewer is None:
+            return None
+        if viewer.account_id not in (case.decided_by_id, case.first_decided_by_id, case.proposed_by_id):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.SAME_DECIDER,
+            message="You decided this case: another administrator reopens it.",
+            rule="D22",
+        )
+
+
+class FinallyDeclined(Rule):
+    """Only a decline that is final is reopened: others still have a way on."""
+
+    rules = ("D22",)
+    about = "the decline is final, and of a request"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TRANSITION_NOT_ALLOWED."""
+        case = it.case
+        asked = case is not None and case.opened_by is not RefundActionName.ISSUE
+        if case is None or (case.final_decision and asked):
+            return None
+        words = "This decline is not final: it can still be taken further." if asked else "Nothing was asked for here."
+        return BasicRefusal(code=RefusalCode.TRANSITION_NOT_ALLOWED, message=words, rule="D22")
+
+
+class ReopenedOnce(Rule):
+    """A case is reopened once."""
+
+    rules = ("D22",)
+    about = "not reopened before"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with FINAL_DECISION the second time."""
+        if it.case is None or it.case.reopened_at is None:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.FINAL_DECISION, message="This case was reopened once: its answer is final.", rule="D22"
+        )
+
+
+class ReopenWindow(DayWindow):
+    """A case is reopened within days of the decline."""
+
+    rules = ("D22",)
+    about = "within the days of reopening from the decline"
+    span = REOPEN_WINDOW
+
+    def too_late(self, it: Situation, last_day: str) -> str:
+        """Say until when it was open."""
+        return f"This case could be reopened until {last_day} (UTC): its answer is final."
