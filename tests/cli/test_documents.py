@@ -58,7 +58,7 @@ WHY_NOT = {
     "rm -f refundgql.sqlite3 refundgql.sqlite3-wal refundgql.sqlite3-shm": TEST_BACKUP,
     'pg_dump --format=custom --file=copy.dump "$REFUNDGQL_DATABASE_URL"': TEST_BACKUP,
     'pg_restore --no-owner --exit-on-error --dbname="$RESTORED_URL" copy.dump': TEST_BACKUP,
-    "refundgql migrate": TEST_BACKUP,
+    "refundgql migrate": "tests/faults/test_upgrade.py runs both",
     "python scripts/faults.py": "takes an hour; tests/faults are its parts",
     "REFUNDGQL_FUZZ_EXAMPLES=20000": "takes minutes; CI runs the test with fewer examples",
     "$ python -m benchmarks": "takes minutes; tests/cli/test_benchmarks.py runs the short form",

@@ -14,6 +14,7 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from databases import DIALECTS, LIMITS, drop_database, empty_database_url, new_database_url
+from refundgql.domain.texts import fold
 from refundgql.storage import migrating, migrations
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.faults import ConstraintViolated, UnknownSchema
@@ -382,6 +383,22 @@ async def test_postings_from_before_are_given_the_instant_they_were_booked_at(em
         with pytest.raises(ConstraintViolated, match="posting_append_only"):
             async with database.transaction() as tx:
                 await tx.execute("UPDATE posting SET booked_at = 1")
+    finally:
+        await database.close()
+
+
+async def test_texts_from_before_are_folded(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What searches look at is filled by code, a batch at a time, and nothing is left out."""
+    monkeypatch.setattr(_steps, "_ROWS_AT_ONCE", 2)
+    database = await Database.open(empty_url, LIMITS)
+    try:
+        await migrate(database, until="0009_same_indexes")
+        async with database.transaction() as tx:
+            await _insert_contracts(tx, 5)
+        await migrate(database)
+        rows = await database.fetch("SELECT title, external_ref, folded FROM contract")
+        assert len(rows) == 5
+        assert all(row["folded"] == "\n".join((fold(row["title"]), fold(row["external_ref"]))) for row in rows)
     finally:
         await database.close()
 

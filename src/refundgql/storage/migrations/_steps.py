@@ -74,6 +74,10 @@ class RunFor(RunPython):
             await editor.client.execute_query(statement)
 
 
+_ROWS_AT_ONCE = 500
+"""Rows whose locks are held together."""
+
+
 class LateWork(Protocol):
     """What late steps work with."""
 
@@ -291,22 +295,31 @@ class FillInBatches(LateStep):
 
 
 class FillByCode(LateStep):
-    """Fill what was added by what only code can compute, in short transactions of a batch of rows each.
+    """Fill a text column of a table from others of its row by code, where it is empty, a batch a transaction."""
 
-    The function fills the rows behind an id, in the order of ids, and returns the last one's; nothing at the end.
-    """
-
-    def __init__(self, fill: Callable[[Any, str, str | None], Awaitable[str | None]]) -> None:
-        """Keep the function of a client, the dialect and the id."""
+    def __init__(
+        self, table: str, column: str, sources: Sequence[str], compute: Callable[[Sequence[Any]], str]
+    ) -> None:
+        """Keep what is filled from what; the table's rows have an `id`."""
         super().__init__(self.noop)
-        self.fill = fill
+        self.table, self.column, self.sources, self.compute = table, column, sources, compute
 
     async def finish(self, work: LateWork) -> None:
-        """Run it from batch to batch."""
-        after: str | None = None
+        """Go through the rows in the order of their ids, in which everybody locks them."""
+        after = "00000000-0000-0000-0000-000000000000"
+        first, second, lock = ("?", "?", "") if work.dialect == "sqlite" else ("$1", "$2", " FOR UPDATE")
+        read = (
+            f'SELECT id, {", ".join(self.sources)} FROM "{self.table}" WHERE id > {first} AND {self.column} IS NULL'
+            f" ORDER BY id LIMIT {_ROWS_AT_ONCE}{lock}"
+        )
+        write = f'UPDATE "{self.table}" SET {self.column} = {first} WHERE id = {second}'
 
-        async def batch(client: Any) -> str | None:
-            return await self.fill(client, work.dialect, after)
+        async def fill(client: Any) -> str | None:
+            rows = await client.execute_query_dict(read, [after])
+            if rows:
+                filled = [[self.compute([row[name] for name in self.sources]), row["id"]] for row in rows]
+                await client.execute_many(write, filled)
+            return rows[-1]["id"] if rows else None
 
-        while (after := await work.transaction("Filling", batch)) is not None:
-            pass
+        while (last := await work.transaction("Filling", fill)) is not None:
+            after = last
