@@ -31,6 +31,7 @@ from refundgql.storage.database import Limits as DatabaseLimits
 from refundgql.storage.evidence_files import BucketFiles, FolderFiles
 from refundgql.storage.faults import StorageError, TransientFault, UnknownSchema
 from refundgql.storage.tail import Tail
+from refundgql.storage.writable import Writability
 
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
@@ -95,7 +96,9 @@ async def open_database(settings: Settings) -> Database:
 
     Refuses: CannotRun when it cannot be reached.
     """
-    limits = DatabaseLimits(read_connections=settings.database_pool_size, write_connections=settings.database_pool_size)
+    # The bus may have one, and half of the others read: a slow list never delays a decision.
+    connections = settings.database_pool_size - (settings.bus_url == "postgres")
+    limits = DatabaseLimits(read_connections=connections - connections // 2, write_connections=connections // 2)
     try:
         return await Database.open(settings.database_url, limits)
     except ImportError as error:
@@ -150,6 +153,7 @@ async def open_application(
         tail = Tail(database, bus, Doorbell())
         await tail.start()
         seen = tracing.database(database) if tracing else database
+        writability = Writability(database)
         uow = UnitOfWork(
             database=seen,
             clock=clock,
@@ -160,6 +164,7 @@ async def open_application(
             files=files_of(settings),
             private_webhooks=settings.webhook_private_addresses,
             watch=metrics,
+            unwritable=writability.note,
         )
         try:
             yield Application(
@@ -170,8 +175,10 @@ async def open_application(
                 fanout=case_fanout(tail, Onlookers(database), metrics.delivered if metrics else None),
                 uow=tracing.unit_of_work(uow) if tracing else uow,
                 download_url=tickets.download_url if tickets else None,
+                check_writable=writability.check,
             )
         finally:
+            await writability.close()
             await tail.stop()
             await bus.close()
 
@@ -235,11 +242,13 @@ async def operating_gauges(application: Application) -> dict[str, float]:
 
 
 async def check_ready(application: Application) -> None:
-    """Ask the database whether it answers with the schema this version knows.
+    """Ask the database whether it answers with a schema that this version serves on, and keeps what it is given.
 
     Refuses: the database's own fault, for the log.
     """
     await storage_schema.check_served(application.database)
+    if application.check_writable is not None:
+        await application.check_writable()
 
 
 def make_engine(settings: Settings) -> GraphQLEngine:

@@ -12,21 +12,17 @@ import hashlib
 import logging
 import multiprocessing
 import os
-import signal
 import socket
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from refundgql import bootstrap
+from refundgql import __version__, bootstrap
 from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
 from refundgql.commands.sync_records import ACCOUNTS_TOPIC
@@ -35,7 +31,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.gql.metrics import WORKERS_FOLDER, forget_worker
 from refundgql.gql.observability import JsonLines
 from refundgql.messaging.bus import Doorbell, subscribe
-from refundgql.settings import Settings
+from refundgql.settings import Settings, in_force, unknown_settings
 from refundgql.storage.faults import StorageError
 from refundgql.web import server
 from refundgql.web.app import Transport, build_app
@@ -43,17 +39,16 @@ from refundgql.web.authentication import AccountsUnavailable
 from refundgql.web.evidence_files import EvidenceFiles
 from refundgql.web.evidence_tickets import PURPOSE, EvidenceTickets
 from refundgql.web.graphiql import DemoPeople
+from refundgql.web.health import Check
 from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
 from refundgql.web.metrics import DeskMetrics
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
+from refundgql.workers.supervisor import end_with_parent, keep_running
 
 log = logging.getLogger("refundgql.serving")
 
 STOP_SECONDS = 5
 """How long background work may take to end after the last request."""
-SUPERVISE_SECONDS = 5.0
-MOST_EARLY_DEATHS = 10
-"""Server processes that die one right after another mean that none can start."""
 
 
 class _Desk:
@@ -226,12 +221,21 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: C
             compression=settings.compression,
             graphiql=settings.graphiql,
             demo_people=demo_people,
-            readiness_checks={"database": desk.database_answers},
-            watched_parts={"bus": desk.bus_connected},
+            readiness_checks={"database": desk.database_answers, **_key_checks(keys)},
+            watched_parts={"bus": desk.bus_connected, **_key_watch(keys)},
             extra_routes=files,
             lifespan=lambda: _open(desk, keys),
         )
     )
+
+
+def _key_checks(keys: KeySource) -> dict[str, Check]:
+    return {"keys": keys.check} if isinstance(keys, IssuerKeys) else {}
+
+
+def _key_watch(keys: KeySource) -> dict[str, Check]:
+    """Watch an issuer that does not answer any more: those whose keys are known are served as before."""
+    return {"issuer": keys.is_fresh} if isinstance(keys, IssuerKeys) else {}
 
 
 @asynccontextmanager
@@ -270,27 +274,43 @@ def run(
     Refuses: CannotRun before anything listens, when the settings or the database's schema do not fit.
     """
     log_as_json(settings)
+    for sentence in unknown_settings(os.environ):
+        log.warning(sentence)
     asyncio.run(_check(settings))
     try:
-        listener = server.listen(settings.host, settings.port)
+        listener = server.bind(settings.host, settings.port)
     except OSError as error:
         raise CannotRun(
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
         ) from error
     if not settings.public_url:  # port 0 has become a real one
         settings = settings.model_copy(update={"public_url": address_of(listener)})
+    log.info("Starting.", extra={"fields": {"version": __version__, "settings": in_force(settings)}})
+    try:
+        _serve(settings, listener, demo_people, clock, on_started)
+    finally:
+        log.info("Stopped.", extra={"fields": {"version": __version__}})
+
+
+def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    demo_people: DemoPeople | None,
+    clock: Clock | None,
+    on_started: Callable[[str], None],
+) -> None:
     serving = serving_of(settings)
     if settings.workers > 1:
         gc.enable()  # this process serves nothing itself, and so does not settle
-        _run_workers(settings, serving, listener, on_started)
+        _run_workers(settings, serving, listener)
         return
+
+    def started() -> None:
+        _log_serving(listener)
+        on_started(address_of(listener))
+
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how people end it; everything is closed by then
-        server.run(
-            make_app(settings, demo_people, clock),
-            serving,
-            listener=listener,
-            on_started=lambda: on_started(address_of(listener)),
-        )
+        server.run(make_app(settings, demo_people, clock), serving, listener=listener, on_started=started)
 
 
 def address_of(listener: socket.socket) -> str:
@@ -328,73 +348,29 @@ def quieten_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _run_workers(
-    settings: Settings, serving: server.Serving, listener: socket.socket, on_started: Callable[[str], None]
-) -> None:
-    """Keep as many processes serving the one port as asked for; stop them all, drained, when told to."""
+def _run_workers(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
+    """Keep as many processes serving the one port as asked for; the first that can answer opens it."""
+    spawn = multiprocessing.get_context("spawn")
+
+    def start() -> SpawnProcess:
+        process = spawn.Process(target=_serve_worker, args=(settings, serving, listener))
+        process.start()
+        return process
+
     with contextlib.ExitStack() as stack:
         if WORKERS_FOLDER not in os.environ:
             os.environ[WORKERS_FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-metrics-"))
             stack.callback(os.environ.pop, WORKERS_FOLDER)
-        _supervise(settings, serving, listener, on_started)
-
-
-def _supervise(
-    settings: Settings, serving: server.Serving, listener: socket.socket, on_started: Callable[[str], None]
-) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        for worker in workers:
-            worker.terminate()
-
-    def start() -> SpawnProcess:
-        worker = spawn.Process(target=_serve_worker, args=(settings, serving, listener))
-        worker.start()
-        return worker
-
-    workers: list[SpawnProcess] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    workers.extend(start() for _ in range(settings.workers))
-    on_started(address_of(listener))
-    early_deaths = 0
-    while not stopping:
-        started_at = time.monotonic()
-        wait_for([worker.sentinel for worker in workers], timeout=SUPERVISE_SECONDS)
-        for index, worker in enumerate(workers):
-            if worker.is_alive() or stopping:
-                continue
-            # One that was killed might have served for long; one that gave up by itself will do so again.
-            early = time.monotonic() - started_at < SUPERVISE_SECONDS / 2 and (worker.exitcode or 0) >= 0
-            early_deaths = early_deaths + 1 if early else 0
-            if early_deaths > MOST_EARLY_DEATHS:
-                log.error("Server processes end as soon as they start; giving up.")
-                stop()
-                break
-            forget_worker(worker.pid)
-            log.warning("A server process ended with code %s; starting another.", worker.exitcode)
-            workers[index] = start()
-    for worker in workers:
-        worker.terminate()  # the one that was just started too
-        worker.join()
-
-
-def _end_with_parent() -> None:
-    """Stop this process, drained, when its parent is gone: nobody else would, and the port would stay taken."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        log.warning("The process that started this one is gone; stopping.")
-        os.kill(os.getpid(), signal.SIGTERM)
+        keep_running(start, settings.workers, forget_worker)
 
 
 def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
     gc.disable()  # until the server has settled
     log_as_json(settings)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with contextlib.suppress(KeyboardInterrupt):
-        server.run(make_app(settings), serving, listener=listener)
+        server.run(make_app(settings), serving, listener=listener, on_started=lambda: _log_serving(listener))
+
+
+def _log_serving(listener: socket.socket) -> None:
+    log.info("Serving.", extra={"fields": {"address": address_of(listener), "process": os.getpid()}})

@@ -5,11 +5,18 @@ It must not open, connect or decide anything: bootstrap turns these values into 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSetting
+
+PREFIX = "REFUNDGQL_"
+MASK = "***"
 
 
 class SettingsError(ValueError):
@@ -19,12 +26,14 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """The settings with their defaults; the README's table is printed from these fields."""
 
-    model_config = SettingsConfigDict(env_prefix="REFUNDGQL_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(
         "sqlite://refundgql.sqlite3", description="`sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`."
     )
-    database_pool_size: int = Field(10, ge=1, le=200, description="PostgreSQL connections a process may hold.")
+    database_pool_size: int = Field(
+        20, ge=4, le=400, description="PostgreSQL connections a process may hold, its bus's included."
+    )
     bus: str = Field(
         "",
         description="`memory`, `postgres` or `nats://HOST:PORT`; empty: as the database, `memory` beside SQLite.",
@@ -177,6 +186,40 @@ class Settings(BaseSettings):
         return self.bus or ("postgres" if self.on_postgres else "memory")
 
 
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that looks like a setting and is none, with the nearest one there is."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    sentences = []
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            nearest = get_close_matches(name.upper(), known, 1, 0.5)
+            sentences.append(f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else "."))
+    return sentences
+
+
+def in_force(settings: Settings) -> dict[str, Any]:
+    """Return every setting by its variable's name, secrets and passwords in addresses masked."""
+    shown: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = MASK
+        elif isinstance(value, str) and "://" in value:
+            value = _without_password(value)
+        elif isinstance(value, Path):
+            value = str(value)
+        shown[f"{PREFIX}{name.upper()}"] = list(value) if isinstance(value, tuple) else value
+    return shown
+
+
+_SECRET_IN_URL = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*", re.IGNORECASE)
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{_SECRET_IN_URL.sub(MASK, rest)}"
+
+
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment once.
 
@@ -184,6 +227,9 @@ def read_settings(**overrides: Any) -> Settings:
     """
     try:
         settings = Settings(**overrides)
+    except UnreadableSetting as error:
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        raise SettingsError(f"REFUNDGQL_{name}: give a JSON object.") from None
     except ValidationError as error:
         lines = [
             f"REFUNDGQL_{'_'.join(str(part) for part in issue['loc'][:1]).upper()}: {issue['msg']}."

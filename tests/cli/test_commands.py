@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import ask, run, running, wait_until_ready
 
-from refundgql.cli import settings_table
+from refundgql.cli.settings import settings_table
 
 pytestmark = pytest.mark.slow  # a process for each command
 

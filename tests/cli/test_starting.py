@@ -71,7 +71,7 @@ def _python(program: str, folder: Path) -> str:
         "refundgql.cli.demo",
         "refundgql.cli.importing",
         "refundgql.cli.replaying",
-        "refundgql.cli.restoring",
+        "refundgql.cli.backup",
         "refundgql.scenarios",
         "refundgql.storage.backups",
         "refundgql.storage.exporting",

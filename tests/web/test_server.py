@@ -20,7 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from refundgql.gql import hardening as uvicorn_protocols
-from refundgql.web.server import listen
+from refundgql.web.server import bind
 
 PROGRAM = textwrap.dedent(
     """
@@ -30,7 +30,7 @@ PROGRAM = textwrap.dedent(
     from transport_desk import desk_of
     from refundgql.web.app import build_app
     from refundgql.web.server import Serving, listen, run
-    listener = listen("127.0.0.1", int(sys.argv[3]), shared=True)
+    listener = bind("127.0.0.1", int(sys.argv[3]), shared=True)
     desk = desk_of(Path(sys.argv[2]))
     print(listener.getsockname()[1], flush=True)
     run(build_app(desk.transport), Serving(), listener=listener, on_started=lambda: print("started", flush=True))
@@ -41,11 +41,11 @@ PROGRAM = textwrap.dedent(
 
 def test_every_address_is_that_of_both_protocols() -> None:
     """Listening on `::` is reached by IPv4 and by IPv6, and on one address only by it."""
-    with listen("::", 0) as listener:
+    with bind("::", 0) as listener:
         port = listener.getsockname()[1]
         for host in "127.0.0.1", "::1":
             socket.create_connection((host, port), timeout=5).close()
-    with listen("::1", 0) as listener:
+    with bind("::1", 0) as listener:
         port = listener.getsockname()[1]
         socket.create_connection(("::1", port), timeout=5).close()
         with pytest.raises(ConnectionRefusedError):

@@ -41,6 +41,8 @@ class Application:
     """Hands events to subscriptions."""
     download_url: Callable[[Viewer, str, datetime], str] | None = None
     """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
+    check_writable: Callable[[], Awaitable[None]] | None = None
+    """Refuses while the database keeps nothing."""
     callers: Callers = field(init=False)
     """Reads who is calling, for all requests of the process."""
 

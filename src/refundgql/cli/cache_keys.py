@@ -1,9 +1,23 @@
-"""Print what the caches of client libraries want to know of the schema."""
+"""The command that prints what the caches of client libraries want to know of the schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from refundgql.api.schema import build_schema
 from refundgql.gql.cache_keys import FORMS
 from refundgql.gql.ports import core_schema
 from refundgql.settings import SettingsError
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def cache_keys(client: Annotated[str, typer.Argument(help="graphcache or apollo.")]) -> None:
+    """Print what a client's cache wants to know of the schema, as a module of JavaScript."""
+    print(cache_keys_text(client), end="")
 
 
 def cache_keys_text(client: str) -> str:

@@ -13,6 +13,9 @@ from base64 import b32encode
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from refundgql import bootstrap, serving
 from refundgql.cli.replaying import StoryDesk
@@ -25,6 +28,8 @@ from refundgql.storage.accounts import find_viewers_by_ref
 from refundgql.web.graphiql import DemoPerson
 from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 TOKEN_SECONDS = 12 * 3_600
 """A demo's tokens last a working day."""
@@ -49,12 +54,24 @@ Stop with Ctrl-C; {kept}
 """
 
 
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port on localhost; 0 takes a free one.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the database here instead of in a temporary folder.")
+    ] = None,
+) -> None:
+    """Serve a fresh demo on localhost: people, stories, tokens and GraphiQL; nothing to configure."""
+    run(port=port, folder=folder)
+
+
 def run(*, port: int, folder: Path | None) -> None:
     """Serve the demo until interrupted; the database goes with it unless a folder was given.
 
     Refuses: CannotRun when the port is taken or the folder cannot be used.
     """
     with ExitStack() as stack:
+        folder = folder and folder.absolute()  # the addresses below have no other form for it
         kept = f"the database stays in {folder}." if folder else "nothing is kept."
         try:
             home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-demo-")))

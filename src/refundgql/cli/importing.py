@@ -5,16 +5,20 @@ It must not check or write records; the import command does.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from refundgql.bootstrap import CannotRun, open_application
+from refundgql.cli.terminal import Json, settings_of
 from refundgql.commands.import_reading import ImportStopped
 from refundgql.commands.import_records import ImportReport, Phase, Tell, import_files
 from refundgql.commands.import_records import Progress as Done
@@ -22,6 +26,18 @@ from refundgql.settings import Settings
 
 SECONDS_BETWEEN_LINES = 10.0
 """Where nobody watches a bar, a line now and then shows that work goes on."""
+
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def import_(
+    files: Annotated[list[str], typer.Argument(help="JSON Lines files, one record a line; - for standard input.")],
+    as_json: Json = False,
+) -> None:
+    """Check every line, then write all of them in batches; a rerun after an interruption continues."""
+    raise typer.Exit(asyncio.run(run(settings_of(), files, as_json=as_json)))
 
 
 async def run(settings: Settings, files: Sequence[str], *, as_json: bool) -> int:

@@ -5,25 +5,61 @@ It must not read or judge stories; scenarios.py does.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from refundgql import bootstrap
+import typer
+
+from refundgql import bootstrap, scenarios
 from refundgql.api.context import Application
+from refundgql.cli.terminal import EXIT_DIFFERS, Json
 from refundgql.clocks import SetClock
 from refundgql.commands.sweep import sweep_due
 from refundgql.scenarios import Desk, Difference, Story
 from refundgql.scenarios import replay as replay_stories
-from refundgql.settings import Settings
+from refundgql.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
+
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def replay_(
+    stories: Annotated[list[Path], typer.Argument(help="Story files, or folders of them.")],
+    as_json: Json = False,
+) -> None:
+    """Tell given/when/then stories to a fresh desk and say what differs."""
+    paths = [path for given in stories for path in scenarios.find_stories(given)]
+    if not paths:
+        raise SettingsError("No story was found there; give .yaml files or a folder that holds some.")
+    told: list[dict[str, Any]] = []
+
+    def report(story: scenarios.Story, differences: list[scenarios.Difference]) -> None:
+        told.append({"story": str(story.path), "differences": [f"{one.step}: {one.what}" for one in differences]})
+        if not as_json:
+            print(f"{'differs' if differences else 'ok     '}  {story.name}")
+            for one in differences:
+                print(f"         {story.path}, {one.step}: {one.what}")
+
+    try:
+        failed = asyncio.run(replay(paths, report))
+    except scenarios.StoryError as error:
+        raise SettingsError(str(error)) from error
+    print(
+        json.dumps({"told": told, "differ": failed}) if as_json else f"{len(paths) - failed} as told, {failed} differ."
+    )
+    raise typer.Exit(EXIT_DIFFERS if failed else 0)
 
 
 class StoryDesk:

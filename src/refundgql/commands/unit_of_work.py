@@ -22,8 +22,8 @@ from refundgql.domain.refusals import Refusal
 from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
-from refundgql.storage.faults import CommitUnknown, TransientFault
 from refundgql.storage.notices import notice_writes
+from refundgql.storage.faults import CommitUnknown, TransientFault, Unwritable
 
 QUEUE_TOPIC = "queue"
 NOTICES_TOPIC = "webhooks"
@@ -122,6 +122,8 @@ class UnitOfWork:
     private_webhooks: bool = False
     """Whether webhooks may go to private addresses, and without TLS."""
     watch: Watch | None = None
+    unwritable: Callable[[Unwritable], None] = lambda fault: None
+    """Told when the database would not keep something."""
 
     async def run(
         self,
@@ -162,9 +164,14 @@ class UnitOfWork:
     async def _attempt(
         self, work: Callable[[Unit], Awaitable[T]], opened: AbstractAsyncContextManager[Transaction]
     ) -> T:
-        async with opened as tx:
-            unit = Unit(tx, self.clock, self.policy, self.holiday_calendar)
-            result = await work(unit)
+        try:
+            async with opened as tx:
+                unit = Unit(tx, self.clock, self.policy, self.holiday_calendar)
+                result = await work(unit)
+        except Unwritable as fault:
+            _log.error("The database takes nothing: %s", fault)
+            self.unwritable(fault)
+            raise
         if self.watch is not None:
             self.watch.committed(unit.transitions)
         await self._ring(unit.topics)

@@ -78,12 +78,21 @@ async def _csv_lines(database: Database, what: Exported) -> AsyncIterator[str]:
         if writer is None:
             writer = csv.DictWriter(line, list(values), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(
-            {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
-        )
+        writer.writerow({name: _cell(value) for name, value in values.items()})
         yield line.getvalue()
         line.seek(0)
         line.truncate()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell; a text that a spreadsheet would run begins with an apostrophe instead."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 _BOOLEANS = frozenset({"goodwill", "overdue"})

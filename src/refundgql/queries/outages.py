@@ -5,12 +5,12 @@ It must not retry or answer anybody.
 
 from __future__ import annotations
 
-from refundgql.storage.faults import CommitUnknown, StatementTimeout, TransientFault
+from refundgql.storage.faults import CommitUnknown, StatementTimeout, TransientFault, Unwritable
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether an error means that the database was away, or gave up for now: the same may work in a moment."""
-    return isinstance(error, TransientFault)
+    """Tell whether the database was away, gave up for now, or takes nothing: the same may work later."""
+    return isinstance(error, TransientFault | Unwritable)
 
 
 def is_uncertain(error: BaseException) -> bool:

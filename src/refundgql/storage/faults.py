@@ -28,6 +28,10 @@ class NeedsTransaction(TransientFault):
     """What was begun without a transaction cannot be done without one, and nothing was: run it again in one."""
 
 
+class Unwritable(StorageError):
+    """The database takes nothing: it is read-only, full, broken or lets nobody in; somebody has to look after it."""
+
+
 class StatementTimeout(StorageError):
     """One statement took longer than it may."""
 

@@ -180,8 +180,7 @@ class PostgresDatabase(Database):
         self._limits = limits
         self._acquire_timeout_s = limits.acquire_timeout_ms / 1_000
         self._writing = _pool_options(url, limits, size=limits.write_connections, read_only=False)
-        # Some more than are lent to requests: an export keeps one for as long as it takes.
-        self._reading = _pool_options(url, limits, size=limits.read_connections + 2, read_only=True)
+        self._reading = _pool_options(url, limits, size=limits.read_connections, read_only=True)
         self._pool: asyncpg.Pool
         self._writing_pool: asyncpg.Pool
         self._readers: Lender

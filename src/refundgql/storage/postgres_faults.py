@@ -14,6 +14,7 @@ from refundgql.storage.faults import (
     StatementTimeout,
     StorageError,
     TransientFault,
+    Unwritable,
     unique_violation,
 )
 
@@ -26,6 +27,20 @@ _RETRIED_SQLSTATES = frozenset(
         "57P02",
         "57P03",  # or starting
         "53300",  # too many connections
+    }
+)
+
+_UNWRITABLE_SQLSTATES = frozenset(
+    {
+        "25006",  # read-only: a replica, or a server that an operator has closed
+        "28000",  # nobody is let in by this name
+        "28P01",  # or this password
+        "3D000",  # there is no such database
+        "42501",  # rights were taken away
+        "53100",  # the disk is full
+        "58030",  # or broken
+        "XX001",  # or what is on it
+        "XX002",
     }
 )
 
@@ -60,6 +75,8 @@ def translated(error: Exception) -> StorageError:
         sqlstate = error.sqlstate or ""
         if sqlstate in _RETRIED_SQLSTATES or isinstance(error, OUTDATED_PLANS):
             return TransientFault(str(error))
+        if sqlstate in _UNWRITABLE_SQLSTATES:
+            return Unwritable(str(error))
         if isinstance(error, asyncpg.QueryCanceledError):
             return StatementTimeout("A statement took longer than it may.")
         if isinstance(error, asyncpg.UniqueViolationError):

@@ -24,6 +24,7 @@ from refundgql.storage.faults import (
     StatementTimeout,
     StorageError,
     TransientFault,
+    Unwritable,
     causes,
     unique_violation,
 )
@@ -41,12 +42,27 @@ _READER_PRAGMAS = (
 )
 
 
+_UNWRITABLE = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+
+
 def translated(error: sqlite3.Error) -> StorageError:
     """Return the typed fault for a driver's error."""
     code = getattr(error, "sqlite_errorcode", None) or 0
     text = str(error)
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return TransientFault(text)
+    if code & 0xFF in _UNWRITABLE:
+        return Unwritable(text)
     if code == sqlite3.SQLITE_INTERRUPT:
         return StatementTimeout("A statement was interrupted.")
     if code & 0xFF == sqlite3.SQLITE_CONSTRAINT:

@@ -260,6 +260,16 @@ class Posting(Model):
         )
 
 
+class WriteProbe(Model):
+    """One row that servers write to find out whether they can."""
+
+    id = fields.IntField(primary_key=True)
+    at = fields.BigIntField()
+
+    class Meta:
+        table = "write_probe"
+
+
 class Withdrawal(Model):
     """Money on its way from a balance to a payment method, estimate days are ISO dates."""
 

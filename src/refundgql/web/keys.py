@@ -33,6 +33,8 @@ KEY_SET_MAX_KEYS = 64
 RSA_LEAST_BITS = 2048
 # An attacker who invents key ids must not make us hammer the issuer.
 MIN_SECONDS_BETWEEN_FETCHES = 30.0
+# While there are no keys nobody can sign in, whoever asks: then it is looked for more often.
+SECONDS_WITHOUT_KEYS = 3.0
 # A withdrawn key stops working at the latest after this long.
 KEY_SET_MAX_AGE_SECONDS = 600.0
 FETCH_TIMEOUT_SECONDS = 5.0
@@ -162,6 +164,19 @@ class IssuerKeys:
         self._tried_at: float | None = None
         self._fetching = asyncio.Lock()
         self._refresh: asyncio.Task[None] | None = None
+        self._reason = "it was not asked for yet"
+
+    async def check(self) -> None:
+        """Look for keys when there are none. Refuses: KeysUnavailable with the reason, while there are none."""
+        if not self._keys:
+            await self._fetch()
+        if not self._keys:
+            raise KeysUnavailable(f"There is no key to check tokens with: {self._reason}.")
+        self.keep_fresh()
+
+    async def is_fresh(self) -> bool:
+        """Tell whether the last look at the key set went well; those already known go on working."""
+        return self._reason == ""
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """Return the key of that id, asking the issuer again once when it is not known.
@@ -197,15 +212,20 @@ class IssuerKeys:
     async def _fetch(self) -> None:
         async with self._fetching:
             # Whoever waited for the lock has the answer of the one before.
-            if self._tried_at is not None and self._monotonic() - self._tried_at < self._min_seconds:
+            least = self._min_seconds if self._keys else min(self._min_seconds, SECONDS_WITHOUT_KEYS)
+            if self._tried_at is not None and self._monotonic() - self._tried_at < least:
                 return
             self._tried_at = self._monotonic()
             try:
                 async with asyncio.timeout(2 * FETCH_TIMEOUT_SECONDS):
                     keys = await self._download()
             except (self._failures, ValueError, TimeoutError) as error:
-                log.warning("key set not refreshed: %s", type(error).__name__)
+                self._reason = f"the key set cannot be read ({type(error).__name__}: {str(error)[:300]})"
+                log.warning("The issuer's keys were not refreshed: %s", self._reason)
                 return
+            self._reason = "" if keys else "the key set holds none that can be trusted"
+            if not keys:
+                log.warning("The issuer's keys were not refreshed: %s", self._reason)
             self._fetched_at = self._monotonic()
             if {k: v._jwk_data for k, v in keys.items()} != {k: v._jwk_data for k, v in self._keys.items()}:
                 self._keys = keys

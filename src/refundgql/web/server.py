@@ -6,6 +6,7 @@ It must not build the app or read settings; whoever calls it hands both in.
 import asyncio
 import gc
 import logging
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,16 +123,27 @@ def run(
         runner.run(server.serve(sockets=sockets))
 
 
-def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Return a listening socket; shared, several processes may listen on the same port, each with its own queue.
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket that has the port; who comes is refused until a server that can answer listens on it.
+
+    Shared, several processes may listen on the same port, each with its own queue.
 
     `::` is every address of the machine, IPv4 too, wherever the system can do so.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     dual = host == "::" and socket.has_dualstack_ipv6()
-    listener = socket.create_server(
-        (host, port), family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=dual
-    )
+    listener = socket.socket(family)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
     if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:  # Linux; connections take it over
         listener.setsockopt(socket.IPPROTO_TCP, option, VANISHED_MILLISECONDS)
     return listener

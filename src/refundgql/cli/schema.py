@@ -1,0 +1,15 @@
+"""The command that prints schema.graphql."""
+
+from __future__ import annotations
+
+import typer
+
+from refundgql import bootstrap
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print schema.graphql."""
+    print(bootstrap.schema_text(), end="")
