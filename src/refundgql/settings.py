@@ -188,12 +188,13 @@ class Settings(BaseSettings):
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a setting and is none, with the nearest one there is."""
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     sentences = []
     for name in sorted(environment):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            nearest = get_close_matches(name.upper(), known, 1, 0.5)
-            sentences.append(f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else "."))
+        meant = name.upper().removeprefix(PREFIX).lower()
+        if name.upper().startswith(PREFIX) and meant not in Settings.model_fields:
+            nearest = get_close_matches(meant, Settings.model_fields, 1)
+            wanted = f"; did you mean {PREFIX}{nearest[0].upper()}?" if nearest else "."
+            sentences.append(f"{name} is no setting{wanted}")
     return sentences
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from typing import Any
 
 import orjson
@@ -88,3 +89,19 @@ async def test_all_of_it_is_no_csv(world: World) -> None:
 async def test_an_empty_desk_exports_nothing(world: World) -> None:
     """No rows, no lines."""
     assert await _export(world, Exported.ALL) == []
+
+
+HOSTILE = ['=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "plain = text", "'quoted"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_no_cell_is_a_formula(world: World, text: str) -> None:
+    """A spreadsheet shows what somebody wrote and runs none of it; numbers and other texts are as they are."""
+    await _with_a_case(world)
+    async with world.database.transaction() as tx:
+        await tx.execute("UPDATE refund_case SET explanation = ?", (text,))
+    lines = "".join(await _export(world, Exported.CASES, ExportFormat.CSV))
+    (row,) = csv.DictReader(io.StringIO(lines, newline=""))
+    harmless = text.startswith(("plain", "'"))
+    assert row["explanation"] == (text if harmless else f"'{text}")
+    assert row["requestedAmount"] == "12.50"

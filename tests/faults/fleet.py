@@ -108,7 +108,7 @@ class Fleet:
         clock = folder / "clock"
         settings = {
             "REFUNDGQL_DATABASE_URL": database_url,
-            "REFUNDGQL_DATABASE_POOL_SIZE": "8",
+            "REFUNDGQL_DATABASE_POOL_SIZE": "16",
             "REFUNDGQL_BUS": bus,
             "REFUNDGQL_KEY_FILE": str(folder / "key.pem"),
             "REFUNDGQL_TEST_CLOCK": str(clock),

@@ -29,7 +29,7 @@ PROGRAM = textwrap.dedent(
     sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
     from transport_desk import desk_of
     from refundgql.web.app import build_app
-    from refundgql.web.server import Serving, listen, run
+    from refundgql.web.server import Serving, bind, run
     listener = bind("127.0.0.1", int(sys.argv[3]), shared=True)
     desk = desk_of(Path(sys.argv[2]))
     print(listener.getsockname()[1], flush=True)
@@ -42,14 +42,28 @@ PROGRAM = textwrap.dedent(
 def test_every_address_is_that_of_both_protocols() -> None:
     """Listening on `::` is reached by IPv4 and by IPv6, and on one address only by it."""
     with bind("::", 0) as listener:
+        listener.listen()
         port = listener.getsockname()[1]
         for host in "127.0.0.1", "::1":
             socket.create_connection((host, port), timeout=5).close()
     with bind("::1", 0) as listener:
+        listener.listen()
         port = listener.getsockname()[1]
         socket.create_connection(("::1", port), timeout=5).close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_a_port_is_taken_before_it_is_open() -> None:
+    """Until a server listens whoever comes is refused, and does not wait for one that cannot answer."""
+    with bind("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+        listener.listen()
+        socket.create_connection(address, timeout=5).close()
+        with pytest.raises(OSError, match="in use"):
+            bind(*address)
 
 
 class Process:

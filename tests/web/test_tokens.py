@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeysUnavailable, LocalKey
+from refundgql.web.keys import SECONDS_WITHOUT_KEYS, IssuerKeys, KeyFileRefused, KeysUnavailable, LocalKey
 from refundgql.web.tokens import TokenIssuer, TokenRefused, TokenRules, TokenVerifier
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
@@ -436,3 +436,37 @@ def test_key_set_must_be_fetched_over_https() -> None:
     with pytest.raises(KeyFileRefused, match="https"):
         IssuerKeys("http://issuer.test/keys")
     IssuerKeys("http://127.0.0.1:9/keys")
+
+
+async def test_readiness_needs_a_key_and_tells_why_there_is_none(issuer: Issuer) -> None:
+    """Out of reach, no key set or none that is trusted: refused with the reason, and looked for again soon."""
+    clock = [0.0]
+    keys = keys_of(issuer, clock)
+    for status, content, reason in (
+        (500, b"{}", "HTTPStatusError"),
+        (200, b"<html>", "cannot be read"),
+        (200, b'{"keys": [{"kty": "oct", "kid": "a", "k": "AAAA"}]}', "none that can be trusted"),
+    ):
+        issuer.answer = httpx.Response(status, content=content)
+        with pytest.raises(KeysUnavailable, match=reason):
+            await keys.check()
+        assert not await keys.is_fresh()
+        clock[0] += SECONDS_WITHOUT_KEYS
+    issuer.answer = None
+    await keys.check()
+    assert await keys.is_fresh()
+
+
+async def test_an_issuer_that_goes_away_takes_nobody_out_of_service(issuer: Issuer) -> None:
+    """Known keys go on working; only that they are not refreshed is told."""
+    clock = [0.0]
+    keys = keys_of(issuer, clock)
+    await keys.check()
+    issuer.answer = httpx.Response(503)
+    clock[0] = 601.0
+    await keys.check()
+    await asyncio.sleep(0)
+    assert keys._refresh is not None
+    await keys._refresh
+    await keys.check()
+    assert not await keys.is_fresh()

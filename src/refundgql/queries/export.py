@@ -76,7 +76,7 @@ async def _csv_lines(database: Database, what: Exported) -> AsyncIterator[str]:
     async for row in stream(database):
         values = _written(type_name, row)
         if writer is None:
-            writer = csv.DictWriter(line, list(values), lineterminator="\n")
+            writer = csv.DictWriter(line, list(values), lineterminator="\r\n")
             writer.writeheader()
         writer.writerow({name: _cell(value) for name, value in values.items()})
         yield line.getvalue()

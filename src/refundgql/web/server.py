@@ -4,11 +4,12 @@ It must not build the app or read settings; whoever calls it hands both in.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,13 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Keep the signal that ended the server: raised once more, it would end the process before its last line."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then leave everything made so far out of garbage collection."""

@@ -1,0 +1,97 @@
+"""Settings are told as they are in force, and a name that is none is not passed over in silence."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from command_line import Running, run, running, wait_until_ready
+
+from refundgql.settings import MASK, Settings, in_force, unknown_settings
+
+
+def test_settings_in_force_are_printed_with_secrets_masked(tmp_path: Path) -> None:
+    """What the environment and defaults make; no password, key or token is in it, and nothing has to be reachable."""
+    secrets = {
+        "REFUNDGQL_DATABASE_URL": "postgres://desk:pa55word@one:5432,two/refunds?password=pa55word&sslmode=require",
+        "REFUNDGQL_BUS": "nats://user:pa55word@nats:4222",
+        "REFUNDGQL_SIGNING_KEY": "pa55word" * 8,
+        "REFUNDGQL_METRICS_TOKEN": "pa55word" * 4,
+    }
+    done = run(tmp_path, "config", REFUNDGQL_WORKERS="3", **secrets)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pa55word" not in done.stdout
+    assert "REFUNDGQL_WORKERS=3\n" in done.stdout
+    assert f"REFUNDGQL_DATABASE_URL=postgres://desk:{MASK}@one:5432,two/refunds?password={MASK}" in done.stdout
+    shown = json.loads(run(tmp_path, "config", "--json", **secrets).stdout)
+    assert shown["REFUNDGQL_BUS"] == f"nats://user:{MASK}@nats:4222"
+    assert list(shown) == [f"REFUNDGQL_{name.upper()}" for name in Settings.model_fields]
+    assert in_force(Settings(otlp_endpoint="http://c:4318"))["REFUNDGQL_OTLP_ENDPOINT"] == "http://c:4318"
+
+
+def test_a_name_that_is_no_setting_is_warned_of_with_the_nearest() -> None:
+    """A slip of the pen is named with what was probably meant; others are named alone."""
+    told = unknown_settings({"REFUNDGQL_WORKER": "2", "REFUNDGQL_XYZZY": "", "REFUNDGQL_PORT": "1", "PATH": ""})
+    assert told == ["REFUNDGQL_WORKER is no setting; did you mean REFUNDGQL_WORKERS?", "REFUNDGQL_XYZZY is no setting."]
+
+
+def test_every_command_warns(tmp_path: Path) -> None:
+    """The warning stands on standard error, and the command goes on."""
+    done = run(tmp_path, "migrate", REFUNDGQL_DATABASE_POOLSIZE="5")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "refundgql: REFUNDGQL_DATABASE_POOLSIZE is no setting; did you mean REFUNDGQL_DATABASE_POOL_SIZE?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLICY", "x"),
+        ("POLICY", "[1]"),
+        ("POLICY", '{"nothing": 1}'),
+        ("WORKERS", "many"),
+        ("DATABASE_POOL_SIZE", "3"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_and_exit_code_2(tmp_path: Path, name: str, value: str) -> None:
+    """It names the variable, whatever is wrong with the value."""
+    done = run(tmp_path, "serve", **{f"REFUNDGQL_{name}": value})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"refundgql: REFUNDGQL_{name}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def _lines(server: Running, *messages: str) -> list[dict[str, object]]:
+    found = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
+    return [line for line in found if line["message"] in messages]
+
+
+def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Path) -> None:
+    """Somebody who reads the log knows what ran, where, with what, from when until when."""
+    assert run(tmp_path, "migrate").returncode == 0
+    secret = {"REFUNDGQL_SIGNING_KEY": "pa55word" * 8, "REFUNDGQL_WORKER": "1"}
+    with running(tmp_path, "serve", "--port", "0", **secret) as server:
+        url = server.wait_for(r'"Serving\.".*"address":"([^"]+)"').group(1)
+        wait_until_ready(url)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+        server._reader.join(60)
+        starting, serving, stopped = _lines(server, "Starting.", "Serving.", "Stopped.")
+        assert (serving["address"], starting["version"]) == (url, stopped["version"])
+        assert starting["settings"]["REFUNDGQL_SIGNING_KEY"] == MASK  # type: ignore[index]
+        assert "did you mean REFUNDGQL_WORKERS?" in server.output
+        assert "pa55word" not in server.output
+
+
+@pytest.mark.slow
+def test_a_demo_keeps_everything_in_the_folder_it_was_given(tmp_path: Path) -> None:
+    """A relative path is below the folder that the command was called in, and nothing is written elsewhere."""
+    with running(tmp_path, "demo", "--port", "0", "--folder", "kept/here") as demo:
+        demo.wait_for("Stop with Ctrl-C")
+        assert demo.interrupt() == 0
+    written = {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {("kept", "here")}
+    assert (tmp_path / "kept/here/demo.sqlite3").exists()

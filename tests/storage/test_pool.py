@@ -1,0 +1,39 @@
+"""A process holds as many connections to PostgreSQL as its setting says, whatever it does, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from refundgql import bootstrap
+from refundgql.settings import Settings
+
+SIZE = 7
+
+
+async def test_the_pool_size_is_the_number_of_connections(postgres_url: str) -> None:
+    """Readers, writers and the bus together, with far more to do than there are connections."""
+    watching = await asyncpg.connect(postgres_url)
+    settings = Settings(database_url=postgres_url, database_pool_size=SIZE)
+    try:
+        async with bootstrap.open_application(settings) as application:
+            database = application.database
+
+            async def write() -> None:
+                async with database.transaction() as tx:
+                    await tx.fetch("SELECT pg_sleep(0.05)")
+
+            reads = [database.fetch("SELECT pg_sleep(0.05)") for _ in range(4 * SIZE)]
+            busy = asyncio.gather(*reads, *(write() for _ in range(4 * SIZE)))
+            held = 0
+            while not busy.done():
+                found = await watching.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid()"
+                )
+                held = max(held, found)
+            await busy
+            assert held == SIZE
+    finally:
+        await watching.close()

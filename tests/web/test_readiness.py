@@ -1,0 +1,153 @@
+"""A server that cannot do its work says so: the disk full, the database read-only, the issuer's keys out of reach."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fleet import Fleet, running
+from real_desk import real_desk
+
+from databases import LIMITS, new_database_url
+from refundgql.storage.database import Database
+
+SYNC = "mutation($input: SyncRecordsInput!) { syncRecords(input: $input) { created refusals { message } } }"
+
+
+class Desk:
+    """One server process, and the marketplace that feeds it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        """Ask as the marketplace."""
+        self.fleet = fleet
+        self.people = 0
+        self.client = httpx.AsyncClient(trust_env=False, timeout=20, headers={"authorization": self.bearer("market")})
+
+    def bearer(self, ref: str) -> str:
+        """Return a header's value."""
+        return f"Bearer {self.fleet.token(ref)}"
+
+    async def feed(self) -> tuple[int, str]:
+        """Tell of one more person and return the status, and the error's code if there is one."""
+        self.people += 1
+        record = {"account": {"externalRef": f"person-{self.people}", "name": "x" * 200, "roles": ["PRO"]}}
+        body = {"query": SYNC, "variables": {"input": {"records": [record]}}}
+        answer = await self.client.post(f"{self.fleet.urls[0]}/graphql", json=body)
+        errors = answer.json().get("errors") or [{}]
+        return answer.status_code, errors[0].get("extensions", {}).get("code", "")
+
+    async def reads(self) -> int:
+        """Return the status of a question that writes nothing."""
+        answer = await self.client.post(f"{self.fleet.urls[0]}/graphql", json={"query": "{ viewer { name } }"})
+        return answer.status_code
+
+    async def readiness(self) -> tuple[int, dict[str, str]]:
+        """Return what /readyz says."""
+        answer = await self.client.get(f"{self.fleet.urls[0]}/readyz")
+        return answer.status_code, answer.json()["checks"]
+
+    async def until_ready(self) -> None:
+        """Ask until it is ready again."""
+        async with asyncio.timeout(90):
+            while True:
+                if (await self.readiness())[0] == 200:
+                    return
+                await asyncio.sleep(0.2)
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, url: str) -> AsyncIterator[Desk]:
+    """Serve a desk whose marketplace has an account."""
+    database = await Database.open(url, LIMITS)
+    async with database.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO account (id, external_ref, name, roles, created_at) VALUES (?, 'market', 'M', 'SERVICE', 1)",
+            ("01920000-0000-7000-8000-000000000001",),
+        )
+    await database.close()
+    async with running(Fleet.prepare(folder, url, "memory", datetime(2026, 3, 1, tzinfo=UTC), 1)) as fleet:
+        desk = Desk(fleet)
+        try:
+            assert await desk.feed() == (200, "")
+            yield desk
+        finally:
+            await desk.client.aclose()
+
+
+@pytest.mark.slow
+async def test_a_full_disk_is_no_fault_of_whoever_asks(tmp_path: Path) -> None:
+    """While no file may grow, writes are 503 and the process is not ready; questions are answered, and it recovers."""
+    async with serving(tmp_path, new_database_url("sqlite", tmp_path)) as desk:
+        process = desk.fleet.servers[0].process
+        assert process is not None
+        before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY))
+        assert await desk.feed() == (503, "SERVICE_UNAVAILABLE")
+        status, checks = await desk.readiness()
+        assert (status, checks["database"]) == (503, "failed")
+        assert await desk.reads() == 200
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
+        await desk.until_ready()
+        assert await desk.feed() == (200, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sqlstate", "what"), [("25006", "read-only"), ("53100", "disk is full"), ("42501", "rights were taken away")]
+)
+async def test_postgres_that_takes_nothing_is_told(tmp_path: Path, postgres_url: str, sqlstate: str, what: str) -> None:
+    """Whatever keeps PostgreSQL from writing is 503 and not ready, found by the probe as well as by a command."""
+    async with serving(tmp_path, postgres_url) as desk:
+        database = await Database.open(postgres_url, LIMITS)
+        async with database.transaction() as tx:
+            await tx.execute(
+                "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                f" RAISE EXCEPTION '{what}' USING ERRCODE = '{sqlstate}'; END $$"
+            )
+            for table in ("write_probe", "account"):
+                await tx.execute(f"CREATE TRIGGER broken BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION broken()")
+        async with asyncio.timeout(60):
+            while True:  # what was found out is good for two seconds
+                status, checks = await desk.readiness()
+                if status == 503:
+                    break
+                await asyncio.sleep(0.1)
+        assert checks["database"] == "failed"
+        assert what in desk.fleet.logged()
+        assert await desk.feed() == (503, "SERVICE_UNAVAILABLE")
+        assert await desk.reads() == 200
+        async with database.transaction() as tx:
+            await tx.execute("DROP FUNCTION broken CASCADE")
+        await database.close()
+        await desk.until_ready()
+        assert await desk.feed() == (200, "")
+
+
+@pytest.fixture
+def nobody() -> int:
+    """Return a port where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_without_the_issuers_keys_a_server_is_not_ready(
+    tmp_path: Path, nobody: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody could sign in: 503, with the reason in the log and not in the answer."""
+    with real_desk(tmp_path, jwks_url=f"http://127.0.0.1:{nobody}/keys") as desk:
+        answer = httpx.get(f"{desk.url}/readyz", timeout=20)
+    found: dict[str, Any] = answer.json()["checks"]
+    assert (answer.status_code, found["keys"], found["database"]) == (503, "failed", "ok")
+    assert "ConnectError" not in answer.text
+    assert (
+        "readiness check keys failed: There is no key to check tokens with: the key set cannot be read" in caplog.text
+    )
