@@ -64,6 +64,9 @@ def test_an_expanding_migration_takes_only_steps_that_expand(name: str) -> None:
         elif isinstance(step, RunFor):
             for statement in (*step.statements["sqlite"], *step.statements["postgres"]):
                 begins = statement.split()[:2]
+                if begins == ["DROP", "TRIGGER"]:  # SQLite replaces none: it is created anew in the same transaction
+                    assert f"CREATE TRIGGER {statement.split()[2]} " in " ".join(step.statements["sqlite"])
+                    continue
                 assert begins[0] in {"CREATE", "INSERT"}, statement
                 assert begins[1] not in {"INDEX", "UNIQUE"} or _table_of(statement) in _tables(made, name), statement
         else:

@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from refundgql.api.acts.bulk_decisions import BulkMutations
 from refundgql.api.acts.case_reads import CaseReadMutations
+from refundgql.api.acts.persons import PersonMutations
 from refundgql.api.acts.refund_acts import RefundActMutations
 from refundgql.api.acts.refund_requests import RefundRequestMutations
 from refundgql.api.acts.sync import SyncMutations
@@ -70,6 +71,7 @@ class Mutation(
     ReviewMutations,
     WithdrawalMutations,
     WebhookMutations,
+    PersonMutations,
 ):
     pass
 

@@ -44,6 +44,14 @@ class ReviewResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountResult:
+    """The account that was acted on."""
+
+    account_id: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawalResult:
     """The withdrawal that was requested."""
 

@@ -260,6 +260,30 @@ class Posting(Model):
         )
 
 
+class AuditEntry(Model):
+    """What was done to an account by whom, without `actor_id` by the command line."""
+
+    id = fields.UUIDField(primary_key=True)
+    at = fields.BigIntField()
+    action = fields.CharField(max_length=30)
+    account_id = fields.UUIDField()
+    actor_id = fields.UUIDField(null=True)
+    detail = fields.TextField()
+
+    class Meta:
+        table = "audit_entry"
+        indexes = (Index(fields=("account_id", "at"), name="audit_entry_account"),)
+
+
+class Erasing(Model):
+    """The account that a transaction erases, there only while it does."""
+
+    id = fields.UUIDField(primary_key=True)
+
+    class Meta:
+        table = "erasing"
+
+
 class WriteProbe(Model):
     """One row that servers write to find out whether they can."""
 

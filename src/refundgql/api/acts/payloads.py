@@ -10,9 +10,16 @@ from typing import Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.lazy import LazyCaseMessage, LazyRefundCase, LazyRefundEvent, LazyReview, LazyWithdrawal
+from refundgql.api.types.lazy import (
+    LazyAccount,
+    LazyCaseMessage,
+    LazyRefundCase,
+    LazyRefundEvent,
+    LazyReview,
+    LazyWithdrawal,
+)
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
-from refundgql.api.types.relations import cases_of, events_of, related, withdrawals_of
+from refundgql.api.types.relations import accounts_of, cases_of, events_of, related, withdrawals_of
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.declare import Level, level
@@ -114,6 +121,17 @@ class WithdrawalPayload:
     @staticmethod
     async def withdrawal(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyWithdrawal | None]:
         return await withdrawals_of(info, [row.id("withdrawal_id") for row in rows])
+
+    replayed: bool = strawberry.field(description=REPLAYED)
+    refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+@strawberry.type(description="The answer to erasing an account.")
+class EraseAccountPayload:
+    @level(description="The account as it is now, without anything of the person; none when it was refused.")
+    @staticmethod
+    async def account(rows: list[PayloadRow], info: LevelInfo) -> Level[LazyAccount | None]:
+        return await accounts_of(info, [row.id("account_id") for row in rows])
 
     replayed: bool = strawberry.field(description=REPLAYED)
     refusals: list[Refusal] = strawberry.field(description=REFUSALS)

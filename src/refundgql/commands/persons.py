@@ -1,0 +1,87 @@
+"""Forgetting a person (D30).
+
+It must not change amounts, states, instants, hashes or the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from refundgql.commands.checks import NOTE_CHARS, Checks, existing_id
+from refundgql.commands.idempotency import Made, once
+from refundgql.commands.results import AccountResult
+from refundgql.commands.sync_records import ACCOUNTS_TOPIC
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import RefusalCode
+from refundgql.storage import persons
+from refundgql.storage.accounts import find_viewer
+from refundgql.storage.audit import AuditAction, record
+
+_log = logging.getLogger("refundgql.persons")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseAccount:
+    """Make everything about an account unreadable, for a reason that holds nothing about the person."""
+
+    account_id: str
+    reason: str
+    idempotency_key: str | None = None
+
+
+async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAccount) -> AccountResult:
+    """Erase an account; no viewer is the command line.
+
+    Refuses: FORBIDDEN for all but administrators, and for oneself; NOT_FOUND; INVALID_INPUT; CASE_ALREADY_OPEN while a
+    case is open; BALANCE_INSUFFICIENT while there is a balance or a withdrawal on its way.
+    """
+    files: list[str] = []
+
+    async def work(unit: Unit) -> Made:
+        checks = Checks()
+        checks.key(given.idempotency_key)
+        reason = checks.text(given.reason, "reason", NOTE_CHARS)
+        if viewer is not None and (not viewer.is_admin or viewer.account_id == given.account_id):
+            raise Refused(_refusal(RefusalCode.FORBIDDEN, "Another administrator erases accounts."))
+        account_id = existing_id(given.account_id, "account", "accountId")
+        if await find_viewer(unit.tx, account_id) is None:
+            raise Refused(not_found("account", "accountId"))
+        checks.raise_if_any()
+        if await persons.has_open_case(unit.tx, account_id):
+            message = "A case with this person is open: decide it, or let it be cancelled first."
+            raise Refused(_refusal(RefusalCode.CASE_ALREADY_OPEN, message))
+        if await persons.has_money(unit.tx, account_id):
+            message = "There is money on this person's balance, or on its way: pay it out or settle it first."
+            raise Refused(_refusal(RefusalCode.BALANCE_INSUFFICIENT, message))
+        files[:] = await persons.erase(unit.tx, account_id)
+        actor = None if viewer is None else viewer.account_id
+        record(unit.tx, AuditAction.ERASED, account_id, actor, to_micros(unit.now()), {"reason": reason})
+        unit.ring_people([account_id])
+        unit.topics.add(ACCOUNTS_TOPIC)
+        return {"account_id": account_id}
+
+    if viewer is None:
+        made, replayed = await uow.run(work, name="erase_account"), False
+    else:
+        made, replayed = await once(uow, viewer, "erase_account", given, work)
+    await _discard(uow, files)
+    return AccountResult(made["account_id"], replayed=replayed)
+
+
+async def _discard(uow: UnitOfWork, keys: list[str]) -> None:
+    """Remove the files; one that cannot be removed now is named in the log, as nobody can reach it any more."""
+    if uow.files is None:
+        return
+    for key in keys:
+        try:
+            await uow.files.discard(key)
+        except Exception:
+            _log.exception("The file %s of an erased account could not be removed: remove it by hand.", key)
+
+
+def _refusal(code: RefusalCode, message: str) -> Refusal:
+    return BasicRefusal(code=code, message=message, rule="D30")
