@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from refundgql.api.context import Application
 from refundgql.api.feeds import case_fanout
@@ -335,40 +335,6 @@ async def verify_ledger(settings: Settings) -> list[dict[str, Any]]:
 
     async with database_of(settings) as database:
         return [{"invariant": one.invariant, "detail": one.detail} async for one in verify(database)]
-
-
-async def export(settings: Settings, *, what: str, output_format: str, out: TextIO) -> None:
-    """Write every case, event and posting, or one of the three, line by line."""
-    from refundgql.queries.export import Exported, ExportFormat, export_lines
-
-    async with database_of(settings) as database:
-        async for line in export_lines(database, Exported(what), ExportFormat(output_format)):
-            out.write(line)
-
-
-def schema_text() -> str:
-    """Return schema.graphql as the code declares it."""
-    from refundgql.api.schema import print_schema_text
-
-    return print_schema_text()
-
-
-def workflow_text(kind: str | None, output_format: str) -> str:
-    """Return the machines as tables, as Mermaid diagrams or as a page with both, one kind or all.
-
-    Refuses: CannotRun for a kind that does not exist.
-    """
-    from refundgql.domain.vocabulary import RefundCaseKind
-    from refundgql.domain.workflow import workflow, workflow_page
-
-    try:
-        kinds = [RefundCaseKind(kind.upper())] if kind else list(RefundCaseKind)
-    except ValueError as error:
-        raise CannotRun(f"There is no kind {kind}; give {', '.join(RefundCaseKind)}.") from error
-    if output_format == "page":
-        return workflow_page(kinds)
-    machines = [workflow(one) for one in kinds]
-    return "\n\n".join(machine.mermaid if output_format == "mermaid" else machine.table for machine in machines)
 
 
 def webhook_sender_of(

@@ -29,6 +29,8 @@ COMMANDS = {
     "replay": "replaying",
     "backup": "backup",
     "restored": "restored",
+    "account": "account",
+    "person": "person",
     "ledger": "ledger",
     "workflow": "workflow",
     "schema": "schema",

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from refundgql import bootstrap
 from refundgql.cli.terminal import settings_of
-from refundgql.settings import SettingsError
+from refundgql.queries.export import Exported, ExportFormat, export_lines
+from refundgql.settings import Settings, SettingsError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-
-class ExportFormat(StrEnum):
-    """How rows are exported."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
 
 
 @app.command()
@@ -31,5 +24,10 @@ def export(
     """Write every case, event and posting to standard output, streaming."""
     if what not in {"cases", "events", "postings", "all"} or (what == "all" and output_format is ExportFormat.CSV):
         raise SettingsError("--what is one of cases, events, postings; all goes with --format jsonl.")
-    settings = settings_of()
-    asyncio.run(bootstrap.export(settings, what=what, output_format=output_format.value, out=sys.stdout))
+    asyncio.run(_write(settings_of(), Exported(what), output_format))
+
+
+async def _write(settings: Settings, what: Exported, output_format: ExportFormat) -> None:
+    async with bootstrap.database_of(settings) as database:
+        async for line in export_lines(database, what, output_format):
+            sys.stdout.write(line)

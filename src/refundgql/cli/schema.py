@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from refundgql import bootstrap
+from refundgql.api.schema import print_schema_text
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -12,4 +12,4 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def schema() -> None:
     """Print schema.graphql."""
-    print(bootstrap.schema_text(), end="")
+    print(print_schema_text(), end="")

@@ -117,6 +117,7 @@ class Book:
     withdrawal_steps: list[tuple[str, WithdrawalStatus, str | None]] = field(default_factory=list)
     refunding: bool = False  # a failed withdrawal's money comes back once the batch is kept
     renamed: dict[str, str] = field(default_factory=dict)  # account id -> new name
+    role_changes: list[tuple[str, str, str]] = field(default_factory=list)  # account id, roles before and after
     recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
     faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
 

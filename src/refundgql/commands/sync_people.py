@@ -65,6 +65,10 @@ def behind(row: Revised, revision: str | None, contradiction: RecordError) -> Ou
     return Outcome.UNCHANGED
 
 
+_RECORDED = frozenset({Role.SUPPORT, Role.ADMIN, Role.SERVICE})
+"""Roles that are recorded from the beginning; of others only changes are."""
+
+
 def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcome:
     """Create or update an account; each opening balance is posted once, from outside or, below zero, to it."""
     roles = ",".join(record.roles)
@@ -72,11 +76,16 @@ def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcom
     if row is None:
         row = AccountRow(str(uuid7()), record.ref, record.name, roles, None, None, book.at)
         book.accounts[record.ref] = row
+        if _RECORDED.intersection(record.roles):
+            book.role_changes.append((row.id, "", roles))
         _open_balances(book, row, record)
         return Outcome.CREATED
     if record.name != row.name and not (superseded and row.stored):
         book.renamed[row.id] = record.name
+    before = row.roles
     outcome = describe(row, superseded, name=record.name, roles=roles)
+    if row.roles != before:
+        book.role_changes.append((row.id, before, row.roles))
     return Outcome.UPDATED if _open_balances(book, row, record) else outcome
 
 

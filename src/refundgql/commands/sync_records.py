@@ -47,6 +47,8 @@ from refundgql.domain.refusals import BasicRefusal, Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.domain.webhooks import reviews_told
+from refundgql.storage.audit import AuditAction
+from refundgql.storage.audit import record as record_act
 from refundgql.storage.faults import ConstraintViolated, TransientFault
 from refundgql.storage.records import recount_last_messages, rename_customers, take_turn, write_rows
 from refundgql.storage.settlements import Waiting
@@ -270,6 +272,9 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
     unit.ring_people(keeping.changed_account_ids)  # their running streams look at their roles again
     if keeping.changed_account_ids:
         unit.topics.add(ACCOUNTS_TOPIC)
+    for account_id, before, after in keeping.role_changes:
+        detail = {"before": before, "after": after, "by": "records"}
+        record_act(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, to_micros(unit.now()), detail)
     await recount_last_messages(unit.tx, keeping.recounted)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from refundgql.domain.texts import fold
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
-from refundgql.storage.database import Row, Source
+from refundgql.storage.database import Row, Source, Transaction
 
 _SELECT = "SELECT id, external_ref, name, roles FROM account WHERE"
 
@@ -30,6 +31,22 @@ async def find_viewers_by_ref(source: Source, external_refs: Collection[str]) ->
     """Return the accounts of many external references as the viewers they are now, by reference."""
     rows = await source.fetch(f"{_SELECT} external_ref = ANY(?)", (list(external_refs),))
     return {row["external_ref"]: _viewer(row) for row in rows}
+
+
+async def insert_account(
+    tx: Transaction, account_id: str, external_ref: str, name: str, roles: frozenset[Role], at: int
+) -> None:
+    """Add an account; `at` in microseconds since the epoch. Refuses: ConstraintViolated when the reference is taken."""
+    folded = f"{fold(name)}\n{fold(external_ref)}"
+    await tx.execute(
+        "INSERT INTO account (id, external_ref, name, roles, created_at, folded) VALUES (?, ?, ?, ?, ?, ?)",
+        (account_id, external_ref, name, roles_text(roles), at, folded),
+    )
+
+
+async def set_roles(tx: Transaction, account_id: str, roles: frozenset[Role]) -> None:
+    """Give an account these roles and no others."""
+    await tx.execute("UPDATE account SET roles = ? WHERE id = ?", (roles_text(roles), account_id))
 
 
 def roles_from(text: str) -> frozenset[Role]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from refundgql.domain.texts import fold
-from refundgql.storage.database import Transaction
+from refundgql.storage.database import Source, Transaction
 
 ERASED = "[erased]"
 """What stands where a text was that cannot be nothing."""
@@ -38,6 +38,9 @@ _TEXTS = (
     f"UPDATE evidence SET file_name = '{ERASED}', content_type = 'application/octet-stream'"
     " WHERE added_by_id = ? AND kind = 'FILE'",
     f"UPDATE evidence_upload SET file_name = '{ERASED}' WHERE account_id = ?",
+    # A lead's title is its customer's, and stands in what was booked for it.
+    f"UPDATE posting SET description = '{ERASED}'"
+    " WHERE payment_id IN (SELECT payment_id FROM lead WHERE customer_id = ?)",
     "DELETE FROM idempotent_result WHERE account_id = ?",
     "DELETE FROM case_read WHERE account_id = ?",
 )
@@ -97,3 +100,57 @@ async def _erase_frozen(tx: Transaction, account_id: str) -> None:
 def _without(messages: list[dict[str, Any]], account_id: str) -> list[dict[str, Any]]:
     gone = {"authorName": ERASED, "body": ERASED}
     return [{**one, **gone} if one["authorId"] == account_id else one for one in messages]
+
+
+HELD = {
+    "account": "SELECT external_ref, name, roles, created_at FROM account WHERE id = ?",
+    "balances": "SELECT purpose, currency, balance_minor FROM ledger_account WHERE kind = 'balance' AND owner_id = ?"
+    " ORDER BY key",
+    "transactions": "SELECT p.at, p.booked_at, p.description, p.currency, p.amount_minor,"
+    " CASE WHEN t.owner_id = o.id THEN 'IN' ELSE 'OUT' END AS direction, c.number AS refund_case"
+    " FROM account o JOIN posting p ON TRUE LEFT JOIN ledger_account f ON f.key = p.from_key AND f.kind = 'balance'"
+    " LEFT JOIN ledger_account t ON t.key = p.to_key AND t.kind = 'balance'"
+    " LEFT JOIN refund_case c ON c.id = p.case_id"
+    " WHERE o.id = ? AND (f.owner_id = o.id OR t.owner_id = o.id) ORDER BY p.position",
+    "withdrawals": "SELECT id, status, currency, amount_minor, requested_at, updated_at, failure_reason"
+    " FROM withdrawal WHERE account_id = ? ORDER BY requested_at, id",
+    "leads": "SELECT external_ref, title, category, location, customer_name, currency, price_minor, charged_at"
+    " FROM lead WHERE pro_id = ? OR customer_id = ? ORDER BY charged_at, id",
+    "chatMessages": "SELECT l.external_ref AS lead, m.body, m.sent_at, m.deleted_at FROM message m"
+    " JOIN lead l ON l.id = m.lead_id WHERE m.author_id = ? ORDER BY m.sent_at, m.id",
+    "contracts": "SELECT external_ref, kind, title, status, currency, started_at, ended_at FROM contract"
+    " WHERE client_id = ? OR expert_id = ? ORDER BY started_at, id",
+    "reviews": "SELECT k.external_ref AS contract, r.rating, r.body, r.posted_at, r.edited_at FROM review r"
+    " JOIN contract k ON k.id = r.contract_id WHERE r.author_id = ? OR r.subject_id = ? ORDER BY r.posted_at, r.id",
+    "refundCases": "SELECT number, kind, state, reason, reason_detail, explanation, currency, requested_minor,"
+    " approved_minor, credited_minor, opened_at, decided_at, credited_at, reversed_at FROM refund_case"
+    " WHERE requester_id = ? OR counterparty_id = ? ORDER BY number",
+    "refundEvents": "SELECT c.number AS refund_case, e.sequence, e.name, e.at, e.currency, e.amount_minor, e.rule,"
+    " CASE WHEN e.actor_id = o.id THEN e.note END AS note,"
+    " CASE WHEN e.actor_id = o.id THEN e.internal_note END AS internal_note"
+    " FROM account o JOIN refund_case c ON TRUE JOIN refund_event e ON e.case_id = c.id"
+    " WHERE o.id = ? AND (c.requester_id = o.id OR c.counterparty_id = o.id OR e.actor_id = o.id)"
+    " ORDER BY c.number, e.sequence",
+    "evidence": "SELECT c.number AS refund_case, x.kind, x.added_at, x.sha256, x.content, x.file_name, x.content_type,"
+    " x.size_bytes FROM evidence x JOIN refund_case c ON c.id = x.case_id WHERE x.added_by_id = ?"
+    " AND x.kind <> 'CONVERSATION' ORDER BY x.added_at, x.id",
+    "caseMessages": "SELECT c.number AS refund_case, m.audience, m.body, m.sent_at FROM case_message m"
+    " JOIN refund_case c ON c.id = m.case_id WHERE m.author_id = ? ORDER BY m.sent_at, m.id",
+    "reportsAboutThem": "SELECT c.number AS refund_case, r.detail AS what, r.at FROM customer_report r"
+    " JOIN refund_case c ON c.id = r.case_id WHERE r.customer_id = ? ORDER BY r.at, r.id",
+    "read": "SELECT c.number AS refund_case, r.sequence FROM case_read r JOIN refund_case c ON c.id = r.case_id"
+    " WHERE r.account_id = ? ORDER BY c.number",
+    "announcedFiles": "SELECT file_name, content_type, size_bytes, expires_at, used_at, abandoned_at"
+    " FROM evidence_upload WHERE account_id = ? ORDER BY expires_at, id",
+    "acts": "SELECT at, action, detail FROM audit_entry WHERE account_id = ? ORDER BY at, id",
+}
+"""What is held, by the name it has in the archive; each statement takes the account's id for every mark in it."""
+
+
+async def files_of(source: Source, account_id: str) -> list[tuple[str, str]]:
+    """Return the files that somebody gave as evidence: a name that is unique, and the key in the store."""
+    rows = await source.fetch(
+        "SELECT id, file_name, storage_key FROM evidence WHERE added_by_id = ? AND storage_key IS NOT NULL",
+        (account_id,),
+    )
+    return [(f"{row['id']}-{row['file_name']}", row["storage_key"]) for row in rows]

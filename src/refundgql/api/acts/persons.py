@@ -9,8 +9,9 @@ import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import EraseAccountPayload, run_command
+from refundgql.api.context import LevelInfo
 from refundgql.commands import persons as commands
-from refundgql.gql.declare import Level, LevelInfo, level
+from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="Whom to forget, and why.")
@@ -24,8 +25,8 @@ class EraseAccountInput(Input):
 class PersonMutations:
     @level(
         description="Make everything held about a person unreadable for everybody (D30): name, reference, texts, chats"
-        " and files. Amounts, states, instants, hashes and the ledger stay. Refused while a case is open or money is there."
-        " For administrators."
+        " and files. Amounts, states, instants, hashes and the ledger stay. Refused while a case is open or money is"
+        " there. For administrators."
     )
     @staticmethod
     async def erase_account(

@@ -1,11 +1,12 @@
 """What erasing a person needs (D30): a history whose texts may become nothing, and a record of acts on accounts.
 
-It must not let anything else of the history change: only inside a transaction that erases, which alone sees its own row
-of `erasing`, and only a note into nothing.
+It must not let anything else of the history and the ledger change: only inside a transaction that erases, which alone
+sees its own row of `erasing`, only a note into nothing, and only a description into the word for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from tortoise import fields
@@ -15,7 +16,7 @@ from tortoise.migrations.migration import Migration as BaseMigration
 
 from refundgql.storage.migrations._steps import RunFor
 
-_KEPT = (
+_EVENT = [
     "position",
     "commit_order",
     "id",
@@ -32,44 +33,68 @@ _KEPT = (
     "rule",
     "facts",
     "snapshot",
-)
-_TEXTS = ("note", "internal_note")
+]
+_POSTING = [
+    "position",
+    "id",
+    "at",
+    "fact",
+    "from_key",
+    "to_key",
+    "amount_minor",
+    "currency",
+    "case_id",
+    "payment_id",
+    "withdrawal_id",
+    "reverses_id",
+    "from_balance_after_minor",
+    "to_balance_after_minor",
+    "booked_at",
+]
 
-_SQLITE = (
-    "DROP TRIGGER refund_event_never_updated",
-    "CREATE TRIGGER refund_event_never_updated BEFORE UPDATE ON refund_event"
-    " WHEN NOT (EXISTS (SELECT 1 FROM erasing)"
-    + "".join(f" AND NEW.{column} IS OLD.{column}" for column in _KEPT)
-    + "".join(f" AND (NEW.{column} IS NULL OR NEW.{column} IS OLD.{column})" for column in _TEXTS)
-    + ") BEGIN SELECT RAISE(ABORT, 'refund_event_append_only'); END",
-)
 
-_POSTGRES = (
-    """
-    CREATE OR REPLACE FUNCTION refund_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'refund_event' AND EXISTS (SELECT 1 FROM erasing) THEN
-        RETURN NULL;
-      END IF;
-      RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_TABLE_NAME || '_append_only';
-    END $$
-    """,
-    """
-    CREATE FUNCTION refund_event_keeps() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF to_jsonb(NEW) - 'note' - 'internal_note' IS DISTINCT FROM to_jsonb(OLD) - 'note' - 'internal_note'
-        OR NEW.note IS DISTINCT FROM OLD.note AND NEW.note IS NOT NULL
-        OR NEW.internal_note IS DISTINCT FROM OLD.internal_note AND NEW.internal_note IS NOT NULL THEN
-        RAISE EXCEPTION 'refund_event is append-only'
-          USING ERRCODE = 'restrict_violation', CONSTRAINT = 'refund_event_append_only';
-      END IF;
-      RETURN NEW;
-    END $$
-    """,
-    "CREATE TRIGGER refund_event_keeps BEFORE UPDATE ON refund_event"
-    " FOR EACH ROW EXECUTE FUNCTION refund_event_keeps()",
-)
+def _sqlite(table: str, kept: Sequence[str], may_become: str) -> tuple[str, str]:
+    same = " AND ".join(f"NEW.{column} IS OLD.{column}" for column in kept)
+    return (
+        f"DROP TRIGGER {table}_never_updated",
+        f"CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table}"
+        f" WHEN NOT (EXISTS (SELECT 1 FROM erasing) AND {same} AND {may_become})"
+        f" BEGIN SELECT RAISE(ABORT, '{table}_append_only'); END",
+    )
+
+
+def _postgres(table: str, kept: Sequence[str], may_become: str) -> tuple[str, str]:
+    same = " AND ".join(f"NEW.{column} IS NOT DISTINCT FROM OLD.{column}" for column in kept)
+    return (
+        f"""
+        CREATE FUNCTION {table}_keeps() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NOT ({same} AND {may_become}) THEN
+            RAISE EXCEPTION '{table} is append-only'
+              USING ERRCODE = 'restrict_violation', CONSTRAINT = '{table}_append_only';
+          END IF;
+          RETURN NEW;
+        END $$
+        """,
+        f"CREATE TRIGGER {table}_keeps BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_keeps()",
+    )
+
+
+def _nothing(same: str) -> str:
+    return " AND ".join(f"(NEW.{one} IS NULL OR NEW.{one} {same} OLD.{one})" for one in ("note", "internal_note"))
+
+
+_ERASED = "NEW.description = '[erased]'"
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION refund_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND EXISTS (SELECT 1 FROM erasing) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_TABLE_NAME || '_append_only';
+END $$
+"""
 
 
 class Migration(BaseMigration):
@@ -108,5 +133,12 @@ class Migration(BaseMigration):
             },
             bases=["Model"],
         ),
-        RunFor(sqlite=_SQLITE, postgres=_POSTGRES),
+        RunFor(
+            sqlite=(*_sqlite("refund_event", _EVENT, _nothing("IS")), *_sqlite("posting", _POSTING, _ERASED)),
+            postgres=(
+                _APPEND_ONLY,
+                *_postgres("refund_event", _EVENT, _nothing("IS NOT DISTINCT FROM")),
+                *_postgres("posting", _POSTING, _ERASED),
+            ),
+        ),
     ]
