@@ -30,6 +30,7 @@ from refundgql.storage.database import Database
 from refundgql.storage.database import Limits as DatabaseLimits
 from refundgql.storage.evidence_files import BucketFiles, FolderFiles
 from refundgql.storage.faults import StorageError, TransientFault, UnknownSchema
+from refundgql.storage.retention import Retention
 from refundgql.storage.tail import Tail
 from refundgql.storage.writable import Writability
 
@@ -100,7 +101,7 @@ async def open_database(settings: Settings) -> Database:
     connections = settings.database_pool_size - (settings.bus_url == "postgres")
     limits = DatabaseLimits(read_connections=connections - connections // 2, write_connections=connections // 2)
     try:
-        return await Database.open(settings.database_url, limits)
+        return await Database.open(settings.database_address, limits)
     except ImportError as error:
         raise CannotRun("PostgreSQL needs the extra: pip install 'refundgql[postgres]'.") from error
     except (OSError, StorageError, ValueError) as error:
@@ -165,6 +166,12 @@ async def open_application(
             private_webhooks=settings.webhook_private_addresses,
             watch=metrics,
             unwritable=writability.note,
+            retention=Retention(
+                idempotency_days=settings.idempotency_days,
+                delivery_days=settings.delivery_days,
+                upload_days=settings.upload_days,
+                read_mark_days=settings.read_mark_days,
+            ),
         )
         try:
             yield Application(
@@ -208,7 +215,7 @@ def bus_of(settings: Settings) -> Bus:
         if url == "postgres":
             from refundgql.messaging.postgres import PostgresBus
 
-            return PostgresBus(settings.database_url)
+            return PostgresBus(settings.database_address)
         if url != "memory":
             from refundgql.messaging.nats import NatsBus
 
@@ -236,9 +243,15 @@ def tracing_of(settings: Settings) -> Tracing | None:
 async def operating_gauges(application: Application) -> dict[str, float]:
     """Return what operators look at, by the name of its gauge."""
     from refundgql.queries.operating import operating_figures
+    from refundgql.storage.time import measure_skew
 
     figures = await operating_figures(application.database, application.clock.now())
-    return {**figures, "bus_connected": float(application.bus.connected)}
+    return {
+        **figures,
+        "bus_connected": float(application.bus.connected),
+        "database_connections_in_use": float(application.database.connections_in_use),
+        "clock_skew_seconds": await measure_skew(application.database),
+    }
 
 
 async def check_ready(application: Application) -> None:

@@ -42,6 +42,7 @@ from refundgql.web.graphiql import DemoPeople
 from refundgql.web.health import Check
 from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
 from refundgql.web.metrics import DeskMetrics
+from refundgql.web.prefix import Prefix
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 from refundgql.workers.supervisor import end_with_parent, keep_running
 
@@ -158,7 +159,7 @@ def tickets_of(settings: Settings, keys: KeySource) -> EvidenceTickets | None:
     else:
         log.warning("No evidence files are taken: set REFUNDGQL_SIGNING_KEY.")
         return None
-    url = settings.public_url or f"http://{_shown(settings.host)}:{settings.port}"
+    url = settings.public_url or f"http://{_shown(settings.host)}:{settings.port}{settings.root_path}"
     return EvidenceTickets(secret, url, settings.evidence_max_bytes)
 
 
@@ -207,7 +208,10 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: C
             metrics=desk.metrics,
             readings=desk.gauges,
             metrics_token=token.get_secret_value() if token else None,
-            outermost=(Middleware(tracing.middleware),) if tracing else (),
+            outermost=(
+                Middleware(Prefix, root_path=settings.root_path),
+                *((Middleware(tracing.middleware),) if tracing else ()),
+            ),
             make_context=desk.context,
             verifier=TokenVerifier(keys, rules),
             load_viewer=desk.load_viewer,
@@ -259,6 +263,7 @@ def serving_of(settings: Settings) -> server.Serving:
         port=settings.port,
         max_message_bytes=settings.max_message_bytes,
         trusted_proxies=settings.trusted_proxies,
+        keep_alive_seconds=settings.keep_alive_seconds,
     )
 
 
@@ -284,7 +289,7 @@ def run(
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
         ) from error
     if not settings.public_url:  # port 0 has become a real one
-        settings = settings.model_copy(update={"public_url": address_of(listener)})
+        settings = settings.model_copy(update={"public_url": address_of(listener) + settings.root_path})
     log.info("Starting.", extra={"fields": {"version": __version__, "settings": in_force(settings)}})
     try:
         _serve(settings, listener, demo_people, clock, on_started)

@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Server processes on the port; more than one needs PostgreSQL.")
+    root_path: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Path prefix that a proxy passes on, such as `/refunds`."
+    )
+    keep_alive_seconds: int = Field(
+        75, ge=1, le=3_600, description="How long an idle HTTP connection is kept; longer than a proxy keeps its own."
+    )
     public_url: str = Field("", description="Address clients reach the server under, for links in answers.")
 
     key_file: Path | None = Field(None, description="Private key file for locally signed tokens, mode 0600.")
@@ -109,6 +115,15 @@ class Settings(BaseSettings):
         "file://evidence", description="Where evidence files are kept: `file://PATH` or `s3://BUCKET`."
     )
     evidence_max_bytes: int = Field(20_971_520, ge=1, description="Largest evidence file.")
+
+    idempotency_days: int = Field(30, ge=30, description="Days for which a repeated idempotency key is recognized.")
+    delivery_days: int = Field(30, ge=1, description="Days for which settled webhook deliveries stay in the log.")
+    upload_days: int = Field(
+        30, ge=1, description="Days for which announced files that became evidence are remembered."
+    )
+    read_mark_days: int = Field(
+        0, ge=0, description="Days after which marks of read cases go, which count as unread then; 0 keeps them."
+    )
 
     webhook_timeout_seconds: float = Field(15, gt=0, le=60, description="Time a webhook's receiver has to answer.")
     webhook_retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
@@ -179,6 +194,15 @@ class Settings(BaseSettings):
     def on_postgres(self) -> bool:
         """Tell whether the database is PostgreSQL."""
         return self.database_url.startswith("postgres")
+
+    @property
+    def database_address(self) -> str:
+        """Return the database's URL as it is connected to: of several hosts the one that can be written to."""
+        hosts = self.database_url.partition("://")[2].partition("/")[0]
+        several = self.on_postgres and ("," in hosts or self.database_url.count("host=") > 1)
+        if not several or "target_session_attrs" in self.database_url:
+            return self.database_url
+        return f"{self.database_url}{'&' if '?' in self.database_url else '?'}target_session_attrs=primary"
 
     @property
     def bus_url(self) -> str:

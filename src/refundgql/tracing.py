@@ -210,6 +210,11 @@ class _TracedDatabase(Database):
         """Open a transaction for writing."""
         return self._traced("transaction", self._database.transaction())
 
+    @property
+    def connections_in_use(self) -> int:
+        """Return how many of the process's connections are lent at the moment."""
+        return self._database.connections_in_use
+
     def maintenance(self) -> AbstractAsyncContextManager[Any]:
         """Open Tortoise's client."""
         return self._database.maintenance()

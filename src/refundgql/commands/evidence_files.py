@@ -89,7 +89,8 @@ async def clear_abandoned(uow: UnitOfWork) -> int:
     if uow.files is None:
         return 0
     await uow.files.tidy()
-    abandoned = await abandon_uploads(uow.database, to_micros(uow.clock.now()), limit=ABANDONED_AT_ONCE)
+    now, days = to_micros(uow.clock.now()), uow.retention.upload_days
+    abandoned = await abandon_uploads(uow.database, now, limit=ABANDONED_AT_ONCE, kept_days=days)
     for upload_id in abandoned:
         await uow.files.discard(storage_key(upload_id))
         await forget_upload(uow.database, upload_id)

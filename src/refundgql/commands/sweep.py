@@ -26,8 +26,8 @@ from refundgql.domain.vocabulary import ClockName, RefundCaseKind
 from refundgql.storage.clocks import ClaimedClock, next_due_at
 from refundgql.storage.facts import load_case_facts, load_payment_facts
 from refundgql.storage.faults import StorageError
-from refundgql.storage.idempotency import purge_results
 from refundgql.storage.ledger import post
+from refundgql.storage.retention import purge
 from refundgql.storage.settlements import Waiting, list_coverable
 from refundgql.storage.subjects import Subject, payment_of
 from refundgql.storage.sweeping import find_due_clock, take_clock, take_turn
@@ -101,7 +101,7 @@ class Sweeper:
                 acted = await sweep_due(self._uow, armed=armed)
                 armed = True
                 if sweeps % PURGE_EVERY_SWEEPS == 0:
-                    await purge_results(self._uow.database, to_micros(self._uow.clock.now()))
+                    await purge(self._uow.database, to_micros(self._uow.clock.now()), self._uow.retention)
                     await clear_abandoned(self._uow)
             except Exception:
                 # Whatever it was, the next look may succeed, and nobody else looks in this process.

@@ -24,6 +24,7 @@ from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
 from refundgql.storage.notices import notice_writes
 from refundgql.storage.faults import CommitUnknown, TransientFault, Unwritable
+from refundgql.storage.retention import Retention
 
 QUEUE_TOPIC = "queue"
 NOTICES_TOPIC = "webhooks"
@@ -122,6 +123,7 @@ class UnitOfWork:
     private_webhooks: bool = False
     """Whether webhooks may go to private addresses, and without TLS."""
     watch: Watch | None = None
+    retention: Retention = field(default_factory=Retention)
     unwritable: Callable[[Unwritable], None] = lambda fault: None
     """Told when the database would not keep something."""
 

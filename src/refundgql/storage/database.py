@@ -214,6 +214,11 @@ class Database(abc.ABC):
         Refuses: TransientFault, CommitUnknown, ConstraintViolated, StatementTimeout.
         """
 
+    @property
+    def connections_in_use(self) -> int:
+        """Return how many of the process's connections are lent at the moment."""
+        return 0
+
     async def change_mark(self) -> ChangeMark | None:
         """Return what shows later whether anything was written meanwhile, or None where the database cannot tell."""
         return None

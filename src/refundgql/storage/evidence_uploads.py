@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from refundgql.domain.calendar import DAY_MICROS
 from refundgql.storage.database import Database, Source, Transaction, Write
 
-KEPT_AFTER_USE_MICROS = 30 * DAY_MICROS
-"""A used address says that it was used for as long as its idempotency key answers."""
 ABANDONED_AFTER_MICROS = 3_600_000_000
 """After an address has expired an upload that began before may still be under way, but not for an hour."""
 
@@ -80,7 +78,7 @@ async def claim_upload(tx: Transaction, upload_id: str, at: int) -> bool:
     return changed == 1
 
 
-async def abandon_uploads(database: Database, now: int, *, limit: int) -> Sequence[str]:
+async def abandon_uploads(database: Database, now: int, *, limit: int, kept_days: int = 30) -> Sequence[str]:
     """Give up announcements whose files never became evidence, and return ids of abandoned ones, at most `limit`.
 
     From then on nothing can use them, so their files may be removed; `forget_upload` follows when one was.
@@ -94,7 +92,7 @@ async def abandon_uploads(database: Database, now: int, *, limit: int) -> Sequen
         await tx.execute(
             "DELETE FROM evidence_upload WHERE id IN (SELECT id FROM evidence_upload"
             " WHERE expires_at < ? AND used_at IS NOT NULL ORDER BY expires_at LIMIT ?)",
-            (now - KEPT_AFTER_USE_MICROS, limit),
+            (now - kept_days * DAY_MICROS, limit),
         )
         rows = await tx.fetch(
             "SELECT id FROM evidence_upload WHERE expires_at < ? AND abandoned_at IS NOT NULL ORDER BY expires_at"

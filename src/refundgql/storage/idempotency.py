@@ -58,9 +58,9 @@ async def store_result(
     )
 
 
-async def purge_results(database: Database, now_micros: int, *, batch: int = 10_000) -> int:
+async def purge_results(database: Database, now_micros: int, *, kept_days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete the keys that are older than they need be, a batch in each transaction, and return how many there were."""
-    oldest = now_micros - KEPT_DAYS * DAY_MICROS
+    oldest = now_micros - kept_days * DAY_MICROS
     purged = 0
     while True:
         async with database.transaction() as tx:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -29,41 +30,44 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
     """Leave a released connection as it is; asyncpg has already ended a transaction that was left open."""
 
 
-async def _prepare_session(connection: KnowingConnection) -> None:
-    """Let uuids travel as text on a new connection."""
+async def _prepare_writer(connection: KnowingConnection, settings: str) -> None:
+    """Prepare a new connection that writes: uuids travel as text."""
+    await connection.execute(settings)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.learn()
 
 
-async def _prepare_reader(connection: KnowingConnection) -> None:
-    """Let uuids travel as text, read by the driver's own code: a call of Python's for each would cost as much again."""
+async def _prepare_reader(connection: KnowingConnection, settings: str) -> None:
+    """Prepare a new connection that reads: uuids are read by the driver's own code, Python's would cost twice."""
+    await connection.execute(settings)
     await connection.set_builtin_type_codec("uuid", schema="pg_catalog", codec_name="text", format="text")
     await connection.learn()
 
 
 def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> dict[str, Any]:
+    # Set once a session, and not as it starts: poolers such as PgBouncer refuse what they do not know there.
     settings = {
-        "application_name": "refundgql",
         "statement_timeout": str(limits.statement_timeout_ms),
         "idle_in_transaction_session_timeout": str(limits.statement_timeout_ms * 2),
         "jit": "off",  # compiling costs more than any statement here takes
         "timezone": "UTC",
         "default_transaction_read_only": "on" if read_only else "off",
+        # An acknowledged commit is on disk.
+        "synchronous_commit": "on",
     }
-    if not read_only:
-        settings["synchronous_commit"] = "on"  # an acknowledged commit is on disk
+    statements = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
     return {
         "dsn": url,
         "connection_class": KnowingConnection,
         "min_size": 1,
         "max_size": size,
-        "init": _prepare_reader if read_only else _prepare_session,
+        "init": partial(_prepare_reader if read_only else _prepare_writer, settings=statements),
         "reset": _keep_session,
         "statement_cache_size": 1_000,
         "max_cached_statement_lifetime": 0,
         "max_inactive_connection_lifetime": 300.0,
         "timeout": limits.acquire_timeout_ms / 1_000,
-        "server_settings": settings,
+        "server_settings": {"application_name": "refundgql"},
     }
 
 
@@ -202,6 +206,11 @@ class PostgresDatabase(Database):
         database._readers = Lender(database._pool, limits.read_connections, timeout_s)
         database._writers = Lender(database._writing_pool, limits.write_connections, timeout_s)
         return database
+
+    @property
+    def connections_in_use(self) -> int:
+        """Return how many of the process's connections are lent at the moment."""
+        return self._readers.lent + self._writers.lent
 
     async def close(self) -> None:
         """Close every connection; those that hang are cut off."""

@@ -73,6 +73,11 @@ class Lender:
         self._waiting: deque[asyncio.Future[Lent | None]] = deque()
         self._closed = False
 
+    @property
+    def lent(self) -> int:
+        """Return how many connections somebody has."""
+        return self._held - len(self._free)
+
     async def take(self) -> Lent:
         """Return a connection that is not closed. Refuses: TimeoutError when none becomes free in time."""
         while self._free:

@@ -202,12 +202,12 @@ async def requeue_given_up(tx: Transaction, endpoint_id: str, since: int) -> Non
     )
 
 
-async def purge_deliveries(database: Database, now: int, *, batch: int = 1_000) -> int:
+async def purge_deliveries(database: Database, now: int, *, kept_days: int = KEPT_DAYS, batch: int = 1_000) -> int:
     """Delete what the log need not hold any more, a batch in each transaction, and return how many deliveries it was.
 
     That is what was settled longer ago than the log reaches back, and everything of deleted endpoints.
     """
-    old = ("settled_at < ?", (now - KEPT_DAYS * DAY_MICROS,))
+    old = ("settled_at < ?", (now - kept_days * DAY_MICROS,))
     left = ("endpoint_id IN (SELECT id FROM webhook_endpoint WHERE deleted_at IS NOT NULL)", ())
     purged = await _purge(database, old, batch) + await _purge(database, left, batch)
     async with database.transaction() as tx:

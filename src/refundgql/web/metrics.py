@@ -1,10 +1,12 @@
 """Count what the desk does, beside what its GraphQL server counts: acts, webhooks, and gauges of its queue."""
 
 from collections.abc import Mapping, Sequence
+from platform import python_version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from refundgql import __version__
 from refundgql.domain.refusals import Refusal
 from refundgql.gql.metrics import SECONDS_BUCKETS, Metrics
 
@@ -15,6 +17,11 @@ _ABOUT: Final = {
     "queue_overdue_cases": "Cases whose decision is late (L14).",
     "queue_age_seconds": "How long the case that waits longest for support has waited.",
     "sweeper_lag_seconds": "How long the clock that is due longest has waited to be acted on.",
+    "webhook_backlog_events": "Events that wait to be sent to webhook endpoints, at most 1,000 unqueued ones of each.",
+    "webhook_oldest_seconds": "How long the event that waits longest to be sent to an endpoint has waited.",
+    "withdrawals_requested": "Withdrawals that the marketplace has not taken up yet.",
+    "database_connections_in_use": "Connections to PostgreSQL that are lent, in the process that answered.",
+    "clock_skew_seconds": "How far the clock of the machine that answered is ahead of the database's.",
     "bus_connected": "Whether rings reach other processes; without them streams look each second.",
 }
 
@@ -24,6 +31,13 @@ class DeskMetrics(Metrics):
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         super().__init__(PREFIX, registry)
+        Gauge(
+            "refundgql_build_info",
+            "The version that runs.",
+            ("version", "python"),
+            registry=self.registry,
+            multiprocess_mode="max",
+        ).labels(__version__, python_version()).set(1)
         self._transitions = Counter(
             "refundgql_transitions_total",
             "Events written to cases' histories, by kind of case and event.",

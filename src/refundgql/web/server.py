@@ -34,7 +34,7 @@ class Serving:
     host: str = "127.0.0.1"
     port: int = 8000
     max_message_bytes: int = 64 * 1024
-    keep_alive_seconds: int = 30
+    keep_alive_seconds: int = 75
     ping_seconds: float = 20.0
     pong_seconds: float = 10.0
     shutdown_seconds: int = 10

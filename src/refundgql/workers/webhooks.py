@@ -135,7 +135,8 @@ class WebhookSender:
         while True:
             await asyncio.sleep(PURGE_SECONDS * (0.5 + self._sending.chance()))  # processes need not do it at once
             try:
-                await purge_deliveries(self._database, to_micros(self._sending.now()))
+                now, days = to_micros(self._sending.now()), self._uow.retention.delivery_days
+                await purge_deliveries(self._database, now, kept_days=days)
             except StorageError:
                 log.warning("Old webhook deliveries could not be deleted.", exc_info=True)
 
