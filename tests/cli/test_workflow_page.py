@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from refundgql.bootstrap import workflow_text
+from refundgql.cli.workflow import workflow_text
 from refundgql.domain.vocabulary import RefundCaseKind
 
 PAGE = Path(__file__).parents[2] / "docs" / "workflow.md"
