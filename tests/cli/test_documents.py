@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ HERE = {
         "export REFUNDGQL_KEY_FILE=key.pem",
         "refundgql ledger verify",
         "refundgql export --format jsonl > everything.jsonl",
+        "refundgql account create --role ADMIN kim",
+        "refundgql person export pro-ada --out pro-ada.zip",
     ],
 }
 TEST_BACKUP = "tests/cli/test_backup.py runs it"
@@ -58,6 +61,8 @@ WHY_NOT = {
     "rm -f refundgql.sqlite3 refundgql.sqlite3-wal refundgql.sqlite3-shm": TEST_BACKUP,
     'pg_dump --format=custom --file=copy.dump "$REFUNDGQL_DATABASE_URL"': TEST_BACKUP,
     'pg_restore --no-owner --exit-on-error --dbname="$RESTORED_URL" copy.dump': TEST_BACKUP,
+    "pg_basebackup --checkpoint=fast": "tests/faults/test_point_in_time.py runs it",
+    "cat >> base/postgresql.auto.conf <<EOF": "tests/faults/test_point_in_time.py runs it",
     "refundgql migrate": "tests/faults/test_upgrade.py runs both",
     "python scripts/faults.py": "takes an hour; tests/faults are its parts",
     "REFUNDGQL_FUZZ_EXAMPLES=20000": "takes minutes; CI runs the test with fewer examples",
@@ -233,3 +238,19 @@ def test_the_other_commands_of_the_page_run(tmp_path: Path) -> None:
     assert "every invariant holds" in done(verify.text, tmp_path, **settings)
     done(block("operations.md", HERE["operations.md"][2]).text, tmp_path, **settings)
     assert (tmp_path / "cases.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_people_are_made_told_and_forgotten_as_described(tmp_path: Path) -> None:
+    """The commands for first accounts and for one person, word for word: an archive, and then nobody of that name."""
+    settings = {"REFUNDGQL_DATABASE_URL": new_database_url("sqlite", tmp_path)}
+    made = done(block("operations.md", HERE["operations.md"][3]).text, tmp_path, **settings)
+    assert made.splitlines() == ["kim has the role ADMIN now.", "marketplace has the role SERVICE now."]
+    record = {"account": {"externalRef": "pro-ada", "name": "Ada Lovelace", "roles": ["PRO"]}}
+    (tmp_path / "records.jsonl").write_text(json.dumps(record))
+    done("refundgql import records.jsonl", tmp_path, **settings)
+    assert "Erased." in done(block("operations.md", HERE["operations.md"][4]).text, tmp_path, **settings)
+    with zipfile.ZipFile(tmp_path / "pro-ada.zip") as archive:
+        assert json.loads(archive.read("person.json"))["account"][0]["name"] == "Ada Lovelace"
+    assert "Ada" not in done("refundgql export; refundgql ledger verify", tmp_path, **settings)

@@ -22,8 +22,8 @@ from refundgql.domain.refusals import Refusal
 from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
-from refundgql.storage.notices import notice_writes
 from refundgql.storage.faults import CommitUnknown, TransientFault, Unwritable
+from refundgql.storage.notices import notice_writes
 from refundgql.storage.retention import Retention
 
 QUEUE_TOPIC = "queue"
