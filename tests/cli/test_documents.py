@@ -85,6 +85,16 @@ def test_every_block_is_run_or_says_why_not() -> None:
     assert set(WHY_NOT) == used
 
 
+def test_the_proxy_adds_the_address_that_it_sees() -> None:
+    """In nginx a location that sets any header takes over none of the server's: each says it anew, or sets none."""
+    text = block("operations.md", "server {").text
+    said = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
+    server, *locations = re.split(r"^  location ", text, flags=re.MULTILINE)
+    assert said in server
+    assert locations
+    assert all(said in one for one in locations if "proxy_set_header" in one)
+
+
 def test_the_api_page_shows_the_operations_that_are_run() -> None:
     """Each example of docs/api.md stands in fixtures/operations word for word."""
     texts = "\n".join(path.read_text(encoding="utf-8") for path in FIXTURES.glob("*.graphql"))

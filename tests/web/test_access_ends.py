@@ -250,6 +250,17 @@ def test_proxies_are_believed_only_when_named(tmp_path: Path) -> None:
     assert serving.serving_of(Settings(trusted_proxies="::1")).trusted_proxies == ("::1",)
 
 
+def test_an_address_that_a_caller_invents_is_not_believed(tmp_path: Path) -> None:
+    """The proxy adds the address it sees behind what it was given, and that one counts (docs/operations.md)."""
+    body = {"query": "{ refundPolicy { version } }"}
+    with real_desk(tmp_path, requests_per_minute=1, trusted_proxies="127.0.0.1") as desk:
+        answers = [
+            httpx.post(f"{desk.url}/graphql", json=body, headers={"x-forwarded-for": f"198.51.100.{number}, 192.0.2.7"})
+            for number in range(3)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 429, 429]
+
+
 async def test_other_sites_cannot_open_sockets(desk: RealDesk) -> None:
     """A page of another site cannot open a socket in the name of whoever looks at it."""
     with pytest.raises(InvalidStatus) as refused:

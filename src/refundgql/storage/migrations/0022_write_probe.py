@@ -17,7 +17,7 @@ _ROW = ("INSERT INTO write_probe (id, at) VALUES (1, 0)",)
 class Migration(BaseMigration):
     """Add the table with its row."""
 
-    dependencies = [("refundgql", "0020_contract_lead_category")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0021_contract_lead_category")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [  # noqa: RUF012
         ops.CreateModel(

@@ -100,7 +100,7 @@ END $$
 class Migration(BaseMigration):
     """Add the two tables, and let a history's notes be erased."""
 
-    dependencies = [("refundgql", "0021_write_probe")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0022_write_probe")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [  # noqa: RUF012
         ops.CreateModel(

@@ -10,6 +10,6 @@ from refundgql.storage.migrations._steps import DropIndexes
 class Migration(BaseMigration):
     """Drop it."""
 
-    dependencies = [("refundgql", "0019_notices")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0020_proposals")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [DropIndexes("lead_category")]  # noqa: RUF012
