@@ -159,6 +159,27 @@ def test_sign_in_again_has_one_shape(accept: str, query: str, desk: RealDesk) ->
     assert shapes == {(status, json.dumps({"errors": [{"extensions": {"code": "UNAUTHENTICATED"}}]}))}
 
 
+def test_each_request_hears_its_own_language(desk: RealDesk) -> None:
+    """Accept-Language decides in which language the sentences of an answer are; a stream's are in English for all."""
+    ref = desk.with_role("PRO")
+    ask = {
+        "query": "mutation($i: RequestWithdrawalInput!) { requestWithdrawal(input: $i) { refusals { code message } } }"
+    }
+    given = {"i": {"amount": {"amount": "-1.00", "currencyCode": "USD"}, "idempotencyKey": "language"}}
+    heard = {}
+    for language in "de-CH, en;q=0.5", "es", "en", "fr":
+        headers = {**desk.headers(ref), "accept-language": language}
+        answer = httpx.post(f"{desk.url}/graphql", json={**ask, "variables": given}, headers=headers).json()
+        heard[language] = answer["data"]["requestWithdrawal"]["refusals"]
+    assert {tuple(one["code"] for one in refusals) for refusals in heard.values()} == {("INVALID_INPUT",)}
+    assert [refusals[0]["message"] for refusals in heard.values()] == [
+        "Gib einen Betrag über null an.",
+        "Indica un importe mayor que cero.",
+        "Give an amount above zero.",
+        "Give an amount above zero.",
+    ]
+
+
 def test_what_is_for_everybody_is_told_beside_what_is_not(desk: RealDesk) -> None:
     """An operation that could do a part of what was asked keeps its data, and says at which field to sign in."""
     answer = desk.ask(None, "{ refundPolicy { version } viewer { id } }")

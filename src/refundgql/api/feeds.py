@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from refundgql.api.languages import ENGLISH, speak
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.feeds import Feed, Judgement, Log, Told, Verdict
 from refundgql.gql.streams import Fanout
@@ -66,6 +67,7 @@ class CaseAudience:
 
     async def begin(self, feed: CaseFeed, after: Cursor) -> tuple[Judgement, Cursor]:
         """Begin with the present state of a case, as far as events up to `after` have not told it."""
+        speak(ENGLISH)  # what is told is encoded once for all who read the same
         if feed.case_id is None:
             return Verdict.SKIP, after
         present = await self.onlookers.look([feed.viewer.external_ref], feed.case_id)
@@ -85,6 +87,7 @@ class CaseAudience:
 
     async def judge(self, event: StreamEvent, feeds: Sequence[CaseFeed]) -> Sequence[Judgement]:
         """Say what an event is to each subscription."""
+        speak(ENGLISH)
         present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds}, event.case_id)
         look = _Look(event, present)
         judged = [look.judge(feed) for feed in feeds]

@@ -29,6 +29,7 @@ from refundgql.gql.ws import SocketEndpoint
 from refundgql.web import graphiql, health
 from refundgql.web.authentication import Authentication, LoadViewer, LoadViewers, lost_access
 from refundgql.web.graphiql import DemoPeople
+from refundgql.web.languages import Languages
 from refundgql.web.metrics import DeskMetrics
 from refundgql.web.scraping import Readings, scraping
 from refundgql.web.tokens import TokenVerifier
@@ -81,6 +82,7 @@ def build_app(transport: Transport) -> Starlette:
             *transport.outermost,
             *_cors(transport),
             *_compression(transport),
+            Middleware(Languages),
             _front_door(transport, presence),
         ],
         exception_handlers={HTTPException: answer_router},

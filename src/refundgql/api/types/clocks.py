@@ -7,7 +7,9 @@ from datetime import datetime
 
 import strawberry
 
+from refundgql.api.languages import said
 from refundgql.domain.vocabulary import ClockName, WhoseMove
+from refundgql.gql.declare import leaf
 
 
 @strawberry.type(description="One deadline that runs on a case.")
@@ -17,7 +19,9 @@ class Clock:
     starts_at: datetime = strawberry.field(description="When it began to run.")
     ends_at: datetime = strawberry.field(description="When it runs out, exclusive.")
     whose_move: WhoseMove = strawberry.field(description="Who should act before it runs out.")
-    when_it_runs_out: str = strawberry.field(description="What happens then, in one sentence.")
+    when_it_runs_out: str = leaf(
+        lambda row: said(row.when_it_runs_out), description="What happens then, in one sentence."
+    )
     paused_by_request: bool = strawberry.field(
         description="Whether a request stops it; no clock of the rules is (C27)."
     )

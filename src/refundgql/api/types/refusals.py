@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import strawberry
 
+from refundgql.api.languages import said
 from refundgql.api.types.money import Money
 from refundgql.domain import refusals as domain
 from refundgql.domain.decisions import Availability
@@ -124,7 +125,7 @@ def refusal_row(refusal: domain.Refusal) -> RefusalRow:
     """Return a refusal of the rules as clients see it."""
     base = (
         refusal.code,
-        refusal.message,
+        said(refusal.message),
         refusal.rule,
         None if refusal.field is None else [str(step) for step in refusal.field],
         list(refusal.alternatives),

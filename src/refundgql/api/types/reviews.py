@@ -11,6 +11,7 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import ReviewPayload, run_command
 from refundgql.api.context import LevelInfo
+from refundgql.api.languages import said
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
@@ -50,7 +51,7 @@ class Review(Node):
         lambda row: bool(row.reviews_hidden), description="Whether the contract's reviews are hidden (C21)."
     )
     hidden_because: str | None = leaf(
-        lambda row: HIDDEN_BECAUSE if row.reviews_hidden else None,
+        lambda row: said(HIDDEN_BECAUSE) if row.reviews_hidden else None,
         description="Why it is hidden, in one sentence; none while it is shown.",
     )
 

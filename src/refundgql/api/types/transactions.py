@@ -9,6 +9,7 @@ from typing import Annotated
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.languages import said
 from refundgql.api.types.lazy import LazyRefundCase, LazyWithdrawal
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
@@ -39,7 +40,7 @@ class Transaction(Node):
         lambda row: money(row.balance_after_minor, row.currency),
         description="The balance right after it; none for what is not posted.",
     )
-    description: str = strawberry.field(description="What it was, in a few words.")
+    description: str = leaf(lambda row: said(row.description), description="What it was, in a few words.")
 
     @level(description="The case it came from, if it came from one.")
     @staticmethod
