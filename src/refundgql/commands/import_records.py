@@ -21,16 +21,18 @@ from refundgql.commands.import_checks import FirstPass, Line
 from refundgql.commands.import_reading import LINE_BYTES, ImportStopped, RawLine, Reader, in_batches, open_inputs
 from refundgql.commands.import_spool import Spool
 from refundgql.commands.sync_book import Book
-from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_batch
+from refundgql.commands.sync_records import FaultyRecords, SyncCounts, keep, take_records, write_records
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.record_parsing import parse_record, shape_ref
 from refundgql.domain.records import RecordError
-from refundgql.storage.database import ChangeMark
+from refundgql.storage.database import ChangeMark, Dialect
 from refundgql.storage.scratch import Scratch
 
 BATCH_RECORDS = 10_000
 """Records checked at a time: more take more memory, and gain nothing."""
+WRITTEN_BESIDE_USERS = 1_000
+"""Records of one transaction where others write at the same time: they wait for the locks of as many at most."""
 WRITTEN_TOGETHER = 2
 """Batches of one transaction where nothing is left to be looked up: more would only keep other writers waiting."""
 BAD_LINES_TOLD = 1_000
@@ -216,7 +218,8 @@ async def _write_rest(
 ) -> SyncCounts:
     """Read, check and write what has not been written."""
     counts = SyncCounts()
-    for batch in in_batches(islice(reader.lines(), meter.lines, None), batch_records):
+    written = batch_records if uow.database.dialect is Dialect.SQLITE else min(batch_records, WRITTEN_BESIDE_USERS)
+    for batch in in_batches(islice(reader.lines(), meter.lines, None), written):
         try:
             lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch.lines]
             counts += await _write(uow, lines, first_pass.superseded(lines))
@@ -230,12 +233,7 @@ async def _write_rest(
 
 
 async def _write(uow: UnitOfWork, lines: Sequence[Line], superseded: set[int]) -> SyncCounts:
-    records = [line.record for line in lines]
-
-    async def work(unit: Unit) -> SyncCounts:
-        return await write_batch(unit, records, superseded)
-
-    return await uow.run(work, name="import_records")
+    return await write_records(uow, [line.record for line in lines], superseded, name="import_records")
 
 
 def _changed(reader: Reader, place: int, error: RecordError) -> ImportStopped:

@@ -120,6 +120,8 @@ class Book:
     role_changes: list[tuple[str, str, str]] = field(default_factory=list)  # account id, roles before and after
     recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
     faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
+    read: tuple[dict[str, int], dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}, {}))
+    """Versions of contracts and payments by id, and balances by key, as they were found."""
 
     def tables(self) -> tuple[tuple[type[Stored], Mapping[str, Stored]], ...]:
         """Return the rows of every table by key, referenced ones before those that refer to them."""
@@ -138,6 +140,12 @@ class Book:
             (ChargebackRow, self.chargebacks),
             (BalanceRow, self.balances),
         )
+
+    def note_read(self) -> None:
+        """Remember how the rows were found that others change too."""
+        contracts = {row.id: row.version for row in self.contracts.values()}
+        payments = {row.id: row.version for row in self.payments.values()}
+        self.read = contracts, payments, {row.key: row.balance_minor for row in self.balances.values()}
 
     def row_of(self, record: Record) -> Revised | None:
         """Return the row that a record brings up to date, if there is one."""

@@ -1,6 +1,7 @@
 """Filling the working set of a batch: every row its records touch, with one statement a table.
 
-It must not change any row. Locks are taken in the order all commands keep: contracts, payments, balances.
+It must not change any row. Rows that others change too are locked when a batch is written, and compared with what is
+found here; a batch that lost such a race is worked out under their locks, in everybody's order.
 """
 
 from __future__ import annotations
@@ -92,10 +93,11 @@ class DatabaseFinder:
     """Finds rows in the database alone."""
 
     source: Source | Transaction
+    locks: bool = False
 
     async def rows(self, row_type: type[RowType], keys: Collection[str]) -> Iterable[RowType]:
         """Return the rows with these keys."""
-        return await find_rows(self.source, row_type, keys) if keys else ()
+        return await find_rows(self.source, row_type, keys, lock=self.locks) if keys else ()
 
     async def claims(self, row_type: type[Stored], owners: Mapping[str, str]) -> Iterable[Claim]:
         """Return who has taken these unique places."""
@@ -198,6 +200,7 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     await _fill_payments(book, finder, wanted)
     await _fill_claims(book, finder, wanted)
     await _fill_money(book, finder, wanted)
+    book.note_read()
 
 
 async def _fill_withdrawals(book: Book, finder: Finder, records: Sequence[WithdrawalRecord]) -> None:

@@ -5,6 +5,7 @@ It must not know where a batch comes from: the API's mutation and an import's se
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -50,7 +51,7 @@ from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.audit import AuditAction
 from refundgql.storage.audit import record as record_act
 from refundgql.storage.faults import ConstraintViolated, TransientFault
-from refundgql.storage.records import recount_last_messages, rename_customers, take_turn, write_rows
+from refundgql.storage.records import lock_unchanged, recount_last_messages, rename_customers, take_turn, write_rows
 from refundgql.storage.settlements import Waiting
 
 BATCH_AT_MOST = 1_000
@@ -111,10 +112,23 @@ async def take_records(uow: UnitOfWork, shapes: Sequence[Mapping[str, Any]]) -> 
     records = parse_records(shapes)
     superseded = superseded_within(records)
 
-    async def work(unit: Unit) -> SyncCounts:
-        return await write_batch(unit, records, superseded)
+    return await write_records(uow, records, superseded, name="sync_records")
 
-    return await uow.run(work, name="sync_records")
+
+async def write_records(
+    uow: UnitOfWork, records: Sequence[Record], superseded: Collection[int], *, name: str
+) -> SyncCounts:
+    """Take typed records in, in a transaction that locks what others change only while it writes.
+
+    One that lost a race for such a row is worked out again under locks.
+    Refuses: FaultyRecords.
+    """
+    attempts = itertools.count()
+
+    async def work(unit: Unit) -> SyncCounts:
+        return await write_batch(unit, records, superseded, locks=next(attempts) > 0)
+
+    return await uow.run(work, name=name)
 
 
 def parse_records(shapes: Sequence[Mapping[str, Any]]) -> list[Record]:
@@ -146,7 +160,9 @@ def superseded_within(records: Sequence[Record]) -> set[int]:
     }
 
 
-async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collection[int]) -> SyncCounts:
+async def write_batch(
+    unit: Unit, records: Sequence[Record], superseded: Collection[int], *, locks: bool = True
+) -> SyncCounts:
     """Take typed records in within an open transaction.
 
     `superseded` are the places of records that a later one of the same source states anew. Money that approved cases
@@ -158,9 +174,12 @@ async def write_batch(unit: Unit, records: Sequence[Record], superseded: Collect
     start = 0
     while start < len(records):
         book = Book(to_micros(unit.now()), unit.holiday_calendar)
-        await fill(book, DatabaseFinder(unit.tx), records[start:])
+        await fill(book, DatabaseFinder(unit.tx, locks), records[start:])
         start = _apply_all(book, unit.policy, records, superseded, start, counted)
-        await keep(unit, keeping_of(book, unit.policy))
+        keeping = keeping_of(book, unit.policy)
+        if not locks:
+            await lock_unchanged(unit.tx, *book.read)
+        await keep(unit, keeping)
         await _follow(unit, book)
     return counts_of(counted)
 

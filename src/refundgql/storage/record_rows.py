@@ -16,6 +16,9 @@ class Stored:
     table: ClassVar[str]
     key_column: ClassVar[str] = "external_ref"
     locked: ClassVar[bool] = False
+    """Whether others change such rows too."""
+    locked_at_once: ClassVar[bool] = False
+    """Whether they are locked when they are read, also where others are only compared before they are written."""
     updatable: ClassVar[tuple[str, ...]] = ()
     folded: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Columns that searches look at, and the columns whose folded texts each of them holds, line by line."""
@@ -71,6 +74,7 @@ class PaymentRow(Stored):
     refunded_minor: int
     reserved_minor: int
     charged_back_minor: int = 0
+    version: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +143,7 @@ class ContractRow(Stored):
     ended_at: int | None
     reviews_hidden: bool
     revision: str | None = None
+    version: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -311,6 +316,7 @@ class WithdrawalRow(Stored):
     table = "withdrawal"
     key_column = "external_ref"
     locked = True
+    locked_at_once = True
     updatable = ("revision",)
 
     id: str

@@ -5,7 +5,7 @@ It must not decide anything: commands change the rows in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from refundgql.domain.texts import fold
 from refundgql.storage.database import Dialect, Source, Transaction
+from refundgql.storage.faults import TransientFault
 from refundgql.storage.record_rows import (
     BillingWeekRow,
     Claim,
@@ -51,17 +52,44 @@ async def take_turn(tx: Transaction) -> None:
         await tx.execute("SELECT pg_advisory_xact_lock(?)", (SYNC_TURN,))
 
 
-async def find_rows(source: Source | Transaction, row_type: type[RowType], keys: Collection[str]) -> list[RowType]:
-    """Return the rows with these keys; those that others change too are locked, in the order of their keys."""
+async def find_rows(
+    source: Source | Transaction, row_type: type[RowType], keys: Collection[str], *, lock: bool = True
+) -> list[RowType]:
+    """Return the rows with these keys; those that others change too are locked, in the order of their keys.
+
+    Without `lock` they are not, but for those that are locked at once: see `lock_unchanged`.
+    """
     names = columns(row_type)
     sql = f"SELECT {', '.join(names)} FROM {row_type.table} WHERE {row_type.key_column} = ANY(?)"
     if row_type.locked:
         lock_order = "key" if row_type.key_column == "key" else "id"
         sql += f" ORDER BY {lock_order}"
-        if isinstance(source, Transaction) and source.dialect is Dialect.POSTGRES:
+        locks = lock or row_type.locked_at_once
+        if locks and isinstance(source, Transaction) and source.dialect is Dialect.POSTGRES:
             sql += " FOR UPDATE"
     rows: Sequence[Any] = await source.fetch(sql, (list(keys),))
     return [_stored(row_type(*row)) for row in rows]
+
+
+_COMPARED = (("contract", "id", "version"), ("payment", "id", "version"), ("ledger_account", "key", "balance_minor"))
+"""What is compared of which rows, in everybody's order of locks."""
+
+
+async def lock_unchanged(tx: Transaction, *read: Mapping[str, int]) -> None:
+    """Lock contracts, payments and balances, given with what they were when they were read, each by its key.
+
+    Locks are held only while a batch is written, not while it is worked out.
+    Refuses: TransientFault when somebody has changed one meanwhile.
+    """
+    if tx.dialect is not Dialect.POSTGRES:
+        return
+    for (table, key, value), expected in zip(_COMPARED, read, strict=True):
+        if not expected:
+            continue
+        sql = f"SELECT {key}, {value} FROM {table} WHERE {key} = ANY(?) ORDER BY {key} FOR NO KEY UPDATE"
+        found = {str(row[0]): row[1] for row in await tx.fetch(sql, (sorted(expected),))}
+        if found != expected:
+            raise TransientFault(f"A {table} changed while a batch of records was worked out.")
 
 
 async def has_rows(source: Source | Transaction, row_type: type[Stored]) -> bool:

@@ -31,10 +31,15 @@ async def list_awaited(tx: Transaction, balances: Sequence[Waiting]) -> list[Wai
 
 
 async def list_awaiting_cases(tx: Transaction, balance: Waiting, *, limit: int) -> list[str]:
-    """Return the cases that wait for an expert's balance, the one approved first at the front."""
+    """Return the cases that an expert's balance, with what is held, may cover; the one approved first at the front."""
     rows = await tx.fetch(
         "SELECT rc.id FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " LEFT JOIN ledger_account b"
+        " ON b.key = 'balance:' || CAST(c.expert_id AS TEXT) || ':CONTRACTS:' || rc.currency"
+        " LEFT JOIN ledger_account h ON h.key = 'held:' || CAST(rc.payment_id AS TEXT) || ':' || rc.currency"
         " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND c.expert_id = ? AND rc.currency = ?"
+        " AND rc.approved_minor <= (CASE WHEN b.balance_minor > 0 THEN b.balance_minor ELSE 0 END)"
+        " + (CASE WHEN h.balance_minor > 0 THEN h.balance_minor ELSE 0 END)"
         " ORDER BY rc.approved_at, rc.number LIMIT ?",
         (balance.account_id, balance.currency, limit),
     )
