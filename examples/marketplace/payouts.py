@@ -1,8 +1,8 @@
 """Send the withdrawals that people asked for to their payment methods: payouts.py URL FOLDER
 
-Run it as often as you like, from one machine at a time. Each withdrawal is claimed with SENT before any money moves: one
-that its owner cancelled meanwhile is refused with STALE, and nothing is paid. The bank is told the withdrawal's id as its
-reference, so that a payout that was interrupted is not made twice. Here the bank is a folder; put yours in its place.
+Run it as often as you like, from one machine at a time. Each withdrawal is claimed with SENT before any money moves:
+one that its owner cancelled meanwhile is refused with STALE, and nothing is paid. The bank is told the withdrawal's id
+as its reference, so that a payout that was interrupted is not made twice. Here the bank is a folder; put yours there.
 """
 
 import json

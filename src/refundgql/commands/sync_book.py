@@ -191,6 +191,12 @@ class Book:
             raise self.missing("contract", ref, "contract")
         return row
 
+    def add_contract(self, row: ContractRow) -> None:
+        """Add a contract, to be found by its reference and by its id."""
+        self.contracts[row.external_ref] = row
+        claim = self.claims[row.id] = Claim(row.id, row.external_ref)
+        claim.stored = row.stored
+
     def contract_by_id(self, contract_id: str) -> ContractRow:
         """Return the contract that a payment belongs to."""
         return self.contracts[self.claims[contract_id].external_ref or ""]

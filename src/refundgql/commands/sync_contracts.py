@@ -62,10 +62,8 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     if row is None:
         if client is expert:
             raise RecordError("The client and the expert of a contract are two accounts.", "expert")
-        contract_id = str(uuid7())
-        book.claims[contract_id] = Claim(contract_id, record.ref)
-        book.contracts[record.ref] = ContractRow(
-            contract_id,
+        row = ContractRow(
+            str(uuid7()),
             record.ref,
             record.contract_kind.value,
             client.id,
@@ -77,6 +75,7 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
             ended_at,
             False,
         )
+        book.add_contract(row)
         return Outcome.CREATED
     fixed(row.client_id == client.id, "The client of a contract", "client")
     fixed(row.expert_id == expert.id, "The expert of a contract", "expert")
@@ -126,7 +125,9 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
         return Outcome.CREATED
     fixed(row.contract_id == contract.id, "The contract of a billing week", "contract")
     fixed(row.starts_at == starts_at, "The first day of a billing week", "startsOn")
-    if book.payments[row.payment_id].paid_minor:
+    # What was charged is in the invoice; a newer revision may come after it, though it was written before.
+    newer = record.revision is not None and row.revision is not None and record.revision > row.revision
+    if book.payments[row.payment_id].paid_minor and not newer:
         fixed(row.hours == hours, "The hours of a week that is paid", "hours")
         fixed(row.rate_minor == record.rate.minor, "The rate of a week that is paid", "rate")
     return describe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)

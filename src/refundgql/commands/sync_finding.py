@@ -183,7 +183,7 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     """Find every row that these records name or move money for, and lock those that others change too."""
     wanted = _Wanted.by(records)
     for contract in await finder.rows(ContractRow, wanted.contracts):
-        book.contracts[contract.external_ref] = contract
+        book.add_contract(contract)
     for account in await finder.rows(AccountRow, wanted.accounts):
         book.accounts[account.external_ref] = account
     for lead in await finder.rows(LeadRow, wanted.leads):
@@ -262,11 +262,9 @@ async def _fill_subjects(book: Book, finder: Finder, wanted: _Wanted) -> None:
         book.milestones[milestone.external_ref] = milestone
     ids = {row.contract_id for row in invoices} | {row.contract_id for row in book.milestones.values()}
     claims = await finder.claims(ContractRow, {contract_id: contract_id for contract_id in ids})
-    for claim in claims:
-        book.claims[claim.key] = claim
     refs = {claim.external_ref for claim in claims} - book.contracts.keys()
     for contract in await finder.rows(ContractRow, {ref for ref in refs if ref is not None}):
-        book.contracts[contract.external_ref] = contract
+        book.add_contract(contract)
 
 
 async def _fill_claims(book: Book, finder: Finder, wanted: _Wanted) -> None:
