@@ -29,7 +29,7 @@ async def _with_a_case(world: World) -> None:
 
 
 async def _export(world: World, what: Exported, output_format: ExportFormat = ExportFormat.JSONL) -> list[str]:
-    return [line async for line in export_lines(world.database, what, output_format)]
+    return [line async for line in export_lines(world.database, what, output_format, world.clock.at)]
 
 
 async def test_json_lines_hold_every_row(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_csv_says_the_same(world: World, what: Exported) -> None:
 async def test_all_of_it_is_no_csv(world: World) -> None:
     """Rows of three shapes do not fit under one header."""
     with pytest.raises(ValueError, match="choose"):
-        export_lines(world.database, Exported.ALL, ExportFormat.CSV)
+        export_lines(world.database, Exported.ALL, ExportFormat.CSV, world.clock.at)
 
 
 async def test_an_empty_desk_exports_nothing(world: World) -> None:

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from domain_world import LEDGER, NOW, POLICY, A, K, S, facts_of
 
-from refundgql.domain.cases import decide, run_out
+from refundgql.domain.cases import deadline_moved, decide, run_out
+from refundgql.domain.clocks import indexed
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Act, Decision, Event, Posting
 from refundgql.domain.facts import Case, Facts, FundsFacts
 from refundgql.domain.machines.table import ROWS
 from refundgql.domain.payment_cases import with_cases
+from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refused
 from refundgql.domain.settlement import release_postings
 from refundgql.domain.vocabulary import MilestoneStatus, RefundCaseKind, SettlementStatus
@@ -27,6 +29,7 @@ class Story:
 
     facts: Facts
     at: datetime = NOW
+    policy: Policy = POLICY
     cases: dict[str, Case] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     ledger: Counter[str] = field(default_factory=Counter)
@@ -61,7 +64,7 @@ class Story:
         """Decide an act and keep what it changes; None when it is refused, with nothing changed."""
         facts = self.seen(case)
         try:
-            decision = decide(act, facts, POLICY)
+            decision = decide(act, facts, self.policy)
         except Refused:
             return None
         self.keep(decision, facts)
@@ -108,15 +111,26 @@ class Story:
         """Let time pass, and what timers do at its end: hand-overs, and the week's release when undisputed."""
         self.at += timedelta(days=days)
         for case_id in list(self.cases):
-            while (facts := self.seen(self.cases[case_id])) and (decision := run_out(facts, self.at, POLICY)):
+            while (facts := self.seen(self.cases[case_id])) and (decision := run_out(facts, self.at, self.policy)):
                 self.keep(decision, facts)
         week = self.facts.week
         disputed = any(one.kind is K.TIMESHEET and one.state in OPEN for one in self.cases.values())
-        if week is None or week.released or disputed or self.at < CUT_OFF.end(week.ends_at, POLICY):
+        if week is None or week.released or disputed or self.at < CUT_OFF.end(week.ends_at, self.policy):
             return
         for posting in release_postings(self.facts, self.ledger[LEDGER["held"]]):
             self.post(posting)
         self.facts = replace(self.facts, week=replace(week, released=True))
+
+    def change_rules(self, policy: Policy) -> None:
+        """Put other rules in force, and do what a start under them does."""
+        self.policy = policy
+        for case_id in list(self.cases):
+            facts = self.seen(self.cases[case_id])
+            decision = deadline_moved(facts, self.at, policy)
+            if decision is not None:
+                self.keep(decision, facts)
+            else:
+                self.cases[case_id] = indexed(self.cases[case_id], facts, policy)
 
     def release_milestone(self) -> None:
         """Release the milestone to the expert, unless a case holds it."""

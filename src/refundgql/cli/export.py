@@ -29,5 +29,5 @@ def export(
 
 async def _write(settings: Settings, what: Exported, output_format: ExportFormat) -> None:
     async with bootstrap.database_of(settings) as database:
-        async for line in export_lines(database, what, output_format):
+        async for line in export_lines(database, what, output_format, bootstrap.clock_of(settings).now()):
             sys.stdout.write(line)

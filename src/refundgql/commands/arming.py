@@ -10,7 +10,7 @@ from datetime import datetime
 
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import deadline_moved
-from refundgql.domain.clocks import due_clocks, indexed, told_until
+from refundgql.domain.clocks import due_clocks, indexed
 from refundgql.domain.deadlines import CUT_OFF, EDITION
 from refundgql.domain.decisions import DueClock
 from refundgql.domain.facts import Facts
@@ -22,6 +22,7 @@ from refundgql.storage.clocks import (
     index_write,
     list_dated_cases,
     list_held_weeks,
+    list_unclocked_cases,
     set_armed_rules,
 )
 from refundgql.storage.facts import load_case_facts
@@ -50,6 +51,17 @@ async def arm_deadlines(uow: UnitOfWork) -> None:
         await set_armed_rules(unit.tx, rules)
 
     await uow.run(remember, name="arm")
+
+
+async def arm_forgotten(uow: UnitOfWork) -> None:
+    """Work out the clocks of undecided cases that have none, which a process of the release before may have written."""
+    ids = await list_unclocked_cases(uow.database, ARMED_AT_ONCE)
+
+    async def work(unit: Unit) -> None:
+        await arm_cases(unit, (await load_case_facts(unit.tx, ids, lock=True)).values())
+
+    if ids:
+        await uow.run(work, name="arm")
 
 
 async def _arm_all(uow: UnitOfWork, batch: _Batch) -> bool:
@@ -83,11 +95,11 @@ async def arm_cases(unit: Unit, cases: Iterable[Facts]) -> None:
         case = facts.case
         if case is None:
             continue
-        fresh = indexed(case, facts, policy)
-        told, until = told_until(case), told_until(fresh)
-        if told is not None and until is not None and told != until and max(told, until) > at:
-            await unit.save(deadline_moved(facts, at, policy, told, until), facts)
+        moved = deadline_moved(facts, at, policy)
+        if moved is not None:
+            await unit.save(moved, facts)
             continue
+        fresh = indexed(case, facts, policy)
         unit.tx.later(*index_write(case, fresh))
         armed.append(case.id)
         clocks += due_clocks(facts, fresh, at, policy)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
-from refundgql.commands.arming import arm_cases, arm_deadlines, arm_week
+from refundgql.commands.arming import arm_cases, arm_deadlines, arm_forgotten, arm_week
 from refundgql.commands.evidence_files import clear_abandoned
 from refundgql.commands.settle import settle_balances, settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -103,6 +103,7 @@ class Sweeper:
                 if sweeps % PURGE_EVERY_SWEEPS == 0:
                     await purge(self._uow.database, to_micros(self._uow.clock.now()), self._uow.retention)
                     await clear_abandoned(self._uow)
+                    await arm_forgotten(self._uow)
             except Exception:
                 # Whatever it was, the next look may succeed, and nobody else looks in this process.
                 _log.exception("Due clocks could not be looked at; the next look is in a second.")

@@ -106,6 +106,7 @@ class Book:
     totals: dict[str, TotalsRow] = field(default_factory=dict)
     postings: list[PostingRow] = field(default_factory=list)
     clocks: list[WeekClockRow] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)  # payments whose held money has gone to the expert
     withdrawals: dict[str, WithdrawalRow] = field(default_factory=dict)  # by what records call them
     past_refunds: dict[str, PastRefundRow] = field(default_factory=dict)
     chargebacks: dict[str, ChargebackRow] = field(default_factory=dict)
@@ -316,6 +317,7 @@ class Book:
         """Let what is still held for a payment go to the expert."""
         source = held(payment.id, contract.currency)
         rest = self.balance_of(source).balance_minor
+        self.released.append(payment.id)
         if rest > 0:
             to_key = expert_balance(contract)
             self.post("RELEASE", source, to_key, rest, contract.currency, at, what, payment.id)

@@ -26,6 +26,7 @@ class Keeping(NamedTuple):
     """Contracts whose reviews are hidden now, or shown again (C21)."""
     role_changes: list[tuple[str, str, str]]
     """Account id, roles before and after."""
+    released_payment_ids: list[str]
 
 
 def keeping_of(book: Book, policy: Policy) -> Keeping:
@@ -40,7 +41,7 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     written.append(inserted_rows(WeekClockRow, book.clocks))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
     kept = [rows for rows in written if rows is not None]
-    return Keeping(kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes)
+    return Keeping(kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes, book.released)
 
 
 def _raise_versions(book: Book) -> None:

@@ -50,6 +50,7 @@ from refundgql.domain.vocabulary import RefusalCode
 from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.audit import AuditAction
 from refundgql.storage.audit import record as record_act
+from refundgql.storage.clocks import look_at_cases
 from refundgql.storage.faults import ConstraintViolated, TransientFault
 from refundgql.storage.records import lock_unchanged, recount_last_messages, rename_customers, take_turn, write_rows
 from refundgql.storage.settlements import Waiting
@@ -295,6 +296,8 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
         detail = {"before": before, "after": after, "by": "records"}
         record_act(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, to_micros(unit.now()), detail)
     await recount_last_messages(unit.tx, keeping.recounted)
+    if keeping.released_payment_ids:
+        await look_at_cases(unit.tx, keeping.released_payment_ids, unit.now())
 
 
 def _refusal(place: int, error: RecordError) -> BasicRefusal:

@@ -16,7 +16,7 @@ from refundgql.domain.availability import (
     open_minor,
     subject_availability,
 )
-from refundgql.domain.clocks import Timer, case_clocks, timers, told_clock
+from refundgql.domain.clocks import Timer, case_clocks, indexed, timers, told_clock, told_until
 from refundgql.domain.decisions import Act, Decision, DecisionPreview
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
@@ -152,17 +152,19 @@ def _timed(timer: Timer, facts: Facts, at: datetime, policy: Policy) -> Decision
     return _remarked(facts, at, policy, timer.event, after, rule=rule, note=note, saw=saw)
 
 
-def deadline_moved(facts: Facts, at: datetime, policy: Policy, told_until: datetime, until: datetime) -> Decision:
-    """Record that a changed rule moved a date that somebody had been told; what was told may be told again (D28)."""
+def deadline_moved(facts: Facts, at: datetime, policy: Policy) -> Decision | None:
+    """Record that a changed rule moved a date that somebody had been told; nothing when none has moved (D28).
+
+    A date that is still to come is reminded of and missed anew. One that lies in the past either way moves nobody.
+    """
     case = _existing_case(facts)
+    told, until = told_until(case), told_until(indexed(case, facts, policy))
+    if told is None or until is None or told == until or max(told, until) <= at:
+        return None
     again = {"overdue": False, "reminded": False} if until > at else {}
     name = told_clock(facts, case, policy).value
-    note = f"The rules have changed: {name} ends on {moment(until)} instead of {moment(told_until)}."
-    saw = (
-        ("clock", name),
-        ("endedAt", told_until.isoformat()),
-        ("endsAt", until.isoformat()),
-    )
+    note = f"The rules have changed: {name} ends on {moment(until)} instead of {moment(told)}."
+    saw = (("clock", name), ("endedAt", told.isoformat()), ("endsAt", until.isoformat()))
     return _remarked(facts, at, policy, DEADLINE_MOVED, case.changed(**again), rule="D28", note=note, saw=saw)
 
 

@@ -7,8 +7,8 @@ once recorded: payments and their instants, parties, reasons, requested amounts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from refundgql.domain.decisions import Act
@@ -17,6 +17,7 @@ from refundgql.domain.money import Money
 from refundgql.domain.rules.situation import refundable_minor
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
+    INFORMATION_REQUESTED,
     OPEN_STATES,
     SYSTEM_ROLE,
     IssueDecision,
@@ -25,6 +26,7 @@ from refundgql.domain.vocabulary import (
     RefundCaseKind,
     RefundCaseState,
     Role,
+    WhoseMove,
 )
 
 PLENTY_MINOR = 2**53
@@ -33,6 +35,8 @@ PLENTY_MINOR = 2**53
 _WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
 _DECIDING = (RefundActionName.APPROVE.value, RefundActionName.DECLINE.value)
 _TAKES_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
+_ACTS = {INFORMATION_REQUESTED: RefundActionName.REQUEST_INFORMATION}
+"""The acts whose events do not bear their name."""
 _APPROVING = (RefundActionName.APPROVE.value, RefundActionName.ISSUE.value)
 
 
@@ -54,6 +58,8 @@ class PastEvent:
     amount_minor: int | None = None
     note: str | None = None
     rule: str | None = None
+    saw: Mapping[str, str] = field(default_factory=dict)
+    """What was looked at, of a question of support's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,7 @@ def facts_before(history: History, index: int) -> Facts:
 def act_of(history: History, index: int, facts: Facts) -> Act:
     """Return the act that made the event at this place of the case's events; `facts` are those it found."""
     event, case = history.events[index], history.case
-    action = RefundActionName(event.name)
+    action = _ACTS.get(event.name) or RefundActionName(event.name)
     amount = None if event.amount_minor is None else Money(event.amount_minor, case.currency)
     act = Act(
         action=action,
@@ -135,6 +141,8 @@ def act_of(history: History, index: int, facts: Facts) -> Act:
     )
     if action is RefundActionName.ISSUE:
         return _issue(act, event, facts)
+    if action is RefundActionName.REQUEST_INFORMATION:
+        return replace(act, asked_party=WhoseMove(event.saw["askedParty"]), days=int(event.saw["days"]))
     if action in (RefundActionName.REQUEST, RefundActionName.OPEN_TIMESHEET_DISPUTE):
         return replace(
             act,

@@ -115,6 +115,8 @@ class _Track:
 
 
 _TIMERS = (RefundActionName.HAND_OVER.value, TARGET_MISSED, INFORMATION_ENDED)
+_ANSWERS = (RefundActionName.ADD_EVIDENCE.value, RefundActionName.SEND_MESSAGE.value)
+"""Events that nobody decides; they may answer a question of support's (D24)."""
 _DECIDED_AGAIN = frozenset(
     {
         *(name.value for name in RefundActionName),
@@ -164,6 +166,8 @@ class _Walk:
         self._pass_time(event.at, facts)
         if event.name in _TIMERS:
             return self._timer(event, facts, shared=shared)
+        if event.name in _ANSWERS and (self.told.case is None or self.told.case.information_from is None):
+            return None  # nobody had been asked
         if event.name == RefundActionName.CREDIT.value and _is_credited(self.told.case):
             return None  # it followed the approval, on both tracks
         act = act_of(self.history, index, facts)

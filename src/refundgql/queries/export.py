@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -19,7 +20,7 @@ from refundgql.domain.money import format_minor
 from refundgql.storage.database import Database, Row
 from refundgql.storage.exporting import stream_cases, stream_events, stream_postings
 
-Stream = Callable[[Database], AsyncIterator[Row]]
+Stream = Callable[[Database, datetime], AsyncIterator[Row]]
 
 
 class Exported(StrEnum):
@@ -45,23 +46,23 @@ _STREAMS: Mapping[Exported, tuple[str, str, Stream]] = {
 }
 
 
-def export_lines(database: Database, what: Exported, output_format: ExportFormat) -> AsyncIterator[str]:
+def export_lines(database: Database, what: Exported, output_format: ExportFormat, at: datetime) -> AsyncIterator[str]:
     """Yield the export line by line, each with its line end; amounts are decimals, instants RFC 3339 in UTC.
 
     A JSON line is as `{"refundCase": {…}}`, without the fields that are empty. CSV starts with a header.
     Refuses: ValueError for all of it as CSV, whose rows have one shape.
     """
     if output_format is ExportFormat.JSONL:
-        return _json_lines(database, what)
+        return _json_lines(database, what, at)
     if what is Exported.ALL:
         raise ValueError("CSV holds one kind of row: choose cases, events or postings.")
-    return _csv_lines(database, what)
+    return _csv_lines(database, what, at)
 
 
-async def _json_lines(database: Database, what: Exported) -> AsyncIterator[str]:
+async def _json_lines(database: Database, what: Exported, at: datetime) -> AsyncIterator[str]:
     for one in _STREAMS if what is Exported.ALL else (what,):
         kind, type_name, stream = _STREAMS[one]
-        async for row in stream(database):
+        async for row in stream(database, at):
             values = _written(type_name, row)
             if "facts" in values:
                 values["facts"] = orjson.loads(values["facts"])
@@ -69,11 +70,11 @@ async def _json_lines(database: Database, what: Exported) -> AsyncIterator[str]:
             yield orjson.dumps({kind: given}).decode() + "\n"
 
 
-async def _csv_lines(database: Database, what: Exported) -> AsyncIterator[str]:
+async def _csv_lines(database: Database, what: Exported, at: datetime) -> AsyncIterator[str]:
     _, type_name, stream = _STREAMS[what]
     line = io.StringIO()
     writer: csv.DictWriter[str] | None = None
-    async for row in stream(database):
+    async for row in stream(database, at):
         values = _written(type_name, row)
         if writer is None:
             writer = csv.DictWriter(line, list(values), lineterminator="\r\n")

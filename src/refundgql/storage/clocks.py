@@ -81,6 +81,31 @@ async def list_held_weeks(source: Source, after_id: str, limit: int) -> list[tup
     return [(row["id"], from_micros(row["ends_at"])) for row in await source.fetch(_UNARMED_WEEKS, (after_id, limit))]
 
 
+_ANSWERED = """
+INSERT INTO clock (id, case_id, name, due_at) SELECT id, id, 'SUPPORT_WINDOW', ? FROM refund_case
+WHERE payment_id = ANY(?) AND state IN ('DECLINED', 'CREDITED') AND whose_move = 'REQUESTER'
+  AND NOT EXISTS (SELECT 1 FROM clock k WHERE k.id = refund_case.id)"""
+
+
+async def look_at_cases(tx: Transaction, payment_ids: Sequence[str], at: datetime) -> None:
+    """Let the sweeper look anew at answered cases of payments of which something has changed that may close their ways.
+
+    The clock bears the case's id: one look is enough, however often somebody asks for it.
+    """
+    await tx.execute(_ANSWERED, (to_micros(at), list(payment_ids)))
+
+
+# What has been told late has no clock, and needs none until it is decided.
+_UNCLOCKED = """
+SELECT c.id FROM refund_case c WHERE c.state IN ('REQUESTED', 'ESCALATED', 'DISPUTED') AND NOT c.overdue
+  AND c.deadline_at IS NULL AND NOT EXISTS (SELECT 1 FROM clock k WHERE k.case_id = c.id) ORDER BY c.id LIMIT ?"""
+
+
+async def list_unclocked_cases(source: Source, limit: int) -> list[str]:
+    """Return undecided cases that no deadline was worked out for: a process of the release before has written them."""
+    return [row["id"] for row in await source.fetch(_UNCLOCKED, (limit,))]
+
+
 async def armed_rules(source: Source) -> str | None:
     """Return the rules that the clocks and the index were last worked out by."""
     found: str | None = await source.fetch_value("SELECT policy_version FROM armed_rules WHERE id = 1")

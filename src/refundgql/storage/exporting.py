@@ -6,9 +6,13 @@ It must not hold a table in memory, nor know how a row is written down.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
+from refundgql.domain.calendar import to_micros
 from refundgql.storage.database import Database, Row
 
+# As queries/case_rows.py tells it of one row.
+_MOVE = "(CASE WHEN rc.next_move IS NOT NULL AND rc.move_until <= ? THEN rc.next_move ELSE rc.whose_move END)"
 _CASES = (
     "SELECT rc.id, rc.number, rc.kind, rc.state, rc.route, rc.opened_by, l.external_ref AS lead,"
     " k.external_ref AS contract, i.external_ref AS invoice, m.external_ref AS milestone,"
@@ -17,7 +21,9 @@ _CASES = (
     " decider.external_ref AS decided_by, assignee.external_ref AS assignee, rc.goodwill, rc.reason, rc.reason_detail,"
     " rc.explanation, rc.on_behalf_reason, rc.currency, rc.requested_minor, rc.approved_minor, rc.consented_minor,"
     " rc.credited_minor, rc.settlement, rc.opened_at, rc.updated_at, rc.decided_at, rc.credited_at, rc.reversed_at,"
-    " rc.respond_by, rc.whose_move, rc.overdue, rc.version, rc.policy_version FROM refund_case rc"
+    f" rc.respond_by, {_MOVE} AS whose_move, CASE WHEN {_MOVE} = 'SUPPORT' THEN rc.deadline_at END AS target_at,"
+    f" CASE WHEN {_MOVE} = 'SUPPORT' AND rc.deadline_at <= ? THEN 1 ELSE 0 END AS overdue, rc.version,"
+    " rc.policy_version FROM refund_case rc"
     " LEFT JOIN lead l ON l.id = rc.lead_id LEFT JOIN contract k ON k.id = rc.contract_id"
     " LEFT JOIN invoice i ON i.id = rc.invoice_id LEFT JOIN milestone m ON m.id = rc.milestone_id"
     " LEFT JOIN billing_week w ON w.id = rc.billing_week_id JOIN account requester ON requester.id = rc.requester_id"
@@ -40,16 +46,16 @@ _POSTINGS = (
 )
 
 
-def stream_cases(database: Database) -> AsyncIterator[Row]:
-    """Yield every case by number, with the external references of what and whom it is about."""
-    return database.stream(_CASES)
+def stream_cases(database: Database, at: datetime) -> AsyncIterator[Row]:
+    """Yield every case by number as it stands at an instant, with the references of what and whom it is about."""
+    return database.stream(_CASES, [to_micros(at)] * _CASES.count("?"))
 
 
-def stream_events(database: Database) -> AsyncIterator[Row]:
+def stream_events(database: Database, _at: datetime) -> AsyncIterator[Row]:
     """Yield every event in the order of the stream across cases."""
     return database.stream(_EVENTS)
 
 
-def stream_postings(database: Database) -> AsyncIterator[Row]:
+def stream_postings(database: Database, _at: datetime) -> AsyncIterator[Row]:
     """Yield every posting in the order it was made."""
     return database.stream(_POSTINGS)

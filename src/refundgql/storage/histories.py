@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
+import orjson
+
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.facts import Facts
 from refundgql.domain.history import History, PastEvent
@@ -19,7 +21,8 @@ from refundgql.storage.facts import load_case_facts
 # Contracts are named apart from payments, so that each part of the condition has an index.
 _EVENTS = """
 SELECT e.case_id, c.kind, c.opened_by, c.payment_id, c.contract_id, e.commit_order, e.position, e.name, e.at,
-  e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule
+  e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule,
+  CASE WHEN e.name = 'INFORMATION_REQUESTED' THEN e.facts END AS facts
 FROM refund_case c JOIN refund_event e ON e.case_id = c.id
 WHERE c.id IN (SELECT o.id FROM refund_case o WHERE o.contract_id = ANY(?)
   UNION SELECT o.id FROM refund_case o WHERE o.payment_id = ANY(?))
@@ -89,4 +92,5 @@ def _event(row: Row) -> PastEvent:
         amount_minor=row["amount_minor"],
         note=row["note"],
         rule=row["rule"],
+        saw={} if row["facts"] is None else dict(orjson.loads(row["facts"])),
     )

@@ -40,6 +40,7 @@ First = Annotated[
 class RefundPolicyOverridesInput(Input):
     lead_window_days: int | None = optional("Days from the charge in which a professional may ask (L15).")
     decision_target_hours: int | None = optional("Hours in which support means to decide on a lead (L14).")
+    contract_target_hours: int | None = optional("Hours in which support means to decide on a contract's case (D20).")
     second_look_window_days: int | None = optional("Days from a decline in which a second look may be asked for (D6).")
     direct_window_days: int | None = optional("Days from the payment in which the expert decides (C06, D7).")
     support_window_days: int | None = optional("Days from the payment in which support still decides (C07, C24).")

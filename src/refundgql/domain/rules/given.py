@@ -202,6 +202,10 @@ class PartyAsked(Rule):
         others = "REQUESTER" if case is None or case.counterparty_id is None else "REQUESTER or COUNTERPARTY"
         return invalid(f"Ask a party of this case: {others}.", "D24", "from")
 
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return whom support asks."""
+        return (("askedParty", it.act.asked_party.value),) if it.act.asked_party is not None else ()
+
 
 class DaysToAnswer(Rule):
     """A question names a number of days, or leaves them to the policy."""
@@ -216,6 +220,10 @@ class DaysToAnswer(Rule):
         if days is None or 1 <= days <= most:
             return None
         return invalid(f"Give 1 to {most} days for the answer.", "D24", "days")
+
+    def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
+        """Return the days."""
+        return (("days", str(it.act.days if it.act.days is not None else it.policy.information_days)),)
 
 
 class TextStorable(Rule):
