@@ -36,8 +36,8 @@ _INSTANTS = frozenset(
 )
 
 
-def demo_records(today: date) -> list[Shape]:
-    """Return the demo's records as if its fixed day were today.
+def demo_records(today: date, *, with_desk: bool = False) -> list[Shape]:
+    """Return the demo's records as if its fixed day were today; with those that the desk's stories are about, too.
 
     Ages count in whole days (D1), so everything moves by whole days; billing weeks and their invoices move by whole
     weeks, since those start on Mondays and a week that runs on the fixed day has to run today.
@@ -49,8 +49,8 @@ def demo_records(today: date) -> list[Shape]:
     weeks = _monday(today) - _monday(fixed)
     return [
         _moved(orjson.loads(line), days, weeks)
-        for name in about["files"]
-        for line in (folder / name).read_bytes().splitlines()
+        for name in about["files"] + (about["desk"] if with_desk else [])
+        for line in folder.joinpath(*name.split("/")).read_bytes().splitlines()
     ]
 
 
@@ -60,7 +60,7 @@ def demo_steps(now: datetime) -> tuple[list[Shape], list[Step]]:
     Records come when what they tell has happened, and due clocks are acted on in between, so that events and ledger
     are as if the desk had been open all along.
     """
-    shapes = demo_records(now.date())
+    shapes = demo_records(now.date(), with_desk=True)
     accounts = [shape for shape in shapes if "account" in shape]
     records = [shape for shape in shapes if "account" not in shape]
     told = sorted(zip(_told_at(records, now), records, strict=True), key=lambda one: one[0])
@@ -94,7 +94,7 @@ def _acts(now: datetime) -> Iterator[Step]:
     """Return the stories' steps at their instants; a story that would begin later than now is left out."""
     about = orjson.loads((_folder() / "dataset.json").read_bytes())
     weeks = _monday(now.date()) - _monday(parse_instant(about["at"]).date())
-    for story in yaml.safe_load((_folder() / "stories.yaml").read_text(encoding="utf-8")):
+    for story in yaml.safe_load((_folder() / "desk" / "stories.yaml").read_text(encoding="utf-8")):
         steps = [{**step, "at": _acted_at(step, now, weeks), "title": story["story"]} for step in story["steps"]]
         if all(step["at"] <= now for step in steps):
             yield from ({**step, "sweep": True} for step in steps)

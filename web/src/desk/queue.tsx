@@ -54,6 +54,15 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
   useEffect(() => {
     if (came && last !== null) focusRow(table, last);
   }, [came, last]);
+  const [wanting, setWanting] = useState(false);
+  useEffect(() => {
+    if (!wanting || list === null) return;
+    setWanting(false);
+    const first = list.rows[0];
+    if (!first) return;
+    setSelected(first.id);
+    focusRow(table, first.id);
+  }, [wanting, list]);
 
   return (
     <>
@@ -65,7 +74,7 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
             </button>
           ))}
         </div>
-        <Search field={searchField} text={searchText} onSearch={onSearch} onDone={() => move(0)} />
+        <Search field={searchField} text={searchText} onSearch={onSearch} onDone={() => setWanting(true)} />
       </div>
       <p className="desk-count" role="status">
         {problem ?? (list === null ? 'Asking…' : list.total === 0 ? 'Nothing here.' : `${list.total} ${list.total === 1 ? 'case' : 'cases'}${list.total > rows.length ? `, the first ${rows.length}` : ''}`)}
@@ -156,13 +165,11 @@ function Search({ field, text, onSearch, onDone }: SearchProps) {
       value={typed}
       onChange={(event) => setTyped(event.target.value)}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') {
-          onSearch(typed);
-          onDone();
-        } else if (event.key === 'Escape') {
-          event.currentTarget.blur();
-          onDone();
-        }
+        if (event.key !== 'Enter' && event.key !== 'Escape') return;
+        // Out of the field, and into the first case as soon as the list is there.
+        event.currentTarget.blur();
+        onSearch(typed);
+        onDone();
       }}
     />
   );
