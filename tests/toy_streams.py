@@ -89,7 +89,7 @@ class RowsFeed(Feed):
 
 
 class OwnRows:
-    """The log and the audience of such feeds: all rows were missed, and behind them the stream is over."""
+    """The log and the readership of such feeds: all rows were missed, and behind them the stream is over."""
 
     async def join(self, topic: str, listener: Listener) -> Cursor:
         """Begin behind everything."""
@@ -159,7 +159,7 @@ class LogFeed(Feed):
 
 
 class ToyLog:
-    """Numbered events of topics, and the audience of their feeds; counts what it is asked."""
+    """Numbered events of topics, and the readership of their feeds; counts what it is asked."""
 
     def __init__(self) -> None:
         """Start with nothing written and nobody following."""

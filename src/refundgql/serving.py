@@ -25,8 +25,8 @@ from starlette.middleware import Middleware
 from refundgql import __version__, bootstrap
 from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
-from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.commands.unit_of_work import Clock
+from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.metrics import WORKERS_FOLDER, forget_worker
 from refundgql.gql.observability import JsonLines
@@ -52,7 +52,7 @@ STOP_SECONDS = 5
 """How long background work may take to end after the last request."""
 
 
-class _Desk:
+class _Served:
     """The application of this process, open while the server runs."""
 
     def __init__(self, settings: Settings, tickets: EvidenceTickets | None, clock: Clock | None) -> None:
@@ -113,7 +113,7 @@ class _Desk:
 
     def account_changes(self) -> AbstractAsyncContextManager[Doorbell]:
         """Return a bell that rings when accounts have changed, while it is held."""
-        return subscribe(self.application.bus, [ACCOUNTS_TOPIC])
+        return subscribe(self.application.bus, [ACCOUNTS])
 
     async def database_answers(self) -> bool:
         """Tell whether the database answers and has the schema that this version knows."""
@@ -198,7 +198,7 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: C
     except (TrustedDocumentsRefused, OSError) as error:
         raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
     tickets = tickets_of(settings, keys)
-    desk = _Desk(settings, tickets, clock)
+    desk = _Served(settings, tickets, clock)
     files = EvidenceFiles(tickets, lambda: desk.application).routes() if tickets else ()
     engine, tracing = bootstrap.make_engine(settings), desk.tracing
     token = settings.metrics_token
@@ -243,7 +243,7 @@ def _key_watch(keys: KeySource) -> dict[str, Check]:
 
 
 @asynccontextmanager
-async def _open(desk: _Desk, keys: KeySource) -> AsyncIterator[None]:
+async def _open(desk: _Served, keys: KeySource) -> AsyncIterator[None]:
     """Keep the application open, and let go of the issuer of keys at the end."""
     try:
         async with desk.open():

@@ -22,7 +22,7 @@ from api_world import DAY, PEOPLE, START, Desk, at, contract, ids, invoice, lead
 from refundgql.api.schema import build_schema
 from refundgql.api.types.ids import uuid_of
 from refundgql.commands.evidence import AddFileEvidence, add_file_evidence
-from refundgql.commands.webhook_sending import Situation, find_work, note_attempt
+from refundgql.commands.webhook_sending import EndpointNeed, find_work, note_attempt
 from refundgql.domain.webhooks import RetryPlan
 from refundgql.storage.webhook_deliveries import Attempt
 from refundgql.storage.webhooks import claim_endpoints
@@ -491,6 +491,6 @@ async def _send_webhooks(desk: Desk) -> None:
     await desk.run("ada", document, input=given)
     uow, owner = desk.app.uow, "world"
     (endpoint,) = await claim_endpoints(desk.app.database, owner, 10**9, limit=1)
-    while (work := await find_work(uow, endpoint, owner, 1)).situation is not Situation.SEND:
+    while (work := await find_work(uow, endpoint, owner, 1)).situation is not EndpointNeed.SEND:
         pass
     await note_attempt(uow, work, owner, Attempt(at=1, status=500, error="No.", duration_ms=1), RetryPlan(), 0)

@@ -28,7 +28,8 @@ from marketplace import (
     week,
 )
 
-from refundgql.commands.sync_records import ACCOUNTS_TOPIC, BATCH_AT_MOST, sync_records
+from refundgql.commands.sync_records import BATCH_AT_MOST, sync_records
+from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.statements import counted_statements
 
@@ -320,7 +321,7 @@ async def test_whoever_changes_is_woken(world: World) -> None:
     assert world.bus.rung == []
     await sync(world, *people()[1:], account("pro"))
     (row,) = await world.rows("SELECT id, roles FROM account WHERE external_ref = 'pro'")
-    assert (row["roles"], world.bus.rung) == ("", [ACCOUNTS_TOPIC, f"viewer:{row['id']}"])
+    assert (row["roles"], world.bus.rung) == ("", [ACCOUNTS, f"viewer:{row['id']}"])
 
 
 async def test_a_deleted_message_keeps_its_row_and_leaves_the_chat_s_last_instant(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from refundgql.domain.advancing import StrictMachine, advance, steps
 from refundgql.domain.contracts import ContractMachine, advance_contract
-from refundgql.domain.invoices import InvoiceMachine, advance_invoice
+from refundgql.domain.invoices import InvoiceStatusMachine, advance_invoice
 from refundgql.domain.milestones import MilestoneMachine, advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, Refused
@@ -35,7 +35,7 @@ ALLOWED: dict[type[StrictMachine], set[tuple[str, str]]] = {
         ("FUNDED", "RETURNED"),
         ("RETURNED", "FUNDED"),
     },
-    InvoiceMachine: {("ISSUED", "PAID")},
+    InvoiceStatusMachine: {("ISSUED", "PAID")},
     ContractMachine: {("OPEN", "CLOSED")},
     WithdrawalMachine: {("REQUESTED", "SENT"), ("SENT", "PAID"), ("SENT", "FAILED"), ("REQUESTED", "FAILED")},
 }

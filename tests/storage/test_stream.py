@@ -13,13 +13,14 @@ import pytest
 from seeds import Lead, lead, lead_case, note, open_case
 
 from databases import LIMITS
+from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.messaging.bus import Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import TransientFault
 from refundgql.storage.statements import counted_statements
-from refundgql.storage.tail import QUEUE, Tail, case_topic, checked_cursor, read_history, viewer_topic
+from refundgql.storage.tail import Tail, checked_cursor, read_history
 
 
 async def _cases(database: Database, count: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid_utils.compat import uuid7
 from webhook_desk import WebhookDesk
 
-from refundgql.commands.webhook_sending import Situation, find_work
+from refundgql.commands.webhook_sending import EndpointNeed, find_work
 from refundgql.storage.database import Dialect
 from refundgql.storage.statements import counted_statements, for_postgres, for_sqlite
 from refundgql.storage.webhooks import claim_endpoints
@@ -43,7 +43,7 @@ async def test_queues_and_logs_are_read_off_an_index(hooks: WebhookDesk) -> None
     endpoint, _ = await hooks.endpoint("https://example.com/")
     await hooks.cases()
     (claimed,) = await claim_endpoints(hooks.desk.app.database, "me", 10**9, limit=1)
-    while (await find_work(hooks.desk.app.uow, claimed, "me", 1)).situation is not Situation.SEND:
+    while (await find_work(hooks.desk.app.uow, claimed, "me", 1)).situation is not EndpointNeed.SEND:
         pass
     await long_log(hooks, claimed)
     with counted_statements() as front:

@@ -13,7 +13,7 @@ from receiver import HANG, Receiver
 from webhook_desk import WebhookDesk
 
 from refundgql.domain.webhooks import RetryPlan
-from refundgql.workers.webhook_requests import Line
+from refundgql.workers.webhook_requests import ReceiverConnection
 
 SECONDS = timedelta(seconds=1)
 
@@ -337,15 +337,15 @@ async def test_a_lane_that_breaks_begins_anew(
     """A mistake of ours stops one endpoint until its lease has run out, and no other one."""
     await hooks.endpoint(receiver.url)
     await hooks.endpoint(other_receiver.url)
-    honest, broken = Line.send, [True]
+    honest, broken = ReceiverConnection.send, [True]
 
-    async def send(line: Line, url: str, *given: Any) -> Any:
+    async def send(line: ReceiverConnection, url: str, *given: Any) -> Any:
         if url == receiver.url and broken:
             broken.clear()
             raise RuntimeError("a mistake")
         return await honest(line, url, *given)
 
-    monkeypatch.setattr(Line, "send", send)
+    monkeypatch.setattr(ReceiverConnection, "send", send)
     async with hooks.sending(lease_seconds=1.0, renew_seconds=0.2):
         (case,) = await hooks.cases()
         await hooks.say(case)

@@ -60,7 +60,7 @@ def visibility_class(viewer: Viewer, fields: frozenset[str]) -> str:
 
 
 @dataclass(slots=True)
-class CaseAudience:
+class CaseReadership:
     """Decides for all subscriptions of a process: two statements an event, however many follow."""
 
     onlookers: Onlookers
@@ -110,7 +110,7 @@ def case_fanout(log: Log, onlookers: Onlookers, delivered: Callable[[float], Non
         if delivered is not None:
             delivered(lag_seconds(event))
 
-    return Fanout(log, CaseAudience(onlookers), count)
+    return Fanout(log, CaseReadership(onlookers), count)
 
 
 @dataclass(slots=True)

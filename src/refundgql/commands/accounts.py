@@ -6,9 +6,9 @@ It must not be reachable by the API: there accounts are the marketplace's.
 from __future__ import annotations
 
 from refundgql.commands.checks import Checks
-from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.accounts import find_viewer_by_ref, insert_account, roles_text, set_roles
 from refundgql.storage.audit import AuditAction, record
@@ -40,7 +40,7 @@ async def give_role(uow: UnitOfWork, external_ref: str, role: Role, name: str | 
         detail = {"before": roles_text(before), "after": roles_text(before | {role}), "by": "command line"}
         record(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, now, detail)
         unit.ring_people([account_id])
-        unit.topics.add(ACCOUNTS_TOPIC)
+        unit.topics.add(ACCOUNTS)
         return True
 
     return await uow.run(work, name="give_role")

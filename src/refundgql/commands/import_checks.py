@@ -24,7 +24,7 @@ from refundgql.storage.database import Source
 from refundgql.storage.scratch import Scratch
 
 
-class Line(NamedTuple):
+class PlacedRecord(NamedTuple):
     """One record of a file; `place` counts lines over all files of an import."""
 
     place: int
@@ -53,7 +53,7 @@ class FirstPass:
         if named is not None:
             self._faulty.add(named)
 
-    async def check(self, lines: Sequence[Line], size_bytes: int = 0) -> list[tuple[int, RecordError]]:
+    async def check(self, lines: Sequence[PlacedRecord], size_bytes: int = 0) -> list[tuple[int, RecordError]]:
         """Try some lines, which take so much of their files, and return what is wrong with which place."""
         records = [line.record for line in lines]
         told = _refs_by_table(records)
@@ -91,7 +91,7 @@ class FirstPass:
             for table, refs in distinct.items()
         )
 
-    def _note_restated(self, lines: Sequence[Line], refused: Collection[int]) -> None:
+    def _note_restated(self, lines: Sequence[PlacedRecord], refused: Collection[int]) -> None:
         """Remember for every record that is told again, and whose revisions do not tell, which line does so last."""
         seen: set[tuple[str, str]] = set()
         restated: dict[str, tuple[int]] = {}
@@ -126,7 +126,7 @@ class FirstPass:
         table = _TABLES.get(kind, "")
         return table in LEAVES and hash(f"{table}:{ref}") in (self._repeated or ())
 
-    def superseded(self, lines: Sequence[Line]) -> set[int]:
+    def superseded(self, lines: Sequence[PlacedRecord]) -> set[int]:
         """Return the positions within `lines` of records that a later line of the import states anew."""
         if not self.any_restated:
             return set()

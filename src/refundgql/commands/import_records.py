@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import orjson
 
-from refundgql.commands.import_checks import FirstPass, Line
+from refundgql.commands.import_checks import FirstPass, PlacedRecord
 from refundgql.commands.import_reading import LINE_BYTES, ImportStopped, RawLine, Reader, in_batches, open_inputs
 from refundgql.commands.import_spool import Spool
 from refundgql.commands.sync_book import Book
@@ -147,12 +147,12 @@ async def _check_all(first_pass: FirstPass, reader: Reader, meter: _Meter, batch
     bad: dict[int, RecordError] = {}
     unreadable: set[int] = set()
     for batch in in_batches(reader.lines(), batch_records):
-        lines: list[Line] = []
+        lines: list[PlacedRecord] = []
         for raw in batch.lines:
             shape: object = None
             try:
                 shape = _json(raw)
-                lines.append(Line(raw.place, parse_record(shape)))
+                lines.append(PlacedRecord(raw.place, parse_record(shape)))
             except RecordError as error:
                 bad[raw.place] = error
                 unreadable.add(raw.place)
@@ -180,7 +180,7 @@ async def _look_again(
         for raw in batch.lines:
             named = None if raw.place in unreadable else shape_ref(_json(raw))
             if named is not None and first_pass.is_told_again(*named):
-                lines.append(Line(raw.place, parse_record(_json(raw))))
+                lines.append(PlacedRecord(raw.place, parse_record(_json(raw))))
                 bad.pop(raw.place, None)
         bad |= dict(await first_pass.check(lines))
 
@@ -221,7 +221,7 @@ async def _write_rest(
     written = batch_records if uow.database.dialect is Dialect.SQLITE else min(batch_records, WRITTEN_BESIDE_USERS)
     for batch in in_batches(islice(reader.lines(), meter.lines, None), written):
         try:
-            lines = [Line(raw.place, parse_record(_json(raw))) for raw in batch.lines]
+            lines = [PlacedRecord(raw.place, parse_record(_json(raw))) for raw in batch.lines]
             counts += await _write(uow, lines, first_pass.superseded(lines))
         except FaultyRecords as faulty:
             position, error = faulty.errors[0]
@@ -232,7 +232,7 @@ async def _write_rest(
     return counts
 
 
-async def _write(uow: UnitOfWork, lines: Sequence[Line], superseded: set[int]) -> SyncCounts:
+async def _write(uow: UnitOfWork, lines: Sequence[PlacedRecord], superseded: set[int]) -> SyncCounts:
     return await write_records(uow, [line.record for line in lines], superseded, name="import_records")
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from refundgql.commands.checks import NOTE_CHARS, Checks, existing_id
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import AccountResult
-from refundgql.commands.sync_records import ACCOUNTS_TOPIC
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
+from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage import persons
@@ -61,7 +61,7 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         actor = None if viewer is None else viewer.account_id
         record(unit.tx, AuditAction.ERASED, account_id, actor, to_micros(unit.now()), {"reason": reason})
         unit.ring_people([account_id])
-        unit.topics.add(ACCOUNTS_TOPIC)
+        unit.topics.add(ACCOUNTS)
         return {"account_id": account_id}
 
     if viewer is None:

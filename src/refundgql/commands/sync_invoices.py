@@ -15,7 +15,7 @@ from refundgql.commands.sync_contracts import other_currency, steps_back, way
 from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.deadlines import CUT_OFF
-from refundgql.domain.invoices import InvoiceMachine
+from refundgql.domain.invoices import InvoiceStatusMachine
 from refundgql.domain.ledger import held
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
@@ -140,7 +140,7 @@ def _check_money(
     book: Book, record: InvoiceRecord, contract: ContractRow, part: BillingWeekRow | MilestoneRow | None
 ) -> None:
     """Refuse a share of the balance that is not there, or not what already funded the milestone."""
-    if way(InvoiceMachine, InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value) is None:
+    if way(InvoiceStatusMachine, InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value) is None:
         raise steps_back("invoice", InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value)
     payment = None if part is None else book.payments[part.payment_id]
     if payment is not None and payment.paid_minor:

@@ -45,6 +45,7 @@ from refundgql.domain.records import (
     is_older,
 )
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.domain.webhooks import reviews_told
@@ -59,8 +60,6 @@ BATCH_AT_MOST = 1_000
 """Records in one call: a batch holds the write lock, and other people's decisions wait for it."""
 REFUSALS_AT_MOST = 100
 """A batch that is wrong throughout says so often enough."""
-ACCOUNTS_TOPIC = "accounts"
-"""Rings when accounts have changed, for whoever watches who has access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +290,7 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
     await rename_customers(unit.tx, keeping.renamed)
     unit.ring_people(keeping.changed_account_ids)  # their running streams look at their roles again
     if keeping.changed_account_ids:
-        unit.topics.add(ACCOUNTS_TOPIC)
+        unit.topics.add(ACCOUNTS)
     for account_id, before, after in keeping.role_changes:
         detail = {"before": before, "after": after, "by": "records"}
         record_act(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, to_micros(unit.now()), detail)

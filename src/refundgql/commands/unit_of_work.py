@@ -19,16 +19,13 @@ from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
+from refundgql.domain.topics import QUEUE, WEBHOOKS, case_topic, viewer_topic
 from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import SavedDecision, save_decision
 from refundgql.storage.database import Database, Transaction
 from refundgql.storage.faults import CommitUnknown, TransientFault, Unwritable
 from refundgql.storage.notices import notice_writes
 from refundgql.storage.retention import Retention
-
-QUEUE_TOPIC = "queue"
-NOTICES_TOPIC = "webhooks"
-"""Wakes the sender of webhooks."""
 
 ATTEMPTS = 12
 """Whole-command attempts before a fault is shown; sixteen writers on one case settle well before."""
@@ -51,7 +48,7 @@ class Clock(Protocol):
         ...
 
 
-class Doorbell(Protocol):
+class Publisher(Protocol):
     """Where committed work is announced."""
 
     async def publish(self, topics: Collection[str]) -> None:
@@ -96,17 +93,17 @@ class Unit:
         """Let webhooks tell something beside the events of cases."""
         self.tx.later(*notice_writes(self.tx.dialect, notices))
         if notices:
-            self.topics.add(NOTICES_TOPIC)
+            self.topics.add(WEBHOOKS)
 
     def ring_case(self, case_id: str, *party_ids: str | None) -> None:
         """Remember to wake the streams of a case, of its parties and of the queue."""
-        self.topics.add(f"case:{case_id}")
-        self.topics.add(QUEUE_TOPIC)
+        self.topics.add(case_topic(case_id))
+        self.topics.add(QUEUE)
         self.ring_people(party_ids)
 
     def ring_people(self, account_ids: Iterable[str | None]) -> None:
         """Remember to wake the streams of these people."""
-        self.topics.update(f"viewer:{account_id}" for account_id in account_ids if account_id is not None)
+        self.topics.update(viewer_topic(account_id) for account_id in account_ids if account_id is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +113,7 @@ class UnitOfWork:
     database: Database
     clock: Clock
     policy: Policy
-    bus: Doorbell
+    bus: Publisher
     holiday_calendar: str = ""
     uploads: Uploads | None = None
     files: FileStore | None = None

@@ -11,9 +11,10 @@ from refundgql.commands.checks import Checks, existing_id
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import WebhookDeliveryResult, WebhookEndpointResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
-from refundgql.commands.webhooks import WEBHOOKS_TOPIC, check_admin, cursor_of, endpoint_of
+from refundgql.commands.webhooks import check_admin, cursor_of, endpoint_of
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.topics import WEBHOOKS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WebhookDeliveryState as State
 from refundgql.storage.webhook_deliveries import find_delivery, settle_delivery
@@ -78,7 +79,7 @@ async def _settle(
         checks.raise_if_any()
         await settle_delivery(unit.tx, delivery, state, to_micros(unit.now()))
         await change_endpoint(unit.tx, endpoint_id, failures=0, next_attempt_at=0)
-        unit.topics.add(WEBHOOKS_TOPIC)
+        unit.topics.add(WEBHOOKS)
         return {"delivery_id": delivery}
 
     made, replayed = await once(uow, viewer, operation, given, work)
@@ -113,7 +114,7 @@ async def rewind_webhook_endpoint(
             failures=0,
             next_attempt_at=0,
         )
-        unit.topics.add(WEBHOOKS_TOPIC)
+        unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
     made, replayed = await once(uow, viewer, "rewind_webhook_endpoint", given, work)

@@ -35,7 +35,7 @@ QUEUED_AT_ONCE = 100
 _log = logging.getLogger(__name__)
 
 
-class Situation(Enum):
+class EndpointNeed(Enum):
     """What an endpoint needs now."""
 
     SEND = auto()
@@ -53,7 +53,7 @@ class Situation(Enum):
 class Work:
     """What to do for an endpoint; `wait_until` in microseconds."""
 
-    situation: Situation
+    situation: EndpointNeed
     endpoint: WebhookEndpoint | None = None
     delivery: QueuedDelivery | None = None
     wait_until: int = 0
@@ -66,21 +66,21 @@ async def find_work(uow: UnitOfWork, endpoint_id: str, owner: str, now: int) -> 
     """
     endpoint = await find_endpoint(uow.database, endpoint_id)
     if endpoint is None or endpoint.stopped is not None:
-        return Work(situation=Situation.ENDED)
+        return Work(situation=EndpointNeed.ENDED)
     if endpoint.next_attempt_at > now:
-        return Work(situation=Situation.WAIT, endpoint=endpoint, wait_until=endpoint.next_attempt_at)
+        return Work(situation=EndpointNeed.WAIT, endpoint=endpoint, wait_until=endpoint.next_attempt_at)
     delivery = await find_next(uow.database, endpoint)
     if delivery is not None:
-        return Work(situation=Situation.SEND, endpoint=endpoint, delivery=delivery)
+        return Work(situation=EndpointNeed.SEND, endpoint=endpoint, delivery=delivery)
     told, held_back = await _read_on(uow.database, endpoint.cursor)
     if not told:
-        return Work(situation=Situation.HELD_BACK if held_back else Situation.NOTHING)
+        return Work(situation=EndpointNeed.HELD_BACK if held_back else EndpointNeed.NOTHING)
 
     async def work(unit: Unit) -> bool:
         return await enqueue(unit.tx, endpoint, owner, told, now)
 
     await uow.run(work)
-    return Work(situation=Situation.LOOK_AGAIN)
+    return Work(situation=EndpointNeed.LOOK_AGAIN)
 
 
 async def _read_on(source: Source, after: Cursor) -> tuple[list[StreamEvent | StreamNotice], bool]:

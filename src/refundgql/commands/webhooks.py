@@ -19,6 +19,7 @@ from refundgql.commands.results import WebhookEndpointResult, WebhookSecretResul
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.topics import WEBHOOKS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, RefusalCode, WebhookStop
 from refundgql.domain.webhooks import MOST_ENDPOINTS, URL_CHARS, url_problem
@@ -32,9 +33,6 @@ from refundgql.storage.webhooks import (
     insert_endpoint,
     replace_secret,
 )
-
-WEBHOOKS_TOPIC = "webhooks"
-"""Rings when an endpoint or its queue was changed by hand."""
 
 DESCRIPTION_CHARS = 200
 SECRET_BYTES = 32
@@ -138,7 +136,7 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
             cursor=after or await stream_head(unit.tx),
         )
         await insert_endpoint(unit.tx, endpoint, to_micros(unit.now()))
-        unit.topics.add(WEBHOOKS_TOPIC)
+        unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint_id}
 
     made, replayed = await once(uow, viewer, "create_webhook_endpoint", given, work)
@@ -168,7 +166,7 @@ async def update_webhook_endpoint(
         if given.enabled is not None and given.enabled is not (endpoint.stopped is None):
             values |= {"stopped": None if given.enabled else WebhookStop.SWITCHED_OFF.value, "failing_since": None}
         await change_endpoint(unit.tx, endpoint.id, **values, failures=0, next_attempt_at=0)
-        unit.topics.add(WEBHOOKS_TOPIC)
+        unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
     made, replayed = await once(uow, viewer, "update_webhook_endpoint", given, work)
@@ -191,7 +189,7 @@ async def delete_webhook_endpoint(
         checks.raise_if_any()
         # The rows of the log may be many: they go later, a batch at a time. The secrets go now.
         await change_endpoint(unit.tx, endpoint.id, deleted_at=to_micros(unit.now()), secret="", former_secret=None)
-        unit.topics.add(WEBHOOKS_TOPIC)
+        unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
     made, replayed = await once(uow, viewer, "delete_webhook_endpoint", given, work)

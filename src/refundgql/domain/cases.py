@@ -21,7 +21,7 @@ from refundgql.domain.decisions import Act, Decision, DecisionPreview
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.judge import confirmed, is_proposal, judge, with_true_alternatives
-from refundgql.domain.machines.table import OPENING, TABLE, Row, row_for
+from refundgql.domain.machines.table import OPENING, TABLE, TableRow, row_for
 from refundgql.domain.money import Money
 from refundgql.domain.moves import amount_of, answered, moved, proposed
 from refundgql.domain.openings import follow_up_case, is_finalised_by, is_superseded_by, new_case
@@ -239,7 +239,7 @@ def situation_of(act: Act, facts: Facts, policy: Policy, *, asking: bool = False
     return Situation(act, facts, policy, kind, act.action, case, asking)
 
 
-def _open(draft: Draft, it: Situation, row: Row) -> None:
+def _open(draft: Draft, it: Situation, row: TableRow) -> None:
     """Open a case; an earlier one gives way (C25) or becomes final (D14) first."""
     superseded, finalised = is_superseded_by(it), is_finalised_by(it)
     if superseded is not None:
@@ -251,7 +251,7 @@ def _open(draft: Draft, it: Situation, row: Row) -> None:
     _settle(draft, it, row, _recorded(draft, it, row, new_case(it, row.to_state)))
 
 
-def _follow_up(draft: Draft, it: Situation, row: Row) -> None:
+def _follow_up(draft: Draft, it: Situation, row: TableRow) -> None:
     """Open a case for the rest of a request that an expert approved in part; the credited one says so, too (D19)."""
     before = _existing(it)
     continued = before.changed(continued_by_id=it.act.follow_up_id)
@@ -278,7 +278,7 @@ def _propose(draft: Draft, it: Situation) -> None:
     )
 
 
-def _confirm(draft: Draft, it: Situation, row: Row) -> None:
+def _confirm(draft: Draft, it: Situation, row: TableRow) -> None:
     """Record the second signature, and take the decision as it can be taken now (D23)."""
     decision = confirmed(it)
     signed = _recorded(
@@ -291,7 +291,7 @@ def _confirm(draft: Draft, it: Situation, row: Row) -> None:
     _act(draft, decision, decided)
 
 
-def _act(draft: Draft, it: Situation, row: Row) -> None:
+def _act(draft: Draft, it: Situation, row: TableRow) -> None:
     """Move an existing case, or record a remark on it."""
     before = _existing(it)
     case = moved(before, it, row)
@@ -302,7 +302,7 @@ def _act(draft: Draft, it: Situation, row: Row) -> None:
     _settle(draft, it, row, _recorded(draft, it, row, case))
 
 
-def _settle(draft: Draft, it: Situation, row: Row, case: Case) -> None:
+def _settle(draft: Draft, it: Situation, row: TableRow, case: Case) -> None:
     """Add what follows an act by itself: the credit of an approval, the release of a week."""
     if case.state is RefundCaseState.APPROVED and not row.is_remark:
         _credit(draft, case, waited=False)
@@ -351,7 +351,7 @@ def _superseded(draft: Draft, it: Situation, case: Case) -> Case:
     return draft.record(RefundActionName.SUPERSEDE.value, moved(case, own, row), case.state, rule=row.cited(own))
 
 
-def _recorded(draft: Draft, it: Situation, row: Row, case: Case, *, amount_minor: int | None = None) -> Case:
+def _recorded(draft: Draft, it: Situation, row: TableRow, case: Case, *, amount_minor: int | None = None) -> Case:
     """Record the act's own event, about its own amount unless another is given."""
     act = it.act
     audience = Audience.INTERNAL if act.action in _AMONG_STAFF else act.audience

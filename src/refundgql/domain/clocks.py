@@ -19,7 +19,7 @@ from refundgql.domain.deadlines import (
 )
 from refundgql.domain.decisions import Act, CaseClock, DueClock
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.machines.table import OPENING, TABLE, Row
+from refundgql.domain.machines.table import OPENING, TABLE, TableRow
 from refundgql.domain.policy import Policy
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
@@ -243,7 +243,7 @@ def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Polic
     return max(ends, default=None)
 
 
-def _is_partys(row: Row) -> bool:
+def _is_partys(row: TableRow) -> bool:
     return bool(_PARTIES.intersection(row.guards.by))
 
 

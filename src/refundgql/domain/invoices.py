@@ -11,7 +11,7 @@ from refundgql.domain.advancing import StrictMachine, advance
 from refundgql.domain.vocabulary import InvoiceStatus
 
 
-class InvoiceMachine(StrictMachine):
+class InvoiceStatusMachine(StrictMachine):
     """ISSUED to PAID; an invoice never becomes unpaid, a refund is a case of its own."""
 
     issued = State(initial=True, value=InvoiceStatus.ISSUED)
@@ -25,4 +25,4 @@ def advance_invoice(current: InvoiceStatus, target: InvoiceStatus) -> None:
 
     Refuses: TRANSITION_NOT_ALLOWED.
     """
-    advance(InvoiceMachine, "invoice", current, target)
+    advance(InvoiceStatusMachine, "invoice", current, target)

@@ -11,7 +11,7 @@ from typing import Any
 
 from refundgql.domain.deadlines import stood_still_micros
 from refundgql.domain.facts import Case
-from refundgql.domain.machines.table import Row
+from refundgql.domain.machines.table import TableRow
 from refundgql.domain.rules.limits import decided_minor
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
@@ -24,10 +24,10 @@ from refundgql.domain.vocabulary import (
     WhoseMove,
 )
 
-Move = Callable[[Case, Situation, Row], Case]
+Move = Callable[[Case, Situation, TableRow], Case]
 
 
-def moved(case: Case, it: Situation, row: Row) -> Case:
+def moved(case: Case, it: Situation, row: TableRow) -> Case:
     """Return the case after an act, in the row's state and with what the act itself says."""
     move = _MOVES.get(it.action)
     changed = _in_state(case, row.to_state, it.at) if row.to_state is not case.state else case
@@ -54,7 +54,7 @@ def answered(case: Case, at: datetime) -> Case:
     )
 
 
-def _heard(case: Case, it: Situation, _row: Row) -> Case:
+def _heard(case: Case, it: Situation, _row: TableRow) -> Case:
     """Close the question when the asked party says or adds something (D24)."""
     asked = case.requester_id if case.information_from is WhoseMove.REQUESTER else case.counterparty_id
     viewer = it.viewer
@@ -62,7 +62,7 @@ def _heard(case: Case, it: Situation, _row: Row) -> Case:
     return answered(case, it.at) if is_asked else case
 
 
-def _asked(case: Case, it: Situation, _row: Row) -> Case:
+def _asked(case: Case, it: Situation, _row: TableRow) -> Case:
     return answered(case, it.at).changed(
         information_from=it.act.asked_party,
         information_at=it.at,
@@ -90,20 +90,20 @@ def amount_of(case: Case, action: RefundActionName) -> int | None:
     return getattr(case, name) if name is not None else None
 
 
-def _approved(case: Case, it: Situation, row: Row) -> Case:
+def _approved(case: Case, it: Situation, row: TableRow) -> Case:
     """Approve the given amount, or what was asked for (D9)."""
     asked = case.requested_minor if case.requested_minor is not None else case.consented_minor
     approved = it.act.amount.minor if it.act.amount is not None else asked
     return _decided(case, it, row, approved_minor=approved, approved_at=it.at)
 
 
-def _declined(case: Case, it: Situation, row: Row) -> Case:
+def _declined(case: Case, it: Situation, row: TableRow) -> Case:
     """Decline; support's answer to an escalation or a dispute is final (D12)."""
     final = row.from_state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
     return _decided(case, it, row, declined_at=it.at, final_decision=final)
 
 
-def _decided(case: Case, it: Situation, row: Row, **changes: Any) -> Case:
+def _decided(case: Case, it: Situation, row: TableRow, **changes: Any) -> Case:
     actor_id = it.viewer.account_id if it.viewer is not None else None
     first_look = case.kind is RefundCaseKind.LEAD and row.from_state is RefundCaseState.REQUESTED
     return case.changed(
@@ -115,7 +115,7 @@ def _decided(case: Case, it: Situation, row: Row, **changes: Any) -> Case:
     )
 
 
-def _reopened(case: Case, it: Situation, row: Row) -> Case:
+def _reopened(case: Case, it: Situation, row: TableRow) -> Case:
     """Take a case to support; what the expert had approved stands as consent (C15, D13)."""
     consented = case.approved_minor if row.from_state is RefundCaseState.APPROVED else case.consented_minor
     # What was with support already came to it then: its target goes on (D20).
@@ -133,24 +133,24 @@ def _reopened(case: Case, it: Situation, row: Row) -> Case:
     )
 
 
-def _mended(case: Case, it: Situation, row: Row) -> Case:
+def _mended(case: Case, it: Situation, row: TableRow) -> Case:
     """Take a finally declined case to support again; earlier decisions stay in its history (D22)."""
     return _reopened(case, it, row).changed(final_decision=False, reopened_at=it.at)
 
 
-def _returned(case: Case, _it: Situation, _row: Row) -> Case:
+def _returned(case: Case, _it: Situation, _row: TableRow) -> Case:
     return case.without_proposal()
 
 
-def _consented(case: Case, it: Situation, _row: Row) -> Case:
+def _consented(case: Case, it: Situation, _row: TableRow) -> Case:
     return case.changed(consented_minor=it.act.amount.minor if it.act.amount is not None else None)
 
 
-def _assigned(case: Case, it: Situation, _row: Row) -> Case:
+def _assigned(case: Case, it: Situation, _row: TableRow) -> Case:
     return case.changed(assignee_id=it.act.assignee_id)
 
 
-def _reversed(case: Case, it: Situation, _row: Row) -> Case:
+def _reversed(case: Case, it: Situation, _row: TableRow) -> Case:
     return case.changed(reversed_at=it.at, settlement=SettlementStatus.REVERSED)
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from refundgql.domain.machines import MACHINES
 from refundgql.domain.machines.base import NOTHING
-from refundgql.domain.machines.table import ROWS, Row
+from refundgql.domain.machines.table import ROWS, TableRow
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
 _ABOUT = {
@@ -99,7 +99,7 @@ def _section(machine: Workflow) -> str:
     return "\n\n".join([heading.removeprefix("#"), _KINDS[machine.kind], "\n".join(states), diagram, table])
 
 
-def _transition(row: Row) -> WorkflowTransition:
+def _transition(row: TableRow) -> WorkflowTransition:
     guards = row.guards
     chosen = tuple((one.yes if expected else one.no)[0] for one, expected in row.conditions)
     numbers = (*row.cites, *(number for rule in guards.rules for number in rule.rules))

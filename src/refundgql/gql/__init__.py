@@ -1,4 +1,22 @@
-"""The executor: how API modules declare fields, and how operations run.
+"""A GraphQL server for schemas declared with Strawberry: over HTTP, WebSocket and server-sent events, and compiled.
+
+It knows no application: nothing here imports another package of this project (linted), and its tests run on toy
+schemas. An application brings its schema; an `Authentication` and the contexts of operations, see `callers` and
+`operations`; for subscriptions a `Log` and a `Readership`, see `feeds`; and builds an ASGI app of the parts.
+
+The way of an operation:
+
+- `front` tells requests from sockets, logs and masks. `http` (with `negotiation`, `bodies`, `compression`, `origins`),
+  `ws` (with `ws_messages`) and `sse` are the roads; each hands on a `GraphQLRequest` and writes what comes back.
+- `callers` says who asks, `rate` counts their requests, `connections` their sockets and streams, and ends those whose
+  access is over. `limits` and `bounds` say what is too large, too deep, too dear or too much.
+- `operations` finds the text (`persisted_documents`), asks the `engine` and refuses; `answers` and `responses` word
+  what is refused, by the codes of `errors`.
+- `engine` prepares (`documents`, `given`), executes (`compiled` or `core`, within a `deadline`) and subscribes.
+- `streams` hands the results of subscriptions to sinks: one bounded stream for each subscriber, one text for all who
+  read the same. `outbox` is what one socket has still to take.
+- `hardening` is what uvicorn's connections lack, `ports` every name taken from inside a library, checked at import;
+  `exchange`, `observability` and `metrics` are what is noted, logged and counted.
 
 How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Level`, `LevelInfo`):
 
@@ -88,6 +106,4 @@ and documents of over 4,000 fields are run by graphql-core (`reference`). There,
 all rows at once: `adapter` gathers the rows that graphql-core asks for one by one until the event loop is
 quiet. tests/gql compares the two over tens of thousands of generated documents. Not for either:
 rows whose attributes are awaitables or async iterators, @defer, @stream, and Strawberry's schema extensions.
-
-It must not import anything of the refund domain: the API declares, this package executes.
 """

@@ -1,7 +1,4 @@
-"""Write JSON answers, and refuse a request in the one form every refusal has.
-
-It must not decide what is refused; whoever raises `RequestRefused` does.
-"""
+"""Write JSON answers, and refuse a request in the one form every refusal has."""
 
 import logging
 import uuid

@@ -1,7 +1,4 @@
-"""Read a request's body within its limits and take the GraphQL parameters out of it.
-
-It must not parse documents; the engine does.
-"""
+"""Read a request's body within its limits and take the GraphQL parameters out of it."""
 
 import asyncio
 import json

@@ -1,7 +1,4 @@
-"""Know every open socket and stream, and end those whose caller has lost access or whose server stops.
-
-It must not know protocols: a connection ends itself in its own protocol's way.
-"""
+"""Know every open socket and stream, and end those whose caller has lost access or whose server stops."""
 
 import asyncio
 import contextlib
@@ -23,7 +20,7 @@ BETWEEN_CHECKS_SECONDS: Final = 0.05
 _LONGEST_TIMER_SECONDS: Final = 86_400.0
 
 
-class Bell(Protocol):
+class ChangeSignal(Protocol):
     """Rings when accounts have changed."""
 
     async def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -31,7 +28,7 @@ class Bell(Protocol):
         ...
 
 
-Changes = Callable[[], AbstractAsyncContextManager[Bell]]
+Changes = Callable[[], AbstractAsyncContextManager[ChangeSignal]]
 """Give a bell that rings for changes of accounts while the block runs; rings may be lost."""
 
 
@@ -172,5 +169,5 @@ class _Silence:
 
 
 @contextlib.asynccontextmanager
-async def _no_changes() -> AsyncIterator[Bell]:
+async def _no_changes() -> AsyncIterator[ChangeSignal]:
     yield _Silence()

@@ -1,7 +1,4 @@
-"""What transport calls: prepare a document, execute it, subscribe to it.
-
-It must not know HTTP or WebSocket, and it decides nothing about who may see what.
-"""
+"""What transport calls: prepare a document, execute it, subscribe to it."""
 
 from dataclasses import dataclass
 from typing import Any

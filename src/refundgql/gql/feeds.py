@@ -1,6 +1,6 @@
 """What a subscription follows, where its events come from, and who decides what of them reaches whom.
 
-The application implements `Log` and `Audience`, and its root resolvers return `Feed`s; `streams` does the rest.
+The application implements `Log` and `Readership`, and its root resolvers return `Feed`s; `streams` does the rest.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Sequence
@@ -63,7 +63,7 @@ Judgement = Told | Verdict | Exception
 """What an event is to a stream; an exception ends that stream alone."""
 
 
-class Audience(Protocol):
+class Readership(Protocol):
     """Decides what of the log reaches whom, at the moment it is told."""
 
     async def begin(self, feed: Any, after: Cursor) -> tuple[Judgement, Cursor]:
@@ -78,7 +78,7 @@ class Audience(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Feed:
-    """What the root resolver of a subscription returns; subclasses hold what the audience wants to know.
+    """What the root resolver of a subscription returns; subclasses hold what the readership wants to know.
 
     start: the cursor after which it goes on; from now on when there is none. fields: what the document asks for, by
     name, as the engine finds it.

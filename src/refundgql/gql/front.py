@@ -1,7 +1,4 @@
-"""The front door every HTTP request passes: request id, security headers, refusals as JSON, log and metrics.
-
-It must not know GraphQL; it hands operations to their endpoint and everything else to the router.
-"""
+"""The front door every HTTP request passes: request id, security headers, refusals as JSON, log and metrics."""
 
 import logging
 import time

@@ -1,7 +1,4 @@
-"""What uvicorn leaves open on its connections: deadlines for headers and for closing, and refusals as JSON.
-
-It must not know GraphQL, and it changes nothing of how requests and messages are served.
-"""
+"""What uvicorn leaves open on its connections: deadlines for headers and for closing, and refusals as JSON."""
 
 import asyncio
 import logging

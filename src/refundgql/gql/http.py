@@ -1,7 +1,4 @@
-"""Answer operations over HTTP, by the GraphQL-over-HTTP draft.
-
-It must not execute anything itself; it reads a request, hands it on and writes the answer.
-"""
+"""Answer operations over HTTP, by the GraphQL-over-HTTP draft."""
 
 from typing import Any, Final
 

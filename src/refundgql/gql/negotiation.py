@@ -1,7 +1,4 @@
-"""Choose the media type of an answer from Accept, and check the media type of a request.
-
-It must not read bodies or send anything.
-"""
+"""Choose the media type of an answer from Accept, and check the media type of a request."""
 
 from enum import Enum
 from functools import lru_cache

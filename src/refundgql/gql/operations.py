@@ -1,14 +1,13 @@
-"""Run one operation for one caller, the same way for every road it came by.
-
-It must not know HTTP or sockets; their modules turn its results and refusals into bytes.
-"""
+"""Run one operation for one caller, the same way for every road it came by."""
 
 from typing import Any, Protocol
 
 from refundgql.gql.answers import error_entry
 from refundgql.gql.bodies import GraphQLRequest
+from refundgql.gql.documents import Prepared, RequestErrors
+from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.errors import ErrorCode
-from refundgql.gql.limits import LimitExceeded, Limits
+from refundgql.gql.limits import LimitExceeded
 from refundgql.gql.persisted_documents import PersistedRefused, RememberedDocuments, TrustedDocuments
 from refundgql.gql.streams import Stream
 
@@ -28,26 +27,6 @@ class OperationRefused(Exception):
         return str(self.errors[0].get("extensions", {}).get("code", "")) if self.errors else ""
 
 
-class Prepared(Protocol):
-    """One operation of a document that parsed, validated and kept the limits."""
-
-    @property
-    def operation(self) -> Any: ...
-    @property
-    def operation_type(self) -> str: ...
-    @property
-    def operation_name(self) -> str | None: ...
-
-
-class Engine(Protocol):
-    """What executes operations; a document that is refused comes back as an object with `errors`."""
-
-    def prepare(self, query: str, operation_name: str | None) -> Any: ...
-    async def execute(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Result: ...
-    async def subscribe(self, prepared: Any, variables: dict[str, Any] | None, context: Any) -> Stream | Result: ...
-    def describe(self, error: Exception) -> Result: ...
-
-
 class MakeContext(Protocol):
     """Return the context of one operation; a stream resumes after the cursor when one is given."""
 
@@ -59,17 +38,15 @@ class Operations:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: GraphQLEngine,
         make_context: MakeContext,
-        limits: Limits,
         trusted_documents: TrustedDocuments | None = None,
     ) -> None:
         self._engine = engine
         self._make_context = make_context
-        self._limits = limits
         self._documents = trusted_documents or RememberedDocuments()
 
-    def prepare(self, request: GraphQLRequest) -> Any:
+    def prepare(self, request: GraphQLRequest) -> Prepared:
         """Return the prepared operation. Refuses: `OperationRefused` for a document or operation that cannot run."""
         try:
             query = self._documents.find(request.query, request.document_id, request.extensions)
@@ -79,14 +56,13 @@ class Operations:
             prepared = self._engine.prepare(query, request.operation_name)
         except Exception as fault:
             raise OperationRefused([self.masked(fault)]) from fault
-        errors = getattr(prepared, "errors", None)
-        if errors:
-            raise OperationRefused(self._bounded(errors))
+        if isinstance(prepared, RequestErrors):
+            raise OperationRefused(prepared.errors)
         if request.extensions:
             self._documents.keep(query, request.extensions)
         return prepared
 
-    async def execute(self, prepared: Any, variables: dict[str, Any] | None, account: Any) -> Result:
+    async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, account: Any) -> Result:
         """Return the result of a query or mutation; a fault is an error in it. The engine keeps the time limit.
 
         Refuses: `OperationRefused` for one that costs too much with these variables.
@@ -99,15 +75,13 @@ class Operations:
         errors = result.get("errors")
         if errors and _only(ErrorCode.UNAUTHENTICATED, result):
             raise OperationRefused([error_entry(ErrorCode.UNAUTHENTICATED, errors[0]["message"])])
-        if errors and len(errors) > self._limits.max_errors:
-            result["errors"] = self._bounded(errors)
         if cost is not None and "data" in result:
             result["extensions"] = {**result.get("extensions", {}), "cost": cost}
         return result
 
     async def subscribe(
         self,
-        prepared: Any,
+        prepared: Prepared,
         variables: dict[str, Any] | None,
         account: Any,
         resume_after: str | None = None,
@@ -123,26 +97,21 @@ class Operations:
         except Exception as fault:
             raise OperationRefused([self.masked(fault)]) from fault
         if isinstance(stream, dict):
-            raise OperationRefused(self._bounded(stream.get("errors", [])))
+            raise OperationRefused(stream["errors"])
         return stream
 
     @staticmethod
-    def _cost_of(prepared: Any, variables: dict[str, Any] | None) -> int | None:
-        measure = getattr(prepared, "measure", None)
-        if measure is None:
+    def _cost_of(prepared: Prepared, variables: dict[str, Any] | None) -> int | None:
+        if prepared.measure is None:
             return None
         try:
-            cost: int = measure.check_cost(variables)
+            return prepared.measure.check_cost(variables)
         except LimitExceeded as exceeded:
             raise OperationRefused([error_entry(exceeded.code, exceeded.message)]) from None
-        return cost
 
     def masked(self, fault: Exception) -> dict[str, Any]:
         """Return what a client is told of a fault, which the engine logs."""
         return self._engine.describe(fault)
-
-    def _bounded(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return errors[: self._limits.max_errors]
 
 
 def _only(code: str, result: Result) -> bool:

@@ -1,7 +1,4 @@
-"""Count each account's requests and refuse those beyond the rate.
-
-It must not know who may do what; a refusal here says only when to come back.
-"""
+"""Count each account's requests and refuse those beyond the rate."""
 
 import math
 import threading

@@ -1,7 +1,4 @@
-"""Turns GraphQL errors into the entries of a response, hiding everything that is nobody's business.
-
-It must not decide what is an error, only how it is told.
-"""
+"""Turns GraphQL errors into the entries of a response, hiding everything that is nobody's business."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

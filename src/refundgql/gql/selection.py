@@ -1,7 +1,4 @@
-"""Which child fields an operation asks for below one field, so that statements fetch no more than needed.
-
-It must not resolve anything: it only reads the document.
-"""
+"""Which child fields an operation asks for below one field, so that statements fetch no more than needed."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any

@@ -3,10 +3,10 @@
 - The root resolver of a subscription returns a `Feed`: the topic it follows and the cursor after which it goes on.
 - `GraphQLEngine.subscribe` makes a `Stream` of it. `Stream.attach(sink)` is the only way out: from then on the stream
   hands its results, JSON already, to one `Sink`, a subscriber of some transport.
-- The streams of one topic are in a `Room`. It listens to the `Log`, and for each event it asks the `Audience` what the
-  event is to each of them: a row to encode in a context, nothing, or the end. Those with the same document and
-  variables who are the same readers to the audience get one text, encoded once.
-- A stream begins with what the audience says is present, reads what it has missed at its sink's pace, and enters its
+- The streams of one topic are in a `Room`. It listens to the `Log`, and for each event it asks the `Readership` what
+  the event is to each of them: a row to encode in a context, nothing, or the end. Those with the same document and
+  variables who are the same readers to the readership get one text, encoded once.
+- A stream begins with what the readership says is present, reads what it has missed at its sink's pace, and enters its
   room when it has come as far as the room has.
 
 Everything is bounded: a room by ROOM_EVENTS, a sink by the transport's outbox. Whoever does not keep up ends with the
@@ -24,7 +24,7 @@ import orjson
 
 from refundgql.gql.documents import Prepared
 from refundgql.gql.errors import ApiError, ErrorCode
-from refundgql.gql.feeds import Audience, Cursor, Feed, Log, Reading, Told, Verdict, read_document
+from refundgql.gql.feeds import Cursor, Feed, Log, Readership, Reading, Told, Verdict, read_document
 
 ROOM_EVENTS = 1_000
 """Events that wait to be told to one topic's streams; whoever follows a flood of them catches up from the log."""
@@ -114,7 +114,7 @@ class Stream:
             await room.join()
             start = room.delivered if self.feed.start is None else self.feed.start
             self.position = start
-            judgement, self.position = await self.feed.fanout.audience.begin(self.feed, start)
+            judgement, self.position = await self.feed.fanout.readership.begin(self.feed, start)
             if isinstance(judgement, Told) and self.sink is not None:
                 self.sink.deliver(await encoded(self, judgement), str(self.position))
             elif judgement is Verdict.END:
@@ -133,7 +133,7 @@ class Stream:
         """Hand over what lies between the stream and its room, until they are at the same place."""
         while not self.closed and self.sink is not None and self.position < room.delivered:
             until = room.delivered
-            async with aclosing(self.feed.fanout.audience.missed(self.feed, self.position, until)) as events:
+            async with aclosing(self.feed.fanout.readership.missed(self.feed, self.position, until)) as events:
                 async for event in events:
                     await room.tell([self], event)
                     if self.closed:
@@ -208,7 +208,7 @@ class Room:
     async def tell(self, due: Sequence[Stream], event: Any) -> None:
         """Tell an event to some streams: encoded once for each group that reads the same."""
         groups: dict[Hashable, tuple[Told, list[Stream]]] = {}
-        judgements = await self.fanout.audience.judge(event, [one.feed for one in due])
+        judgements = await self.fanout.readership.judge(event, [one.feed for one in due])
         for stream, judgement in zip(due, judgements, strict=True):
             if isinstance(judgement, Told):
                 groups.setdefault((stream.same, judgement.readers), (judgement, []))[1].append(stream)
@@ -249,10 +249,10 @@ async def encoded(stream: Stream, told: Told) -> str:
 class Fanout:
     """All streams of a process, by topic."""
 
-    def __init__(self, log: Log, audience: Audience, delivered: Callable[[Any], None] | None = None) -> None:
+    def __init__(self, log: Log, readership: Readership, delivered: Callable[[Any], None] | None = None) -> None:
         """Start with nobody following; `delivered` is told each event that a topic's streams have been handed."""
         self.log = log
-        self.audience = audience
+        self.readership = readership
         self.delivered = delivered
         self._rooms: dict[str, Room] = {}
         self._readings: OrderedDict[Prepared, Reading] = OrderedDict()

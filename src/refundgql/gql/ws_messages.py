@@ -1,7 +1,4 @@
-"""Read a client's messages of the graphql-transport-ws protocol, every one checked, and write the server's.
-
-It must not keep state; the session knows what a message means at the moment it comes.
-"""
+"""Read a client's messages of the graphql-transport-ws protocol, every one checked, and write the server's."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -10,22 +10,19 @@ from refundgql.storage import visibility
 from refundgql.storage.database import Source
 from refundgql.storage.events import START, Cursor, StreamEvent, event_cursor, stream_head
 from refundgql.storage.ids import made_at
-from refundgql.storage.tail import QUEUE, case_topic, checked_cursor, read_history, viewer_topic
+from refundgql.storage.tail import checked_cursor, read_history
 
 __all__ = [
-    "QUEUE",
     "START",
     "BadCursor",
     "Cursor",
     "StreamEvent",
-    "case_topic",
     "case_version",
     "event_cursor",
     "lag_seconds",
     "missed",
     "parse_cursor",
     "stream_head",
-    "viewer_topic",
 ]
 
 

@@ -118,7 +118,7 @@ async def support_metrics(
 ) -> MetricsRow:
     """Return the figures of a span of time, and what is late now; lists and quantiles only when they are asked for."""
     condition, parameters = visibility.cases(viewer, "c")
-    desk = _Desk(source, (to_micros(start), to_micros(until)), condition, tuple(parameters))
+    desk = _SeenCases(source, (to_micros(start), to_micros(until)), condition, tuple(parameters))
     opened = await desk.opened()
     kinds = await desk.by_kind(opened)
     decided = sum(kind.decided for kind in kinds)
@@ -150,7 +150,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _SeenCases:
     """The cases of a span that the viewer sees."""
 
     source: Source

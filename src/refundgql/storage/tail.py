@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.storage.database import Database, Source
 from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import StorageError
@@ -28,8 +29,6 @@ FIRST_RELOOK_SECONDS = 0.01
 LONGEST_RELOOK_SECONDS = 0.25
 """Between looks at rows that an open transaction holds back, which may stay open for long."""
 PAGE = 500
-
-QUEUE = "queue"
 
 Listener = Callable[[Sequence[StreamEvent]], None]
 """Takes events of its topic, in order, without waiting."""
@@ -55,16 +54,6 @@ class Rings(Protocol):
 
     async def unfollow(self, doorbell: Any, topic: str) -> None:
         """Let it ring for the topic no longer."""
-
-
-def case_topic(case_id: str) -> str:
-    """Return the topic of one case."""
-    return f"case:{case_id}"
-
-
-def viewer_topic(account_id: str) -> str:
-    """Return the topic of the cases of one party."""
-    return f"viewer:{account_id}"
 
 
 def topics_of(event: StreamEvent) -> Iterator[str]:

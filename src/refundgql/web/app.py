@@ -1,7 +1,4 @@
-"""Put the transport together: one Starlette app from explicit parts.
-
-It must not read settings or create parts that hold state of their own; bootstrap hands them in.
-"""
+"""Put the transport together: one Starlette app from explicit parts."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -15,11 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refundgql.gql.compression import Compression
 from refundgql.gql.connections import Changes, Presence
+from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.front import FrontDoor, answer_router
 from refundgql.gql.http import OperationsEndpoint
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
-from refundgql.gql.operations import Engine, MakeContext, Operations
+from refundgql.gql.operations import MakeContext, Operations
 from refundgql.gql.origins import Cors
 from refundgql.gql.outbox import STALL_SECONDS
 from refundgql.gql.persisted_documents import TrustedDocuments
@@ -39,7 +37,7 @@ from refundgql.web.tokens import TokenVerifier
 class Transport:
     """Everything the app is made of; what has a default may be left out."""
 
-    engine: Engine
+    engine: GraphQLEngine
     make_context: MakeContext
     verifier: TokenVerifier
     load_viewer: LoadViewer
@@ -95,7 +93,7 @@ def build_app(transport: Transport) -> Starlette:
 
 def _front_door(transport: Transport, presence: Presence) -> Middleware:
     limits, metrics = transport.limits, transport.metrics
-    operations = Operations(transport.engine, transport.make_context, limits, transport.trusted_documents)
+    operations = Operations(transport.engine, transport.make_context, transport.trusted_documents)
     authentication = Authentication(
         transport.verifier,
         transport.load_viewer,

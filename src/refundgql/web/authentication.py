@@ -1,7 +1,4 @@
-"""Find out who is calling: bearer token, then the account as the database holds it now.
-
-It must not decide what a viewer may see or do.
-"""
+"""Find out who is calling: bearer token, then the account as the database holds it now."""
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping

@@ -1,7 +1,4 @@
-"""Take and give evidence files: bytes that fit their announcement in, files that their viewer may see out.
-
-It must not decide about cases: commands add the file, queries say who sees it.
-"""
+"""Take and give evidence files: bytes that fit their announcement in, files that their viewer may see out."""
 
 import asyncio
 import contextlib

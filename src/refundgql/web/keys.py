@@ -1,7 +1,4 @@
-"""Hold the public keys that tokens are verified with: a local key file, or an issuer's published key set.
-
-It must not decide whether a token is good; `tokens` does that with the keys found here.
-"""
+"""Hold the public keys that tokens are verified with: a local key file, or an issuer's published key set."""
 
 import asyncio
 import logging

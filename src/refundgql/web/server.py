@@ -1,7 +1,4 @@
-"""Run the app under uvicorn, and stop it without cutting anybody off.
-
-It must not build the app or read settings; whoever calls it hands both in.
-"""
+"""Run the app under uvicorn, and stop it without cutting anybody off."""
 
 import asyncio
 import contextlib

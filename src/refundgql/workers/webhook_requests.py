@@ -144,7 +144,7 @@ def headers_of(delivery_id: str, body: bytes, secrets: Sequence[str], at: dateti
     }
 
 
-class Line:
+class ReceiverConnection:
     """A connection to one endpoint's receiver, kept between requests.
 
     Each endpoint has its own: two hosts behind one address must not share a connection that was verified for one.

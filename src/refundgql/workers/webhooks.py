@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from refundgql.commands.unit_of_work import UnitOfWork
-from refundgql.commands.webhook_sending import Situation, Work, find_work, note_attempt
-from refundgql.commands.webhooks import WEBHOOKS_TOPIC
+from refundgql.commands.webhook_sending import EndpointNeed, Work, find_work, note_attempt
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.topics import QUEUE, WEBHOOKS
 from refundgql.domain.vocabulary import WebhookDeliveryState
 from refundgql.domain.webhooks import MOST_ENDPOINTS, RetryPlan
 from refundgql.messaging.bus import Bus, Doorbell, subscribe
 from refundgql.storage.faults import StorageError
-from refundgql.storage.tail import FIRST_RELOOK_SECONDS, LONGEST_RELOOK_SECONDS, LOOK_SECONDS, QUEUE
+from refundgql.storage.tail import FIRST_RELOOK_SECONDS, LONGEST_RELOOK_SECONDS, LOOK_SECONDS
 from refundgql.storage.webhook_deliveries import purge_deliveries
 from refundgql.storage.webhooks import claim_endpoints, keep_leases, release_leases
 
 if TYPE_CHECKING:
-    from refundgql.workers.webhook_requests import Line
+    from refundgql.workers.webhook_requests import ReceiverConnection
 
 LEASE_SECONDS: Final = 12.0
 """How long the endpoints of a process that was killed wait for another one."""
@@ -76,7 +76,7 @@ class WebhookSender:
         loop = asyncio.get_running_loop()
         renewed_at = loop.time()
         try:
-            async with subscribe(self._bus, (WEBHOOKS_TOPIC,)) as bell:
+            async with subscribe(self._bus, (WEBHOOKS,)) as bell:
                 while not stop.is_set():
                     try:
                         if loop.time() - renewed_at >= self._sending.renew_seconds:
@@ -151,7 +151,7 @@ class WebhookSender:
                 line = self.new_line()
                 try:
                     while (work := await self.step(endpoint_id, line)).situation in _GOES_ON:
-                        attempts += work.situation is Situation.SEND
+                        attempts += work.situation is EndpointNeed.SEND
                         await keep_leases(self._database, self.owner, self._lease_micros, claimed)
                 finally:
                     await line.close()
@@ -159,28 +159,32 @@ class WebhookSender:
             await self.give_back(claimed)
         return attempts
 
-    def new_line(self) -> Line:
+    def new_line(self) -> ReceiverConnection:
         """Return a connection for one endpoint."""
-        from refundgql.workers.webhook_requests import Line  # its client is a tenth of what a server imports
+        from refundgql.workers.webhook_requests import (
+            ReceiverConnection,  # its client is a tenth of what a server imports
+        )
 
-        return Line(private_allowed=self._sending.private_allowed, timeout_seconds=self._sending.timeout_seconds)
+        return ReceiverConnection(
+            private_allowed=self._sending.private_allowed, timeout_seconds=self._sending.timeout_seconds
+        )
 
-    async def step(self, endpoint_id: str, line: Line) -> Work:
+    async def step(self, endpoint_id: str, line: ReceiverConnection) -> Work:
         """Do the next thing for an endpoint and return what it was: send what is due, or say what to wait for."""
         work = await find_work(self._uow, endpoint_id, self.owner, to_micros(self._sending.now()))
-        if work.situation is not Situation.SEND or work.endpoint is None or work.delivery is None:
+        if work.situation is not EndpointNeed.SEND or work.endpoint is None or work.delivery is None:
             return work
         secrets = [one for one in (work.endpoint.secret, work.endpoint.former_secret) if one]
         attempt = await line.send(work.endpoint.url, work.delivery, secrets, self._sending.now())
         chance = self._sending.chance()
         held, state = await note_attempt(self._uow, work, self.owner, attempt, self._sending.plan, chance)
         self._sending.attempted(_OUTCOMES[state], attempt.duration_ms / 1_000)
-        return work if held else Work(situation=Situation.ENDED)
+        return work if held else Work(situation=EndpointNeed.ENDED)
 
-    async def lane(self, endpoint_id: str, line: Line) -> None:
+    async def lane(self, endpoint_id: str, line: ReceiverConnection) -> None:
         """Send to an endpoint as long as it is there, the lease holds and the process is not told to stop."""
         relook_seconds = FIRST_RELOOK_SECONDS
-        async with subscribe(self._bus, (QUEUE, WEBHOOKS_TOPIC)) as bell:
+        async with subscribe(self._bus, (QUEUE, WEBHOOKS)) as bell:
             while not self.stopping:
                 try:
                     work = await self.step(endpoint_id, line)
@@ -188,9 +192,9 @@ class WebhookSender:
                     log.warning("Webhook endpoint %s could not be served; trying again.", endpoint_id, exc_info=True)
                     await asyncio.sleep(LOOK_SECONDS)
                     continue
-                if work.situation is Situation.ENDED:
+                if work.situation is EndpointNeed.ENDED:
                     return
-                if work.situation is Situation.HELD_BACK:
+                if work.situation is EndpointNeed.HELD_BACK:
                     relook_seconds = min(relook_seconds * 2, LONGEST_RELOOK_SECONDS)
                 else:
                     relook_seconds = FIRST_RELOOK_SECONDS
@@ -199,16 +203,16 @@ class WebhookSender:
     async def _pause(self, work: Work, bell: Doorbell, relook_seconds: float) -> None:
         """Wait until it is worth looking again: for a ring, for the next attempt, or for a second."""
         match work.situation:
-            case Situation.WAIT:
+            case EndpointNeed.WAIT:
                 left = (work.wait_until - to_micros(self._sending.now())) / 1_000_000
                 await asyncio.sleep(min(max(left, 0), LOOK_SECONDS))
-            case Situation.HELD_BACK:
+            case EndpointNeed.HELD_BACK:
                 await asyncio.sleep(relook_seconds)
-            case Situation.NOTHING:
+            case EndpointNeed.NOTHING:
                 await bell.wait(LOOK_SECONDS)
 
 
-_GOES_ON = frozenset({Situation.SEND, Situation.LOOK_AGAIN})
+_GOES_ON = frozenset({EndpointNeed.SEND, EndpointNeed.LOOK_AGAIN})
 _OUTCOMES = {
     WebhookDeliveryState.DELIVERED: "delivered",
     WebhookDeliveryState.PENDING: "again",

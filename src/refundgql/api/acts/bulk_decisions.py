@@ -1,7 +1,4 @@
-"""Many cases decided with one request.
-
-It must not decide: each decision goes the road of a single one.
-"""
+"""Many cases decided with one request."""
 
 from typing import Annotated, Any
 

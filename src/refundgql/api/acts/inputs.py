@@ -1,7 +1,4 @@
-"""From GraphQL inputs to the typed inputs of commands: ids decoded, amounts named, absent values None.
-
-It must not check anything: commands do, in the order in which reasons are given.
-"""
+"""From GraphQL inputs to the typed inputs of commands: ids decoded, amounts named, absent values None."""
 
 from collections.abc import Sequence
 from dataclasses import fields

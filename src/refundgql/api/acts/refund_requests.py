@@ -1,7 +1,4 @@
-"""Opening a case: requests, timesheet disputes, and refunds that an expert issues.
-
-It must not decide: every guard is the domain's, and `refundAction` asks the same ones.
-"""
+"""Opening a case: requests, timesheet disputes, and refunds that an expert issues."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""The marketplace's records coming in, in the same shape as the lines of an import file.
-
-It must not check records: their shape and their rules are those of an import.
-"""
+"""The marketplace's records coming in, in the same shape as the lines of an import file."""
 
 from dataclasses import fields
 from datetime import date, datetime

@@ -1,7 +1,4 @@
-"""What an act would do, told before it is done, at any instant.
-
-It must not compute anything of its own: the rules and machines of the mutation answer.
-"""
+"""What an act would do, told before it is done, at any instant."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -15,18 +15,16 @@ from refundgql.api.types.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.types.relations import cases_of, events_of
+from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.case_filters import waiting_for_support
 from refundgql.queries.streams import (
-    QUEUE,
     BadCursor,
     Cursor,
-    case_topic,
     case_version,
     parse_cursor,
     stream_head,
-    viewer_topic,
 )
 
 

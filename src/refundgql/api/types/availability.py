@@ -1,7 +1,4 @@
-"""What a viewer can do, asked of the same rule objects that guard the mutations.
-
-It must not decide: the domain computes availability from facts that are loaded once for a level.
-"""
+"""What a viewer can do, asked of the same rule objects that guard the mutations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

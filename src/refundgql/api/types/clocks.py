@@ -1,7 +1,4 @@
-"""The deadlines that run on a case.
-
-It must not compute them: the domain does, from the policy.
-"""
+"""The deadlines that run on a case."""
 
 from datetime import datetime
 

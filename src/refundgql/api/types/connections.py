@@ -1,7 +1,4 @@
-"""Connections: bounded pages of a list with cursors, after the Relay specification.
-
-It must not know any list: queries/pages.py does the paging, concepts say what is listed.
-"""
+"""Connections: bounded pages of a list with cursors, after the Relay specification."""
 
 from typing import Annotated, Generic, TypeVar
 

@@ -1,7 +1,4 @@
-"""The descriptions of every closed vocabulary, put on the domain's own classes.
-
-It must not add values: what can be said is decided in the domain.
-"""
+"""The descriptions of every closed vocabulary, put on the domain's own classes."""
 
 from enum import Enum
 

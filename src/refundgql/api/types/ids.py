@@ -1,7 +1,4 @@
-"""The opaque ids of the outside: a type name and a uuid.
-
-It must not look anything up: an id that cannot be read is treated like one that does not exist.
-"""
+"""The opaque ids of the outside: a type name and a uuid."""
 
 import re
 

@@ -1,7 +1,4 @@
-"""Invoices, with what is left to refund, by which route and until when.
-
-It must not compute windows of its own: the policy's days and the domain's calendar do.
-"""
+"""Invoices, with what is left to refund, by which route and until when."""
 
 from datetime import datetime
 

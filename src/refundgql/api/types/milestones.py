@@ -1,7 +1,4 @@
-"""Milestones and the money that waits in escrow for them.
-
-It must not move money; releases come from the marketplace, refunds from cases.
-"""
+"""Milestones and the money that waits in escrow for them."""
 
 import strawberry
 

@@ -1,7 +1,4 @@
-"""Money as clients write and read it.
-
-It must not calculate: amounts are domain values.
-"""
+"""Money as clients write and read it."""
 
 from decimal import Decimal
 

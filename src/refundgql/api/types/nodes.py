@@ -1,7 +1,4 @@
-"""Node: anything that can be fetched again by its id.
-
-It must not look anything up; the roots `node` and `nodes` are in node_queries.py.
-"""
+"""Node: anything that can be fetched again by its id."""
 
 import strawberry
 

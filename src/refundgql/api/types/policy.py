@@ -1,7 +1,4 @@
-"""The rules in force, for anybody to read.
-
-It must not hold a rule: the domain's catalogue is shown as it is.
-"""
+"""The rules in force, for anybody to read."""
 
 from typing import Any
 

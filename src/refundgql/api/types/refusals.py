@@ -1,7 +1,4 @@
-"""Refusals as data: why not, by which rule, and what to do instead; and actions with their reasons.
-
-It must not decide: the rules make refusals, this file shows them.
-"""
+"""Refusals as data: why not, by which rule, and what to do instead; and actions with their reasons."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

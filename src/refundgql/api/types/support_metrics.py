@@ -1,7 +1,4 @@
-"""The figures of the desk, as staff see them.
-
-It must not count anything; queries/support.py does.
-"""
+"""The figures of the desk, as staff see them."""
 
 import strawberry
 

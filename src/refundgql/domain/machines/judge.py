@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from refundgql.domain.machines.row import version_conflict, with_faults
-from refundgql.domain.machines.table import ACTION_ROWS, Row, row_for
+from refundgql.domain.machines.table import ACTION_ROWS, TableRow, row_for
 from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
 from refundgql.domain.rules.limits import proposed_action, within_limit
 from refundgql.domain.rules.situation import Situation
@@ -50,7 +50,7 @@ _TRIED = {
 }
 
 
-def judge(it: Situation) -> Row:
+def judge(it: Situation) -> TableRow:
     """Return the row of the kind's table that the act takes.
 
     Refuses: every reason of the first group that refuses.

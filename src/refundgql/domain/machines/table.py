@@ -22,7 +22,7 @@ Choice = tuple[Condition, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a kind's table; a remark's two states are the same."""
 
     action: str
@@ -57,12 +57,12 @@ def _case_state(value: object) -> RefundCaseState | None:
     return None if value == NOTHING else RefundCaseState(str(value))
 
 
-def _row(transition: Transition, event: str) -> Row:
+def _row(transition: Transition, event: str) -> TableRow:
     (validator,) = transition.validators
     to_state = _case_state(transition.target.value if transition.target is not None else None)
     if to_state is None:
         raise TypeError(f"{transition} leads nowhere: a row needs a target")
-    return Row(
+    return TableRow(
         event.upper(),
         _case_state(transition.source.value),
         to_state,
@@ -71,11 +71,11 @@ def _row(transition: Transition, event: str) -> Row:
     )
 
 
-def _remark(action: str, state: RefundCaseState, remark: Remark) -> Row:
-    return Row(action, state, state, remark.guards, remark.when, is_remark=True, named=remark.event)
+def _remark(action: str, state: RefundCaseState, remark: Remark) -> TableRow:
+    return TableRow(action, state, state, remark.guards, remark.when, is_remark=True, named=remark.event)
 
 
-def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
+def _rows(machine: type[CaseMachine]) -> Iterator[TableRow]:
     for state in machine.states:
         for transition in state.transitions:
             for event in transition.events:
@@ -88,16 +88,16 @@ def _rows(machine: type[CaseMachine]) -> Iterator[Row]:
                         yield _remark(value.action or name.upper().rstrip("_"), case_state, value)
 
 
-ROWS: dict[RefundCaseKind, tuple[Row, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}
+ROWS: dict[RefundCaseKind, tuple[TableRow, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}
 """Every row of every kind, transitions in the order of the states, then remarks."""
 
 
-def _by_act(rows: tuple[Row, ...]) -> dict[tuple[str, RefundCaseState | None], tuple[Row, ...]]:
+def _by_act(rows: tuple[TableRow, ...]) -> dict[tuple[str, RefundCaseState | None], tuple[TableRow, ...]]:
     keys = dict.fromkeys((row.action, row.from_state) for row in rows)
     return {key: tuple(row for row in rows if (row.action, row.from_state) == key) for key in keys}
 
 
-def _by_action(rows: tuple[Row, ...]) -> dict[str, tuple[Row, ...]]:
+def _by_action(rows: tuple[TableRow, ...]) -> dict[str, tuple[TableRow, ...]]:
     return {action: tuple(row for row in rows if row.action == action) for action in {row.action for row in rows}}
 
 
@@ -111,7 +111,7 @@ OPENING = frozenset({RefundActionName.REQUEST, RefundActionName.ISSUE, RefundAct
 """The acts that open a case."""
 
 
-def _person_actions(rows: dict[str, tuple[Row, ...]]) -> tuple[RefundActionName, ...]:
+def _person_actions(rows: dict[str, tuple[TableRow, ...]]) -> tuple[RefundActionName, ...]:
     return tuple(
         action
         for action in RefundActionName
@@ -124,7 +124,7 @@ PERSON_ACTIONS = {kind: _person_actions(rows) for kind, rows in ACTION_ROWS.item
 """The acts on an existing case that somebody who signs in can do, by kind."""
 
 
-def row_for(it: Situation) -> Row | None:
+def row_for(it: Situation) -> TableRow | None:
     """Return the row that an act would take; None where no row of its kind starts in the state."""
     rows = TABLE[it.kind].get((it.action.value, it.state))
     if rows is None:

@@ -1,7 +1,4 @@
-"""Runs a plan level by level: the happy road between the generated functions.
-
-It must not report errors: what does not fit goes to `completion`, together with all rows of its level.
-"""
+"""Runs a plan level by level: the happy road between the generated functions."""
 
 from collections.abc import Sequence
 from enum import Enum, auto

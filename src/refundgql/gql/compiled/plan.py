@@ -1,7 +1,4 @@
-"""What a compiled operation consists of: its selections, their fields, and the state of one run.
-
-It must not generate code (that is `compiler`) nor complete values (that is `completion`).
-"""
+"""What a compiled operation consists of: its selections, their fields, and the state of one run."""
 
 import inspect
 from collections.abc import Callable

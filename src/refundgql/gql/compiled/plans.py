@@ -1,7 +1,4 @@
-"""Decides which operations are compiled, and keeps the plans within bounds.
-
-It must not execute them.
-"""
+"""Decides which operations are compiled, and keeps the plans within bounds."""
 
 import logging
 from collections import OrderedDict
