@@ -118,6 +118,11 @@ async def test_one_credit_can_settle_the_next_person(desk: ContractDesk) -> None
     assert (await world.case(case_id))["state"] == "CREDITED"
     assert (await world.balance(desk.client), await world.balance(both)) == (3_000, 500)
     assert await world.rows("SELECT * FROM withdrawal") == []  # what was left does not cover what was to be sent on
+    events = await world.rows(
+        "SELECT name, note, internal_note FROM refund_event WHERE case_id = ? ORDER BY sequence", refund
+    )
+    assert (events[-1]["name"], events[-1]["note"]) == ("WITHDRAWAL_CHANGED", "KEPT_ON_BALANCE")
+    assert events[-1]["internal_note"]
 
 
 async def _nothing(*_args: object, **_options: object) -> list[object]:

@@ -439,6 +439,16 @@ def test_nobody_plays_the_system(viewer: Viewer) -> None:
         assert refused(good_act(action, K.INVOICE, viewer), facts)[0].code.value == "FORBIDDEN"
 
 
+def test_words_do_not_lead_to_what_is_closed() -> None:
+    """Nobody is told to go on with a request that is over, or that support decides what nobody can bring there."""
+    fixed = invoice_facts(contract_kind=ContractKind.FIXED_PRICE)
+    for state, words in ((S.REQUESTED, "go on with the refund request"), (S.DECLINED, "look at what else")):
+        assert words in only(good_act(A.DISPUTE, K.INVOICE, CLIENT), with_case(fixed, case_in(state))).message
+    for days, words in ((200, "the client can still ask support"), (400, "nothing more can be done")):
+        late = invoice_facts(paid_at=NOW - timedelta(days=days))
+        assert words in only(good_act(A.ISSUE, K.INVOICE, EXPERT), late).message
+
+
 def test_a_refusal_is_one_sentence() -> None:
     """What people read is one sentence that ends."""
     facts = with_case(invoice_facts(paid_at=NOW - timedelta(days=400)), case_in(S.DECLINED))

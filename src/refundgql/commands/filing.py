@@ -18,6 +18,9 @@ from refundgql.storage.facts import load_case_facts
 from refundgql.storage.ledger import post
 from refundgql.storage.withdrawals import insert_withdrawal, load_withdrawal_funds
 
+KEPT_ON_BALANCE = "KEPT_ON_BALANCE"
+"""What the event says of money that was to be sent on and stays."""
+
 
 async def file_new(
     unit: Unit, account_id: str, amount: Money, *, withdrawal_id: str, case_id: str | None = None
@@ -41,15 +44,18 @@ async def file_new(
 async def file_withdrawal(unit: Unit, decision: Decision) -> None:
     """Send a credit on to the payment method, as the client asked with the request (D10).
 
-    Money that may not leave, because an approved refund of the client as an expert waits for it (D13), stays.
+    Money that may not leave, because an approved refund of the client as an expert waits for it (D13), stays: that
+    is an event of the case, of which staff read the reason and the client learns it from a withdrawal's refusal (D29).
     """
     case = decision.case
     amount = Money(case.credited_minor or 0, case.currency)
     funds = await load_withdrawal_funds(unit.tx, case.requester_id, case.currency)
-    if withdrawal_refusals(amount, funds):
-        return
-    withdrawal_id = str(uuid7())
-    await file_new(unit, case.requester_id, amount, withdrawal_id=withdrawal_id, case_id=case.id)
+    refusals = withdrawal_refusals(amount, funds)
+    withdrawal_id: str | None = None
+    note, reason = KEPT_ON_BALANCE, refusals[0].message if refusals else None
+    if not refusals:
+        withdrawal_id, note = str(uuid7()), WithdrawalStatus.REQUESTED.value
+        await file_new(unit, case.requester_id, amount, withdrawal_id=withdrawal_id, case_id=case.id)
     facts = (await load_case_facts(unit.tx, [case.id], lock=True))[case.id]
-    filed = withdrawal_changed(facts, unit.now(), unit.policy, WithdrawalStatus.REQUESTED.value, withdrawal_id)
+    filed = withdrawal_changed(facts, unit.now(), unit.policy, note, withdrawal_id, reason)
     await unit.save(filed, facts)

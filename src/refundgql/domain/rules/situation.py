@@ -16,7 +16,7 @@ from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import OPEN_STATES, RefundActionName, RefundCaseKind, RefundCaseState
 
 
 class Group(Enum):
@@ -122,6 +122,13 @@ class Rule:
     def __repr__(self) -> str:
         """Show the rule by its class and numbers."""
         return f"{type(self).__name__}({', '.join(self.rules)})"
+
+
+def goes_on(it: Situation) -> str:
+    """Say how it goes on without the act: by the request that somebody still decides, or else."""
+    if it.state in OPEN_STATES:
+        return "go on with the refund request"
+    return "look at what else the payment allows"
 
 
 def last_day(until: datetime) -> str:

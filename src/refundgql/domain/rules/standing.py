@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from refundgql.domain.deadlines import information_until
 from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
-from refundgql.domain.rules.situation import Rule, Situation, moment
+from refundgql.domain.rules.situation import Rule, Situation, goes_on, moment
 from refundgql.domain.vocabulary import (
     ContractKind,
     MilestoneStatus,
@@ -150,7 +150,7 @@ class Disputable(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message="Only hourly invoices and unreleased escrow can be disputed: go on with the refund request.",
+            message=f"Only hourly invoices and unreleased escrow can be disputed: {goes_on(it)}.",
             rule="C31",
             alternatives=(RefundActionName.REQUEST,),
         )

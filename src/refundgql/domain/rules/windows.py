@@ -22,7 +22,7 @@ from refundgql.domain.deadlines import (
 )
 from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
 from refundgql.domain.rules.payments import is_paid, is_running
-from refundgql.domain.rules.situation import Rule, Situation, Window, last_day, moment
+from refundgql.domain.rules.situation import Rule, Situation, Window, goes_on, last_day, moment
 from refundgql.domain.vocabulary import (
     IssueDecision,
     RefundActionName,
@@ -278,7 +278,7 @@ class DisputeWindow(DayWindow):
 
     def too_late(self, it: Situation, last_day: str) -> str:
         """Say until when it was open."""
-        return f"This invoice could be disputed until {last_day} (UTC): go on with the refund request."
+        return f"This invoice could be disputed until {last_day} (UTC): {goes_on(it)}."
 
 
 class TimesheetCutOff(Rule):
@@ -338,3 +338,10 @@ class IssueWindow(DirectWindow):
         if it.act.decision is IssueDecision.NONE:
             return None
         return super().starts_at(it)
+
+    def too_late(self, it: Situation, last_day: str) -> str:
+        """Say until when it was open, and who can still be asked."""
+        until = SUPPORT_WINDOW.ends_at(it.facts, None, it.policy)
+        asks = until is not None and it.at < until
+        asked = "the client can still ask support" if asks else "nothing more can be done"
+        return f"Experts could refund this payment until {last_day} (UTC): {asked}."
