@@ -175,9 +175,19 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     stated = await them.run("support-ivy", "StatementOnCase", input={**case, "text": "Seen in the chat."})
     assert stated["addStatement"]["refusals"] == []
     await them.run("support-ivy", "MarkRead", input=case)
+    looked = await them.run("support-ivy", "LookAtDecision", input={**case, "decision": "APPROVE"})
+    assert (looked["decisionPreview"]["allowed"], looked["decisionPreview"]["needsConfirmation"]) == (True, False)
+    assert (await them.run("support-ivy", "ProposedDecisions"))["supportQueue"]["edges"] == []
+    for act, more in (("ConfirmDecision", {}), ("ReturnDecision", {"reason": "No."})):
+        unsigned = await them.run("admin-kim", act, input={**case, **more, "idempotencyKey": act})
+        (payload,) = unsigned.values()
+        assert [one["code"] for one in payload["refusals"]] == ["TRANSITION_NOT_ALLOWED"]
+    question = {**case, "from": "REQUESTER", "question": "Which hours?", "idempotencyKey": "q"}
+    assert (await them.run("support-ivy", "SupportAsks", input=question))["requestInformation"]["refusals"] == []
     approved = await them.run("support-ivy", "ApproveCase", input={**case, "idempotencyKey": "b"})
     assert approved["approveRefund"]["refusals"] == []
     await them.run("support-ivy", "DeclineCase", input={**case, "message": "No.", "idempotencyKey": "c"})
+    await them.run("admin-kim", "ReopenCase", input={**case, "reason": "Look again.", "idempotencyKey": "o"})
     reversed_ = await them.run("admin-kim", "ReverseCredit", input={**case, "reason": "Oops.", "idempotencyKey": "r"})
     assert reversed_["reverseRefund"]["refusals"] == []
     many = {"decisions": [{**case, "decision": "APPROVE"}], "idempotencyKey": "d"}
