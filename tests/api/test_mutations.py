@@ -240,3 +240,26 @@ async def test_a_released_milestone_can_be_asked_about_without_an_invoice(
         ({"milestoneId": things["step-9"], "invoiceId": things["invoice-1"]}, ("INVALID_INPUT", None)),
     ):
         assert [(one["code"], one["rule"]) for one in (await ask(**given))["refusals"]] == [refusal]
+
+
+ERASE = """mutation($input: EraseAccountInput!) { eraseAccount(input: $input) {
+  account { externalRef name } replayed refusals { code rule } } }"""
+
+
+async def test_an_administrator_erases_and_sees_nothing_of_the_person(desk: Desk, things: dict[str, str]) -> None:
+    """The payload shows what is left of the account; support is refused, an account with an open case stays (D30)."""
+    await requested(desk, things)
+    karl = (await desk.run("karl", "{ viewer { id } }"))["viewer"]["id"]
+    given = {"accountId": karl, "reason": "Asked for.", "idempotencyKey": "e"}
+    open_case = (await desk.run("ada", ERASE, input=given))["eraseAccount"]
+    assert (open_case["account"], open_case["refusals"]) == (None, [{"code": "CASE_ALREADY_OPEN", "rule": "D30"}])
+    sue = (await desk.run("sue", "{ viewer { id } }"))["viewer"]["id"]
+    refused = (await desk.run("sue", ERASE, input={**given, "accountId": sue}))["eraseAccount"]
+    assert [one["code"] for one in refused["refusals"]] == ["FORBIDDEN"]
+    erased = (await desk.run("ada", ERASE, input={**given, "accountId": sue}))["eraseAccount"]
+    reference = f"erased-{sue.partition('_')[2]}"
+    assert erased == {"account": {"externalRef": reference, "name": "[erased]"}, "replayed": False, "refusals": []}
+    unknown = (await desk.run("ada", ERASE, input={**given, "accountId": "Account_x", "idempotencyKey": "f"}))[
+        "eraseAccount"
+    ]
+    assert [one["code"] for one in unknown["refusals"]] == ["NOT_FOUND"]
