@@ -42,7 +42,13 @@ from refundgql.web.evidence_tickets import EvidenceTickets
 from toy_streams import Answers
 
 STAFF = {"sam", "sue", "ada"}
-STAFF_ONLY = {"supportQueue": STAFF, "withdrawals": {"ada", "market"}, "webhookEndpoints": {"ada"}}
+STAFF_ONLY = {
+    "supportQueue": STAFF,
+    "withdrawals": {"ada", "market"},
+    "webhookEndpoints": {"ada"},
+    "accounts": STAFF | {"market"},
+    "staff": STAFF,
+}
 LISTS = {
     "leads": "Lead",
     "conversations": "Conversation",
@@ -51,6 +57,8 @@ LISTS = {
     "supportQueue": "RefundCase",
     "withdrawals": "Withdrawal",
     "webhookEndpoints": "WebhookEndpoint",
+    "accounts": "Account",
+    "staff": "Account",
 }
 PAIRS = int(os.environ.get("REFUNDGQL_VISIBILITY_PAIRS", "400"))
 MANY_PAIRS = int(os.environ.get("REFUNDGQL_VISIBILITY_PAIRS", "10000"))
@@ -198,7 +206,10 @@ def filters_of(name: str, oracle: Oracle) -> list[dict[str, Any]]:
         "numbers": [[own["number"]] for own in of_case] + [["RC-999999"]],
         "text": ["plumber", "Nothing was done", "twelve", "known trick", "INTERNAL", "Karl", "roof", "RC-00", "Sam"],
         "assigneeId": [*oracle.account.values(), "Account_x"],
-        **dict.fromkeys(("openedAfter", "openedBefore", "chargedAfter", "chargedBefore"), days),
+        "accountId": [*oracle.account.values(), "Account_x"],
+        "contractId": [one for one in oracle.things if type_of(one) == "Contract"],
+        **dict.fromkeys(("openedAfter", "openedBefore", "chargedAfter", "chargedBefore", "dueBefore"), days),
+        **dict.fromkeys(("decidedAfter", "decidedBefore", "creditedAfter", "creditedBefore"), days),
         **dict.fromkeys(("amountAtLeast", "amountAtMost"), amounts),
     }
     type_, made = SCHEMA.type_map[name], []

@@ -49,7 +49,8 @@ ROLES = {ref: set(roles) for ref, _, roles in PEOPLE} | {"rita": {"CLIENT", "EXP
 _OF_TYPE: dict[str, dict[str, str]] = {
     "Account": {
         SHARED: "id externalRef name",
-        OWNER: "roles balances transactions withdrawals",
+        OWNER: "roles balances transactions withdrawals refundCases contracts leads",
+        PERSONAL: "summary",
     },
     "Lead": {
         SHARED: "id externalRef title category location price chargedAt customerName customer pro conversation",
@@ -143,6 +144,9 @@ NOT_OF_THINGS = {
         "WorkflowState",
     ),
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
+    *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
+    *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "KindMetrics", "DeciderMetrics"),
+    *("AccountSummary", "Query", "Mutation", "Subscription"),
     *(
         "RefundCaseUpdate",
         "RefundPolicySimulation",
@@ -361,9 +365,7 @@ class Oracle:
         inner = get_named_type(type_.fields[name].type)
 
         def shown(one: dict[str, Any]) -> bool:
-            if type_name == "Account" and name == "transactions":
-                return self.sees(ref, one["id"])
-            return rule not in (VISIBLE, AUDIENCE) or self.sees(ref, one["id"])
+            return rule not in (VISIBLE, AUDIENCE, OWNER) or self.sees(ref, one["id"])
 
         def thing(one: dict[str, Any]) -> Any:
             if inner.name not in NODE_TYPES and kind_of(inner) == "thing":

@@ -123,6 +123,13 @@ class RequestContext:
             raise ApiError("This is for support staff.", ErrorCode.FORBIDDEN)
         return viewer
 
+    def overseer(self) -> Viewer:
+        """Return who is looking when it is staff or the marketplace. Refuses: UNAUTHENTICATED, FORBIDDEN."""
+        viewer = self.signed_in()
+        if not (viewer.is_staff or viewer.is_service):
+            raise ApiError("This is for support staff and the marketplace.", ErrorCode.FORBIDDEN)
+        return viewer
+
     def administrator(self) -> Viewer:
         """Return who is looking when it is an administrator. Refuses: UNAUTHENTICATED, FORBIDDEN."""
         viewer = self.signed_in()

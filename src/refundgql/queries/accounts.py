@@ -8,10 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
 
+from refundgql.domain.calendar import to_micros
+from refundgql.domain.money import Money
 from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import OPEN_STATES, Role
+from refundgql.queries.listing import Listing, fetch_page
+from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.texts import contains
 from refundgql.storage import visibility
 from refundgql.storage.accounts import find_viewer_by_ref, find_viewers_by_ref
 from refundgql.storage.database import Source
@@ -160,3 +167,110 @@ async def list_balances(source: Source, rows: Iterable[AccountRow]) -> list[list
             balance.available_minor += available
             balance.in_transit_minor += in_transit
     return [[found[row.id][key] for key in sorted(found[row.id])] if row.is_open else [] for row in rows]
+
+
+class AccountFilter(Protocol):
+    """What accounts are narrowed by; every value may be None."""
+
+    text: str | None
+    external_refs: list[str] | None
+    roles: list[Role] | None
+
+
+NEWEST = Order("accounts", (Key("a.created_at", "int", descending=True), Key("a.id", "uuid", descending=True)))
+STAFF_ROLES = (Role.ADMIN, Role.SUPPORT)
+
+
+async def list_accounts(
+    source: Source, viewer: Viewer, given: AccountFilter | None, page: Page, wanted: Mapping[str, Any]
+) -> ConnectionRow:
+    """Return a page of the accounts that the viewer may come across, newest first."""
+    return await _list(source, viewer, [] if given is None else _filtered(given), page, wanted)
+
+
+async def list_staff(source: Source, viewer: Viewer, page: Page, wanted: Mapping[str, Any]) -> ConnectionRow:
+    """Return a page of the members of staff, newest first."""
+    return await _list(source, viewer, [_in_roles(STAFF_ROLES)], page, wanted)
+
+
+async def _list(
+    source: Source, viewer: Viewer, conditions: Sequence[Condition], page: Page, wanted: Mapping[str, Any]
+) -> ConnectionRow:
+    listing = Listing(
+        columns=account_columns("a"),
+        relation="account a",
+        order=NEWEST,
+        make=lambda record: account_row(viewer, tuple(record)[:4]),
+        conditions=[visibility.accounts(viewer, "a"), *conditions],
+    )
+    return await fetch_page(source, listing, page, wanted)
+
+
+def _filtered(given: AccountFilter) -> list[Condition]:
+    found: list[Condition] = []
+    if given.text is not None and given.text.strip():
+        found.append(contains("a.folded", given.text))
+    if given.external_refs is not None:
+        found.append(("a.external_ref = ANY(?)", (sorted(set(given.external_refs)),)))
+    if given.roles is not None:
+        found.append(_in_roles(given.roles))
+    return found
+
+
+def _in_roles(roles: Sequence[Role]) -> Condition:
+    """Return the condition that an account has one of these roles."""
+    some = [f"%,{role.value},%" for role in dict.fromkeys(roles)]
+    return "(" + (" OR ".join(["',' || a.roles || ',' LIKE ?"] * len(some)) or "FALSE") + ")", some
+
+
+@dataclass(slots=True)
+class SummaryRow:
+    """What a decision about somebody looks at first."""
+
+    open_cases: int
+    requests90_days: int
+    approved_share: float | None
+    waiting_for_funds: Money | None
+
+
+REQUESTS_DAYS = 90
+_SUMMARY = """
+SELECT COUNT(CASE WHEN c.state = ANY(?) THEN 1 END),
+  COUNT(CASE WHEN c.opened_by <> 'ISSUE' AND c.requester_id = p.account_id AND c.opened_at >= ? THEN 1 END),
+  COUNT(CASE WHEN c.opened_by <> 'ISSUE' AND c.requester_id = p.account_id
+    AND c.state IN ('APPROVED', 'CREDITED', 'DECLINED') THEN 1 END),
+  COUNT(CASE WHEN c.opened_by <> 'ISSUE' AND c.requester_id = p.account_id
+    AND c.state IN ('APPROVED', 'CREDITED') THEN 1 END), p.account_id
+FROM (SELECT o.id AS case_id, o.requester_id AS account_id FROM refund_case o WHERE o.requester_id = ANY(?)
+  UNION ALL SELECT o.id, o.counterparty_id FROM refund_case o WHERE o.counterparty_id = ANY(?)) p
+JOIN refund_case c ON c.id = p.case_id WHERE {visible} GROUP BY p.account_id"""
+_WAITING = """
+SELECT k.expert_id, c.currency, CAST(SUM(c.approved_minor) AS BIGINT) FROM refund_case c
+JOIN contract k ON k.id = c.contract_id
+WHERE k.expert_id = ANY(?) AND c.settlement = 'AWAITING_FUNDS' AND {visible}
+GROUP BY k.expert_id, c.currency ORDER BY 3"""
+
+
+async def account_summaries(
+    source: Source, viewer: Viewer, rows: Sequence[AccountRow], now: datetime
+) -> list[SummaryRow | None]:
+    """Return what is known of each account's refunds; nothing for accounts that are not open."""
+    ids = list({row.id for row in rows if row.is_open})
+    if not ids:
+        return [None] * len(rows)
+    condition, parameters = visibility.cases(viewer, "c")
+    since = to_micros(now - timedelta(days=REQUESTS_DAYS))
+    counted = await source.fetch(
+        _SUMMARY.format(visible=condition), (sorted(OPEN_STATES), since, ids, ids, *parameters)
+    )
+    waiting = await source.fetch(_WAITING.format(visible=condition), (ids, *parameters))
+    most = {row[0]: Money(row[2], row[1]) for row in waiting}  # of several currencies, the largest sum
+    found = {row[4]: row for row in counted}
+    return [_summary(found.get(row.id), most.get(row.id)) if row.is_open else None for row in rows]
+
+
+def _summary(counts: Any, waiting: Money | None) -> SummaryRow:
+    if counts is None:
+        return SummaryRow(0, 0, None, waiting)
+    open_cases, requests, decided, approved = counts[0], counts[1], counts[2], counts[3]
+    return SummaryRow(open_cases, requests, approved / decided if decided else None, waiting)

@@ -44,6 +44,15 @@ class CaseFilter:
     amount_at_most: Money | None = None
     reasons: tuple[str, ...] | None = None
     proposed: bool | None = None
+    account_id: str | None = None
+    contract_id: str | None = None
+    settlement: str | None = None
+    goodwill: bool | None = None
+    decided_after: datetime | None = None
+    decided_before: datetime | None = None
+    credited_after: datetime | None = None
+    credited_before: datetime | None = None
+    due_before: datetime | None = None
     unread: bool | None = None
     """Of lists alone: what somebody has read is in no event, so streams are not narrowed by it."""
 
@@ -67,6 +76,7 @@ def conditions(given: CaseFilter | None, viewer: Viewer, dialect: Dialect, now: 
     return [
         *_lists(given),
         *_values(given),
+        *_related(given),
         *_moves(given, to_micros(now)),
         *_desk(given, viewer, dialect),
         *_texts(given),
@@ -86,10 +96,21 @@ def _lists(given: CaseFilter) -> list[Condition]:
 
 def _values(given: CaseFilter) -> list[Condition]:
     found: list[Condition] = []
-    if given.opened_after is not None:
-        found.append(("c.opened_at >= ?", (to_micros(given.opened_after),)))
-    if given.opened_before is not None:
-        found.append(("c.opened_at < ?", (to_micros(given.opened_before),)))
+    for condition, instant in (
+        ("c.opened_at >= ?", given.opened_after),
+        ("c.opened_at < ?", given.opened_before),
+        ("c.decided_at >= ?", given.decided_after),
+        ("c.decided_at < ?", given.decided_before),
+        ("c.credited_at >= ?", given.credited_after),
+        ("c.credited_at < ?", given.credited_before),
+        (f"COALESCE(c.deadline_at, {NEVER}) < ?", given.due_before),
+    ):
+        if instant is not None:
+            found.append((condition, (to_micros(instant),)))
+    if given.goodwill is not None:
+        found.append(("c.goodwill" if given.goodwill else "NOT c.goodwill", ()))
+    if given.settlement is not None:
+        found.append(("c.settlement = ?", (given.settlement,)))
     for sign, bound in ((">=", given.amount_at_least), ("<=", given.amount_at_most)):
         if bound is not None:
             found.append((f"c.currency = ? AND {AMOUNT} {sign} ?", (bound.currency, bound.minor)))
@@ -121,6 +142,17 @@ def _moves(given: CaseFilter, now_micros: int) -> list[Condition]:
         found.append((sql if given.overdue else f"NOT {sql}", parameters))
     if given.whose_move is not None:
         found.append(whose_move_is(given.whose_move, now_micros))
+    return found
+
+
+def _related(given: CaseFilter) -> list[Condition]:
+    """Return the conditions on whose case it is; an id of nothing finds nothing."""
+    found: list[Condition] = []
+    if given.account_id is not None:
+        either = ("(c.requester_id = ? OR c.counterparty_id = ?)", (given.account_id, given.account_id))
+        found.append(either if given.account_id else ("FALSE", ()))
+    if given.contract_id is not None:
+        found.append(("c.contract_id = ?", (given.contract_id,)) if given.contract_id else ("FALSE", ()))
     return found
 
 
@@ -175,7 +207,10 @@ async def case_has_text(source: Source, case_id: str, text: str) -> bool:
 
 
 def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
-    """Tell whether a case fits a filter as an event's snapshot holds it; texts are not in snapshots and fit."""
+    """Tell whether a case fits a filter as an event's snapshot holds it; texts are not in snapshots and fit.
+
+    Snapshots of earlier releases lack some values; those fit no filter that asks for one.
+    """
     if snapshot is None:
         return False
     amount = snapshot["requested_minor"]
@@ -192,8 +227,26 @@ def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
         and (given.assignee_id is None or snapshot["assignee_id"] == given.assignee_id)
         and (given.unassigned is None or (snapshot["assignee_id"] is None) is given.unassigned)
         and (given.proposed is None or snapshot.get("proposed", False) is given.proposed)
+        and (
+            given.account_id is None
+            or given.account_id in (snapshot.get("requester_id"), snapshot.get("counterparty_id"))
+        )
+        and (given.contract_id is None or snapshot.get("contract_id") == given.contract_id)
+        and (given.settlement is None or snapshot.get("settlement") == given.settlement)
+        and (given.goodwill is None or bool(snapshot.get("goodwill")) is given.goodwill)
+        and _between(given.decided_after, given.decided_before, snapshot.get("decided_at"))
+        and _between(given.credited_after, given.credited_before, snapshot.get("credited_at"))
+        and _between(None, given.due_before, snapshot["deadline_at"])
         and _bounded(given.amount_at_least, given.amount_at_most, snapshot["currency"], amount)
     )
+
+
+def _between(after: datetime | None, before: datetime | None, micros: int | None) -> bool:
+    if after is None and before is None:
+        return True
+    if micros is None:
+        return False
+    return (after is None or micros >= to_micros(after)) and (before is None or micros < to_micros(before))
 
 
 def _among(values: Sequence[str] | None, value: str | None) -> bool:

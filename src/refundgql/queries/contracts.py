@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Protocol
 
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import OPEN_STATES, ContractKind, ContractStatus
-from refundgql.queries.listing import Listing, fetch_page, wanted_nodes
+from refundgql.queries.accounts import AccountRow
+from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
 from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
 from refundgql.storage import visibility
@@ -112,6 +113,36 @@ async def list_contracts(
     found = await fetch_page(source, listing, page, wanted)
     await _add_totals(source, (edge.node for edge in found.edges), nodes)
     return found
+
+
+_PARTIES = (
+    "contract k JOIN (SELECT o.id AS contract_id, o.client_id AS account_id FROM contract o"
+    " UNION ALL SELECT o.id, o.expert_id FROM contract o) party ON party.contract_id = k.id"
+)
+
+
+async def list_account_contracts(
+    source: Source,
+    viewer: Viewer,
+    rows: Sequence[AccountRow],
+    given: ContractFilter | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> list[ConnectionRow]:
+    """Return the same page of the contracts of each account, as either party; empty for accounts that are not open."""
+    nodes = wanted_nodes(wanted)
+    columns = SHAPE.columns(nodes)
+    listing = Listing(
+        columns=SHAPE.select(columns, "k"),
+        relation=_PARTIES,
+        order=NEWEST,
+        make=SHAPE.maker(columns),
+        conditions=[visibility.contracts(viewer, "k"), *(_filtered(given) if given is not None else [])],
+        is_indexed=False,
+    )
+    pages = await fetch_owned_pages(source, listing, page, wanted, "party.account_id", rows)
+    await _add_totals(source, (edge.node for one in pages for edge in one.edges), nodes)
+    return pages
 
 
 def _filtered(given: ContractFilter) -> list[Condition]:

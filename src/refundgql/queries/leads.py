@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import OPEN_STATES, RefundCaseState
-from refundgql.queries.listing import Listing, fetch_page, wanted_nodes
+from refundgql.queries.accounts import AccountRow
+from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
 from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
 from refundgql.queries.texts import contains, equals
@@ -177,6 +178,33 @@ async def _list(
         conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
     )
     return await fetch_page(source, listing, page, wanted)
+
+
+_PEOPLE = (
+    "lead l JOIN (SELECT o.id AS lead_id, o.pro_id AS account_id FROM lead o"
+    " UNION ALL SELECT o.id, o.customer_id FROM lead o) party ON party.lead_id = l.id"
+)
+
+
+async def list_account_leads(
+    source: Source,
+    viewer: Viewer,
+    rows: Sequence[AccountRow],
+    given: LeadFilter | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+) -> list[ConnectionRow]:
+    """Return the same page of the leads that each account bought or is behind; empty for accounts that are not open."""
+    columns = SHAPE.columns(wanted_nodes(wanted))
+    listing = Listing(
+        columns=SHAPE.select(columns, "l"),
+        relation=_PEOPLE,
+        order=NEWEST,
+        make=SHAPE.maker(columns),
+        conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
+        is_indexed=False,
+    )
+    return await fetch_owned_pages(source, listing, page, wanted, "party.account_id", rows)
 
 
 def _filtered(given: LeadFilter) -> list[Condition]:

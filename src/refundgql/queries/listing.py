@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -81,6 +81,31 @@ async def fetch_page(source: Source, listing: Listing, page: Page, wanted: Wante
     """Return one page of a list; refuses BadPage for cursors of other lists."""
     found = await fetch_pages(source, listing, page, wanted, None, (None,))
     return found[None]
+
+
+class Owner(Protocol):
+    """Whoever a list belongs to: an account, of which the viewer sees all or the name alone."""
+
+    @property
+    def id(self) -> str:
+        """Return the owner's id."""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the viewer sees the owner's lists."""
+
+
+async def fetch_owned_pages(
+    source: Source, listing: Listing, page: Page, wanted: Wanted, owner_column: str, owners: Sequence[Owner]
+) -> list[ConnectionRow]:
+    """Return the same page of each owner's list, in their order; empty for owners that are not open.
+
+    Refuses: BadPage for cursors of other lists.
+    """
+    found = await fetch_pages(source, listing, page, wanted, owner_column, list({o.id for o in owners if o.is_open}))
+    empty = ConnectionRow.empty()
+    empty.as_of = str(await stream_head(source)) if "as_of" in wanted and len(found) < len(owners) else ""
+    return [found.get(one.id, empty) for one in owners]
 
 
 async def fetch_pages(

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from refundgql.domain.viewers import Viewer
+from refundgql.queries.accounts import AccountRow
 from refundgql.queries.case_filters import CaseFilter, case_number, conditions, waiting_for_support
 from refundgql.queries.case_orders import ORDERS, OWN_BY_DEADLINE, QUEUE, RefundCaseOrder
 from refundgql.queries.case_rows import CaseRow, case_statement
 from refundgql.queries.events import events_within
 from refundgql.queries.invoices import InvoiceRow, add_refundable
-from refundgql.queries.listing import Listing, Riding, fetch_page, fetch_pages, wanted_nodes
+from refundgql.queries.listing import Listing, Riding, fetch_owned_pages, fetch_page, fetch_pages, wanted_nodes
 from refundgql.queries.pages import MAXIMUM_ITEMS, Condition, ConnectionRow, Order, Page
 from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
@@ -125,6 +126,41 @@ async def _list(
     found = await fetch_page(source, listing, page, wanted)
     await _complete(source, (edge.node for edge in found.edges), nodes)
     return found
+
+
+_PARTIES = (
+    "JOIN (SELECT o.id AS case_id, o.requester_id AS account_id FROM refund_case o"
+    " UNION ALL SELECT o.id, o.counterparty_id FROM refund_case o WHERE o.counterparty_id IS NOT NULL) party"
+    " ON party.case_id = c.id"
+)
+
+
+async def list_account_cases(
+    source: Source,
+    viewer: Viewer,
+    rows: Sequence[AccountRow],
+    given: CaseFilter | None,
+    order: RefundCaseOrder | None,
+    page: Page,
+    wanted: Mapping[str, Any],
+    now: datetime,
+) -> list[ConnectionRow]:
+    """Return the same page of the cases of each account, as either party; empty for accounts that are not open."""
+    nodes = wanted_nodes(wanted)
+    statement = case_statement(viewer, nodes)
+    listing = Listing(
+        columns=statement.select,
+        relation=f"{statement.relation} {_PARTIES}",
+        order=ORDERS[order or RefundCaseOrder.NEWEST],
+        make=statement.make,
+        conditions=[visibility.cases(viewer, "c"), *conditions(given, viewer, source.dialect, now)],
+        count_relation=f"refund_case c {_PARTIES}",
+        column_parameters=statement.parameters,
+        is_indexed=False,
+    )
+    pages = await fetch_owned_pages(source, listing, page, wanted, "party.account_id", rows)
+    await _complete(source, (edge.node for one in pages for edge in one.edges), nodes)
+    return pages
 
 
 async def cases_of_payments(

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, bounds_of, fetch_pages
+from refundgql.queries.listing import Listing, bounds_of, fetch_owned_pages
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
 from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
@@ -118,7 +118,6 @@ async def list_transactions(
     source: Source, viewer: Viewer, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each account's history, newest first; empty for accounts that are not open."""
-    ids = list({row.id for row in rows if row.is_open})
     relation, parameters = _nearest_lines(source.dialect, page)
     listing = Listing(
         columns=COLUMNS,
@@ -130,8 +129,7 @@ async def list_transactions(
         conditions=[visibility.transactions(viewer)],
         is_indexed=False,
     )
-    found = await fetch_pages(source, listing, page, wanted, "t.account_id", ids)
-    return [found.get(row.id) or ConnectionRow.empty() for row in rows]
+    return await fetch_owned_pages(source, listing, page, wanted, "t.account_id", rows)
 
 
 async def reversed_transactions(

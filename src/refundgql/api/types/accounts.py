@@ -3,19 +3,32 @@
 It must not show more of another person than name and external reference.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.context import LevelInfo
+from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
-from refundgql.api.types.lazy import LazyTransaction, LazyWithdrawal
+from refundgql.api.types.contracts import ContractFilterArgument
+from refundgql.api.types.lazy import (
+    LazyContractConnection,
+    LazyLeadConnection,
+    LazyRefundCaseConnection,
+    LazyTransaction,
+    LazyWithdrawal,
+)
+from refundgql.api.types.leads import LeadFilterArgument
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.domain.vocabulary import BalancePurpose, Role
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries import accounts as queries
 from refundgql.queries.accounts import AccountRow
+from refundgql.queries.contracts import list_account_contracts
+from refundgql.queries.leads import list_account_leads
+from refundgql.queries.refund_cases import list_account_cases
 from refundgql.queries.transactions import list_transactions
 from refundgql.queries.withdrawals import list_account_withdrawals
 
@@ -30,6 +43,19 @@ class Balance:
     in_transit: Money = leaf(
         lambda row: money(row.in_transit_minor, row.currency),
         description="What is on its way to the payment method (D10).",
+    )
+
+
+@strawberry.type(description="What is known of an account's refunds at a glance.")
+class AccountSummary:
+    open_cases: int = strawberry.field(description="Undecided or uncredited cases it is a party of.")
+    requests90_days: int = strawberry.field(description="Requests that it made in the last 90 days.")
+    approved_share: float | None = strawberry.field(
+        description="Of its requests that are decided now, those approved in part or whole, from 0 to 1; else none."
+    )
+    waiting_for_funds: Money | None = leaf(
+        lambda row: row.waiting_for_funds,
+        description="Approved refunds that wait for its balance (D13), in the currency of the largest sum.",
     )
 
 
@@ -78,9 +104,101 @@ class Account(Node):
         page = asked_page(first, after, last, before)
         return await list_account_withdrawals(info.context.app.database, rows, page, info.selection)
 
+    @level(description="What is known of the account's refunds at a glance; none for others.")
+    @staticmethod
+    async def summary(rows: list[AccountRow], info: LevelInfo) -> Level[AccountSummary | None]:
+        context = info.context
+        return await queries.account_summaries(context.app.database, context.signed_in(), rows, context.now)
+
+    @level(description="The refund cases it is a party of, newest first; empty for others.")
+    @staticmethod
+    async def refund_cases(
+        rows: list[AccountRow],
+        info: LevelInfo,
+        filter: CaseFilterArgument = None,
+        order_by: CaseOrderArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[LazyRefundCaseConnection]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        given, context = case_filter(filter), info.context
+        database = context.app.database
+        return await list_account_cases(database, viewer, rows, given, order_by, page, info.selection, context.now)
+
+    @level(description="The contracts it is a party of, latest started first; empty for others.")
+    @staticmethod
+    async def contracts(
+        rows: list[AccountRow],
+        info: LevelInfo,
+        filter: ContractFilterArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[LazyContractConnection]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        check_filter(filter)
+        return await list_account_contracts(info.context.app.database, viewer, rows, filter, page, info.selection)
+
+    @level(
+        description="The leads it bought, and for staff those it is the customer of, newest first; empty for others."
+    )
+    @staticmethod
+    async def leads(
+        rows: list[AccountRow],
+        info: LevelInfo,
+        filter: LeadFilterArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[LazyLeadConnection]:
+        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        check_filter(filter)
+        return await list_account_leads(info.context.app.database, viewer, rows, filter, page, info.selection)
+
+
+@strawberry.input(description="Narrows accounts; everything given must hold.")
+class AccountFilter(Input):
+    text: str | None = optional("Part of the name or of the external reference, in any case of letters.")
+    external_refs: list[str] | None = optional("The account has one of these references; at most 100.")
+    roles: list[Role] | None = optional("The account has one of these roles.")
+
 
 @strawberry.type
 class AccountQueries:
+    @level(description="All accounts, newest first; for staff and the marketplace.")
+    @staticmethod
+    async def accounts(
+        rows: list[Any],
+        info: LevelInfo,
+        filter: Annotated[
+            AccountFilter | None, strawberry.argument(description="Only what fits; everything when left out.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[Account]]:
+        viewer, page = info.context.overseer(), asked_page(first, after, last, before)
+        check_filter(filter)
+        return [await queries.list_accounts(info.context.app.database, viewer, filter, page, info.selection)]
+
+    @level(description="The members of staff, who can be given cases, newest first; for staff.")
+    @staticmethod
+    async def staff(
+        rows: list[Any],
+        info: LevelInfo,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Level[Connection[Account]]:
+        viewer, page = info.context.staff(), asked_page(first, after, last, before)
+        return [await queries.list_staff(info.context.app.database, viewer, page, info.selection)]
+
     @level(description="Your own account.")
     @staticmethod
     async def viewer(rows: list[Any], info: LevelInfo) -> Level[Account | None]:

@@ -12,7 +12,7 @@ from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput
 from refundgql.domain.money import Money, MoneyError
-from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason, WhoseMove
+from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason, SettlementStatus, WhoseMove
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.case_filters import CaseFilter
 from refundgql.queries.case_orders import RefundCaseOrder
@@ -39,6 +39,15 @@ class RefundCaseFilter(Input):
     proposed: bool | None = optional(
         "Whether a decision is proposed that waits for a second signature (D23); for staff, of no case for others."
     )
+    account_id: strawberry.ID | None = optional("This account asked, or is the other party.")
+    contract_id: strawberry.ID | None = optional("It is about something paid on this contract.")
+    settlement: SettlementStatus | None = optional("Where its money stands (D13).")
+    goodwill: bool | None = optional("Whether it was filed after the window, as goodwill (D4).")
+    decided_after: datetime | None = optional("Last approved or declined at this instant or later.")
+    decided_before: datetime | None = optional("Last approved or declined before this instant.")
+    credited_after: datetime | None = optional("Credited at this instant or later.")
+    credited_before: datetime | None = optional("Credited before this instant.")
+    due_before: datetime | None = optional("Its next deadline is before this instant, which may have passed.")
     unread: bool | None = optional(
         "Whether it holds something new for you, see RefundCase.unread; for lists alone, as reading is no event."
     )
@@ -72,12 +81,21 @@ def case_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
         opened_before=given.opened_before,
         overdue=given.overdue,
         whose_move=given.whose_move,
-        assignee_id=None if given.assignee_id is None else uuid_of("Account", given.assignee_id) or "",
+        assignee_id=_id("Account", given.assignee_id),
         unassigned=given.unassigned,
         amount_at_least=_money(given.amount_at_least, "amountAtLeast"),
         amount_at_most=_money(given.amount_at_most, "amountAtMost"),
         reasons=_values(given.reasons),
         proposed=given.proposed,
+        account_id=_id("Account", given.account_id),
+        contract_id=_id("Contract", given.contract_id),
+        settlement=None if given.settlement is None else given.settlement.value,
+        goodwill=given.goodwill,
+        decided_after=given.decided_after,
+        decided_before=given.decided_before,
+        credited_after=given.credited_after,
+        credited_before=given.credited_before,
+        due_before=given.due_before,
         unread=given.unread,
     )
 
@@ -90,6 +108,11 @@ def stream_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     if given is not None and given.unread is not None:
         raise ApiError("filter.unread: only lists can be narrowed by it.", ErrorCode.BAD_USER_INPUT)
     return case_filter(given)
+
+
+def _id(type_name: str, given: strawberry.ID | None) -> str | None:
+    """Return the id of a global id; one that is of nothing is empty, and finds nothing."""
+    return None if given is None else uuid_of(type_name, given) or ""
 
 
 def _values(given: list[RefundCaseKind] | list[RefundCaseState] | list[RefundReason] | None) -> tuple[str, ...] | None:

@@ -122,6 +122,11 @@ class ContractConnection(Followed, Connection[Contract]):
     pass
 
 
+ContractFilterArgument = Annotated[
+    ContractFilter | None, strawberry.argument(description="Only what fits; everything when left out.")
+]
+
+
 @strawberry.type
 class ContractQueries:
     @level(description="A contract by its id; none when there is none that you can see.")
@@ -139,9 +144,7 @@ class ContractQueries:
     async def contracts(
         rows: list[Any],
         info: LevelInfo,
-        filter: Annotated[
-            ContractFilter | None, strawberry.argument(description="Only what fits; everything when left out.")
-        ] = None,
+        filter: ContractFilterArgument = None,
         first: First = None,
         after: After = None,
         last: Last = None,
