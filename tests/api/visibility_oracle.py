@@ -99,9 +99,13 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         WORD: "note",
         STAFF: "facts internalNote",
     },
-    "StatementEvidence": {SHARED: "id addedAt addedBy sha256 text"},
-    "ConversationEvidence": {SHARED: "id addedAt addedBy sha256 messages"},
-    "FileEvidence": {SHARED: "id addedAt addedBy sha256 fileName contentType sizeBytes", PERSONAL: "url"},
+    "StatementEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt text"},
+    "ConversationEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt messages"},
+    "FileEvidence": {
+        SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt fileName contentType sizeBytes",
+        PERSONAL: "url",
+    },
+    "FrozenMessage": {SHARED: "id authorName body sentAt sha256"},
     "CaseMessage": {SHARED: "id audience body sentAt author"},
     "Transaction": {
         # One movement has two legs, and each side reads its own.
@@ -146,7 +150,7 @@ NOT_OF_THINGS = {
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "Query", "Mutation", "Subscription"),
     *("RefundPreview", "PostingPreview", "RefundPolicy", "PolicyRule", "RefundWorkflow", "WorkflowState"),
     *("WorkflowTransition", "SupportMetrics", "StateCount", "ReasonCount", "KindMetrics", "DeciderMetrics"),
-    *("AccountSummary", "Query", "Mutation", "Subscription"),
+    *("UploadLimits", "ReasonInfo", "AccountSummary", "Query", "Mutation", "Subscription"),
     *(
         "RefundCaseUpdate",
         "RefundPolicySimulation",
@@ -301,11 +305,12 @@ class Oracle:
                 asked = own["status"] in UNPOSTED  # the request of a case, which may not be theirs any more
                 is_mine = thing in _ids_in(self.things[me]["transactions"])
                 return is_mine and (not asked or self.sees(ref, own["refundCase"]["id"]))
-            case "CaseMessage":
+            case "CaseMessage" | "StatementEvidence" | "ConversationEvidence" | "FileEvidence":
                 case = self.things[self.home[thing]]
                 said_to = {"REQUESTER_AND_SUPPORT": "requester", "COUNTERPARTY_AND_SUPPORT": "counterparty"}
+                writer = own.get("author") or own["addedBy"]
                 party = case.get(said_to.get(own["audience"], "")) or {}
-                heard = own["audience"] == "EVERYONE" or me in (own["author"]["id"], party.get("id"))
+                heard = own["audience"] == "EVERYONE" or me in (writer["id"], party.get("id"))
                 return heard and self.sees(ref, self.home[thing])
             case "Account":
                 return thing == me or self._comes_across(ref, thing)
@@ -415,8 +420,9 @@ def _nothing(value: Any) -> Any:
 def _ids_in(value: Any) -> list[str]:
     """Return the ids of the things below a value, not of what evidence holds frozen."""
     if isinstance(value, dict):
-        own = [value["id"]] if isinstance(value.get("id"), str) else []
-        return own + [one for inner in value.values() for one in _ids_in(inner)]
+        one = value.get("id")
+        own = [one] if isinstance(one, str) and not one.startswith("FrozenMessage_") else []
+        return own + [below for inner in value.values() for below in _ids_in(inner)]
     return [one for inner in value for one in _ids_in(inner)] if isinstance(value, list) else []
 
 

@@ -14,6 +14,8 @@ from refundgql.domain.workflow import workflow
 SYSTEM_ROWS = {
     "TARGET_MISSED",
     "WITHDRAWAL_CHANGED",
+    "EVIDENCE_WITHDRAWN",
+    "EVIDENCE_REDACTED",
     "DUE_SOON",
     "DEADLINE_MOVED",
     "INFORMATION_ENDED",

@@ -23,9 +23,16 @@ from refundgql.api.roots.support import SupportMutations, SupportQueries
 from refundgql.api.types.accounts import AccountQueries
 from refundgql.api.types.case_messages import CaseMessageMutations
 from refundgql.api.types.contracts import ContractQueries
-from refundgql.api.types.evidence import ConversationEvidence, EvidenceMutations, FileEvidence, StatementEvidence
+from refundgql.api.types.evidence import (
+    ConversationEvidence,
+    EvidenceMutations,
+    EvidenceQueries,
+    FileEvidence,
+    StatementEvidence,
+)
 from refundgql.api.types.leads import LeadQueries
 from refundgql.api.types.policy import PolicyQueries
+from refundgql.api.types.reasons import ReasonQueries
 from refundgql.api.types.refund_cases import RefundCaseQueries
 from refundgql.api.types.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, WindowRefusal
 from refundgql.api.types.reviews import ReviewMutations
@@ -48,6 +55,8 @@ class Query(
     PreviewQueries,
     PolicyQueries,
     WorkflowQueries,
+    EvidenceQueries,
+    ReasonQueries,
     SupportQueries,
     SimulationQueries,
     WithdrawalQueries,

@@ -13,20 +13,29 @@ from datetime import datetime, timedelta
 from uuid_utils.compat import uuid7
 
 from refundgql.commands.checks import EXPLANATION_CHARS, FILE_NAME_CHARS, MESSAGE_IDS, Checks
-from refundgql.commands.deciding import act_on_case, visible_case_facts
+from refundgql.commands.deciding import act_on_case, case_of, visible_case_facts
 from refundgql.commands.idempotency import Made, once
+from refundgql.commands.messages import refuse_outsider
 from refundgql.commands.results import CaseResult, UploadResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.uploads import Upload, check_file
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
-from refundgql.domain.facts import Facts
+from refundgql.domain.facts import Case, Facts
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+from refundgql.domain.vocabulary import Audience, RefundActionName, RefusalCode
 from refundgql.storage.cases import SavedDecision
-from refundgql.storage.evidence import ChatMessage, EvidenceKind, NewEvidence, freeze_chat, insert_evidence, list_chat
+from refundgql.storage.evidence import (
+    ChatMessage,
+    EvidenceKind,
+    NewEvidence,
+    count_evidence,
+    freeze_chat,
+    insert_evidence,
+    list_chat,
+)
 from refundgql.storage.evidence_uploads import AnnouncedFile, insert_upload
 
 
@@ -36,6 +45,7 @@ class AddStatement:
 
     refund_case_id: str
     text: str
+    audience: Audience | None = None
     idempotency_key: str | None = None
 
 
@@ -45,6 +55,7 @@ class AddConversationEvidence:
 
     refund_case_id: str
     message_ids: tuple[str, ...]
+    audience: Audience | None = None
     idempotency_key: str | None = None
 
 
@@ -58,6 +69,7 @@ class AddFileEvidence:
     size_bytes: int
     sha256: str
     storage_key: str
+    audience: Audience | None = None
     idempotency_key: str | None = None
 
 
@@ -70,6 +82,7 @@ class CreateEvidenceUpload:
     content_type: str
     size_bytes: int
     sha256: str
+    audience: Audience | None = None
     idempotency_key: str | None = None
 
 
@@ -79,15 +92,22 @@ async def add_statement(uow: UnitOfWork, viewer: Viewer, given: AddStatement) ->
     def fill(act: Act, checks: Checks) -> Act:
         if checks.text(given.text, "text", EXPLANATION_CHARS) is None and not checks.refusals:
             checks.refuse("Write the statement.", "text")
-        return act
+        return for_audience(act, given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
         text = given.text.strip()
         sha256 = hashlib.sha256(text.encode()).hexdigest()
-        _keep(unit, decision, EvidenceKind.STATEMENT, sha256=sha256, content=text)
+        _keep(unit, viewer, decision, EvidenceKind.STATEMENT, sha256=sha256, content=text)
 
     return await act_on_case(
-        uow, viewer, given, RefundActionName.ADD_EVIDENCE, fill, operation="add_statement", after=keep
+        uow,
+        viewer,
+        given,
+        RefundActionName.ADD_EVIDENCE,
+        fill,
+        operation="add_statement",
+        prepare=_bounded(viewer, given.audience),
+        after=keep,
     )
 
 
@@ -97,6 +117,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     chat: list[ChatMessage] = []
 
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
+        await _bounded(viewer, given.audience)(unit, facts)
         lead = facts.lead
         chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id)
         return with_messages(facts, chat, chosen)
@@ -105,10 +126,10 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
         check_selection(chosen, checks)
         if not chosen:
             checks.refuse("Select at least one chat message.", "messageIds")
-        return replace(act, message_ids=chosen)
+        return for_audience(replace(act, message_ids=chosen), given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-        freeze_conversation(unit, decision, [message for message in chat if message.id in set(chosen)])
+        freeze_conversation(unit, viewer, decision, [message for message in chat if message.id in set(chosen)])
 
     return await act_on_case(
         uow,
@@ -129,13 +150,14 @@ async def add_file_evidence(
 
     def fill(act: Act, checks: Checks) -> Act:
         checks.text(given.file_name, "fileName", FILE_NAME_CHARS)
-        return act
+        return for_audience(act, given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
         if claim is not None:
             await claim(unit)
         _keep(
             unit,
+            viewer,
             decision,
             EvidenceKind.FILE,
             sha256=given.sha256,
@@ -146,7 +168,14 @@ async def add_file_evidence(
         )
 
     return await act_on_case(
-        uow, viewer, given, RefundActionName.ADD_EVIDENCE, fill, operation="add_file_evidence", after=keep
+        uow,
+        viewer,
+        given,
+        RefundActionName.ADD_EVIDENCE,
+        fill,
+        operation="add_file_evidence",
+        prepare=_bounded(viewer, given.audience),
+        after=keep,
     )
 
 
@@ -175,6 +204,7 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
             sha256=given.sha256,
         )
         checks.key(given.idempotency_key)
+        await _bounded(viewer, given.audience)(unit, facts)
         act = Act(action=RefundActionName.ADD_EVIDENCE, at=at, viewer=viewer, case_id=given.refund_case_id)
         decide(replace(act, faults=tuple(checks.refusals)), facts, unit.policy)
         upload = Upload(
@@ -196,6 +226,7 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
             size_bytes=upload.size_bytes,
             sha256=upload.sha256,
             expires_at=to_micros(expires_at),
+            audience=given.audience or Audience.EVERYONE,
         )
         insert_upload(unit.tx, announced)
         return {"upload_url": uploads.upload_url(upload, expires_at), "expires_at": expires_at.isoformat()}
@@ -221,12 +252,12 @@ def check_selection(message_ids: Sequence[str], checks: Checks) -> None:
         checks.refuse(f"Select at most {MESSAGE_IDS} messages at a time.", "messageIds")
 
 
-def freeze_conversation(unit: Unit, decision: Decision, messages: Sequence[ChatMessage]) -> None:
+def freeze_conversation(unit: Unit, viewer: Viewer, decision: Decision, messages: Sequence[ChatMessage]) -> None:
     """Keep what was said, with its hash; later edits and deletions do not reach it. Nothing said is not kept."""
     if not messages:
         return
     content, sha256 = freeze_chat(messages)
-    _keep(unit, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
+    _keep(unit, viewer, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
 
 
 def _no_files() -> BasicRefusal:
@@ -234,8 +265,43 @@ def _no_files() -> BasicRefusal:
     return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
 
 
+ITEMS_PER_SIDE = 100
+"""As many as anybody reads; the list of a case's evidence is always whole."""
+
+
+def side_of(viewer: Viewer, case: Case) -> str:
+    """Return whose evidence it is that somebody adds to a case."""
+    if viewer.account_id == case.requester_id:
+        return "REQUESTER"
+    return "COUNTERPARTY" if viewer.account_id == case.counterparty_id else "STAFF"
+
+
+def for_audience(act: Act, audience: Audience | None) -> Act:
+    """Return an act that tells of evidence for an audience, everybody on the case unless one is named."""
+    return act if audience is None else replace(act, audience=audience)
+
+
+def _bounded(viewer: Viewer, audience: Audience | None) -> Callable[[Unit, Facts], Awaitable[Facts]]:
+    """Return what refuses evidence beyond its side's bound, and for an audience that whoever adds it is not in (D26).
+
+    Refuses: FORBIDDEN; TOO_MANY_ITEMS.
+    """
+
+    async def check(unit: Unit, facts: Facts) -> Facts:
+        case = case_of(facts)
+        refuse_outsider(viewer, case, audience or Audience.EVERYONE)
+        count = await count_evidence(unit.tx, case.id, side_of(viewer, case))
+        if count >= ITEMS_PER_SIDE:
+            message = f"This side has added {ITEMS_PER_SIDE} items of evidence, as many as it may: send a message."
+            raise Refused(BasicRefusal(code=RefusalCode.TOO_MANY_ITEMS, message=message, rule="D26"))
+        return facts
+
+    return check
+
+
 def _keep(
     unit: Unit,
+    viewer: Viewer,
     decision: Decision,
     kind: EvidenceKind,
     *,
@@ -259,5 +325,8 @@ def _keep(
         content_type=content_type,
         size_bytes=size_bytes,
         storage_key=storage_key,
+        audience=event.audience,
+        side=side_of(viewer, decision.case),
+        sequence=event.sequence,
     )
     insert_evidence(unit.tx, piece)

@@ -10,6 +10,7 @@ from typing import IO
 
 from refundgql.commands.deciding import case_of
 from refundgql.commands.evidence import AddFileEvidence, add_file_evidence
+from refundgql.commands.evidence_changes import discard_redacted
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.uploads import FileStore, storage_key
@@ -75,6 +76,7 @@ async def receive_file(uow: UnitOfWork, viewer: Viewer, announced: AnnouncedFile
         size_bytes=announced.size_bytes,
         sha256=announced.sha256,
         storage_key=key,
+        audience=announced.audience,
         idempotency_key=f"evidence upload {announced.id}",
     )
     return await add_file_evidence(uow, viewer, given, claim)
@@ -89,6 +91,7 @@ async def clear_abandoned(uow: UnitOfWork) -> int:
     if uow.files is None:
         return 0
     await uow.files.tidy()
+    await discard_redacted(uow)
     now, days = to_micros(uow.clock.now()), uow.retention.upload_days
     abandoned = await abandon_uploads(uow.database, now, limit=ABANDONED_AT_ONCE, kept_days=days)
     for upload_id in abandoned:

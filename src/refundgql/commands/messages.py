@@ -45,7 +45,7 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
     async def work(unit: Unit) -> Made:
         facts = await visible_case_facts(unit, viewer, given.refund_case_id)
         case = case_of(facts)
-        _refuse_outsider(viewer, case, audience)
+        refuse_outsider(viewer, case, audience)
 
         def fill(act: Act, checks: Checks) -> Act:
             if audience is Audience.COUNTERPARTY_AND_SUPPORT and case.counterparty_id is None:
@@ -71,7 +71,8 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
     return MessageResult(made["message_id"], made["case_id"], replayed)
 
 
-def _refuse_outsider(viewer: Viewer, case: Case, audience: Audience) -> None:
+def refuse_outsider(viewer: Viewer, case: Case, audience: Audience) -> None:
+    """Refuse an audience that whoever writes is not in. Refuses: FORBIDDEN."""
     members: dict[Audience, set[str | None]] = {
         Audience.EVERYONE: {case.requester_id, case.counterparty_id},
         Audience.REQUESTER_AND_SUPPORT: {case.requester_id},

@@ -120,8 +120,8 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
 
     async def keep_chat(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
         selected = set(chosen)
-        freeze_conversation(unit, decision, [message for message in chat if message.id in selected])
-        freeze_conversation(unit, decision, chat)
+        freeze_conversation(unit, viewer, decision, [message for message in chat if message.id in selected])
+        freeze_conversation(unit, viewer, decision, chat)
 
     return await _open_case(
         uow,

@@ -11,16 +11,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _TEXT: Final = "text/plain"
+# What phones take: the brand itself, or the general one with the brand among those that it is compatible with.
+_HEIF: Final = re.compile(
+    rb".{4}ftyp(?:hei[cmsx]|hev[cmsx]|(?:mif1|msf1).{4}(?:.{4}){0,10}?(?:hei[cmsx]|hev[cmsx]))", re.DOTALL
+)
+_AUDIO: Final = re.compile(rb".{4}ftyp(?:M4A |M4B )", re.DOTALL)
 _BEGINNINGS: Final[dict[str, re.Pattern[bytes]]] = {
     "application/pdf": re.compile(rb"%PDF-\d"),
     "image/gif": re.compile(rb"GIF8[79]a"),
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
     "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
     "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "image/heic": _HEIF,
+    "image/heif": _HEIF,
+    "audio/mp4": _AUDIO,
+    "audio/x-m4a": _AUDIO,
+    "video/quicktime": re.compile(rb".{4}(?:ftypqt  |moov|mdat|wide|free|skip|pnot)", re.DOTALL),
     "video/mp4": re.compile(rb".{4}ftyp(?:isom|iso\d|mp4[12]|avc1|M4V |MSNV|dash)", re.DOTALL),
 }
 """What files of a type begin with: things that people photograph, scan and film, and nothing that a browser runs."""
-_BEGINNING_BYTES: Final = 16
+_BEGINNING_BYTES: Final = 64
 _NOT_IN_TEXT: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 
 FILE_TYPES: Final = frozenset({_TEXT, *_BEGINNINGS})

@@ -303,6 +303,12 @@ _DECISIONS: tuple[_Row, ...] = (
         "What a bank wants back, or has taken, cannot be refunded as well; what the marketplace won can.",
     ),
     (
+        "D26",
+        "Evidence",
+        "100 items a side",
+        "Each item has an audience; a party withdraws its own until a decision, ADMIN redacts one, its hash stays.",
+    ),
+    (
         "D28",
         "Rules in force",
         "decide now",

@@ -350,6 +350,7 @@ class RefusalCode(StrEnum):
     CHARGED_BACK = "CHARGED_BACK"
     STALE = "STALE"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
 
 
 class NoticeName(StrEnum):

@@ -5,16 +5,17 @@ It must not read files; their addresses are signed elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
 import orjson
 
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.messages import MessageRow
 from refundgql.queries.of_cases import pages_of_cases, rows_by_id
-from refundgql.queries.pages import MAXIMUM_ITEMS, Key, Order, Page
+from refundgql.queries.pages import Key, Order, Page
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -34,30 +35,53 @@ class EvidenceRow:
     file_name: str | None
     content_type: str | None
     size_bytes: int | None
+    audience: str
+    withdrawn_at: int | None
+    redacted_at: int | None
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether nobody reads its content any more."""
+        return self.withdrawn_at is not None or self.redacted_at is not None
 
 
-COLUMNS = "x.id, x.kind, x.added_at, x.added_by_id, x.sha256, x.content, x.file_name, x.content_type, x.size_bytes"
+@dataclass(slots=True)
+class FrozenMessageRow:
+    """A chat message as it was when it was frozen: an object of its own, whatever became of the message."""
+
+    TYPENAME: ClassVar[str] = "FrozenMessage"
+    id: str
+    author_name: str
+    body: str
+    sent_at: int
+    sha256: str
+
+
+_GONE = "x.withdrawn_at IS NULL AND x.redacted_at IS NULL"
+COLUMNS = (
+    f"x.id, x.kind, x.added_at, x.added_by_id, x.sha256, CASE WHEN {_GONE} THEN x.content END,"
+    f" CASE WHEN {_GONE} THEN x.file_name END, x.content_type, x.size_bytes, x.audience, x.withdrawn_at, x.redacted_at"
+)
+MOST_ITEMS = 300
+"""A hundred of each side and of staff (D26): the list is always whole."""
 OLDEST = Order("evidence", (Key("x.added_at", "int"), Key("x.id", "uuid")))
 
 
 def _row(record: Any) -> EvidenceRow:
-    return EvidenceRow(
-        TYPES[record[1]],
-        record[0],
-        record[2],
-        record[3],
-        record[4],
-        record[5],
-        record[6],
-        record[7],
-        record[8],
-    )
+    return EvidenceRow(TYPES[record[1]], record[0], *tuple(record)[2:12])
 
 
-def frozen_messages(content: str | None) -> list[MessageRow]:
-    """Return chat messages as they were when they were frozen (L16)."""
+def frozen_messages(row: EvidenceRow) -> list[FrozenMessageRow]:
+    """Return chat messages as they were when they were frozen (L16), each with the hash of what it said (D26)."""
     return [
-        MessageRow(one["id"], one["authorName"], one["body"], one["sentAt"]) for one in orjson.loads(content or "[]")
+        FrozenMessageRow(
+            str(UUID(bytes=hashlib.sha256(f"{row.id} {one['id']}".encode()).digest()[:16])),
+            one["authorName"],
+            one["body"],
+            one["sentAt"],
+            hashlib.sha256(orjson.dumps(one)).hexdigest(),
+        )
+        for one in orjson.loads(row.content or "[]")
     ]
 
 
@@ -71,8 +95,8 @@ async def evidence_by_id(
 async def evidence_of_cases(
     source: Source, viewer: Viewer, case_ids: Sequence[str], wanted: Mapping[str, Any]
 ) -> list[list[EvidenceRow]]:
-    """Return each case's evidence, oldest first, the first hundred."""
-    visible, page = visibility.evidence(viewer, "x"), Page(MAXIMUM_ITEMS)
+    """Return each case's evidence, oldest first, whole."""
+    visible, page = visibility.evidence(viewer, "x"), Page(MOST_ITEMS)
     pages = await pages_of_cases(source, "evidence", COLUMNS, _row, OLDEST, case_ids, visible, page, {"edges": {}})
     return [[edge.node for edge in page.edges] for page in pages]
 
@@ -85,14 +109,16 @@ class StoredFile:
     content_type: str
     size_bytes: int
     storage_key: str
+    is_gone: bool
+    """Whether it was withdrawn or redacted."""
 
 
 async def find_file(source: Source, viewer: Viewer, evidence_id: str) -> StoredFile | None:
     """Return a file that the viewer sees now, or nothing."""
     condition, parameters = visibility.evidence(viewer, "x")
     row = await source.fetch_row(
-        "SELECT x.file_name, x.content_type, x.size_bytes, x.storage_key FROM evidence x"
-        f" WHERE x.id = ? AND x.kind = 'FILE' AND {condition}",
+        "SELECT COALESCE(x.file_name, ''), x.content_type, x.size_bytes, COALESCE(x.storage_key, ''),"
+        f" NOT ({_GONE}) FROM evidence x WHERE x.id = ? AND x.kind = 'FILE' AND {condition}",
         (evidence_id, *parameters),
     )
     return None if row is None else StoredFile(*tuple(row))

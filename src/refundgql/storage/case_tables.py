@@ -151,6 +151,7 @@ class Evidence(Model):
     redacted_at = fields.BigIntField(null=True)
     redacted_by_id = fields.UUIDField(null=True)
     redaction_reason = fields.TextField(null=True)
+    sequence = fields.IntField(null=True)
 
     class Meta:
         table = "evidence"
@@ -254,6 +255,7 @@ class EvidenceUpload(Model):
     expires_at = fields.BigIntField()
     used_at = fields.BigIntField(null=True)
     abandoned_at = fields.BigIntField(null=True)
+    audience = fields.CharField(max_length=30, null=True)
 
     class Meta:
         table = "evidence_upload"

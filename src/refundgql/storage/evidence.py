@@ -1,4 +1,4 @@
-"""Evidence and the chat it is taken from: rows are written once and never changed (L16).
+"""Evidence and the chat it is taken from: what is kept never changes, and is withdrawn or redacted whole (L16, D26).
 
 It must not decide who may add what; the content of a conversation is the JSON text whose hash is kept beside it.
 """
@@ -12,7 +12,10 @@ from enum import StrEnum
 
 import orjson
 
-from refundgql.storage.database import Source, Transaction, Write
+from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import Audience
+from refundgql.storage import visibility
+from refundgql.storage.database import Database, Source, Transaction, Write
 
 
 class EvidenceKind(StrEnum):
@@ -38,6 +41,26 @@ class NewEvidence:
     content_type: str | None = None
     size_bytes: int | None = None
     storage_key: str | None = None
+    audience: Audience = Audience.EVERYONE
+    side: str
+    """Whose it is: REQUESTER, COUNTERPARTY or STAFF."""
+    sequence: int
+    """The number of the event that tells of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEvidence:
+    """What withdrawing and redacting look at; `is_decided` when a decision was made with it."""
+
+    id: str
+    case_id: str
+    kind: EvidenceKind
+    added_by_id: str
+    sha256: str
+    audience: Audience
+    withdrawn: bool
+    redacted: bool
+    is_decided: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +115,7 @@ def insert_evidence(tx: Transaction, piece: NewEvidence) -> None:
     tx.later(
         Write(
             "INSERT INTO evidence (id, case_id, kind, added_at, added_by_id, sha256, content, file_name, content_type,"
-            " size_bytes, storage_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f" size_bytes, storage_key, audience, side, sequence) VALUES ({', '.join('?' * 14)})",
             (
                 piece.id,
                 piece.case_id,
@@ -105,6 +128,80 @@ def insert_evidence(tx: Transaction, piece: NewEvidence) -> None:
                 piece.content_type,
                 piece.size_bytes,
                 piece.storage_key,
+                piece.audience.value,
+                piece.side,
+                piece.sequence,
             ),
         )
     )
+
+
+# Of evidence from before sides were kept, whoever added it tells whose it is.
+_SIDE = (
+    "COALESCE(x.side, CASE WHEN x.added_by_id = c.requester_id THEN 'REQUESTER'"
+    " WHEN x.added_by_id = c.counterparty_id THEN 'COUNTERPARTY' ELSE 'STAFF' END)"
+)
+_IS_DECIDED = (
+    "EXISTS (SELECT 1 FROM refund_event d WHERE d.case_id = x.case_id AND d.name IN ('APPROVE', 'CONFIRM', 'DECLINE')"
+    " AND (d.sequence > x.sequence OR (x.sequence IS NULL AND d.at >= x.added_at)))"
+)
+
+
+async def count_evidence(source: Source | Transaction, case_id: str, side: str) -> int:
+    """Return how many items a side has added to a case, whatever became of them."""
+    sql = f"SELECT COUNT(*) FROM evidence x JOIN refund_case c ON c.id = x.case_id WHERE x.case_id = ? AND {_SIDE} = ?"
+    return int(await source.fetch_value(sql, (case_id, side)))
+
+
+async def find_evidence(source: Source | Transaction, viewer: Viewer, evidence_id: str) -> KeptEvidence | None:
+    """Return one item that the viewer sees, or nothing."""
+    condition, parameters = visibility.evidence(viewer, "x")
+    row = await source.fetch_row(
+        "SELECT x.id, x.case_id, x.kind, x.added_by_id, x.sha256, x.audience, x.withdrawn_at, x.redacted_at,"
+        f" {_IS_DECIDED} AS is_decided FROM evidence x WHERE x.id = ? AND {condition}",
+        (evidence_id, *parameters),
+    )
+    if row is None:
+        return None
+    return KeptEvidence(
+        id=str(row["id"]),
+        case_id=str(row["case_id"]),
+        kind=EvidenceKind(row["kind"]),
+        added_by_id=str(row["added_by_id"]),
+        sha256=row["sha256"],
+        audience=Audience(row["audience"]),
+        withdrawn=row["withdrawn_at"] is not None,
+        redacted=row["redacted_at"] is not None,
+        is_decided=bool(row["is_decided"]),
+    )
+
+
+def withdraw_evidence_row(tx: Transaction, evidence_id: str, at: int) -> None:
+    """Note that an item is withdrawn; its hash stays."""
+    tx.later(Write("UPDATE evidence SET withdrawn_at = ? WHERE id = ?", (at, evidence_id)))
+
+
+def redact_evidence_row(tx: Transaction, evidence_id: str, at: int, by_id: str, reason: str) -> None:
+    """Take an item's content away for good; hash, who and when stay. Its file is discarded afterwards."""
+    tx.later(
+        Write(
+            "UPDATE evidence SET content = NULL, file_name = NULL, redacted_at = ?, redacted_by_id = ?,"
+            " redaction_reason = ? WHERE id = ?",
+            (at, by_id, reason, evidence_id),
+        )
+    )
+
+
+async def redacted_files(source: Source, *, limit: int) -> list[tuple[str, str]]:
+    """Return ids and storage keys of redacted files that may still be in the evidence store."""
+    rows = await source.fetch(
+        "SELECT id, storage_key FROM evidence WHERE redacted_at IS NOT NULL AND storage_key IS NOT NULL LIMIT ?",
+        (limit,),
+    )
+    return [(str(row["id"]), row["storage_key"]) for row in rows]
+
+
+async def forget_file(database: Database, evidence_id: str) -> None:
+    """Forget where a redacted file was: it is gone."""
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE evidence SET storage_key = NULL WHERE id = ?", (evidence_id,))

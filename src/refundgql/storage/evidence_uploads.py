@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundgql.domain.calendar import DAY_MICROS
+from refundgql.domain.vocabulary import Audience
 from refundgql.storage.database import Database, Source, Transaction, Write
 
 ABANDONED_AFTER_MICROS = 3_600_000_000
@@ -27,11 +28,14 @@ class AnnouncedFile:
     size_bytes: int
     sha256: str
     expires_at: int
+    audience: Audience = Audience.EVERYONE
     used_at: int | None = None
     abandoned_at: int | None = None
 
 
-_COLUMNS = "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, used_at, abandoned_at"
+_COLUMNS = (
+    "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, used_at, abandoned_at, audience"
+)
 
 
 def insert_upload(tx: Transaction, file: AnnouncedFile) -> None:
@@ -45,9 +49,10 @@ def insert_upload(tx: Transaction, file: AnnouncedFile) -> None:
         file.size_bytes,
         file.sha256,
         file.expires_at,
+        file.audience.value,
     )
-    columns = "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at"
-    tx.later(Write(f"INSERT INTO evidence_upload ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values))
+    columns = "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, audience"
+    tx.later(Write(f"INSERT INTO evidence_upload ({columns}) VALUES ({', '.join('?' * len(values))})", values))
 
 
 async def find_upload(source: Source, upload_id: str) -> AnnouncedFile | None:
@@ -66,6 +71,7 @@ async def find_upload(source: Source, upload_id: str) -> AnnouncedFile | None:
         expires_at=row["expires_at"],
         used_at=row["used_at"],
         abandoned_at=row["abandoned_at"],
+        audience=Audience(row["audience"] or Audience.EVERYONE),
     )
 
 

@@ -119,17 +119,21 @@ def events(viewer: Viewer, alias: str = "e") -> Condition:
 
 
 def evidence(viewer: Viewer, alias: str = "e") -> Condition:
-    """Return which evidence a viewer sees: all of their own cases, staff all, SERVICE none for being that."""
-    return _through("case_id", "refund_case", _own_cases(viewer, "refund_case"), alias)
+    """Return which evidence a viewer sees: of their own cases, by audience (D26); staff all, SERVICE none."""
+    return _by_audience(viewer, alias, "added_by_id")
 
 
 def case_messages(viewer: Viewer, alias: str = "m") -> Condition:
     """Return which case messages a viewer sees: by audience, and what they wrote."""
+    return _by_audience(viewer, alias, "author_id")
+
+
+def _by_audience(viewer: Viewer, alias: str, writer: str) -> Condition:
     if viewer.is_staff:
         return EVERYTHING
     condition, parameters = _own_cases(viewer, "refund_case")
     audience = (
-        f"{alias}.audience = 'EVERYONE' OR {alias}.author_id = ?"
+        f"{alias}.audience = 'EVERYONE' OR {alias}.{writer} = ?"
         f" OR ({alias}.audience = 'REQUESTER_AND_SUPPORT' AND refund_case.requester_id = ?)"
         f" OR ({alias}.audience = 'COUNTERPARTY_AND_SUPPORT' AND refund_case.counterparty_id = ?)"
     )

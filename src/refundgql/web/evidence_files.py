@@ -99,13 +99,15 @@ class EvidenceFiles:
     async def give(self, request: Request) -> Response:
         """Give a file to whom the address was signed for, when they still see its case; never shown in a page.
 
-        Refuses: 404 for everything they do not see, 410 for an address that has expired.
+        Refuses: 404 for everything they do not see, 410 for an address that has expired, and for what is withdrawn.
         """
         desk = self._desk()
         evidence_id, viewer = await self._bearer(request, FILES, desk)
         file = await find_file(desk.uow.database, viewer, evidence_id)
         if file is None or desk.uow.files is None:
             raise nothing_here()
+        if file.is_gone:
+            raise RequestRefused(410, ErrorCode.GONE, "This file was withdrawn or redacted.", CLOSE)
         headers = {
             "content-disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}",
             "content-length": str(file.size_bytes),

@@ -290,6 +290,7 @@ describe(
     FINAL_DECISION="Support has decided on this payment's money, for good (D12).",
     LIMIT_EXCEEDED="The amount is above what you decide alone: it is proposed to a colleague, who confirms it (D23).",
     CHARGED_BACK="A bank wants that part of the payment back, or has it already (D25).",
+    TOO_MANY_ITEMS="The list holds as many as it may; nothing can be added to it (D26).",
     STALE="What was given is older than what has happened: look again before you act on it.",
 )
 describe(

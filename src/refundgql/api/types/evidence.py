@@ -11,17 +11,22 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, RefundCasePayload, run_command
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.conversations import Message
+from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.refusals import Refusal
 from refundgql.api.types.relations import accounts_of
 from refundgql.commands import evidence as commands
+from refundgql.commands import evidence_changes as changes
+from refundgql.domain.vocabulary import Audience
 from refundgql.gql.declare import Level, leaf, level
-from refundgql.queries.evidence import EvidenceRow, frozen_messages
+from refundgql.queries.evidence import TYPES, EvidenceRow, frozen_messages
 
 
-@strawberry.interface(description="Something that supports a case; it never changes. Seen by whoever sees the case.")
+@strawberry.interface(
+    description="Something that supports a case; it never changes, and can be withdrawn or redacted whole (D26). Seen "
+    "by its audience."
+)
 class Evidence:
     id: strawberry.ID = leaf(lambda row: f"{row.TYPENAME}_{row.id}", description="The opaque global id.")
     added_at: datetime = strawberry.field(description="When it was added.")
@@ -34,6 +39,13 @@ class Evidence:
     sha256: str = strawberry.field(
         description="The SHA-256 of its content in hexadecimal; proves that it did not change."
     )
+    audience: Audience = strawberry.field(description="Who reads it, and whoever added it.")
+    withdrawn_at: datetime | None = strawberry.field(
+        description="When whoever added it withdrew it; its content is not read any more."
+    )
+    redacted_at: datetime | None = strawberry.field(
+        description="When an administrator redacted it; its content is gone for everybody."
+    )
 
 
 @strawberry.type(description="What somebody states in their own words.")
@@ -41,9 +53,20 @@ class StatementEvidence(Evidence, Node):
     text: str = leaf(lambda row: row.content or "", description="The words.")
 
 
+@strawberry.type(
+    description="A chat message as it was when it was frozen: an object of its own, never the live message."
+)
+class FrozenMessage:
+    id: strawberry.ID = leaf(lambda row: f"FrozenMessage_{row.id}", description="The opaque global id.")
+    author_name: str = strawberry.field(description="Who wrote it.")
+    body: str = strawberry.field(description="What it said.")
+    sent_at: datetime = strawberry.field(description="When it was sent.")
+    sha256: str = strawberry.field(description="The SHA-256 of what was frozen of it, in hexadecimal.")
+
+
 @strawberry.type(description="Chat messages as they were when they were added; later edits and deletions do not show.")
 class ConversationEvidence(Evidence, Node):
-    messages: list[Message] = leaf(lambda row: frozen_messages(row.content), description="The messages, oldest first.")
+    messages: list[FrozenMessage] = leaf(frozen_messages, description="The messages, oldest first.")
 
 
 @strawberry.type(description="A file.")
@@ -62,10 +85,14 @@ class FileEvidence(Evidence, Node):
         return [sign(viewer, row.id, context.now) for row in rows]
 
 
+AUDIENCE = "Who is to read it; EVERYONE when left out. You must be in it yourself."
+
+
 @strawberry.input(description="A statement to add.")
 class AddStatementInput(Input):
     refund_case_id: strawberry.ID = required("The case.")
     text: str = required("The words, at most 10,000 characters.")
+    audience: Audience | None = optional(AUDIENCE)
     idempotency_key: str | None = optional(KEY)
 
 
@@ -73,6 +100,7 @@ class AddStatementInput(Input):
 class AddConversationEvidenceInput(Input):
     refund_case_id: strawberry.ID = required("The case, about a lead.")
     message_ids: list[strawberry.ID] = required("Messages of that lead's chat, one to 200.")
+    audience: Audience | None = optional(AUDIENCE)
     idempotency_key: str | None = optional(KEY)
 
 
@@ -83,7 +111,52 @@ class CreateEvidenceUploadInput(Input):
     content_type: str = required("Its media type; what arrives must be of that type.")
     size_bytes: int = required("Its exact size in bytes.")
     sha256: str = required("The SHA-256 of its content in hexadecimal; what arrives must have it.")
+    audience: Audience | None = optional(AUDIENCE)
     idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="Evidence to take back.")
+class WithdrawEvidenceInput(Input):
+    evidence_id: strawberry.ID = required("The evidence, added by yourself.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.input(description="Evidence to take away from everybody.")
+class RedactEvidenceInput(Input):
+    evidence_id: strawberry.ID = required("The evidence.")
+    reason: str = required("Why, for the record, at most 4,000 characters.")
+    idempotency_key: str | None = optional(KEY)
+
+
+@strawberry.type(description="What files are taken as evidence.")
+class UploadLimits:
+    max_bytes: int = strawberry.field(description="The size of the largest file, in bytes; 0 where no files are taken.")
+    content_types: list[str] = strawberry.field(description="The media types, in alphabetical order.")
+    per_side: int = strawberry.field(description="How many items of evidence each side, and staff, may add to a case.")
+
+
+class UploadLimitsRow:
+    """What files are taken."""
+
+    __slots__ = ("content_types", "max_bytes", "per_side")
+
+    def __init__(self, max_bytes: int, content_types: list[str]) -> None:
+        """Keep them."""
+        self.max_bytes = max_bytes
+        self.content_types = content_types
+        self.per_side = commands.ITEMS_PER_SIDE
+
+
+@strawberry.type
+class EvidenceQueries:
+    @level(description="What files are taken as evidence.")
+    @staticmethod
+    async def upload_limits(rows: list[Any], info: LevelInfo) -> Level[UploadLimits]:
+        info.context.signed_in()
+        uploads = info.context.app.uow.uploads
+        if uploads is None:
+            return [UploadLimitsRow(0, [])]
+        return [UploadLimitsRow(uploads.max_bytes, sorted(uploads.content_types))]
 
 
 @strawberry.type(description="Where to send a file.")
@@ -97,6 +170,11 @@ class EvidenceUploadPayload:
     )
     replayed: bool = strawberry.field(description=REPLAYED)
     refusals: list[Refusal] = strawberry.field(description=REFUSALS)
+
+
+def _evidence_id(global_id: str) -> str:
+    """Return the id of evidence of any form; a text that names nothing for every other one."""
+    return next(filter(None, (uuid_of(name, global_id) for name in TYPES.values())), "")
 
 
 @strawberry.type
@@ -122,6 +200,30 @@ class EvidenceMutations:
         return await run_command(
             info, lambda viewer: commands.create_evidence_upload(info.context.app.uow, viewer, given)
         )
+
+    @level(description="Take back evidence of your own, until a decision was made with it (D26).")
+    @staticmethod
+    async def withdraw_evidence(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[WithdrawEvidenceInput, strawberry.argument(description="The evidence.")],
+    ) -> Level[RefundCasePayload]:
+        given = changes.WithdrawEvidence(
+            evidence_id=_evidence_id(input.evidence_id), idempotency_key=input.idempotency_key
+        )
+        return await run_command(info, lambda viewer: changes.withdraw_evidence(info.context.app.uow, viewer, given))
+
+    @level(description="As an administrator, take evidence away from everybody, its file too (D26).")
+    @staticmethod
+    async def redact_evidence(
+        rows: list[Any],
+        info: LevelInfo,
+        input: Annotated[RedactEvidenceInput, strawberry.argument(description="The evidence, and why.")],
+    ) -> Level[RefundCasePayload]:
+        given = changes.RedactEvidence(
+            evidence_id=_evidence_id(input.evidence_id), reason=input.reason, idempotency_key=input.idempotency_key
+        )
+        return await run_command(info, lambda viewer: changes.redact_evidence(info.context.app.uow, viewer, given))
 
     @level(description="Add chat messages of a lead to its case (L16).")
     @staticmethod

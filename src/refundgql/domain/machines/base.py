@@ -31,6 +31,11 @@ def evidence_by(*parties: Who) -> Remark:
     return Remark(*EVERY_STATE, guards=guarded(*parties, cites="L16"))
 
 
+def evidence_withdrawn_by(*parties: Who) -> Remark:
+    """Return the row for withdrawing evidence of one's own, until a decision was made with it (D26)."""
+    return Remark(*EVERY_STATE, guards=guarded(*parties, cites="D26"))
+
+
 def messages_by(*parties: Who) -> Remark:
     """Return the row for sending a message, at any time."""
     return Remark(*EVERY_STATE, guards=guarded(*parties))
@@ -96,6 +101,7 @@ class CaseMachine(StateChart[Any]):
     kind: ClassVar[RefundCaseKind]
 
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
+    evidence_redacted = Remark(*EVERY_STATE, guards=guarded(Who.ADMIN, cites="D26"))
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
     withdrawal_changed = noted_in(*EVERY_STATE, cites="D10")
     chargeback = noted_in(*EVERY_STATE, cites="D25")

@@ -13,6 +13,7 @@ from refundgql.domain.machines.base import (
     REOPENED,
     CaseMachine,
     evidence_by,
+    evidence_withdrawn_by,
     messages_by,
     noted_in,
     question_in,
@@ -132,4 +133,5 @@ class EscrowMachine(CaseMachine):
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
     add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+    evidence_withdrawn = evidence_withdrawn_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
     send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

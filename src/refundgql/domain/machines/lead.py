@@ -12,6 +12,7 @@ from refundgql.domain.machines.base import (
     REOPENED,
     CaseMachine,
     evidence_by,
+    evidence_withdrawn_by,
     messages_by,
     noted_in,
     question_in,
@@ -93,4 +94,5 @@ class LeadMachine(CaseMachine):
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
     add_evidence = evidence_by(Who.PRO, Who.SUPPORT)
+    evidence_withdrawn = evidence_withdrawn_by(Who.PRO, Who.SUPPORT)
     send_message = messages_by(Who.PRO, Who.SUPPORT)
