@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import resource
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from fleet import Fleet, running
 from real_desk import real_desk
+from test_secure_lines import certificate
 
 from databases import LIMITS, new_database_url
 from refundgql.storage.database import Database
+from refundgql.web.keys import IssuerKeys, KeysUnavailable, LocalKey
 
 SYNC = "mutation($input: SyncRecordsInput!) { syncRecords(input: $input) { created refusals { message } } }"
 
@@ -151,3 +155,31 @@ def test_without_the_issuers_keys_a_server_is_not_ready(
     assert (
         "readiness check keys failed: There is no key to check tokens with: the key set cannot be read" in caplog.text
     )
+
+
+async def test_an_issuer_that_is_not_trusted_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate of nobody's known authority is the reason; with the authority in SSL_CERT_FILE there are keys."""
+    file = certificate("localhost", tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    body = orjson.dumps(LocalKey.load_or_create(tmp_path / "key.pem").key_set())
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head + body)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "localhost", 0, family=socket.AF_INET, ssl=context)
+    url = f"https://localhost:{server.sockets[0].getsockname()[1]}/keys"
+    strange = IssuerKeys(url)
+    with pytest.raises(KeysUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await strange.check()
+    await strange.aclose()
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    known = IssuerKeys(url)
+    await known.check()
+    await known.aclose()
+    server.close()
