@@ -14,7 +14,7 @@ from refundgql.gql import streams
 from refundgql.gql.documents import Prepared
 from refundgql.gql.feeds import read_document
 from refundgql.gql.streams import Stream
-from toy_schema import Context, Toy, toy_engine, viewer
+from toy_schema import Context, Person, Toy, toy_engine
 from toy_streams import Answers
 
 QUERY = "subscription($after: String, $tag: String) { log(after: $after, tag: $tag) { number cursor text } }"
@@ -25,7 +25,7 @@ async def following(toy: Toy, who: str = "ada", query: str = QUERY, **variables:
     """Follow the toy's log and take the present state."""
     prepared = toy.engine.prepare(query)
     assert isinstance(prepared, Prepared), prepared
-    stream = await toy.engine.subscribe(prepared, variables, Context(viewer(who), toy))
+    stream = await toy.engine.subscribe(prepared, variables, Context(Person(who), toy))
     assert isinstance(stream, Stream), stream
     answers = Answers(stream)
     try:

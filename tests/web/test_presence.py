@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 import pytest
+from transport_desk import viewer
 
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
@@ -16,7 +17,6 @@ from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence
 from refundgql.messaging.bus import Doorbell
 from refundgql.web.authentication import lost_access
-from toy_schema import viewer
 
 ADA = viewer("ada", Role.PRO, Role.CLIENT)
 

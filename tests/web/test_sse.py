@@ -170,7 +170,7 @@ async def test_lost_access_completes_the_stream(how: str, serve: MakeDesk, http:
         if how == "gone":
             del desk.people["ada"]
         elif how == "role":
-            from toy_schema import viewer
+            from transport_desk import viewer
 
             desk.people["ada"] = viewer("ada")
         heard = [event async for event in events(answer)]

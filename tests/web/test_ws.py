@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from transport_desk import Desk, MakeDesk
+from transport_desk import Desk, MakeDesk, viewer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.limits import Limits
-from toy_schema import viewer
 
 # Half a second to notice, and as much again for a machine that is busy with other tests.
 WITHIN_A_SECOND = 2.0

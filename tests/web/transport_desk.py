@@ -19,7 +19,7 @@ from refundgql.web.app import Transport, build_app
 from refundgql.web.keys import LocalKey
 from refundgql.web.server import DrainingServer, Serving, make_config
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
-from toy_schema import Toy, toy_engine, viewer
+from toy_schema import Toy, toy_engine
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
 
@@ -56,6 +56,11 @@ class Desk:
 
 
 MakeDesk = Callable[..., Desk]
+
+
+def viewer(external_ref: str, *roles: Role) -> Viewer:
+    """Return a viewer of that name."""
+    return Viewer(f"id-of-{external_ref}", external_ref, external_ref.title(), frozenset(roles))
 
 
 def people() -> dict[str, Viewer]:

@@ -43,7 +43,7 @@ _marks: dict[int, str] = {}
 
 
 def _process_mark() -> str:
-    # Asked for by process id, because workers are forked after this module was imported.
+    # Asked for by process id, so that a process forked from this one does not repeat its ids.
     pid = os.getpid()
     mark = _marks.get(pid)
     if mark is None:
