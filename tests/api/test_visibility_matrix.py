@@ -33,10 +33,12 @@ from visibility_oracle import (
     paged,
     printed,
     type_of,
+    whole,
 )
 
 from api_world import START, Desk, at, engine, marketplace, usd
 from databases import LIMITS, drop_database, new_database_url
+from refundgql.gql.declare import personal_fields
 from refundgql.storage.database import Database
 from refundgql.web.evidence_tickets import EvidenceTickets
 from toy_streams import Answers
@@ -533,3 +535,19 @@ async def test_random_pairs(world: tuple[Desk, Oracle]) -> None:
 async def test_many_random_pairs(world: tuple[Desk, Oracle]) -> None:
     """Ten thousand times whoever asks whatever is told what the rules say."""
     await check_random_pairs(*world, MANY_PAIRS)
+
+
+@on_both
+async def test_what_differs_between_staff_is_declared(world: tuple[Desk, Oracle]) -> None:
+    """Two members of staff with the same roles read the same of everything but what is declared personal."""
+    desk, oracle = world
+    declared = personal_fields(SCHEMA)
+    assert declared <= {name for fields in RULES.values() for name, rule in fields.items() if rule == PERSONAL}
+    differing: set[str] = set()
+    for thing in sorted(oracle.things):
+        name = type_of(thing)
+        document = f"query($id: ID!) {{ node(id: $id) {{ ... on {name} {{ {whole(name)} }} }} }}"
+        one, other = [(await desk.run(ref, document, id=thing))["node"] for ref in ("sam", "sue")]
+        differing |= {field for field in one or () if one[field] != other[field]}
+    assert differing <= declared
+    assert differing

@@ -17,9 +17,6 @@ from refundgql.queries.streams import Cursor, StreamEvent, event_cursor, lag_sec
 if TYPE_CHECKING:
     from refundgql.api.context import Application
 
-PERSONAL = frozenset({"actions", "disputeAction", "refundAction", "unread", "url"})
-"""Fields that differ between members of staff; everything else that staff read is the same for all of them."""
-
 
 @dataclass(slots=True)
 class UpdateRow:
@@ -53,8 +50,8 @@ class CaseFeed(Feed):
 
 
 def visibility_class(viewer: Viewer, fields: frozenset[str]) -> str:
-    """Name those who read the same in a document with these fields."""
-    if not viewer.is_staff or not PERSONAL.isdisjoint(fields):
+    """Name those who read the same in a document with these personal fields: staff of the same roles, where none is."""
+    if not viewer.is_staff or fields:
         return viewer.account_id
     return ",".join(sorted(viewer.roles))
 

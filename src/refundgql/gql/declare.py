@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, Protocol, TypeVar, get_args, get_origin, overload
 
 import strawberry
+from graphql import GraphQLSchema
 
-from refundgql.gql.ports import StrawberryAnnotation, StrawberryField, VariableValues
+from refundgql.gql.ports import BACKREF, StrawberryAnnotation, StrawberryField, VariableValues
 from refundgql.gql.selection import Selection
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 LEVEL = "refundgql.level"
 """Key of a level function in a Strawberry field's metadata."""
+
+PERSONAL = "refundgql.personal"
+"""Key in a Strawberry field's metadata that says that its value differs from viewer to viewer."""
 
 
 class Level(Protocol[T_co]):
@@ -74,6 +78,7 @@ def level(
     deprecation_reason: str | None = None,
     name: str | None = None,
     graphql_type: Any = None,
+    personal: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]: ...
 def level(
     function: Callable[..., Any] | None = None,
@@ -83,6 +88,7 @@ def level(
     deprecation_reason: str | None = None,
     name: str | None = None,
     graphql_type: Any = None,
+    personal: bool = False,
 ) -> Any:
     """Turn a function over all rows of a level into a Strawberry field.
 
@@ -90,6 +96,8 @@ def level(
     `async def f(rows: list[Row], info: LevelInfo, <GraphQL arguments>) -> Level[T]`. It may also be a plain
     `def` when it waits for nothing. Inside a class put `@staticmethod` below `@level`. An argument whose
     default is None is shown without a default in the schema, and is None when the client leaves it out.
+    `personal` says that viewers who otherwise read the same may read different values here: no stream's answer that
+    asks for it is shared between them.
 
     Refuses: a function without two leading parameters, or without `Level[...]` and `graphql_type` (TypeError).
     """
@@ -101,7 +109,7 @@ def level(
             name=name,
             description=description,
             deprecation_reason=deprecation_reason,
-            metadata={LEVEL: plain},
+            metadata={LEVEL: plain, PERSONAL: personal},
         )
         field.type_annotation = _annotation(plain, graphql_type)
         return field
@@ -208,3 +216,13 @@ def gives(class_: type, function: Callable[[Any], Any]) -> Callable[[Function], 
         return serialize
 
     return mark
+
+
+def personal_fields(schema: GraphQLSchema) -> frozenset[str]:
+    """Return the names of the fields that are declared personal, of whatever type."""
+    return frozenset(
+        name
+        for type_ in schema.type_map.values()
+        for name, field in getattr(type_, "fields", {}).items()
+        if getattr((field.extensions or {}).get(BACKREF), "metadata", {}).get(PERSONAL)
+    )

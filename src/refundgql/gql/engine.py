@@ -12,6 +12,7 @@ from refundgql.gql.compiled.plans import Plans
 from refundgql.gql.core import reference
 from refundgql.gql.core.adapter import adapt
 from refundgql.gql.deadline import Deadline
+from refundgql.gql.declare import personal_fields
 from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
@@ -32,6 +33,11 @@ class Subscription:
     engine: "GraphQLEngine"
     prepared: Prepared
     variables: dict[str, Any] | None
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """Return the fields of the schema that are declared personal."""
+        return self.engine.personal
 
     async def encode(self, context: Any, row: Any) -> Response:
         """Execute the selection for one row."""
@@ -68,6 +74,7 @@ class GraphQLEngine:
         say_values_as_json()
         self.schema = schema
         self._core = core_schema(schema)
+        self.personal = personal_fields(self._core)
         self._deadline = Deadline(deadline_s)
         self._max_errors = max_errors
         self._format = ErrorFormat(translate, max_errors)

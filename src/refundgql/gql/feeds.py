@@ -80,8 +80,8 @@ class Readership(Protocol):
 class Feed:
     """What the root resolver of a subscription returns; subclasses hold what the readership wants to know.
 
-    start: the cursor after which it goes on; from now on when there is none. fields: what the document asks for, by
-    name, as the engine finds it.
+    start: the cursor after which it goes on; from now on when there is none. fields: what the document asks for of the
+    fields that are declared personal, by name, as the engine finds it.
     """
 
     fanout: "Fanout"

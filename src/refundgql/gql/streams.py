@@ -55,6 +55,10 @@ class Sink(Protocol):
 class Encoder(Protocol):
     """One subscription's document and variables, ready to be executed for an event."""
 
+    @property
+    def personal(self) -> frozenset[str]:
+        """Return the fields of the schema that are declared personal."""
+
     async def encode(self, context: Any, row: Any) -> dict[str, Any]:
         """Execute the selection for one row."""
 
@@ -260,7 +264,7 @@ class Fanout:
     def stream(self, feed: Feed, prepared: Prepared, variables: dict[str, Any] | None, encoder: Encoder) -> Stream:
         """Return a new stream of a feed, which begins when a sink is attached."""
         reading = self._reading(prepared)
-        feed.fields = reading.fields
+        feed.fields = reading.fields & encoder.personal
         return Stream(feed, encoder, (prepared, reading.same(variables)))
 
     def _reading(self, prepared: Prepared) -> Reading:

@@ -54,7 +54,7 @@ class BillingWeek(Node):
     async def invoice(rows: list[WeekRow], info: LevelInfo) -> Level[LazyInvoice | None]:
         return await invoices_of(info, [row.invoice_id for row in rows])
 
-    @level(description="Whether you can dispute its hours now, with the reasons when not (C25, C28).")
+    @level(personal=True, description="Whether you can dispute its hours now, with the reasons when not (C25, C28).")
     @staticmethod
     async def dispute_action(rows: list[WeekRow], info: LevelInfo) -> Level[ActionAvailability]:
         payments = [row.payment_id for row in rows]

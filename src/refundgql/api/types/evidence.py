@@ -75,7 +75,7 @@ class FileEvidence(Evidence, Node):
     content_type: str = leaf(lambda row: row.content_type or "", description="Its media type, checked on arrival.")
     size_bytes: int = leaf(lambda row: row.size_bytes or 0, description="Its size in bytes.")
 
-    @level(description="An address to fetch it from, for you and for a short time.")
+    @level(personal=True, description="An address to fetch it from, for you and for a short time.")
     @staticmethod
     def url(rows: list[EvidenceRow], info: LevelInfo) -> Level[str]:
         viewer, context = info.context.signed_in(), info.context

@@ -68,7 +68,10 @@ class Invoice(Node):
     def support_until(rows: list[InvoiceRow], info: LevelInfo) -> Level[datetime | None]:
         return _window_ends(rows, SUPPORT_WINDOW, info.context.app.policy)
 
-    @level(description="Whether you can ask for a refund now (the expert: issue one), with the reasons when not.")
+    @level(
+        personal=True,
+        description="Whether you can ask for a refund now (the expert: issue one), with the reasons when not.",
+    )
     @staticmethod
     async def refund_action(rows: list[InvoiceRow], info: LevelInfo) -> Level[ActionAvailability]:
         payments = [row.payment_id for row in rows]

@@ -71,7 +71,10 @@ class Lead(Node):
     async def refund_case(rows: list[LeadRow], info: LevelInfo) -> Level[LazyRefundCase | None]:
         return await cases_of(info, [row.refund_case_id for row in rows])
 
-    @level(description="Whether you can ask for the price back now; always shown, with the reasons when not (L01).")
+    @level(
+        personal=True,
+        description="Whether you can ask for the price back now; always shown, with the reasons when not (L01).",
+    )
     @staticmethod
     async def refund_action(rows: list[LeadRow], info: LevelInfo) -> Level[ActionAvailability]:
         payments = [row.payment_id for row in rows]

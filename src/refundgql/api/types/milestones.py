@@ -31,7 +31,10 @@ class Milestone(Node):
     async def contract(rows: list[MilestoneRow], info: LevelInfo) -> Level[LazyContract]:
         return await contracts_of(info, [row.contract_id for row in rows])
 
-    @level(description="Whether you can ask for the money now (the expert: issue it), with the reasons when not (C30).")
+    @level(
+        personal=True,
+        description="Whether you can ask for the money now (the expert: issue it), with the reasons when not (C30).",
+    )
     @staticmethod
     async def refund_action(rows: list[MilestoneRow], info: LevelInfo) -> Level[ActionAvailability]:
         payments = [row.payment_id for row in rows]

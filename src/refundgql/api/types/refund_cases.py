@@ -164,7 +164,7 @@ class RefundCase(Node):
         now = to_micros(info.context.now)
         return [row.is_overdue(now) for row in rows]
 
-    @level(description="Everything a person can do to it, for you: open, or with all reasons why not.")
+    @level(personal=True, description="Everything a person can do to it, for you: open, or with all reasons why not.")
     @staticmethod
     async def actions(rows: list[CaseRow], info: LevelInfo) -> Level[list[ActionAvailability]]:
         return await case_actions(info, [row.id for row in rows])
@@ -222,8 +222,9 @@ class RefundCase(Node):
         return await withdrawals_of(info, [row.withdrawal_id for row in rows])
 
     @level(
+        personal=True,
         description="Whether it holds something new for you: an event of somebody else, or of the desk itself, after "
-        "what you have marked as read."
+        "what you have marked as read.",
     )
     @staticmethod
     async def unread(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
