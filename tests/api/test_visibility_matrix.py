@@ -108,7 +108,7 @@ def test_every_field_has_a_rule() -> None:
     assert SCHEMA.query_type
     assert set(SCHEMA.query_type.fields) == known | {
         *("refundPreview", "refundPolicy", "refundWorkflow", "supportMetrics", "refundPolicySimulation"),
-        *("refundReasons", "uploadLimits"),
+        *("refundReasons", "uploadLimits", "decisionPreview"),
         "webhookEndpoint",
     }
 

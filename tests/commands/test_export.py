@@ -32,6 +32,26 @@ async def _export(world: World, what: Exported, output_format: ExportFormat = Ex
     return [line async for line in export_lines(world.database, what, output_format, world.clock.at)]
 
 
+async def test_postings_name_people_and_payments_by_reference(world: World) -> None:
+    """Whose balance money left and reached, what it paid, and which withdrawal of the marketplace's it was."""
+    told = {"id": "po-1", "account": "client", "amount": {"amount": "5.00", "currencyCode": "USD"}, "status": "PAID"}
+    await sync(world, *everything(), {"withdrawal": told | {"requestedAt": "2025-07-03T09:00:00Z"}})
+    lines = [orjson.loads(line)["posting"] for line in await _export(world, Exported.POSTINGS)]
+
+    def posting(fact: str, **what: str) -> dict[str, Any]:
+        (found,) = [one for one in lines if one["fact"] == fact and what.items() <= one.items()]
+        return {
+            name: found.get(name) for name in ("fromOwner", "toOwner", "lead", "invoice", "milestone", "withdrawal")
+        }
+
+    nobody = dict.fromkeys(("fromOwner", "toOwner", "lead", "invoice", "milestone", "withdrawal"))
+    assert posting("CHARGE") == nobody | {"fromOwner": "pro", "lead": "lead"}
+    assert posting("PAYMENT", invoice="extra") == nobody | {"toOwner": "expert", "invoice": "extra"}
+    released = nobody | {"toOwner": "expert", "milestone": "done", "invoice": "invoice-done"}
+    assert posting("RELEASE", milestone="done") == released
+    assert posting("WITHDRAWAL") == nobody | {"fromOwner": "client", "withdrawal": "po-1"}
+
+
 async def test_json_lines_hold_every_row(world: World) -> None:
     """One object a line under its kind, instants and amounts as the API writes them, nothing left out but nulls."""
     await _with_a_case(world)

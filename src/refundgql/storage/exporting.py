@@ -41,8 +41,17 @@ _EVENTS = (
 
 _POSTINGS = (
     "SELECT p.id, p.at, p.fact, p.from_key AS from_account, p.to_key AS to_account, p.currency, p.amount_minor,"
-    " p.description, rc.number, p.payment_id, p.withdrawal_id, p.reverses_id FROM posting p"
-    " LEFT JOIN refund_case rc ON rc.id = p.case_id ORDER BY p.position"
+    " p.description, rc.number, whose.external_ref AS from_owner, receiver.external_ref AS to_owner,"
+    " l.external_ref AS lead, i.external_ref AS invoice, m.external_ref AS milestone, w.external_ref AS billing_week,"
+    " out.external_ref AS withdrawal, p.payment_id, p.withdrawal_id, p.reverses_id FROM posting p"
+    " LEFT JOIN refund_case rc ON rc.id = p.case_id"
+    " LEFT JOIN ledger_account source ON source.key = p.from_key"
+    " LEFT JOIN account whose ON whose.id = source.owner_id"
+    " LEFT JOIN ledger_account target ON target.key = p.to_key"
+    " LEFT JOIN account receiver ON receiver.id = target.owner_id"
+    " LEFT JOIN lead l ON l.payment_id = p.payment_id LEFT JOIN invoice i ON i.payment_id = p.payment_id"
+    " LEFT JOIN milestone m ON m.payment_id = p.payment_id LEFT JOIN billing_week w ON w.payment_id = p.payment_id"
+    " LEFT JOIN withdrawal out ON out.id = p.withdrawal_id ORDER BY p.position"
 )
 
 
@@ -57,5 +66,5 @@ def stream_events(database: Database, _at: datetime) -> AsyncIterator[Row]:
 
 
 def stream_postings(database: Database, _at: datetime) -> AsyncIterator[Row]:
-    """Yield every posting in the order it was made."""
+    """Yield every posting in the order it was made, with the references of whose money it was and what it paid."""
     return database.stream(_POSTINGS)
