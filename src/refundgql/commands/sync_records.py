@@ -24,8 +24,9 @@ from refundgql.commands.sync_takebacks import apply_chargeback, apply_refund
 from refundgql.commands.sync_withdrawals import apply_withdrawal
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.withdrawals import change_withdrawal
-from refundgql.domain.calendar import to_micros
+from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.ledger import contracts_owner
+from refundgql.domain.past import check_past
 from refundgql.domain.policy import Policy
 from refundgql.domain.record_parsing import parse_record
 from refundgql.domain.records import (
@@ -242,6 +243,7 @@ def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outco
     row = book.row_of(record) if record.revision is not None else None
     if row is not None and is_older(record.revision, row.revision):
         return Outcome.STALE
+    check_past(record, from_micros(book.at))
     outcome = _apply(book, policy, record, superseded)
     if record.revision is not None:
         row = book.row_of(record)

@@ -309,6 +309,12 @@ _DECISIONS: tuple[_Row, ...] = (
         "Each item has an audience; a party withdraws its own until a decision, ADMIN redacts one, its hash stays.",
     ),
     (
+        "D27",
+        "Facts are of the past",
+        "5 minutes ahead at most",
+        "What is said to have happened may lie no further ahead; before a payment nothing of it can be asked back.",
+    ),
+    (
         "D28",
         "Rules in force",
         "decide now",

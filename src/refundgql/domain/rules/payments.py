@@ -23,10 +23,12 @@ SUPERSEDED_STATES = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
 
 
 def is_paid(it: Situation) -> bool:
-    """Tell whether the payment has been made: its invoice is paid, or its milestone funded."""
+    """Tell whether the payment has been made by then: its invoice is paid, or its milestone funded (D27)."""
     facts = it.facts
     if facts.lead is not None:
         return True
+    if facts.paid_at is not None and it.at < facts.paid_at:
+        return False
     if facts.invoice is not None:
         return facts.invoice.status is InvoiceStatus.PAID
     return facts.milestone is not None and facts.milestone.status is not MilestoneStatus.UNFUNDED
@@ -111,9 +113,10 @@ class MilestoneInEscrow(Rule):
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with MILESTONE_RELEASED or MILESTONE_NOT_FUNDED."""
         milestone = it.facts.milestone
-        if milestone is not None and milestone.status is MilestoneStatus.FUNDED:
+        is_later = milestone is not None and milestone.funded_at is not None and it.at < milestone.funded_at
+        if milestone is not None and milestone.status is MilestoneStatus.FUNDED and not is_later:
             return None
-        if milestone is not None and milestone.status is MilestoneStatus.RELEASED:
+        if milestone is not None and milestone.status is MilestoneStatus.RELEASED and not is_later:
             return BasicRefusal(
                 code=RefusalCode.MILESTONE_RELEASED,
                 message="This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",

@@ -1,0 +1,67 @@
+"""Facts are of the past (D27): on every road in, and in previews at an instant before the payment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from api_world import DAY, START, Desk, at, contract, invoice, lead, message, milestone
+
+SYNC = """mutation($r: [SyncRecord!]!) { syncRecords(input: { records: $r }) {
+  created updated refusals { code rule field } } }"""
+PREVIEW = """query($input: RefundPreviewInput!) { refundPreview(input: $input) {
+  allowed maximum { amount } blockers { code rule } postings { amount { amount } } } }"""
+SOON, LATER = START + timedelta(minutes=5), START + timedelta(minutes=5, microseconds=1)
+KINDS: dict[str, Any] = {
+    "chargedAt": lambda when: lead("new", chargedAt=at(when)),
+    "sentAt": lambda when: message("new", "lead-1", "carla", "Hello", when),
+    "endedAt": lambda when: contract("new", status="CLOSED", endedAt=at(when)),
+    "fundedAt": lambda when: milestone("new", "fixed", "10.00", fundedAt=at(when)),
+    "paidAt": lambda when: invoice("new", "hourly", "10.00", when),
+    "postedAt": lambda when: {
+        "review": {
+            "externalRef": "new",
+            "contract": "hourly",
+            "author": "karl",
+            "rating": 5,
+            "body": "Good.",
+            "postedAt": at(when),
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("field", KINDS)
+async def test_what_has_not_happened_is_not_taken(desk: Desk, field: str) -> None:
+    """Five minutes ahead of the clock is a clock that differs; a microsecond more is refused, by its place."""
+    record = KINDS[field](LATER)
+    found = (await desk.run("market", SYNC, r=[record]))["syncRecords"]
+    (kind,) = record
+    assert found["refusals"] == [{"code": "INVALID_INPUT", "rule": "D27", "field": ["records", "0", kind, field]}]
+    assert (found["created"], found["updated"]) == (0, 0)
+    found = (await desk.run("market", SYNC, r=[KINDS[field](SOON)]))["syncRecords"]
+    assert (found["refusals"], found["created"]) == ([], 1)
+
+
+async def test_a_preview_before_the_payment_answers_as_the_act_would_have(desk: Desk, things: dict[str, str]) -> None:
+    """Before an invoice was paid, or a milestone funded, there was nothing to ask back."""
+    paid_at = START - 40 * DAY
+    for instant, expected in (
+        (paid_at - timedelta(microseconds=1), ["INVOICE_NOT_PAID"]),
+        (paid_at, []),
+    ):
+        given = {"invoiceId": things["invoice-2"], "at": at(instant)}
+        found = (await desk.run("karl", PREVIEW, input=given))["refundPreview"]
+        assert [one["code"] for one in found["blockers"]] == expected
+        assert found["allowed"] is not bool(expected)
+        assert found["maximum"] == {"amount": "0.00" if expected else "80.00"}
+        assert bool(found["postings"]) is not bool(expected)
+    await desk.seed(milestone("step-2", "fixed", "25.00", fundedAt=at(START - 2 * DAY)))
+    listed = await desk.run("klara", "{ contracts { edges { node { milestones { id externalRef } } } } }")
+    steps = {it["externalRef"]: it["id"] for it in listed["contracts"]["edges"][0]["node"]["milestones"]}
+    for instant, allowed in ((START - 3 * DAY, False), (START - 2 * DAY, True)):
+        given = {"milestoneId": steps["step-2"], "at": at(instant)}
+        found = (await desk.run("klara", PREVIEW, input=given))["refundPreview"]
+        assert found["allowed"] is allowed, found
