@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from refundgql.commands.checks import NOTE_CHARS, Checks, existing_id
+from refundgql.commands.evidence_changes import discard_redacted
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import AccountResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -39,7 +40,6 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
     Refuses: FORBIDDEN for all but administrators, and for oneself; NOT_FOUND; INVALID_INPUT; CASE_ALREADY_OPEN while a
     case is open; BALANCE_INSUFFICIENT while there is a balance or a withdrawal on its way.
     """
-    files: list[str] = []
 
     async def work(unit: Unit) -> Made:
         checks = Checks()
@@ -57,9 +57,9 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         if await persons.has_money(unit.tx, account_id):
             message = "There is money on this person's balance, or on its way: pay it out or settle it first."
             raise Refused(_refusal(RefusalCode.BALANCE_INSUFFICIENT, message))
-        files[:] = await persons.erase(unit.tx, account_id)
-        actor = None if viewer is None else viewer.account_id
-        record(unit.tx, AuditAction.ERASED, account_id, actor, to_micros(unit.now()), {"reason": reason})
+        actor, now = None if viewer is None else viewer.account_id, to_micros(unit.now())
+        await persons.erase(unit.tx, account_id, now)
+        record(unit.tx, AuditAction.ERASED, account_id, actor, now, {"reason": reason})
         unit.ring_people([account_id])
         unit.topics.add(ACCOUNTS)
         return {"account_id": account_id}
@@ -68,19 +68,11 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         made, replayed = await uow.run(work, name="erase_account"), False
     else:
         made, replayed = await once(uow, viewer, "erase_account", given, work)
-    await _discard(uow, files)
+    try:
+        await discard_redacted(uow)
+    except Exception:
+        _log.exception("Files of an erased account could not be removed yet; the next look at uploads does it.")
     return AccountResult(made["account_id"], replayed=replayed)
-
-
-async def _discard(uow: UnitOfWork, keys: list[str]) -> None:
-    """Remove the files; one that cannot be removed now is named in the log, as nobody can reach it any more."""
-    if uow.files is None:
-        return
-    for key in keys:
-        try:
-            await uow.files.discard(key)
-        except Exception:
-            _log.exception("The file %s of an erased account could not be removed: remove it by hand.", key)
 
 
 def _refusal(code: RefusalCode, message: str) -> Refusal:

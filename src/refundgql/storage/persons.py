@@ -34,9 +34,6 @@ _TEXTS = (
     "UPDATE refund_case SET on_behalf_reason = NULL WHERE filed_by_id = ?",
     "UPDATE refund_event SET note = NULL, internal_note = NULL WHERE actor_id = ?",
     "UPDATE withdrawal SET failure_reason = NULL WHERE account_id = ? AND failure_reason IS NOT NULL",
-    f"UPDATE evidence SET content = '{ERASED}' WHERE added_by_id = ? AND kind = 'STATEMENT'",
-    f"UPDATE evidence SET file_name = '{ERASED}', content_type = 'application/octet-stream'"
-    " WHERE added_by_id = ? AND kind = 'FILE'",
     f"UPDATE evidence_upload SET file_name = '{ERASED}' WHERE account_id = ?",
     # A lead's title is its customer's, and stands in what was booked for it.
     f"UPDATE posting SET description = '{ERASED}'"
@@ -56,18 +53,19 @@ async def has_money(tx: Transaction, account_id: str) -> bool:
     return bool(await tx.fetch_value(_MONEY, (account_id,) * 2))
 
 
-async def erase(tx: Transaction, account_id: str) -> list[str]:
-    """Make everything unreadable and return the keys of the files to be removed when this holds."""
+async def erase(tx: Transaction, account_id: str, at: int) -> None:
+    """Make everything unreadable; `at` in microseconds. What they gave as evidence is redacted, its files included."""
     await tx.execute("INSERT INTO erasing (id) VALUES (?)", (account_id,))
-    files = await tx.fetch(
-        "SELECT storage_key FROM evidence WHERE added_by_id = ? AND storage_key IS NOT NULL", (account_id,)
-    )
     await _erase_names(tx, account_id)
     await _erase_frozen(tx, account_id)
+    await tx.execute(
+        "UPDATE evidence SET content = NULL, file_name = NULL, redacted_at = COALESCE(redacted_at, ?)"
+        " WHERE added_by_id = ? AND kind <> 'CONVERSATION'",
+        (at, account_id),
+    )
     for statement in _TEXTS:
         await tx.execute(statement, (account_id,))
     await tx.execute("DELETE FROM erasing WHERE id = ?", (account_id,))
-    return [row["storage_key"] for row in files]
 
 
 async def _erase_names(tx: Transaction, account_id: str) -> None:
