@@ -46,7 +46,7 @@ function useFirstTabs(session: Session, who: string): Ready | null {
     let current = true;
     const operations = editorStorage(who).getItem('graphiql:tabState') === null ? operationsFor(person).slice(0, TABS_AT_FIRST) : [];
     void Promise.all(operations.map(async ({ name, query }) => ({ query, variables: await variablesOf(name, person, getToken()) }))).then((tabs) => {
-      if (current) setReady({ who, person, tabs });
+      if (current) setReady({ who, person, tabs: tabs.filter((tab): tab is FirstTab => tab.variables !== null) });
     });
     return () => {
       current = false;
@@ -56,4 +56,4 @@ function useFirstTabs(session: Session, who: string): Ready | null {
 }
 
 /** More than anybody's own operations; the side panel has the others' too. */
-const TABS_AT_FIRST = 20;
+const TABS_AT_FIRST = 30;

@@ -12,7 +12,8 @@ const DAY_MS = 86_400_000;
 const files = import.meta.glob<string>('../../fixtures/operations/*.graphql', { query: '?raw', import: 'default', eager: true });
 
 type Role = 'SUPPORT' | 'ADMIN' | 'PRO' | 'CLIENT' | 'EXPERT' | 'SERVICE' | 'EVERYBODY';
-type Entry = { about: string; roles: Role[]; variables?: (things: Things) => object };
+/** No variables where there is nothing that it could be about now. */
+type Entry = { about: string; roles: Role[]; variables?: (things: Things) => object | null };
 export type ReadyOperation = { name: string; about: string; query: string; roles: Role[] };
 
 const STAFF: Role[] = ['SUPPORT', 'ADMIN'];
@@ -64,6 +65,27 @@ const ENTRIES: Record<string, Entry> = {
     about: 'Ask a party a question: the move is theirs until they answer, and the target stands still.',
     roles: STAFF,
     variables: (t) => ({ input: { refundCaseId: t.toAsk.number, from: 'REQUESTER', question: 'Which day did you go there?', days: 3, expectedVersion: t.toAsk.version, ...key() } }),
+  },
+  LookAtDecision: {
+    about: 'What a decision would do, before it is made.',
+    roles: STAFF,
+    variables: (t) => ({ input: { refundCaseId: t.toApprove.number, decision: 'APPROVE' } }),
+  },
+  ProposedDecisions: { about: 'Decisions that wait for a second signature.', roles: STAFF },
+  ConfirmDecision: {
+    about: 'Confirm what a colleague has proposed.',
+    roles: STAFF,
+    variables: (t) => t.toConfirm && { input: { refundCaseId: t.toConfirm.number, expectedVersion: t.toConfirm.version, ...key() } },
+  },
+  ReturnDecision: {
+    about: 'Return what a colleague has proposed, with a reason.',
+    roles: STAFF,
+    variables: (t) => t.toReturn && { input: { refundCaseId: t.toReturn.number, reason: 'The invoice was paid in part.', expectedVersion: t.toReturn.version, ...key() } },
+  },
+  ReopenCase: {
+    about: 'Reopen a final decline, once, with a reason.',
+    roles: ['ADMIN'],
+    variables: (t) => t.toReopen && { input: { refundCaseId: t.toReopen.number, reason: 'A new document came to light.', expectedVersion: t.toReopen.version, ...key() } },
   },
   StatementOnCase: {
     about: 'Add a statement to the evidence.',
@@ -138,15 +160,16 @@ export function operationsFor(person: Person | null): ReadyOperation[] {
   return readyOperations.filter(({ roles }) => roles.some((role) => held.has(role)));
 }
 
-/** Return the variables that an operation opens with; what it would name and is not there stays empty. */
-export async function variablesOf(name: string, person: Person | null, token: string | null): Promise<string> {
+/** Return the variables that an operation opens with; null where there is nothing that it could be about now. */
+export async function variablesOf(name: string, person: Person | null, token: string | null): Promise<string | null> {
   const make = ENTRIES[name]?.variables;
   if (!make) return '{}';
   const things = await findThings(person, async (query) => {
     const answer = await post({ query }, token === null ? {} : { authorization: `Bearer ${token}` });
     return answer.data as never;
   });
-  return asText(make(things));
+  const made = make(things);
+  return made && asText(made);
 }
 
 export const asText = (variables: object): string => JSON.stringify(variables, null, 2);

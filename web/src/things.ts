@@ -15,6 +15,9 @@ export type Things = {
   toDecideAtOnce: Numbered[];
   toAsk: Numbered;
   toReverse: Numbered;
+  toConfirm: Numbered | null;
+  toReturn: Numbered | null;
+  toReopen: Numbered | null;
   leadToReport: string;
   invoiceToAsk: { id: string; amount: Amount };
   preview: object;
@@ -69,6 +72,7 @@ function choose(answer: Partial<Answer>): Things {
   const decidable = [...nodes(answer.queue), ...cases].filter((one) => can(one, 'APPROVE') && can(one, 'DECLINE'));
   const unique = decidable.filter((one, index) => decidable.findIndex(({ number }) => number === one.number) === index);
   const [approve, decline, take, ...more] = unique.map(({ number, version }) => ({ number, version }));
+  const proposed = cases.filter((one) => can(one, 'CONFIRM'));
   const invoice = nodes(answer.contracts).flatMap(({ invoices }) => nodes(invoices)).find(({ refundAction }) => refundAction.enabled);
   const lead = nodes(answer.leads).find(({ refundAction }) => refundAction.enabled)?.id ?? '';
   return {
@@ -81,6 +85,9 @@ function choose(answer: Partial<Answer>): Things {
     toDecideAtOnce: more.slice(0, 2),
     toAsk: more[2] ?? NOTHING,
     toReverse: nodes(answer.credited).find((one) => can(one, 'REVERSE')) ?? NOTHING,
+    toConfirm: proposed[0] ?? null,
+    toReturn: proposed[1] ?? null,
+    toReopen: cases.find((one) => can(one, 'REOPEN')) ?? null,
     leadToReport: lead,
     invoiceToAsk: { id: invoice?.id ?? '', amount: invoice?.refundable ?? { amount: '1.00', currencyCode: 'USD' } },
     preview: invoice ? { invoiceId: invoice.id } : { leadId: lead, reason: 'JOB_CHANGED' },

@@ -1,6 +1,7 @@
 /** One act before it is done: what it will do, what it needs to be told, and the press that writes and runs it. */
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import type { Act, Field, Values } from './acts';
+import { Preview } from './preview';
 import { type Case } from './words';
 
 type Props = { act: Act; one: Case; busy: boolean; onDo: (values: Values) => void; onLeave: () => void };
@@ -37,6 +38,7 @@ export function ActForm({ act, one, busy, onDo, onLeave }: Props) {
       <p className="desk-consequence" role="status">
         {act.consequence(one, values)}
       </p>
+      {act.decides && <Preview one={one} decision={act.decides} amount={values.amount} />}
       <div className="buttons">
         <button type="button" className="quiet" onClick={onLeave}>
           Not now

@@ -6,6 +6,9 @@ import type {
   ApproveCaseMutationVariables,
   DeclineCaseMutationVariables,
   NoteOnCaseMutationVariables,
+  ConfirmDecisionMutationVariables,
+  ReopenCaseMutationVariables,
+  ReturnDecisionMutationVariables,
   ReverseCreditMutationVariables,
   SupportAsksMutationVariables,
   StatementOnCaseMutationVariables,
@@ -22,6 +25,9 @@ type Variables =
   | NoteOnCaseMutationVariables
   | StatementOnCaseMutationVariables
   | ReverseCreditMutationVariables
+  | ConfirmDecisionMutationVariables
+  | ReturnDecisionMutationVariables
+  | ReopenCaseMutationVariables
   | SupportAsksMutationVariables;
 export type Act = {
   action: Case['actions'][number]['name'];
@@ -116,6 +122,33 @@ export const acts: Act[] = [
     fields: () => [],
     variables: (one, _values, me, key) => ({ input: { ...common(one, key), assigneeId: me } }),
     consequence: (one) => (one.assignee ? `It is ${one.assignee.name}’s now, and will be yours.` : 'It will be yours.'),
+  },
+  {
+    action: 'CONFIRM',
+    label: 'Confirm',
+    letter: 'c',
+    operation: 'ConfirmDecision',
+    fields: () => [{ name: 'note', label: 'A word for the parties', kind: 'text', required: false }],
+    variables: (one, { note }, _me, key) => ({ input: { ...common(one, key), note: orNothing(note) } }),
+    consequence: (one) => `What ${one.proposal?.proposedBy.name} proposed is done at once.`,
+  },
+  {
+    action: 'RETURN',
+    label: 'Return',
+    letter: 'b',
+    operation: 'ReturnDecision',
+    fields: () => [{ name: 'reason', label: 'Reason', kind: 'text', required: true }],
+    variables: (one, { reason }, _me, key) => ({ input: { ...common(one, key), reason: reason!.trim() } }),
+    consequence: (one) => `${one.proposal?.proposedBy.name}’s proposal is gone, and the case waits for a decision again.`,
+  },
+  {
+    action: 'REOPEN',
+    label: 'Reopen',
+    letter: 'o',
+    operation: 'ReopenCase',
+    fields: () => [{ name: 'reason', label: 'Reason, for both sides', kind: 'text', required: true }],
+    variables: (one, { reason }, _me, key) => ({ input: { ...common(one, key), reason: reason!.trim() } }),
+    consequence: () => 'The case is support’s to decide again, once; the earlier decision stays in its history.',
   },
   {
     action: 'REVERSE',

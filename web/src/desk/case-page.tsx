@@ -52,6 +52,14 @@ function Head({ one }: { one: Case }) {
         {one.filedBy.id !== one.requester.id && <>, filed by {one.filedBy.name}</>}, {dateTime(one.openedAt)}.{' '}
         {one.assignee ? `Taken by ${one.assignee.name}.` : 'Nobody has taken it.'}
       </p>
+      {one.continues && <p>Continues {one.continues.number}.</p>}
+      {one.continuedBy && <p>Continued by {one.continuedBy.number}.</p>}
+      {one.proposal && (
+        <p className="desk-proposal">
+          <strong>{one.proposal.proposedBy.name}</strong> proposes to {plain(one.proposal.decision)}
+          {one.proposal.amount && ` ${money(one.proposal.amount)}`}, {dateTime(one.proposal.proposedAt)}. <span className="as-written">{one.proposal.message}</span>
+        </p>
+      )}
       {(one.reason || one.explanation) && (
         <blockquote>
           {one.reason && (
