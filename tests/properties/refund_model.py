@@ -43,7 +43,13 @@ DISPUTE                | INVOICE ESCROW  | CREDITED                     | =     
 ESCALATE               | INVOICE         | -                            | ESCALATED         | CLIENT
 DISPUTE                | INVOICE ESCROW  | -                            | DISPUTED          | CLIENT
 FINALISE               | INVOICE ESCROW  | DECLINED CREDITED            | =                 | SYSTEM
-TARGET_MISSED          | LEAD INVOICE ESCROW TIMESHEET | REQUESTED ESCALATED DISPUTED | =   | SYSTEM
+TARGET_MISSED          | LEAD            | REQUESTED ESCALATED          | =                 | SYSTEM
+TARGET_MISSED          | INVOICE ESCROW  | ESCALATED DISPUTED           | =                 | SYSTEM
+TARGET_MISSED          | TIMESHEET       | DISPUTED                     | =                 | SYSTEM
+DUE_SOON               | LEAD            | REQUESTED ESCALATED DECLINED | =                 | SYSTEM
+DUE_SOON               | INVOICE         | REQUESTED ESCALATED DISPUTED DECLINED CREDITED | = | SYSTEM
+DUE_SOON               | ESCROW          | REQUESTED ESCALATED DISPUTED | =                 | SYSTEM
+DUE_SOON               | TIMESHEET       | DISPUTED                     | =                 | SYSTEM
 CHARGEBACK | * | REQUESTED APPROVED DECLINED ESCALATED DISPUTED CREDITED CANCELLED | = | SYSTEM
 WITHDRAWAL_CHANGED     | INVOICE ESCROW TIMESHEET | CREDITED            | =                 | SYSTEM
 """
