@@ -22,6 +22,7 @@ RECEIVE_BYTES = 4_096
 """The kernel keeps little for such a reader, so that a server soon notices."""
 READ_ON_SECONDS = 60
 
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 _EVENT = re.compile(rb"event: next\nid: [^\n]*\ndata: ([^\n]*)\n\n")
 
 
@@ -117,6 +118,8 @@ class SlowEventStream(SlowReader):
             async with asyncio.timeout(READ_ON_SECONDS):
                 while part := await loop.sock_recv(self.sock, 65_536):
                     found += part
+                    if found.endswith(_LAST_CHUNK):  # the connection itself is kept for another request
+                        break
             self.ended = "end"
         except ConnectionError:
             self.ended = "reset"

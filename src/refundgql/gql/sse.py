@@ -106,7 +106,7 @@ class _Stream:
         self._end(self._framing.restart)
 
     def probe(self) -> None:
-        """Write something: the line of a client that has vanished breaks when it is not taken in time."""
+        """Write something: the line breaks when the client is gone and its machine says so."""
         self._outbox.put(_part(self._framing.keep_alive), len(self._framing.keep_alive))
 
     async def run(

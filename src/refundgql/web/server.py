@@ -20,8 +20,6 @@ log = logging.getLogger("refundgql.server")
 # Objects that live as long as the process are not looked at again; younger ones die in the first generation.
 GC_THRESHOLDS: Final = (50_000, 50, 100)
 BACKLOG: Final = 2048
-# A peer that acknowledges nothing for this long has vanished; Linux by itself goes on for a quarter of an hour.
-VANISHED_MILLISECONDS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +147,4 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     except OSError:
         listener.close()
         raise
-    if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:  # Linux; connections take it over
-        listener.setsockopt(socket.IPPROTO_TCP, option, VANISHED_MILLISECONDS)
     return listener
