@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from refundgql.storage.database import Database, Dialect, Transaction
-from refundgql.storage.schema import migrate
+from refundgql.storage.migrating import migrate
 
 START_MICROS = 1_735_689_600_000_000  # 2025-01-01T00:00Z
 MINUTE_MICROS = 60_000_000

@@ -68,7 +68,13 @@ async def test_what_is_given_is_judged(desk: Desk, things: dict[str, str]) -> No
     assert [(one["code"], one["rule"]) for one in found["blockers"]] == [("REASON_NOT_REFUNDABLE", "L08")]
 
 
-@pytest.mark.parametrize("ref", ["paula", "klara", "carla", "market"])
+async def test_the_marketplace_reads_payments_and_asks_for_none(desk: Desk, things: dict[str, str]) -> None:
+    """SERVICE sees an invoice, and a request about it is not its own to make."""
+    found = await preview(desk, "market", invoiceId=things["invoice-2"])
+    assert [one["code"] for one in found["blockers"]] == ["FORBIDDEN"]
+
+
+@pytest.mark.parametrize("ref", ["paula", "klara", "carla"])
 async def test_what_is_not_visible(desk: Desk, things: dict[str, str], ref: str) -> None:
     """Foreign and unknown payments are NOT_FOUND, in the same words."""
     answers = [

@@ -51,7 +51,8 @@ async def test_queues_and_logs_are_read_off_an_index(hooks: WebhookDesk) -> None
     with counted_statements() as page:
         document = "query($id: ID!) { webhookEndpoint(id: $id) { deliveries { edges { node { id } } } } }"
         await hooks.desk.run("ada", document, id=endpoint)
-    for statement, index in ((front[-1], "webhook_delivery_queue"), (page[-1], "webhook_delivery_newest")):
+    (queue,) = [statement for statement in front if "FROM webhook_delivery d" in statement]
+    for statement, index in ((queue, "webhook_delivery_queue"), (page[-1], "webhook_delivery_newest")):
         shown = await plan(hooks, statement)
         assert index in shown, shown
         assert "Sort" not in shown, shown

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from refundgql.domain.money import MoneyError
 from refundgql.domain.record_fields import (
@@ -234,10 +235,14 @@ def _invoice(values: Shape) -> InvoiceRecord:
     )
 
 
+def _whole(value: Any) -> Any:
+    """Return a number that has no fraction as the integer it is, as GraphQL takes it; anything else as it is."""
+    told = getattr(value, "is_integer", None)
+    return int(value) if told is not None and not isinstance(value, bool) and told() else value
+
+
 def _review(values: Shape) -> ReviewRecord:
-    rating = values.get("rating")
-    if type(rating) is float and rating.is_integer():
-        rating = int(rating)  # as GraphQL takes it
+    rating = _whole(values.get("rating"))
     if type(rating) is not int or not LOWEST_RATING <= rating <= HIGHEST_RATING:
         raise RecordError(f"A rating is a whole number from {LOWEST_RATING} to {HIGHEST_RATING}.", "rating")
     return ReviewRecord(
@@ -252,9 +257,9 @@ def _review(values: Shape) -> ReviewRecord:
 
 
 def _withdrawal(values: Shape) -> WithdrawalRecord:
-    given = values.get("id")
-    if type(given) is int or (type(given) is float and given.is_integer()):
-        values = {**values, "id": str(int(given))}  # as GraphQL takes an ID
+    given = _whole(values.get("id"))
+    if type(given) is int:
+        values = {**values, "id": str(given)}  # as GraphQL takes an ID
     ref = read_text(values, "id", REF_CHARS)
     named = _WITHDRAWAL_ID(ref)
     status = read_choice(values, "status", WithdrawalStatus)
