@@ -32,6 +32,7 @@ ELSEWHERE = {
     "workflow.md": "tests/cli/test_workflow_page.py prints it",
     "clients.md": "tests/clients runs it",
     "webhooks.md": "tests/webhooks runs it",
+    "moving-in.md": "tests/cli/test_moving_in_page.py runs it",
     "api.md": "its operations are those of fixtures/operations, which are run here",
 }
 HERE = {
@@ -143,6 +144,23 @@ async def first_of(walk: Walk, who: str | None, document: str, variables: dict[s
     return first["data"]
 
 
+async def evidence_is_taken_back_and_redacted(them: Clients, case: dict[str, Any]) -> None:
+    """Take back a statement as the one who gave it, and redact another as an administrator: the hashes stay."""
+    gives = "mutation($input: AddStatementInput!) { addStatement(input: $input) { refundCase { evidence { id } } } }"
+    for act, who, more, mark in (
+        ("WithdrawEvidence", "pro-ada", {}, "withdrawnAt"),
+        ("RedactEvidence", "admin-kim", {"reason": "It names somebody."}, "redactedAt"),
+    ):
+        given = {"input": {**case, "text": f"Seen before {act}."}}
+        answer = await them.walk.desk.execute("pro-ada", gives, given)
+        one = answer["data"]["addStatement"]["refundCase"]["evidence"][-1]["id"]
+        (payload,) = (await them.run(who, act, input={**more, "evidenceId": one})).values()
+        assert payload["refusals"] == []
+        (it,) = [it for it in payload["refundCase"]["evidence"] if it["id"] == one]
+        assert it["sha256"]
+        assert it[mark]
+
+
 async def test_documents_of_real_clients_run(walk: Walk) -> None:
     """Every operation of fixtures/operations does what it is for, on the demo's desk."""
     them = Clients(walk)
@@ -157,6 +175,9 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     await them.run("pro-ada", "FollowMine")
     file = {"fileName": "a.png", "contentType": "image/png", "sizeBytes": 10, "sha256": "0" * 64}
     await them.run("pro-ada", "SendFile", input={**case, **file})
+    form = await them.run("pro-ada", "RequestForm", kind="LEAD")
+    assert given["reason"] in [one["reason"] for one in form["refundReasons"]]
+    assert form["uploadLimits"]["contentTypes"] == []  # this desk has no place for files
     for name in ("MyLeads", "Conversations", "BalanceAndHistory"):
         assert await them.run("pro-ada", name)
     ivy = (await walk.desk.execute("support-ivy", "{ viewer { id } }", {}))["data"]["viewer"]["id"]
@@ -174,6 +195,7 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     assert (await them.run("support-ivy", "DeskFollowCase", **case))["refundCaseUpdates"]
     stated = await them.run("support-ivy", "StatementOnCase", input={**case, "text": "Seen in the chat."})
     assert stated["addStatement"]["refusals"] == []
+    await evidence_is_taken_back_and_redacted(them, case)
     await them.run("support-ivy", "MarkRead", input=case)
     looked = await them.run("support-ivy", "LookAtDecision", input={**case, "decision": "APPROVE"})
     assert (looked["decisionPreview"]["allowed"], looked["decisionPreview"]["needsConfirmation"]) == (True, False)
