@@ -22,7 +22,7 @@ from refundgql.settings import Settings
 PAGE = Path(__file__).parents[2] / "docs" / "walkthrough.md"
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 STEP = re.compile(
-    r"^As `(?P<who>[\w-]+)`(?:, at `(?P<at>[^`]+)`)?:\n\n"
+    r"^As `(?P<who>[\w-]+)`(?:, at `(?P<at>[^`]+)`)?(?:, with the policy `(?P<policy>[^`]+)`)?:\n\n"
     r"```graphql\n(?P<document>.+?)```\n\n```json\n(?P<variables>.+?)```\n\n"
     r"Comes back:\n\n```json\n(?P<result>.+?)```$",
     re.MULTILINE | re.DOTALL,
@@ -38,11 +38,12 @@ REFERENCES = """{
 
 @dataclass(frozen=True)
 class Step:
-    """One operation of the page: who, perhaps when, what, and what comes back."""
+    """One operation of the page: who, perhaps when and under which policy, what, and what comes back."""
 
     line: int
     who: str
     at: datetime | None
+    policy: dict[str, Any] | None
     document: str
     variables: dict[str, Any]
     result: Any
@@ -55,6 +56,7 @@ def read_steps(text: str) -> list[Step]:
             line=text.count("\n", 0, found.start()) + 1,
             who=found["who"],
             at=datetime.fromisoformat(found["at"]) if found["at"] else None,
+            policy=orjson.loads(found["policy"]) if found["policy"] else None,
             document=found["document"],
             variables=orjson.loads(found["variables"]),
             result=orjson.loads(found["result"]),
@@ -75,6 +77,8 @@ class Walk:
         if step.at is not None:
             self.desk.set_time(step.at)
             await self.desk.sweep()
+        if step.policy is not None:
+            self.desk.set_policy(step.policy)
         answer = await self.desk.execute(step.who, step.document, self.resolve(step.variables))
         assert "errors" not in answer, (step.line, answer["errors"])
         return self.named(answer["data"], step.result)
