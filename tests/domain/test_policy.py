@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from domain_world import CLIENT, NOW, PRO, A, K, day, good_act, invoice_facts, lead_facts
+from hypothesis import given
+from hypothesis import strategies as st
 
 import refundgql.domain
 from refundgql.domain.cases import decide
@@ -136,3 +138,28 @@ def test_the_core_has_no_floats() -> None:
     for path in set(root.rglob("*.py")) - {root / "webhooks.py"}:
         code = re.sub(r'"""[\s\S]*?"""|"[^"\n]*"|#.*', "", path.read_text(encoding="utf-8"))
         assert not re.search(r"\bfloat\b|(?<![\w.])\d+\.\d+(?!\w)", code), path.name
+
+
+@given(
+    days=st.integers(1, 3_660),
+    holidays=st.frozensets(st.dates(), max_size=3),
+    thresholds=st.dictionaries(st.sampled_from(["USD", "JPY", "BHD"]), st.integers(0, 10**12)),
+    limits=st.dictionaries(st.sampled_from(["USD", "EUR"]), st.integers(0, 10**12)),
+)
+def test_a_kept_policy_reads_as_it_did(
+    days: int, holidays: frozenset[date], thresholds: dict[str, int], limits: dict[str, int]
+) -> None:
+    """A policy put together again from its settings as text is the same, thresholds it did not have included."""
+    policy = Policy(
+        lead_window_days=days, holidays=holidays, review_threshold_minor=thresholds, decision_limit_minor=limits
+    )
+    kept = Policy.kept(policy.version, policy.settings())
+    assert kept == policy
+    assert kept.rules() == policy.rules()
+
+
+def test_a_kept_policy_of_another_release_is_read() -> None:
+    """Settings that are gone are left out, later ones have their defaults, and the version stays what cases name."""
+    kept = Policy.kept("rules-0123456789ab", {"lead_window_days": "9000", "gone": "x"})
+    assert (kept.version, kept.lead_window_days) == ("rules-0123456789ab", 9000)
+    assert kept.review_window_days == Policy().review_window_days

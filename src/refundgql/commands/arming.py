@@ -26,6 +26,7 @@ from refundgql.storage.clocks import (
     set_armed_rules,
 )
 from refundgql.storage.facts import load_case_facts
+from refundgql.storage.policies import keep_policy, knows_policy
 from refundgql.storage.sweeping import take_turn
 
 ARMED_AT_ONCE = 100
@@ -38,8 +39,10 @@ _Batch = Callable[[Unit, str], Awaitable[str | None]]
 async def arm_deadlines(uow: UnitOfWork) -> None:
     """Set every clock anew if the rules in force are not those that they were last set by.
 
-    Another process that is sweeping goes on alone. One that is cut off is made up for at the next start.
+    Another process that is sweeping goes on alone. One that is cut off is made up for at the next start. Rules that no
+    process has started with are kept first, whosever turn it is: cases will name them.
     """
+    await _keep_rules(uow)
     rules = f"{EDITION} {uow.policy.version}"
     if await armed_rules(uow.database) == rules:
         return
@@ -51,6 +54,14 @@ async def arm_deadlines(uow: UnitOfWork) -> None:
         await set_armed_rules(unit.tx, rules)
 
     await uow.run(remember, name="arm")
+
+
+async def _keep_rules(uow: UnitOfWork) -> None:
+    async def work(unit: Unit) -> None:
+        await keep_policy(unit.tx, unit.policy, unit.now())
+
+    if not await knows_policy(uow.database, uow.policy):
+        await uow.run(work, name="arm")
 
 
 async def arm_forgotten(uow: UnitOfWork) -> None:

@@ -73,6 +73,24 @@ class Policy:
         """Return every setting as text, in the order of the fields."""
         return {item.name: _as_text(getattr(self, item.name)) for item in fields(self) if item.init}
 
+    @classmethod
+    def kept(cls, version: str, settings: Mapping[str, str]) -> Policy:
+        """Return the policy that once had this version, from its settings as text.
+
+        What has become of settings since is no reason to refuse it: those that are gone are left out, those that came
+        later have their defaults, and bounds are not looked at again.
+        """
+        known = {item.name for item in fields(cls) if item.init}
+        nothing = cls(review_threshold_minor={})
+        values: dict[str, Any] = {
+            name: _PARSERS[name](name, told, nothing) if name in _PARSERS else int(told)
+            for name, told in settings.items()
+            if name in known
+        }
+        policy = cls(**values)
+        object.__setattr__(policy, "version", version)
+        return policy
+
     def rules(self) -> tuple[PolicyRule, ...]:
         """Return every rule with its number, name, present value, text and origin."""
         from refundgql.domain.policy_rules import policy_rules

@@ -215,6 +215,17 @@ class ArmedRules(Model):
         table = "armed_rules"
 
 
+class KnownPolicy(Model):
+    """A policy that a process has started with, `settings` is a JSON object of texts."""
+
+    version = fields.CharField(max_length=40, primary_key=True)
+    settings = fields.TextField()
+    first_seen_at = fields.BigIntField()
+
+    class Meta:
+        table = "known_policy"
+
+
 class IdempotentResult(Model):
     """What an idempotency key did: the input's hash and the ids of what it made, per account."""
 

@@ -1,0 +1,17 @@
+"""Policies that have been in force, by version; everybody may read them.
+
+It must not put them into words: the domain does, by the code that tells the present ones.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from refundgql.domain.policy import Policy
+from refundgql.storage.database import Source
+
+
+async def find_policy(source: Source, version: str) -> Policy | None:
+    """Return the policy of a version, or nothing when no process has started with it."""
+    found: str | None = await source.fetch_value("SELECT settings FROM known_policy WHERE version = ?", (version,))
+    return None if found is None else Policy.kept(version, orjson.loads(found))
