@@ -72,6 +72,15 @@ class DemoServer:
         assert process.returncode == 0
         return told.decode().strip()
 
+    async def run_out(self, token: str) -> None:
+        """Wait until a token is not taken any more."""
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http, asyncio.timeout(120):
+            while True:
+                answer = await http.post(f"{self.url}/graphql", json={"query": "{ viewer { id } }"})
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    return
+                await asyncio.sleep(0.1)
+
     async def kill(self) -> None:
         """End it at once, without a word to anybody."""
         assert self._process is not None

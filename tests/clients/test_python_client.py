@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,8 @@ from demo_server import DemoServer
 from example_projects import python_project, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+
+SUPPORT = "support-ivy"
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +74,15 @@ async def following(
         *(str(interpreter), "follow_case.py", url, number),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "TOKEN": token},
     )
     assert process.stdout is not None
     try:
         yield process.stdout
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
@@ -94,6 +98,47 @@ async def told_until(lines: asyncio.StreamReader, last: int) -> list[int]:
     return told
 
 
+async def until_now(lines: asyncio.StreamReader) -> None:
+    """Read until the case is printed as it is at the beginning of a connection."""
+    async with asyncio.timeout(120):
+        while not (line := await lines.readline()).startswith(b"now"):
+            assert line, "the follower ended"
+
+
+async def test_following_goes_on_when_a_token_runs_out(project: tuple[Path, Path], demo: DemoServer) -> None:
+    """A request with a spent token is sent again with the next; the stream goes on from its cursor with the last."""
+    case = await demo.open_case()
+    spent, last = await demo.token(SUPPORT, 1), await demo.token(SUPPORT, 3_600)
+    await demo.run_out(spent)
+    short = await demo.token(SUPPORT, 20)
+    async with (
+        CutLine.to(demo.port) as line,
+        following(project, line.url, case["number"], f"{spent} {short} {last}") as lines,
+    ):
+        await until_now(lines)
+        await demo.state_something(case["id"])
+        told = await told_until(lines, 2)
+        line.down = True
+        await demo.run_out(short)
+        await demo.state_something(case["id"])
+        await demo.state_something(case["id"])
+        line.down = False
+        told += await told_until(lines, 4)
+        await demo.state_something(case["id"])
+        told += await told_until(lines, 5)
+    assert told == [2, 3, 4, 5]
+
+
+async def test_the_last_token_that_runs_out_ends_the_following(project: tuple[Path, Path], demo: DemoServer) -> None:
+    """Where there is no other token the follower says so and ends."""
+    case = await demo.open_case()
+    token = await demo.token(SUPPORT, 20)
+    async with following(project, demo.url, case["number"], token) as lines:
+        await until_now(lines)
+        async with asyncio.timeout(120):
+            assert await lines.read() == b"Sign in again.\n"
+
+
 async def test_following_survives_cuts_and_a_killed_server(project: tuple[Path, Path], demo: DemoServer) -> None:
     """Over sockets that are reset, a line that is down, and a server that is killed, each event comes once."""
     case = await demo.open_case()
@@ -101,9 +146,7 @@ async def test_following_survives_cuts_and_a_killed_server(project: tuple[Path, 
         CutLine.to(demo.port) as line,
         following(project, line.url, case["number"], demo.people["SUPPORT"]) as lines,
     ):
-        async with asyncio.timeout(120):
-            while not (await lines.readline()).startswith(b"now"):
-                pass
+        await until_now(lines)
         told: list[int] = []
         for last in (2, 3, 4):
             line.cut()

@@ -21,6 +21,8 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
+SUPPORT = "support-ivy"
+
 
 @pytest.fixture(scope="module")
 def project() -> Path:
@@ -100,9 +102,9 @@ async def page(chromium: Browser, line: CutLine) -> AsyncIterator[Page]:
     assert failures == []
 
 
-async def open_case(page: Page, token: str, number: str) -> None:
-    """Paste a token and open a case."""
-    await page.get_by_label("Token").fill(token)
+async def open_case(page: Page, tokens: str, number: str) -> None:
+    """Paste a token, or several that follow one another, and open a case."""
+    await page.get_by_label("Tokens").fill(tokens)
     await page.get_by_label("Case").fill(number)
     await page.get_by_role("button", name="Open").click()
 
@@ -206,6 +208,43 @@ async def test_a_restored_desk_is_followed_from_what_it_holds(page: Page, demo: 
     await demo.state_something(case["id"])
     await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
     await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_token_that_runs_out_costs_nothing(page: Page, demo: DemoServer, line: CutLine) -> None:
+    """A request with a spent token is sent again with the next; the stream goes on from its cursor with the last."""
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    case = await demo.open_case()
+    spent, last = await demo.token(SUPPORT, 1), await demo.token(SUPPORT, 3_600)
+    await demo.run_out(spent)
+    short = await demo.token(SUPPORT, 20)
+    await open_case(page, f"{spent} {short} {last}", case["number"])
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await demo.state_something(case["id"])
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(2)
+    line.down = True
+    await demo.run_out(short)
+    await expect(shown(page, "Connection")).to_have_text("reconnecting")
+    await demo.state_something(case["id"])
+    await demo.state_something(case["id"])
+    line.down = False
+    await expect(shown(page, "History").get_by_role("listitem")).to_have_count(4)
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    assert await history(page) == [1, 2, 3, 4]
+    begun = [frame for frame in sent if '"connection_init"' in frame]
+    assert [short in begun[0], last in begun[-1]] == [True, True]
+    assert '"after":"' in next(frame for frame in reversed(sent) if '"subscribe"' in frame)
+
+
+async def test_the_last_token_that_runs_out_signs_out(page: Page, demo: DemoServer) -> None:
+    """Where there is no other token the page says so, and does not go on trying."""
+    case = await demo.open_case()
+    short = await demo.token(SUPPORT, 20)
+    await open_case(page, short, case["number"])
+    await expect(shown(page, "Connection")).to_have_text("live")
+    await expect(shown(page, "Connection")).to_have_text("signed out")
+    await expect(page.get_by_role("alert")).to_contain_text("Sign in again")
 
 
 async def test_a_token_that_is_not_one_is_said_so(page: Page, demo: DemoServer) -> None:

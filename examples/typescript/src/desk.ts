@@ -1,32 +1,52 @@
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, ServerError } from '@apollo/client';
 import { CombinedGraphQLErrors } from '@apollo/client/errors';
+import { SetContextLink } from '@apollo/client/link/context';
+import { ErrorLink } from '@apollo/client/link/error';
 import { RetryLink } from '@apollo/client/link/retry';
 import { OperationTypeNode } from 'graphql';
 import { CloseCode, createClient } from 'graphql-ws';
 import possibleTypes from './generated/possible-types';
 import { LiveLink } from './live-link';
+import { type Renew, SignedOut, Token } from './token';
 
 export type Line = 'connecting' | 'live' | 'reconnecting' | 'signed out';
 
-/** Open the desk for whoever the token is for; `onLine` hears how the live connection does. */
-export function openDesk(token: string, onLine: (line: Line) => void) {
+/** Open the desk for whoever the tokens are for; `onLine` hears how the live connection does. */
+export function openDesk(renew: Renew, onLine: (line: Line) => void) {
+  const token = new Token(renew);
+  let sent: Promise<string> | undefined;
   const socket = createClient({
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`,
-    connectionParams: { authorization: `Bearer ${token}` },
+    // Called for each connection: after a token has run out the next connection brings a new one.
+    connectionParams: async () => ({ authorization: `Bearer ${await (sent = token.get())}` }),
     retryAttempts: Infinity,
     // Soon at first, then every few seconds; never all clients at once after a restart.
     retryWait: (retries) => pause(Math.min(200 * 2 ** retries, 5_000) * (0.5 + Math.random())),
-    // 4403 says that the token is not good any more: the same one would be refused again. Codes that mean a mistake
-    // of the client (4400, 4401, 4409, 4429) graphql-ws does not retry by itself.
-    shouldRetry: (event) => !(event instanceof CloseEvent && event.code === CloseCode.Forbidden),
+    // Codes that mean a mistake of the client (4400, 4401, 4409, 4429) graphql-ws does not retry by itself.
+    shouldRetry: (why) => !(why instanceof SignedOut),
     on: {
       connected: () => onLine('live'),
-      closed: (event) => onLine((event as CloseEvent).code === CloseCode.Forbidden ? 'signed out' : 'reconnecting'),
+      closed: (event) => {
+        const { code } = event as CloseEvent;
+        // The token is not good any more: the same one would be refused again.
+        if (code === CloseCode.Forbidden) token.refused(sent);
+        onLine(code === CloseCode.InternalClientError ? 'signed out' : 'reconnecting');
+      },
     },
   });
   const http = ApolloLink.from([
     new RetryLink({ attempts: { max: 5, retryIf: isWorthRepeating }, delay: { initial: 200, max: 5_000 } }),
-    new HttpLink({ uri: '/graphql', headers: { authorization: `Bearer ${token}` } }),
+    // A refused token is forgotten and the same request sent once more: the link below asks for another one.
+    new ErrorLink(({ error, operation, forward }) => {
+      if (!isUnauthenticated(error)) return;
+      token.refused(operation.getContext()['token']);
+      return forward(operation);
+    }),
+    new SetContextLink(async ({ headers }) => {
+      const held = token.get();
+      return { headers: { ...headers, authorization: `Bearer ${await held}` }, token: held };
+    }),
+    new HttpLink({ uri: '/graphql' }),
   ]);
   const client = new ApolloClient({
     link: ApolloLink.split(
@@ -54,8 +74,11 @@ export function openDesk(token: string, onLine: (line: Line) => void) {
 /** Whether the same request may be sent again: every mutation carries its idempotency key, so nothing happens twice. */
 function isWorthRepeating(error: unknown): boolean {
   if (ServerError.is(error)) return error.statusCode === 429 || error.statusCode >= 500;
-  return !CombinedGraphQLErrors.is(error);
+  return !CombinedGraphQLErrors.is(error) && !(error instanceof SignedOut);
 }
+
+const isUnauthenticated = (error: unknown) =>
+  CombinedGraphQLErrors.is(error) && error.errors.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED');
 
 const caseWith = (id: unknown) => ({ __typename: 'RefundCase', id: String(id) });
 

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { CasePage } from './case-page';
 import { type Line, openDesk } from './desk';
+import { SignedOut } from './token';
 
 function App() {
   const [line, setLine] = useState<Line>('connecting');
@@ -11,14 +12,21 @@ function App() {
   function open(form: FormData) {
     opened?.desk.close();
     setLine('connecting');
-    setOpened({ number: String(form.get('number')).trim(), desk: openDesk(String(form.get('token')).trim(), setLine) });
+    const tokens = String(form.get('tokens')).split(/\s+/).filter(Boolean);
+    // Stands for your identity provider: the next token each time one has run out.
+    const renew = async () => {
+      const next = tokens.shift();
+      if (next === undefined) throw new SignedOut();
+      return next;
+    };
+    setOpened({ number: String(form.get('number')).trim(), desk: openDesk(renew, setLine) });
   }
 
   return (
     <>
       <form action={open}>
         <label>
-          Token <input name="token" type="password" autoComplete="off" required />
+          Tokens <input name="tokens" type="password" autoComplete="off" required />
         </label>{' '}
         <label>
           Case <input name="number" placeholder="RC-000001" required />
