@@ -48,7 +48,10 @@ async def execute_alone(url: str, cases: int, rounds: int) -> Executed:
             prepared = engine.prepare(DOCUMENT.read_text())
             if isinstance(prepared, RequestErrors):
                 raise SystemExit(str(prepared.errors))
-            return await engine.execute(prepared, {"before": before}, application.context(viewer))
+            answer = await engine.execute(prepared, {"before": before}, application.context(viewer))
+            if answer.get("data") is None:
+                raise RuntimeError(str(answer))
+            return answer
 
         compiled, core = GraphQLEngine(schema), GraphQLEngine(schema, compile_after=NEVER)
         with _rows_kept():
@@ -72,9 +75,9 @@ def _rows_kept() -> Iterator[None]:
     def kept(function: Any) -> Any:
         rows: list[Any] = []
 
-        async def answer(*given: Any) -> Any:
+        async def answer(*given: Any, **named: Any) -> Any:
             if not rows:
-                rows.append(await function(*given))
+                rows.append(await function(*given, **named))
             return rows[0]
 
         return answer

@@ -69,7 +69,8 @@ async def arm_forgotten(uow: UnitOfWork) -> None:
     ids = await list_unclocked_cases(uow.database, ARMED_AT_ONCE)
 
     async def work(unit: Unit) -> None:
-        await arm_cases(unit, (await load_case_facts(unit.tx, ids, lock=True)).values())
+        facts = await load_case_facts(unit.tx, ids, lock=True)
+        await arm_cases(unit, [facts[one] for one in ids if one in facts])
 
     if ids:
         await uow.run(work, name="arm")
@@ -93,7 +94,7 @@ async def _arm_all(uow: UnitOfWork, batch: _Batch) -> bool:
 async def _arm_some_cases(unit: Unit, after: str) -> str | None:
     ids = await list_dated_cases(unit.tx, after, ARMED_AT_ONCE)
     facts = await load_case_facts(unit.tx, ids, lock=True)
-    await arm_cases(unit, facts.values())
+    await arm_cases(unit, [facts[one] for one in ids if one in facts])
     return ids[-1] if ids else None
 
 
