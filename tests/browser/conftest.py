@@ -24,7 +24,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 # Generous: a busy machine draws late, and a page that is right does not make anybody wait.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 

@@ -90,9 +90,14 @@ async def _type(page: Page, pane: Locator, text: str) -> None:
     await page.keyboard.press("Control+V")
 
 
+async def loaded(page: Page) -> None:
+    """Wait until the operation stands in its editor."""
+    await page.get_by_role("region", name="Operation Editor").locator(".view-line").first.wait_for()
+
+
 async def run(page: Page) -> None:
     """Press the run button, once the operation stands in its editor: before that there is nothing to run."""
-    await page.get_by_role("region", name="Operation Editor").locator(".view-line").first.wait_for()
+    await loaded(page)
     await page.get_by_role("button", name="Execute query").click()
 
 

@@ -3,6 +3,7 @@
 It must not wait for a fixed time: each step waits for what the page shows.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import graphiql_page as pages
@@ -11,7 +12,7 @@ import pytest_asyncio
 from browser_notes import Demo, Watched
 from demo_process import DemoProcess
 from desk_stories import note, open_number, report_a_lead
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -121,4 +122,24 @@ async def test_a_network_that_was_away_is_noticed(chromium: Browser, demo: Demo)
 
     await pages.response(page, missed)
     await expect(live).to_contain_text("Live")
+    await context.close()
+
+
+async def test_a_tab_opened_before_its_editor_is_there_is_what_runs(chromium: Browser, demo: Demo) -> None:
+    """Whoever opens a tab while the editors are still loading finds that tab's operation in them, and runs it."""
+    context = await chromium.new_context(locale="en-GB")
+    page = await context.new_page()
+    opened = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await opened.wait()
+        await route.continue_()
+
+    await page.route("**/assets/monaco*.js", late)
+    await pages.sign_in_by_link(page, demo.address, "support-jon")
+    await pages.hide_desk(page)
+    await pages.open_tab(page, "FollowQueue")
+    opened.set()
+    await pages.run(page)
+    await expect(page.get_by_role("status", name="Live updates")).to_contain_text("Live")
     await context.close()

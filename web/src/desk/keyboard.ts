@@ -10,7 +10,8 @@ export function useLetters(letters: Letters): void {
     const hear = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       const target = event.target as HTMLElement;
-      if (target.closest('input, textarea, select, [contenteditable], .monaco-editor, .graphiql-editor, .result-window, [role=dialog], dialog')) return;
+      // A dialog that has just been closed keeps the focus until the page is drawn; keys pressed meanwhile are the desk's.
+      if (target.closest('input, textarea, select, [contenteditable], .monaco-editor, .graphiql-editor, .result-window, [role=dialog], dialog[open]')) return;
       const act = latest.current[event.key];
       if (!act) return;
       event.preventDefault();
