@@ -20,6 +20,7 @@ from contract_desk import ContractDesk
 from killed_commands import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Run
 
 from databases import DIALECTS, LIMITS, drop_database, new_database_url
+from refundgql.commands.arming import arm_deadlines
 from refundgql.commands.assignments import AssignCase
 from refundgql.commands.decisions import (
     ApproveRefund,
@@ -281,7 +282,9 @@ def test_a_killed_command_has_happened_whole_or_not_at_all(
             await database.close()
 
     async def set_up(world: World) -> tuple[Acting, datetime]:
-        return await prepare(Scene(world, await ContractDesk.open(world))), world.clock.at
+        acting = await prepare(Scene(world, await ContractDesk.open(world)))
+        await arm_deadlines(world.uow)  # as a start does, in transactions of its own before the first act
+        return acting, world.clock.at
 
     (viewer, given), at = asyncio.run(open_and(set_up))
 

@@ -10,6 +10,7 @@ from command_world import DAY, START, World
 from contract_desk import ContractDesk
 
 from refundgql.commands import sweep as sweeping
+from refundgql.commands.arming import arm_deadlines
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import UnitOfWork
@@ -132,10 +133,10 @@ async def test_a_clock_that_fails_does_not_hold_up_the_others(
     world.clock.at = START + 3 * DAY
     good = sweeping.run_out
 
-    def broken(facts: object, *rest: object) -> object:
+    def broken(facts: object, *rest: object, **more: object) -> object:
         if facts.case.id == first:  # type: ignore[attr-defined]
             raise RuntimeError("cannot be judged")
-        return good(facts, *rest)  # type: ignore[arg-type]
+        return good(facts, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sweeping, "run_out", broken)
     assert await sweep_due(world.uow) == 1
@@ -145,6 +146,46 @@ async def test_a_clock_that_fails_does_not_hold_up_the_others(
     monkeypatch.setattr(sweeping, "run_out", good)
     assert await sweep_due(world.uow) == 1
     assert await world.events(first) == ["REQUEST", "TARGET_MISSED"]
+
+
+async def test_a_reminder_looked_at_late_overtakes_nobody(desk: ContractDesk) -> None:
+    """A missed reminder of a later deadline, as old as an earlier deadline, does not hand its case over first."""
+    world = desk.world
+    first = await desk.ask(await desk.paid_invoice(kind="HOURLY"), "10")
+    world.clock.at = START + DAY
+    second = await desk.ask(await desk.paid_invoice(kind="HOURLY"), "10")
+    world.clock.at = datetime(2026, 3, 11, tzinfo=UTC)
+    await sweep_due(world.uow)
+    assert (await world.events(first), await world.events(second)) == (["REQUEST", "DUE_SOON"], ["REQUEST"])
+    world.clock.at += 10 * DAY
+    await sweep_due(world.uow)
+    events = await world.rows("SELECT case_id FROM refund_event WHERE name = 'HAND_OVER' ORDER BY position")
+    assert [row["case_id"] for row in events] == [first, second]
+    assert await world.events(second) == ["REQUEST", "HAND_OVER"]
+
+
+async def test_arming_leaves_clocks_that_are_right(desk: ContractDesk) -> None:
+    """Arming again by the same rules keeps every clock's row; one that is wrong is set anew, and only that one."""
+    world = desk.world
+    await desk.ask(await desk.paid_invoice(kind="HOURLY"), "10")
+    case_id = await desk.ask(await desk.paid_invoice(kind="HOURLY"), "20")
+    await world.week(await world.contract(desk.client, desk.expert, kind="HOURLY"))
+    await arm_deadlines(world.uow)
+    before = (await world.dump())["clock"]
+    assert {row["name"] for row in before} == {"RESPOND_BY", "WEEK_RELEASE"}
+    for wrong in ("id IS NULL", f"case_id = '{case_id}'", "case_id IS NULL"):
+        async with world.database.transaction() as tx:
+            moved = await tx.execute(f"UPDATE clock SET due_at = due_at + 1 WHERE {wrong}")
+            await tx.execute("DELETE FROM armed_rules")
+        await arm_deadlines(world.uow)
+        after = (await world.dump())["clock"]
+        assert sorted(map(_but_id, after)) == sorted(map(_but_id, before))
+        assert len({row["id"] for row in after} - {row["id"] for row in before}) == moved
+        before = after
+
+
+def _but_id(row: dict[str, object]) -> str:
+    return repr({name: value for name, value in row.items() if name != "id"})
 
 
 async def test_several_sweepers_act_exactly_once_and_in_order(desk: ContractDesk) -> None:

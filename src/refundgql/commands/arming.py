@@ -5,7 +5,7 @@ It must not act on what is due: the sweep that follows does.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -20,9 +20,11 @@ from refundgql.storage.clocks import (
     armed_rules,
     clock_writes,
     index_write,
+    list_case_clocks,
     list_dated_cases,
     list_held_weeks,
     list_unclocked_cases,
+    list_week_clocks,
     set_armed_rules,
 )
 from refundgql.storage.facts import load_case_facts
@@ -98,9 +100,15 @@ async def _arm_some_cases(unit: Unit, after: str) -> str | None:
     return ids[-1] if ids else None
 
 
-async def arm_cases(unit: Unit, cases: Iterable[Facts]) -> None:
-    """Work out the clocks and the index of locked cases by the rules in force; a date that moved is an event."""
+async def arm_cases(unit: Unit, cases: Collection[Facts]) -> None:
+    """Work out the clocks and the index of locked cases by the rules in force; a date that moved is an event.
+
+    Clocks that are right already stay as they are.
+    """
     at, policy = unit.now(), unit.policy
+    standing: dict[str | None, list[DueClock]] = {}
+    for clock in await list_case_clocks(unit.tx, [facts.case.id for facts in cases if facts.case is not None]):
+        standing.setdefault(clock.case_id, []).append(clock)
     armed: list[str] = []
     clocks: list[DueClock] = []
     for facts in cases:
@@ -113,15 +121,21 @@ async def arm_cases(unit: Unit, cases: Iterable[Facts]) -> None:
             continue
         fresh = indexed(case, facts, policy)
         unit.tx.later(*index_write(case, fresh))
-        armed.append(case.id)
-        clocks += due_clocks(facts, fresh, at, policy)
-    unit.tx.later(*clock_writes(armed, clocks))
+        needed = due_clocks(facts, fresh, at, policy)
+        if standing.get(case.id, []) != [*needed]:
+            armed.append(case.id)
+            clocks += needed
+    if armed:
+        unit.tx.later(*clock_writes(armed, clocks))
 
 
 async def _arm_some_weeks(unit: Unit, after: str) -> str | None:
     weeks = await list_held_weeks(unit.tx, after, ARMED_AT_ONCE)
+    standing = {clock.billing_week_id: clock.due_at for clock in await list_week_clocks(unit.tx, [w for w, _ in weeks])}
     for week_id, ends_at in weeks:
-        arm_week(unit, week_id, CUT_OFF.end(ends_at, unit.policy))
+        cut_off = CUT_OFF.end(ends_at, unit.policy)
+        if standing.get(week_id) != cut_off:
+            arm_week(unit, week_id, cut_off)
     return weeks[-1][0] if weeks else None
 
 

@@ -153,13 +153,16 @@ async def _act_on_next(uow: UnitOfWork, failed: set[str]) -> tuple[_Step, str, E
 
 
 async def _look_at_case(unit: Unit, clock: ClaimedClock) -> None:
-    """Lock the case, take the clock, and save what is due by the rules in force; set the clock anew when nothing is."""
+    """Lock the case, take the clock, and save what was due by then; set the clock anew when nothing was.
+
+    What fell due later, as when a reminder is looked at after its deadline, waits for its turn among the other cases.
+    """
     case_id = clock.case_id or ""
     facts = (await load_case_facts(unit.tx, [case_id], lock=True)).get(case_id)
     if not await take_clock(unit.tx, clock.id) or facts is None:
         return
     try:
-        decision = run_out(facts, unit.now(), unit.policy)
+        decision = run_out(facts, unit.now(), unit.policy, due_by=clock.due_at)
     except Refused as refused:
         _log.info("The clock %s of case %s no longer applies: %s", clock.name, case_id, refused)
         return

@@ -118,16 +118,19 @@ def decision_preview(act: Act, facts: Facts, policy: Policy) -> DecisionPreview:
     return _decision_preview(act, facts, policy, decide)
 
 
-def run_out(facts: Facts, at: datetime, policy: Policy, *, reminding: bool = True) -> Decision | None:
+def run_out(
+    facts: Facts, at: datetime, policy: Policy, *, due_by: datetime | None = None, reminding: bool = True
+) -> Decision | None:
     """Do what is due on a case by itself, the first due first; nothing when no deadline asks for anything (D28).
 
-    A timer is a reason to look: what is due follows from the rules in force, whatever it was set for.
+    A timer is a reason to look: what is due follows from the rules in force, whatever it was set for. What was due only
+    after `due_by` is left: its own timer has a later turn.
     """
     case = facts.case
     if case is None:
         raise ValueError("a deadline is a case's")
     for timer in timers(facts, case, at, policy):
-        if timer.due_at > at:
+        if timer.due_at > min(at, due_by or at):
             return None
         if timer.event == RefundActionName.HAND_OVER.value:
             return decide(Act(action=RefundActionName.HAND_OVER, at=at, case_id=case.id), facts, policy)

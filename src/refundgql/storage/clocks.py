@@ -12,6 +12,7 @@ from datetime import datetime
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.decisions import DueClock
 from refundgql.domain.facts import Case
+from refundgql.domain.vocabulary import ClockName
 from refundgql.storage.case_rows import changed_columns, column_value
 from refundgql.storage.database import Source, Transaction, Write
 from refundgql.storage.ids import new_id
@@ -43,6 +44,29 @@ def clock_writes(case_ids: Sequence[str], clocks: Collection[DueClock]) -> Itera
                 for value in (new_id(), it.case_id, it.billing_week_id, it.name, to_micros(it.due_at))
             ],
         )
+
+
+async def list_case_clocks(source: Source, case_ids: Sequence[str]) -> list[DueClock]:
+    """Return the clocks of cases as they stand."""
+    return await _list_clocks(source, "case_id = ANY(?)", case_ids)
+
+
+async def list_week_clocks(source: Source, week_ids: Sequence[str]) -> list[DueClock]:
+    """Return the clocks of weeks themselves as they stand, not those of their cases."""
+    return await _list_clocks(source, "billing_week_id = ANY(?) AND case_id IS NULL", week_ids)
+
+
+async def _list_clocks(source: Source, which: str, ids: Sequence[str]) -> list[DueClock]:
+    rows = await source.fetch(f"SELECT case_id, billing_week_id, name, due_at FROM clock WHERE {which}", (list(ids),))
+    return [
+        DueClock(
+            name=ClockName(row["name"]),
+            due_at=from_micros(row["due_at"]),
+            case_id=row["case_id"],
+            billing_week_id=row["billing_week_id"],
+        )
+        for row in rows
+    ]
 
 
 async def next_due_at(source: Source) -> datetime | None:
