@@ -15,14 +15,14 @@ from refundgql.settings import MASK, Settings, in_force, unknown_settings
 def test_settings_in_force_are_printed_with_secrets_masked(tmp_path: Path) -> None:
     """What the environment and defaults make; no password, key or token is in it, and nothing has to be reachable."""
     secrets = {
-        "REFUNDGQL_DATABASE_URL": "postgres://desk:pa55word@one:5432,two/refunds?password=pa55word&sslmode=require",
-        "REFUNDGQL_BUS": "nats://user:pa55word@nats:4222",
-        "REFUNDGQL_SIGNING_KEY": "pa55word" * 8,
-        "REFUNDGQL_METRICS_TOKEN": "pa55word" * 4,
+        "REFUNDGQL_DATABASE_URL": "postgres://desk:Sesame-4711@one:5432,two/refunds?password=Sesame-4711&sslmode=require",
+        "REFUNDGQL_BUS": "nats://user:Sesame-4711@nats:4222",
+        "REFUNDGQL_SIGNING_KEY": "Sesame-4711" * 8,
+        "REFUNDGQL_METRICS_TOKEN": "Sesame-4711" * 4,
     }
     done = run(tmp_path, "config", REFUNDGQL_WORKERS="3", **secrets)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "pa55word" not in done.stdout
+    assert "Sesame-4711" not in done.stdout
     assert "REFUNDGQL_WORKERS=3\n" in done.stdout
     assert f"REFUNDGQL_DATABASE_URL=postgres://desk:{MASK}@one:5432,two/refunds?password={MASK}" in done.stdout
     shown = json.loads(run(tmp_path, "config", "--json", **secrets).stdout)
@@ -72,7 +72,7 @@ def _lines(server: Running, *messages: str) -> list[dict[str, object]]:
 def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Path) -> None:
     """Somebody who reads the log knows what ran, where, with what, from when until when."""
     assert run(tmp_path, "migrate").returncode == 0
-    secret = {"REFUNDGQL_SIGNING_KEY": "pa55word" * 8, "REFUNDGQL_WORKER": "1"}
+    secret = {"REFUNDGQL_SIGNING_KEY": "Sesame-4711" * 8, "REFUNDGQL_WORKER": "1"}
     with running(tmp_path, "serve", "--port", "0", **secret) as server:
         url = server.wait_for(r'"Serving\.".*"address":"([^"]+)"').group(1)
         wait_until_ready(url)
@@ -83,7 +83,7 @@ def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Pat
         assert (serving["address"], starting["version"]) == (url, stopped["version"])
         assert starting["settings"]["REFUNDGQL_SIGNING_KEY"] == MASK  # type: ignore[index]
         assert "did you mean REFUNDGQL_WORKERS?" in server.output
-        assert "pa55word" not in server.output
+        assert "Sesame-4711" not in server.output
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from refundgql.storage.database import Dialect
 from refundgql.storage.faults import ConstraintViolated
 from refundgql.storage.ledger_checks import verify
 
-SECRET = "zanzibar"
+SECRET = "zanzibar"  # pragma: allowlist secret
 """Stands in everything that is the person's, and nowhere else."""
 
 
