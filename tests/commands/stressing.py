@@ -25,6 +25,9 @@ from refundgql.storage.database import Database
 AT_ONCE = 24
 """Acts under way in one process."""
 
+SWEEPS = 5
+"""Sweeps that one process does among its acts."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -73,7 +76,7 @@ async def _acts(share: Share, world: World) -> Counter[str]:
             lambda case_id=case_id: desk.approve(share.support, case_id, "2"),  # type: ignore[misc]
             lambda case_id=case_id: desk.cancel(share.client, case_id),  # type: ignore[misc]
         ]
-    acts += [lambda: sweep_due(world.uow)] * 5
+    acts += [lambda: sweep_due(world.uow)] * SWEEPS
     random.Random(share.seed).shuffle(acts)
     return await _count(acts)
 

@@ -15,6 +15,7 @@ import pytest
 import stressing
 from command_world import START, World
 from contract_desk import ContractDesk
+from follow_ups import check_ends, check_follow_ups
 from stressing import Share
 
 from databases import LIMITS, drop_database, new_database_url
@@ -67,8 +68,21 @@ def _at_once(
 def test_conflicting_acts_have_one_winner(dialect: str, tmp_path: Path) -> None:
     """Eighteen conflicting acts a case from three processes: one end each, every other act refused with a reason."""
     outcomes, found = _at_once(dialect, tmp_path, stressing.conflicting_acts)
-    assert set(outcomes) <= {"DONE", "TRANSITION_NOT_ALLOWED", "FORBIDDEN"}
-    assert {row["state"] for row in found["refund_case"]} <= {"CREDITED", "CANCELLED"}
+    typed = {"DONE", "TRANSITION_NOT_ALLOWED", "FORBIDDEN", "CASE_ALREADY_OPEN", "FINAL_DECISION"}
+    assert set(outcomes) <= typed
+    asked = [row for row in found["refund_case"] if row["continues_id"] is None]
+    follow_ups = [row for row in found["refund_case"] if row["continues_id"] is not None]
+    assert len(asked) == CASES[dialect]
+    check_ends(asked, sorted(found["refund_event"], key=lambda row: row["sequence"]), {"CREDITED", "CANCELLED"})
+    # Nobody acts on a follow-up case here (D19): it stays as it was opened.
+    assert {row["state"] for row in follow_ups} <= {"DISPUTED"}
+    # Of three disputes a case, one opens the follow-up, or leads to support's last word, before others are told so.
+    assert outcomes["CASE_ALREADY_OPEN"] <= 2 * len(follow_ups)
+    assert outcomes["FINAL_DECISION"] <= 2 * sum(row["support_decided"] for row in asked)
+    said_as_well = set(check_follow_ups(found["refund_case"], found["refund_event"]).values())
+    acts = [row for row in found["refund_event"] if row["name"] not in {"REQUEST", "CREDIT"}]
+    done = outcomes["DONE"] - PROCESSES * stressing.SWEEPS
+    assert done == len([row for row in acts if row["id"] not in said_as_well]), "what was done is what is there"
     credits = Counter(row["case_id"] for row in found["refund_event"] if row["name"] == "CREDIT")
     assert set(credits.values()) <= {1}
     credited = [row for row in found["refund_case"] if row["state"] == "CREDITED"]

@@ -19,6 +19,7 @@ import httpx
 from command_world import START, World
 from contract_desk import ContractDesk
 from fleet import PATIENCE_SECONDS, Fleet
+from follow_ups import check_follow_ups
 
 from databases import LIMITS
 from refundgql.storage.database import Database
@@ -64,6 +65,8 @@ class Load:
     answered_at: dict[str, float] = field(default_factory=dict)
     """Event to the monotonic instant at which its act was first answered."""
     outcomes: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, set[str]] = field(default_factory=dict)
+    """Code to the cases on which an act was refused with it."""
     repeats: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     """Answers that must never be given."""
@@ -109,7 +112,9 @@ class Load:
             self.wrong.append(f"{act.name}: {answer.status_code} {answer.text[:300]}")
             return True
         if payload["refusals"]:
-            self.outcomes[payload["refusals"][0]["code"]] += 1
+            code = payload["refusals"][0]["code"]
+            self.outcomes[code] += 1
+            self.refused.setdefault(code, set()).add(act.case)
             return True
         event = payload["event"]["id"].partition("_")[2]
         self.answered_at.setdefault(event, time.monotonic())
@@ -210,10 +215,13 @@ async def look(url: str, cursor: str) -> Found:
         await world.check_ledger()
         order, _, position = cursor.partition(".")
         events = await world.rows(
-            "SELECT id, case_id, sequence, name, actor_role, at FROM refund_event"
+            "SELECT id, case_id, sequence, name, actor_role, at, from_state, commit_order FROM refund_event"
             f" WHERE (commit_order, position) > ({int(order)}, {int(position)}) ORDER BY commit_order, position"
         )
-        cases = await world.rows("SELECT id, state, credited_minor, whose_move FROM refund_case")
+        cases = await world.rows(
+            "SELECT id, state, requested_minor, credited_minor, whose_move, support_decided, continues_id,"
+            " continued_by_id FROM refund_case"
+        )
         results = {row["key"] for row in await world.rows("SELECT key FROM idempotent_result")}
         for case in cases:
             await world.events(case["id"])
@@ -223,9 +231,14 @@ async def look(url: str, cursor: str) -> Found:
 
 
 def check_kept(load: Load, found: Found) -> None:
-    """Every acknowledged act is there exactly once, and nothing is there that was not acknowledged."""
+    """Every acknowledged act is there exactly once, and nothing is there that was not acknowledged.
+
+    An act that opens a follow-up case is answered with that case's event, and said on the credited case as well (D19).
+    """
     assert load.wrong == []
-    acted = [row["id"] for row in found.events if row["actor_role"] != "SYSTEM" and row["name"] != "CREDIT"]
+    said_as_well = set(check_follow_ups(found.cases, found.events).values())
+    by_somebody = [row for row in found.events if row["actor_role"] != "SYSTEM" and row["name"] != "CREDIT"]
+    acted = [row["id"] for row in by_somebody if row["id"] not in said_as_well]
     answered = list(load.events.values())
     assert len(answered) == len(set(answered)), "two keys were answered with one event"
     assert sorted(acted) == sorted(answered), "what was acknowledged is what is there"

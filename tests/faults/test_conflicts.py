@@ -10,6 +10,7 @@ import pytest
 from command_world import START
 from desk_load import Act, Load, check_kept, conflicting, look, prepare_cases, tokens_of, usd
 from fleet import Fleet, running, show, size
+from follow_ups import check_ends
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
@@ -17,7 +18,15 @@ KEYS = size("KEYS", 60)
 CASES = size("CASES", 60)
 COPIES = 10
 AT_ONCE = 48
-TYPED = {"DONE", "TRANSITION_NOT_ALLOWED", "FORBIDDEN", "DISPUTE_NOT_AVAILABLE", "ESCALATION_NOT_AVAILABLE"}
+TYPED = {
+    "DONE",
+    "TRANSITION_NOT_ALLOWED",
+    "FORBIDDEN",
+    "DISPUTE_NOT_AVAILABLE",
+    "ESCALATION_NOT_AVAILABLE",
+    "CASE_ALREADY_OPEN",
+    "FINAL_DECISION",
+}
 
 
 async def test_a_key_has_one_effect(postgres_url: str, tmp_path: Path) -> None:
@@ -57,5 +66,13 @@ async def test_conflicting_acts_have_one_winner(postgres_url: str, tmp_path: Pat
     assert set(credits.values()) <= {1}
     winners = Counter(row["case_id"] for row in found.events if row["name"] in {"APPROVE", "CANCEL"})
     assert set(winners.values()) == {1}
-    assert {case["state"] for case in found.cases} <= {"CREDITED", "CANCELLED", "DECLINED"}
+    asked = [case for case in found.cases if case["continues_id"] is None]
+    assert sorted(case["id"] for case in asked) == sorted(prepared.cases)
+    check_ends(asked, found.events, {"CREDITED", "CANCELLED", "DECLINED"})
+    # Nobody acts on a follow-up case here: it stays as it was opened.
+    follow_ups = [case for case in found.cases if case["continues_id"] is not None]
+    assert {case["state"] for case in follow_ups} <= {"DISPUTED", "ESCALATED"}
+    # Only who comes after a follow-up hears of an open case, and only who comes after support of its last word.
+    assert load.refused.get("CASE_ALREADY_OPEN", set()) <= {case["continues_id"] for case in follow_ups}
+    assert load.refused.get("FINAL_DECISION", set()) <= {case["id"] for case in asked if case["support_decided"]}
     assert "ERROR" not in fleet.logged()
