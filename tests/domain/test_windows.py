@@ -212,7 +212,8 @@ def test_funds_are_awaited_for_fourteen_days() -> None:
 @pytest.mark.parametrize("at", ["2026-03-02", "2026-03-06T23:59:59.999999"])
 def test_hours_are_disputed_from_monday_to_friday(at: str) -> None:
     """C25: the week that ended Sunday 2026-03-01, disputable through Friday 2026-03-06."""
-    decision = done(A.OPEN_TIMESHEET_DISPUTE, week_facts(), CLIENT, day(at), kind=K.TIMESHEET)
+    paid = week_facts(paid_at=day("2026-03-02"))
+    decision = done(A.OPEN_TIMESHEET_DISPUTE, paid, CLIENT, day(at), kind=K.TIMESHEET)
     assert (decision.case.state, decision.case.route.value) == (S.DISPUTED, "SUPPORT")
 
 
