@@ -355,11 +355,11 @@ async def test_a_new_case_is_not_found_by_another_id(database: Database) -> None
         ("UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE balance_minor > 0", 2),
         ("UPDATE payment SET paid_minor = paid_minor + 1", 5),
         ("UPDATE payment SET refunded_minor = refunded_minor - 1 WHERE refunded_minor > 0", 6),
-        ("UPDATE payment SET reserved_minor = 1", 7),
-        ("UPDATE refund_case SET credited_minor = 699, approved_minor = 699", 8),
-        ("UPDATE refund_case SET state = 'APPROVED', credited_minor = NULL", 8),
-        ("UPDATE refund_case SET version = 4", 12),
-        ("UPDATE refund_case SET state = 'CANCELLED'", 12),
+        ("UPDATE payment SET reserved_minor = 1", 10),
+        ("UPDATE refund_case SET credited_minor = 699, approved_minor = 699", 11),
+        ("UPDATE refund_case SET state = 'APPROVED', credited_minor = NULL", 11),
+        ("UPDATE refund_case SET version = 4", 15),
+        ("UPDATE refund_case SET state = 'CANCELLED'", 15),
     ],
 )
 async def test_verify_finds_what_does_not_add_up(database: Database, statement: str, invariant: int) -> None:

@@ -16,6 +16,7 @@ from stream_world import CASE, MINE, QUEUE, QUIET_SECONDS, Subscriber, opened, s
 from api_world import Desk
 from refundgql.api.feeds import case_fanout
 from refundgql.queries.onlookers import Onlookers, Present
+from refundgql.storage.events import Cursor
 from toy_streams import Answers
 
 SECONDS = 5.0
@@ -164,10 +165,13 @@ async def test_a_bus_faster_than_its_followers(
             await desk.done("karl", "addStatement", refundCaseId=case, text=f"Statement {number}.")
         ends = [await anext(stream.answers) for stream in streams]
         gate.set()
-    for end, cursor in zip(ends, last, strict=True):
-        assert end["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "after": cursor}
-        assert cursor in end["errors"][0]["message"]
-    async with subscribed(desk, "sam", QUEUE, after=last[0]) as again:
+    told = [end["errors"][0]["extensions"] for end in ends]
+    assert {one["code"] for one in told} == {"LIMIT_EXCEEDED"}
+    for end, one, cursor in zip(ends, told, last, strict=True):
+        # A stream that had just begun may be further than its last update: there was nothing in between.
+        assert Cursor.parse(one["after"]) >= Cursor.parse(cursor)
+        assert one["after"] in end["errors"][0]["message"]
+    async with subscribed(desk, "sam", QUEUE, after=told[0]["after"]) as again:
         sequences = [(await again.take())["event"]["sequence"] for _ in range(12)]
         assert sequences == list(range(sequences[0], sequences[0] + 12))
         await desk.done("karl", "addStatement", refundCaseId=case, text="After.")

@@ -201,7 +201,7 @@ async def test_filters_choose_what_is_sent(hooks: WebhookDesk, receiver: Receive
     await hooks.act("updateWebhookEndpoint", webhookEndpointId=none, kinds=[])
     await hooks.say(case)
     await hooks.sender().deliver_due()
-    assert [one.data["event"] for one in receiver.received[2:]] == ["ADD_EVIDENCE"]
+    assert [one.data["event"] for one in receiver.received[2:]] == ["SEND_MESSAGE"]
 
 
 async def test_an_endpoint_begins_where_it_is_told(hooks: WebhookDesk, receiver: Receiver) -> None:

@@ -118,9 +118,11 @@ class WebhookDesk:
         return found
 
     async def say(self, case: str, count: int = 1) -> None:
-        """Add so many statements to a case, an event each."""
+        """Send so many messages on a case, an event each."""
+        document = "mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) { refusals { message } } }"
         for number in range(count):
-            await self.desk.done("paula", "addStatement", refundCaseId=case, text=f"Statement {number}.")
+            given = {"refundCaseId": case, "body": f"Message {number}."}
+            assert await self.desk.run("paula", document, input=given) == {"sendCaseMessage": {"refusals": []}}
 
     async def events(self) -> list[str]:
         """Return the ids of all events in the order of the stream."""

@@ -232,9 +232,10 @@ def _checked(
     """Return the columns that are given, lists as tuples without repeats."""
     found: dict[str, Any] = {}
     if given.url is not None:
+        told = len(checks.refusals)
         found["url"] = checks.text(given.url, "url", URL_CHARS)
         problem = found["url"] and url_problem(found["url"], private_allowed=private_allowed)
-        if problem:
+        if problem and len(checks.refusals) == told:  # one reason for one field
             checks.refuse(problem, "url")
     if given.description is not None:
         found["description"] = checks.text(given.description, "description", DESCRIPTION_CHARS)
