@@ -75,7 +75,7 @@ def test_nothing_that_clients_wrote_is_traced(tmp_path: Path) -> None:
         assert secret not in collected.raw
     assert not [span for span in collected.spans if "metrics" in span.name]
     roots = {span.name for span in collected.spans if not span.parent_span_id}
-    assert roots <= {"POST /graphql", "sweep", "settle", "work"}, roots
+    assert roots <= {"POST /graphql", "arm", "sweep", "settle", "work"}, roots
 
 
 def test_a_refusal_is_no_error(tmp_path: Path) -> None:
