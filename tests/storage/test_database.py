@@ -303,6 +303,17 @@ async def test_a_stream_of_rows_is_one_snapshot(database: Database) -> None:
     assert seen == 30
 
 
+async def test_a_stream_of_rows_has_its_turn_beside_readers(database: Database) -> None:
+    """Readers that have used every connection at once keep none from a stream; one that nobody ends frees its own."""
+    await asyncio.gather(*(database.fetch_value("SELECT count(*) FROM account") for _ in range(40)))
+    for _ in range(LIMITS.read_connections + 1):
+        rows = database.stream("SELECT 1 UNION ALL SELECT 2")
+        async for _row in rows:
+            break
+        await rows.aclose()  # type: ignore[attr-defined]
+    assert await database.fetch_value("SELECT 1") == 1
+
+
 @pytest.mark.parametrize("url", ["mysql://x", "nonsense", "sqlite:///no/such/folder/x.db", "postgres://127.0.0.1:1/x"])
 async def test_a_database_that_cannot_be_opened_says_so(url: str) -> None:
     """Other schemes, missing folders and absent servers are one sentence each."""

@@ -164,10 +164,11 @@ class PostgresOneWrite(Transaction):
         await self._database.write(writes)
 
 
-async def _close_writers(writers: Lender, pool: asyncpg.Pool) -> None:
-    await writers.close()
+async def _close(lender: Lender, pool: asyncpg.Pool) -> None:
+    """Close every connection of a pool; those that hang are cut off."""
     try:
         async with asyncio.timeout(10):
+            await lender.close()
             await pool.close()
     except TimeoutError:
         pool.terminate()
@@ -214,13 +215,8 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Close every connection; those that hang are cut off."""
-        try:
-            async with asyncio.timeout(10):
-                await self._readers.close()
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()
-        await _close_writers(self._writers, self._writing_pool)
+        await _close(self._readers, self._pool)
+        await _close(self._writers, self._writing_pool)
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
         """Return all rows of a reading statement; a connection found dead is replaced once."""
@@ -250,11 +246,21 @@ class PostgresDatabase(Database):
         """Yield the rows of a reading statement from one snapshot, in bounded memory and without a time limit."""
         note(sql)
         try:
-            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-                await connection.execute("SET LOCAL statement_timeout = 0")
-                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                async for row in connection.cursor(for_postgres(sql), *parameters, prefetch=batch):
-                    yield row
+            # Lent as to any reader: the pool itself has none left once the lender holds all of them.
+            lent = await self._readers.take()
+            try:
+                async with lent.connection.transaction(readonly=True):
+                    await lent.connection.execute("SET LOCAL statement_timeout = 0")
+                    await lent.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                    async for row in lent.connection.cursor(for_postgres(sql), *parameters, prefetch=batch):
+                        yield row
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    await self._readers.give_up(lent)
+                raise
+            self._readers.give_back(lent)
+        except TimeoutError as error:
+            raise TransientFault("No connection to the database became free in time.") from error
         except DRIVER_ERRORS as error:
             raise translated(error) from error
 
