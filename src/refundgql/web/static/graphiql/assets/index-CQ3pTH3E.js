@@ -320,6 +320,7 @@ mutation SupportAsks($input: RequestInformationInput!) {
       }
     }
     event {
+      id
       name
       note
     }
@@ -975,6 +976,7 @@ It looks like you are trying to use the hook outside the GraphiQL provider tree.
       }
     }
     event {
+      id
       name
       note
     }
