@@ -1,8 +1,4 @@
-"""Audit dependencies: known holes of what is installed and of GraphiQL's packages, and whether all of it fits together.
-
-It must not call anything audited that nobody has looked at: a service that cannot be reached is said to be, in those
-words, and with `--required` (or REFUNDGQL_AUDIT=required) it fails the audit.
-"""
+"""Audit dependencies: holes of what is installed and of GraphiQL's packages, and whether all of it fits together."""
 
 from __future__ import annotations
 

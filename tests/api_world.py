@@ -1,7 +1,4 @@
-"""A small marketplace behind the whole engine: records come in by sync, people act by mutations.
-
-It must not reach into tables: what tests see is what clients see.
-"""
+"""A small marketplace behind the whole engine: records come in by sync, people act by mutations."""
 
 from __future__ import annotations
 

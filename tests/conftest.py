@@ -1,7 +1,4 @@
-"""Fixtures that every test may use: real databases, both of them.
-
-It must not fake anything; see databases.py.
-"""
+"""Fixtures that every test may use: real databases, both of them."""
 
 from __future__ import annotations
 

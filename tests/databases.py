@@ -1,7 +1,7 @@
 """Real databases for tests: a SQLite file, and a PostgreSQL that is started once for the whole run.
 
-It must not fake anything. `REFUNDGQL_TEST_POSTGRES_URL` names a server to use instead of starting one; every test
-gets a database of its own, copied from a migrated one.
+`REFUNDGQL_TEST_POSTGRES_URL` names a server to use instead of starting one; every test gets a database of its own,
+copied from a migrated one.
 """
 
 from __future__ import annotations

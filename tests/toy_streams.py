@@ -1,7 +1,4 @@
-"""Feeds for toy schemas: rows that a generator gives to one stream alone, and a log that several follow.
-
-It must not know the desk: what is tested with it is the GraphQL server.
-"""
+"""Feeds for toy schemas: rows that a generator gives to one stream alone, and a log that several follow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every client of the desk needs around the generated one: a token, streams that go on, acts that are repeated.
-
-It must not know what a client wants to do with either.
-"""
+"""What every client of the desk needs around the generated one: a token, streams that go on, acts that are repeated."""
 
 import asyncio
 import random

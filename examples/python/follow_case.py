@@ -1,7 +1,5 @@
 """Follow one refund case in a terminal: `python follow_case.py http://localhost:8000 RC-000001`, the token in TOKEN, or
 several that follow one another.
-
-It must not stop because the line drops; Ctrl-C ends it.
 """
 
 import asyncio

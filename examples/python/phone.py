@@ -1,7 +1,4 @@
-"""A phone's day with a refund case: an answer lost, a tunnel, and the desk goes on: `python phone.py http://localhost:8000`.
-
-It must not need anything but `refundgql demo`, whose people it acts as.
-"""
+"""A phone's day with a refund case: an answer lost, a tunnel, and the desk goes on: `python phone.py http://localhost:8000`."""
 
 import asyncio
 import sys

@@ -1,7 +1,4 @@
-"""Add a file to a case as evidence: `python send_file.py http://localhost:8000 RC-000001 photo.png`, token in TOKEN.
-
-It must not send anything but the bytes that it announced.
-"""
+"""Add a file to a case as evidence: `python send_file.py http://localhost:8000 RC-000001 photo.png`, token in TOKEN."""
 
 import asyncio
 import hashlib

@@ -1,7 +1,4 @@
-"""Where the time of the rules comes from: the machine's clock, or a file for tests and demos.
-
-It must not be read by the domain: whoever acts passes the instant in.
-"""
+"""Where the time of the rules comes from: the machine's clock, or a file for tests and demos."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Serve: the wired application behind its transport, in one process or several.
-
-It must not parse a command line or decide; cli and demo call it.
-"""
+"""Serve: the wired application behind its transport, in one process or several."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Every setting of the server, read from REFUNDGQL_* environment variables once and frozen.
-
-It must not open, connect or decide anything: bootstrap turns these values into a wired application.
-"""
+"""Every setting of the server, read from REFUNDGQL_* environment variables once and frozen."""
 
 from __future__ import annotations
 

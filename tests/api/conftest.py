@@ -1,7 +1,4 @@
-"""The marketplace behind the whole engine, on both databases.
-
-It must not fake any layer.
-"""
+"""The marketplace behind the whole engine, on both databases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who should see what, worked out anew from what staff reads: the judge of every road to every field.
-
-It must not ask the code under test who sees a thing; it knows only the rules, and staff's reading of everything.
-"""
+"""Who should see what, worked out anew from what staff reads: the judge of every road to every field."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the tests of the page know of their demo, and the notes they take of what a page does.
-
-It must not start or stop anything; conftest does.
-"""
+"""What the tests of the page know of their demo, and the notes they take of what a page does."""
 
 import asyncio
 import os

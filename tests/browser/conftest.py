@@ -1,7 +1,4 @@
-"""A real demo server and a real Chromium for the tests of the page.
-
-It must not stand in for either: without Chromium the tests are skipped, without the server they fail.
-"""
+"""A real demo server and a real Chromium for the tests of the page."""
 
 import shutil
 from collections.abc import AsyncIterator

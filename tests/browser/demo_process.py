@@ -1,7 +1,4 @@
-"""A demo server that a test can stop and start again on the same port, with the same folder.
-
-It must not stand in for anything: it is `refundgql demo` as people start it.
-"""
+"""A demo server that a test can stop and start again on the same port, with the same folder."""
 
 import asyncio
 import os

@@ -1,7 +1,4 @@
-"""The desk inside GraphiQL, as a member of staff uses it.
-
-It must not assert anything about the server; the tests do.
-"""
+"""The desk inside GraphiQL, as a member of staff uses it."""
 
 from playwright.async_api import Locator, Page, expect
 

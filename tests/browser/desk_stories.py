@@ -1,7 +1,4 @@
-"""What other people do while the page is looked at: by HTTP, as clients do.
-
-It must not touch the page.
-"""
+"""What other people do while the page is looked at: by HTTP, as clients do."""
 
 import itertools
 from typing import Any

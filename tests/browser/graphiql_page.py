@@ -1,7 +1,4 @@
-"""The page as a person uses it: sign in, open a tab, type, run, read.
-
-It must not assert anything; the tests do.
-"""
+"""The page as a person uses it: sign in, open a tab, type, run, read."""
 
 import json
 from typing import Any

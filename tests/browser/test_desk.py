@@ -1,7 +1,4 @@
-"""The desk inside GraphiQL: by clicks and by keys alone, with a colleague at the same cases and a restart in between.
-
-It must not act where a person could not; what became of it is asked of the server beside the browser.
-"""
+"""The desk inside GraphiQL: by clicks and by keys alone, with a colleague on the same cases, and a restart between."""
 
 import graphiql_page as pages
 import pytest

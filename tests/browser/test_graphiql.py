@@ -1,8 +1,4 @@
-"""GraphiQL in a real browser, against a real demo server.
-
-It must not reach into the page where a person could not; only the response is read from the editor's model,
-because the editor draws no more lines than are in view.
-"""
+"""GraphiQL in a real browser, against a real demo server."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""The page's sources and built files, read without a browser.
-
-It must not build anything; `cd web && npm ci && npm run build` does.
-"""
+"""The page's sources and built files, read without a browser."""
 
 import gzip
 import json

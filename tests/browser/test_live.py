@@ -1,7 +1,4 @@
-"""The live view through what a shift brings: another tab, a server that goes away, a machine that slept.
-
-It must not wait for a fixed time: each step waits for what the page shows.
-"""
+"""The live view through what a shift brings: another tab, a server that goes away, a machine that slept."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,7 +1,4 @@
-"""What GraphiQL lacks as it comes, and this page must not: width, find bar, whole ids, a way out for keys, weight.
-
-It must not measure time.
-"""
+"""What GraphiQL lacks as it comes, and this page must not: width, find bar, whole ids, a way out for keys, weight."""
 
 import asyncio
 from collections.abc import AsyncIterator

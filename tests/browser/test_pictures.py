@@ -1,7 +1,4 @@
-"""The pictures of README.md and docs/support.md, taken of the demo as it begins.
-
-It must not keep a picture unless it is asked to: REFUNDGQL_SCREENSHOT=1 renews them.
-"""
+"""The pictures of README.md and docs/support.md, taken of the demo as it begins."""
 
 import os
 from pathlib import Path

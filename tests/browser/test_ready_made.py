@@ -1,7 +1,4 @@
-"""Each ready-made operation as delivered: opened, run with ▶, and neither refused nor in error, for each role.
-
-It must not type anything: what stands in a tab is what is run.
-"""
+"""Each ready-made operation as delivered: opened, run with ▶, and neither refused nor in error, for each role."""
 
 import json
 from typing import Any

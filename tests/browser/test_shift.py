@@ -1,7 +1,4 @@
-"""A shift, as docs/support.md tells it: once at the desk with the keyboard alone, once in the tabs.
-
-It must not use the API beside the page but to see what became of it.
-"""
+"""A shift, as docs/support.md tells it: once at the desk with the keyboard alone, once in the tabs."""
 
 import graphiql_page as pages
 import pytest

@@ -1,7 +1,4 @@
-"""Finds the blocks of a page that people copy, and runs those that are commands, word for word.
-
-It must not change a word: what differs from a reader's machine comes in by the environment.
-"""
+"""Finds the blocks of a page that people copy, and runs those that are commands, word for word."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A real Chromium for the pages of the examples, and the built pages served to it.
-
-It must not stand in for the browser; without Chromium the tests are skipped.
-"""
+"""A real Chromium for the pages of the examples, and the built pages served to it."""
 
 import asyncio
 import os

@@ -1,7 +1,4 @@
-"""A real demo server for the clients of a module.
-
-It must not stand in for it.
-"""
+"""A real demo server for the clients of a module."""
 
 from collections.abc import AsyncIterator
 

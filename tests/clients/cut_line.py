@@ -1,7 +1,4 @@
-"""A line between a client and a server that can be cut in the middle of anything.
-
-It must not look into what it carries, but for the mutation whose answer it is told to lose.
-"""
+"""A line between a client and a server that can be cut in the middle of anything."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,7 +1,4 @@
-"""A demo as a process of its own, which can be killed and started again where it was.
-
-It must not know what is tried with it.
-"""
+"""A demo as a process of its own, which can be killed and started again where it was."""
 
 import asyncio
 import os

@@ -1,7 +1,4 @@
-"""The examples, each with its packages, laid out in cache folders as they lie in the repository.
-
-It must not change anything in the repository; whatever is generated or built stays in the cache.
-"""
+"""The examples, each with its packages, laid out in cache folders as they lie in the repository."""
 
 import fcntl
 import hashlib

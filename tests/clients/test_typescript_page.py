@@ -1,7 +1,4 @@
-"""The TypeScript page: typed, linted, built, and in a real Chromium shown everything as it happens.
-
-It must not stand in for the browser or the server; without Chromium the tests are skipped.
-"""
+"""The TypeScript page: typed, linted, built, and in a real Chromium shown everything as it happens."""
 
 import asyncio
 import json

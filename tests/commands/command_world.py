@@ -1,7 +1,4 @@
-"""A small marketplace to act in: people, a lead with its chat, contracts with money that was really posted.
-
-It must not go around the storage layer's own statements where those exist; it sets up what sync would write.
-"""
+"""A small marketplace to act in: people, a lead with its chat, contracts with money that was really posted."""
 
 from __future__ import annotations
 

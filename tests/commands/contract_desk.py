@@ -1,7 +1,4 @@
-"""The people around contracts, and short ways to act on their refunds.
-
-It must not check anything: tests do.
-"""
+"""The people around contracts, and short ways to act on their refunds."""
 
 from __future__ import annotations
 

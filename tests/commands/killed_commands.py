@@ -1,7 +1,4 @@
-"""A process that runs one command and is killed before one of its statements, before its commit, or after it.
-
-It must not clean up: SIGKILL leaves what a crash leaves.
-"""
+"""A process that runs one command and is killed before one of its statements, before its commit, or after it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Records as the marketplace sends them, a small complete set of them, and the account it sends them with.
-
-It must not write rows: records go through sync or import.
-"""
+"""Records as the marketplace sends them, a small complete set of them, and the account it sends them with."""
 
 from __future__ import annotations
 

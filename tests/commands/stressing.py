@@ -1,7 +1,4 @@
-"""Several processes that act on the same cases at once, each with many acts under way.
-
-It must not judge: it counts what came of the acts, and any error but a refusal ends it.
-"""
+"""Several processes that act on the same cases at once, each with many acts under way."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Clients that act through HTTP with idempotency keys and repeat an act until it is answered.
-
-It must not judge a refusal: it keeps what was answered to each key, and what should never have been answered.
-"""
+"""Clients that act through HTTP with idempotency keys and repeat an act until it is answered."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Whole servers as processes on real sockets, with what they need beside them, to be killed and started again.
-
-It must not look inside a server: everything goes through its sockets, its signals and /proc.
-"""
+"""Whole servers as processes on real sockets, with what they need beside them, to be killed and started again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A small schema of boxes in boxes, and short ways to prepare and execute against it.
-
-It must not test anything itself.
-"""
+"""A small schema of boxes in boxes, and short ways to prepare and execute against it."""
 
 import asyncio
 from collections.abc import AsyncGenerator

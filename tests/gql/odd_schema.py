@@ -1,7 +1,4 @@
-"""A schema with a field of every shape, for the rows of `odd_world`.
-
-It must not make rows of its own but at the roots.
-"""
+"""A schema with a field of every shape, for the rows of `odd_world`."""
 
 import asyncio
 from collections.abc import AsyncGenerator

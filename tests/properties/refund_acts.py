@@ -1,7 +1,4 @@
-"""Acting on the random marketplace: every act is compared with what was shown before it, and with the model after it.
-
-It must not choose what happens: the rules of the state machine do.
-"""
+"""Act on the random marketplace: every act is compared with what was shown before it, and with the model after it."""
 
 from __future__ import annotations
 

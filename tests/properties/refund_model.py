@@ -1,8 +1,4 @@
-"""A small second opinion on refunds: which events are legal when, and where the money is after them.
-
-It must not use the project's rules or machines: it is written from the workflow's table by hand, reads the events that
-were recorded, and says what has to be true.
-"""
+"""A small second opinion on refunds: which events are legal when, and where the money is after them."""
 
 from __future__ import annotations
 

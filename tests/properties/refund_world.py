@@ -1,7 +1,4 @@
-"""A marketplace in which every kind of refund can happen, the model that follows it, and one way to do anything.
-
-It must not judge an act: the model and the tests do.
-"""
+"""A marketplace in which every kind of refund can happen, the model that follows it, and one way to do anything."""
 
 from __future__ import annotations
 

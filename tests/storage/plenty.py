@@ -1,7 +1,4 @@
-"""A desk with as many cases as asked for, a million in its whole form, written by the database itself in seconds.
-
-It must not be acted on: it goes around the commands, its histories are two lines long and its sums are nobody's.
-"""
+"""A desk with as many cases as asked for, a million in its whole form, written by the database itself in seconds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What it takes a database to answer a statement: rows that PostgreSQL looks at, steps that SQLite takes.
-
-It must not judge: tests say how much is too much.
-"""
+"""What it takes a database to answer a statement: rows that PostgreSQL looks at, steps that SQLite takes."""
 
 from __future__ import annotations
 

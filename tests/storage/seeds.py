@@ -1,7 +1,4 @@
-"""Rows and decisions to test storage with, written as storage's own callers would give them.
-
-It must not decide anything: each test says what was decided.
-"""
+"""Rows and decisions to test storage with, written as storage's own callers would give them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A subscriber in the engine: opens a stream, takes updates one by one, and lets go of it.
-
-It must not wait for long: an update that does not come within a second is missing.
-"""
+"""A subscriber in the engine: opens a stream, takes updates one by one, and lets go of it."""
 
 from __future__ import annotations
 

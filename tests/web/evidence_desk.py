@@ -1,7 +1,4 @@
-"""Whole servers over one database and one evidence store, with a case to send files to.
-
-It must not reach around the servers, except to look at tables and folders.
-"""
+"""Whole servers over one database and one evidence store, with a case to send files to."""
 
 from __future__ import annotations
 

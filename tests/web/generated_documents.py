@@ -1,7 +1,7 @@
 """Documents made from the schema by hypothesis-graphql: right ones, wrong ones, and right ones with hostile text.
 
-It must not send them. Most ask one root or act alone, which is quick to make and reaches each of them as often as any
-other; some ask many at once.
+Most ask one root or act alone, which is quick to make and reaches each of them as often as any other; some ask many at
+once.
 """
 
 from __future__ import annotations

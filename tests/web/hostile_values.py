@@ -1,7 +1,4 @@
-"""Every input and argument of the schema, one leaf at a time, and values that break careless servers.
-
-It must not know what the server makes of them; tests send them and judge the answers.
-"""
+"""Every input and argument of the schema, one leaf at a time, and values that break careless servers."""
 
 from __future__ import annotations
 

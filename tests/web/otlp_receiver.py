@@ -1,7 +1,4 @@
-"""An OpenTelemetry collector on loopback: it takes spans by OTLP over HTTP and keeps them.
-
-It must not be told anything but by that protocol.
-"""
+"""An OpenTelemetry collector on loopback: it takes spans by OTLP over HTTP and keeps them."""
 
 from __future__ import annotations
 

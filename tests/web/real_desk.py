@@ -1,7 +1,4 @@
-"""The whole application on a SQLite file with the demo's people, served on a loopback port of this process.
-
-It must not fake any part: settings, keys, database, streams and sockets are those that people run.
-"""
+"""The whole application on a SQLite file with the demo's people, served on a loopback port of this process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An app with its people and its engine, served on a loopback port of this process.
-
-It must not hold fixtures; those that hand it to tests are in conftest.
-"""
+"""An app with its people and its engine, served on a loopback port of this process."""
 
 import asyncio
 import contextlib

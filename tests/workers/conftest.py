@@ -1,7 +1,4 @@
-"""Receivers and the marketplace with webhooks, on both databases.
-
-It must not fake any layer.
-"""
+"""Receivers and the marketplace with webhooks, on both databases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A receiver of webhooks on a real loopback port: it verifies with the library, writes down, and answers as told.
-
-It must not share code with the sender but the library that both sides use.
-"""
+"""A receiver of webhooks on a real loopback port: it verifies with the library, writes down, and answers as told."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The marketplace with webhooks: an administrator's acts through the API, and senders that tests drive.
-
-It must not fake any layer: rows, sockets and signatures are real.
-"""
+"""The marketplace with webhooks: an administrator's acts through the API, and senders that tests drive."""
 
 from __future__ import annotations
 

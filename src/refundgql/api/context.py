@@ -1,7 +1,4 @@
-"""What one operation knows: who is looking, when, and the application it runs in.
-
-It must not be kept beyond its operation; a stream makes a new one for every event.
-"""
+"""What one operation knows: who is looking, when, and the application it runs in."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which exceptions of the layers below clients are told about, and how; all others are masked.
-
-It must not turn a refusal into an error: those are data.
-"""
+"""Which exceptions of the layers below clients are told about, and how; all others are masked."""
 
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.outages import is_outage, is_overlong, is_uncertain

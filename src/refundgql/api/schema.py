@@ -1,6 +1,6 @@
 """The schema: every concept's queries, mutations and subscriptions put together.
 
-It must not hold fields of its own. Build it once for a process: types cannot be shared by two schemas.
+Build it once for a process: types cannot be shared by two schemas.
 """
 
 from functools import cache

@@ -1,7 +1,7 @@
 """The command line: parse, boot, call one command or query, print; each command has a file, imported when it is called.
 
-It must not decide anything about refunds. Exit codes: 0 done; 1 refused or something differs (bad import lines, a
-broken ledger, a story that differs, migrations missing); 2 the command or the settings cannot be used; 130 interrupted.
+Exit codes: 0 done; 1 refused or something differs (bad import lines, a broken ledger, a story that differs, migrations
+missing); 2 the command or the settings cannot be used; 130 interrupted.
 """
 
 from __future__ import annotations

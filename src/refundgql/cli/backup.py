@@ -1,7 +1,4 @@
-"""The command that copies a SQLite database.
-
-It must not know how a database is copied: storage does.
-"""
+"""The command that copies a SQLite database."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Import on the command line: progress on a terminal, plain lines elsewhere, one line for every bad record.
-
-It must not check or write records; the import command does.
-"""
+"""Import on the command line: progress on a terminal, plain lines elsewhere, one line for every bad record."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Stories told to the whole engine: each to a desk on a fresh database of its own.
-
-It must not read or judge stories; scenarios.py does.
-"""
+"""Stories told to the whole engine: each to a desk on a fresh database of its own."""
 
 from __future__ import annotations
 

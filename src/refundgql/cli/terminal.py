@@ -1,7 +1,4 @@
-"""What commands have in common: the environment's settings, exit codes, output for scripts.
-
-It must not hold a command.
-"""
+"""What commands have in common: the environment's settings, exit codes, output for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,1 @@
-"""What people and timers can do: one function, one use case, one transaction.
-
-It must not know GraphQL or SQL: typed input comes in, the domain decides, storage saves, the bus is rung after commit.
-"""
+"""What people and timers can do: one function, one use case, one transaction."""

@@ -1,7 +1,4 @@
-"""Clocks and the index of deadlines are worked out anew when the rules have changed; who was told reads so (D28).
-
-It must not act on what is due: the sweep that follows does.
-"""
+"""Clocks and the index of deadlines are worked out anew when the rules have changed; who was told reads so (D28)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who of the staff takes care of a case.
-
-It must not decide anything about the case itself.
-"""
+"""Who of the staff takes care of a case."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Support's bulk work: many cases decided with one request, each by itself.
-
-It must not have rules of its own: each decision goes the road of a single one, in a transaction of its own.
-"""
+"""Support's bulk work: many cases decided with one request, each by itself."""
 
 from __future__ import annotations
 

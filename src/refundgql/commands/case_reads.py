@@ -1,7 +1,4 @@
-"""Marking a case as read, for oneself.
-
-It must not change the case: nobody else can tell.
-"""
+"""Marking a case as read, for oneself."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Telling the cases of a payment what became of a chargeback on it (D25).
-
-It must not move money: the marketplace's record does.
-"""
+"""Telling the cases of a payment what became of a chargeback on it (D25)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The checks of typed input that need no facts: texts, amounts, ids, keys; every one INVALID_INPUT with its field.
-
-It must not repeat what the rules check; field paths are the names clients sent, from the input downwards.
-"""
+"""The checks of typed input that need no facts: texts, amounts, ids, keys; every one INVALID_INPUT with its field."""
 
 from __future__ import annotations
 

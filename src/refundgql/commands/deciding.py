@@ -1,7 +1,4 @@
-"""The road every act on a case takes: key, visibility, facts under lock, the domain's decision, saved whole.
-
-It must not hold a rule of its own: it only keeps the order in which reasons are given.
-"""
+"""The road every act on a case takes: key, visibility, facts under lock, the domain's decision, saved whole."""
 
 from __future__ import annotations
 

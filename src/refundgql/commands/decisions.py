@@ -1,7 +1,4 @@
-"""Deciding a case and moving it on: approve, decline, sign, ask, escalate, dispute, consent, cancel, reverse, reopen.
-
-It must not decide: every guard is the domain's, and a button's answer comes from the same one.
-"""
+"""Decide a case and move it on: approve, decline, sign, ask, escalate, dispute, consent, cancel, reverse, reopen."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The demo's people and stories: the dataset's records and acts, moved so that the day they tell of is today.
-
-It must not invent any: they stand in fixtures/datasets/demo, which the installed package carries along.
-"""
+"""The demo's people and stories: the dataset's records and acts, moved so that the day they tell of is today."""
 
 from __future__ import annotations
 

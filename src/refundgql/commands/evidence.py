@@ -1,7 +1,4 @@
-"""Evidence for a case: statements, chat messages frozen as they were, files (L16).
-
-It must not decide who may add it; what is kept is never changed again.
-"""
+"""Evidence for a case: statements, chat messages frozen as they were, files (L16)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Announced files that arrive: found by their announcement, kept in the store, then evidence in one transaction.
-
-It must not read sockets or check signatures: transport hands over a file whose content was checked.
-"""
+"""Announced files that arrive: found by their announcement, kept in the store, then evidence in one transaction."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Filing a withdrawal: the money leaves the balance and gets an estimated window.
-
-It must not check who asks; the rules for that are in domain/withdrawals.py.
-"""
+"""Filing a withdrawal: the money leaves the balance and gets an estimated window."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A seeded stream of records of any size, for benchmarks and for trying the desk under load.
 
-It must not write or import them: `import` does, from a file or a pipe. The same parameters give the same records.
+The same parameters give the same records.
 """
 
 from __future__ import annotations

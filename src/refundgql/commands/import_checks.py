@@ -1,7 +1,7 @@
 """The first pass of an import: every line is tried on a working set that is never written.
 
-It must not write rows. Messages and reviews, which nothing refers to, are remembered only if they are told twice: those
-get a second look when everything else has had its first.
+Messages and reviews, which nothing refers to, are remembered only if they are told twice: those get a second look when
+everything else has had its first.
 """
 
 from __future__ import annotations

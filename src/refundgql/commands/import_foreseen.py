@@ -1,7 +1,4 @@
-"""What an import's earlier lines will have made: in memory as far as that is small, else in a scratch file.
-
-It must not write rows.
-"""
+"""What an import's earlier lines will have made: in memory as far as that is small, else in a scratch file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reading JSON Lines: files and standard input, line by line, in bounded memory, and cut into batches.
-
-It must not know what a record means.
-"""
+"""Reading JSON Lines: files and standard input, line by line, in bounded memory, and cut into batches."""
 
 from __future__ import annotations
 

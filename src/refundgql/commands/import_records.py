@@ -1,7 +1,6 @@
 """Importing JSON Lines: pass one tries every line, pass two writes them in atomic batches.
 
-It must not hold a file in memory, nor write anything while any line is bad. A rerun finds what is there already and
-goes on behind it.
+A rerun finds what is there already and goes on behind it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What the batches of an import will write, put aside from their check until all are checked.
-
-It must not check anything: what was found out holds as long as neither a file nor the database has changed, and who
-uses it looks whether that is so.
-"""
+"""What the batches of an import will write, put aside from their check until all are checked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Messages on a case, and who may read which.
-
-It must not show anything: readers are chosen by the storage's visibility, writers here by the same audiences.
-"""
+"""Messages on a case, and who may read which."""
 
 from __future__ import annotations
 

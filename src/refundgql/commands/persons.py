@@ -1,7 +1,4 @@
-"""Forgetting a person (D30).
-
-It must not change amounts, states, instants, hashes or the ledger.
-"""
+"""Forgetting a person (D30)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Opening a case: a lead refund, an invoice or escrow refund, a timesheet dispute, and what an expert issues.
-
-It must not decide who may or until when; it finds the payment that is asked about and freezes the chat it is about.
-"""
+"""Opening a case: a lead refund, an invoice or escrow refund, a timesheet dispute, and what an expert issues."""
 
 from __future__ import annotations
 

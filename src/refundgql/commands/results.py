@@ -1,7 +1,4 @@
-"""What commands give back: the ids of what they changed, for whoever asked to read it as the viewer of that moment.
-
-It must not carry rows or rules.
-"""
+"""What commands give back: the ids of what they changed, for whoever asked to read it as the viewer of that moment."""
 
 from __future__ import annotations
 

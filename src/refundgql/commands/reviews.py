@@ -1,7 +1,4 @@
-"""Reviews: posting one, editing it when allowed, and allowing that (C22, C23).
-
-It must not hide or show any: that follows the contract's money (C21).
-"""
+"""Reviews: posting one, editing it when allowed, and allowing that (C22, C23)."""
 
 from __future__ import annotations
 

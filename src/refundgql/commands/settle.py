@@ -1,7 +1,4 @@
-"""When money arrives on an expert's balance, approved cases that waited for it are credited in the same transaction.
-
-It must not decide whether the money suffices: the domain does, case by case, in the order they were approved (D13).
-"""
+"""When money arrives on an expert's balance, approved cases that waited for it are credited in the same transaction."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The working set of one batch of records: the rows it touches, found once, changed in memory, kept at the end.
-
-It must not read or write: sync_finding.py fills it, sync_records.py keeps it, an import's checks throw it away.
-"""
+"""The working set of one batch of records: the rows it touches, found once, changed in memory, kept at the end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Applying records about contracts, their billing weeks and their reviews to the working set.
-
-It must not move money: sync_payments.py does.
-"""
+"""Applying records about contracts, their billing weeks and their reviews to the working set."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Filling the working set of a batch: every row its records touch, with one statement a table.
 
-It must not change any row. Rows that others change too are locked when a batch is written, and compared with what is
-found here; a batch that lost such a race is worked out under their locks, in everybody's order.
+Rows that others change too are locked when a batch is written, and compared with what is found here; a batch that lost
+such a race is worked out under their locks, in everybody's order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Applying invoices to the working set: paid once, into escrow, into the week's hold, or to the expert.
-
-It must not read or write rows; postings follow the ledger's table of business facts.
-"""
+"""Applying invoices to the working set: paid once, into escrow, into the week's hold, or to the expert."""
 
 from __future__ import annotations
 

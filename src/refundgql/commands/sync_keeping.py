@@ -1,7 +1,4 @@
-"""What a working set writes, as plain values: sync_records.py writes it at once, an import when all is checked.
-
-It must not read or write.
-"""
+"""What a working set writes, as plain values: sync_records.py writes it at once, an import when all is checked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Applying milestones to the working set: funded into escrow, released to the expert.
-
-It must not read or write rows; postings follow the ledger's table of business facts.
-"""
+"""Applying milestones to the working set: funded into escrow, released to the expert."""
 
 from __future__ import annotations
 

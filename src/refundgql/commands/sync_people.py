@@ -1,7 +1,4 @@
-"""Applying records about people, leads and their chats to the working set.
-
-It must not read or write rows: whatever a record needs has been found before, and is kept afterwards.
-"""
+"""Applying records about people, leads and their chats to the working set."""
 
 from __future__ import annotations
 

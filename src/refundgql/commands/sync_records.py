@@ -1,7 +1,4 @@
-"""The marketplace's records taken in: one batch, one transaction, upsert by external reference.
-
-It must not know where a batch comes from: the API's mutation and an import's second pass write with the same code.
-"""
+"""The marketplace's records taken in: one batch, one transaction, upsert by external reference."""
 
 from __future__ import annotations
 

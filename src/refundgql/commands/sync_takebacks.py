@@ -1,7 +1,4 @@
-"""Applying refunds of the past and chargebacks (D25) to the working set: money of a payment that went back.
-
-It must not open a case: neither is a request, and both count in every cap.
-"""
+"""Applying refunds of the past and chargebacks (D25) to the working set: money of a payment that went back."""
 
 from __future__ import annotations
 

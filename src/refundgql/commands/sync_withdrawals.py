@@ -1,7 +1,4 @@
-"""Applying what the marketplace reports of withdrawals: steps of those made here, and those that it made itself (D10).
-
-It must not take a step of a withdrawal that is there already: commands/withdrawals.py does, with its machine.
-"""
+"""Apply what the marketplace reports of withdrawals: steps of those made here, and those it made itself (D10)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One command is one transaction: opened here, repeated whole when the database asks for it, rung after commit.
-
-It must not know what a command does; a refusal or a fault leaves nothing behind.
-"""
+"""One command is one transaction: opened here, repeated whole when the database asks for it, rung after commit."""
 
 from __future__ import annotations
 

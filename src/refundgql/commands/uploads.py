@@ -1,7 +1,4 @@
-"""Files on their way in: what is announced, which are taken, who signs their addresses and who keeps their bytes.
-
-It must not store or sign anything: transport takes the bytes, bootstrap brings the signer and the store.
-"""
+"""Files on their way in: what is announced, which are taken, who signs their addresses and who keeps their bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What administrators do to the queue of a webhook endpoint: again, from there on again, leave out.
-
-It must not send: the queue is changed, and the sender finds it so.
-"""
+"""What administrators do to the queue of a webhook endpoint: again, from there on again, leave out."""
 
 from __future__ import annotations
 

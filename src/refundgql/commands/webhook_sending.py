@@ -1,8 +1,8 @@
 """What a sender of webhooks does in the database: finds what goes out next, and writes down what came of it.
 
-It must not send: nothing waits for a receiver inside a transaction. Whatever a sender was doing when it was killed is
-found again by the next one, under the same id; the place in the event log moves only when the queue holds what it
-passes, and a delivery leaves the queue only when its answer is written down.
+Whatever a sender was doing when it was killed is found again by the next one, under the same id; the place in the event
+log moves only when the queue holds what it passes, and a delivery leaves the queue only when its answer is written
+down.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Withdrawals (D10): asking for one, and what the marketplace reports of its way out.
-
-It must not let lead credit out (L17); the money's steps are the withdrawal machine's.
-"""
+"""Withdrawals (D10): asking for one, and what the marketplace reports of its way out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The strict base of the small machines: what an object may become next, and a clear refusal otherwise.
-
-It must not know any of them, keep state between calls, or ignore an event that is not allowed.
-"""
+"""The strict base of the small machines: what an object may become next, and a clear refusal otherwise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a viewer can do and what stands in the way, by the same rule objects that guard the acts themselves.
-
-It must not build or run a machine: it walks the table, so that a page of a hundred cases costs little.
-"""
+"""What a viewer can do and what stands in the way, by the same rule objects that guard the acts themselves."""
 
 from __future__ import annotations
 

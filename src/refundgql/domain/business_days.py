@@ -1,7 +1,4 @@
-"""Business days of D10: Monday to Friday in UTC, minus a configured holiday calendar.
-
-It must not read a clock: the day it counts from comes in.
-"""
+"""Business days of D10: Monday to Friday in UTC, minus a configured holiday calendar."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""UTC calendar arithmetic: day numbers, windows, billing weeks (D1).
-
-It must not read a clock or know a local time: every instant comes in, aware and in UTC.
-"""
+"""UTC calendar arithmetic: day numbers, windows, billing weeks (D1)."""
 
 from __future__ import annotations
 

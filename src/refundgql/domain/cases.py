@@ -1,7 +1,4 @@
-"""The functional core: one act on one payment's facts in, everything that it changes out.
-
-It must not do I/O or read a clock: commands load the facts under lock and save the decision whole.
-"""
+"""The functional core: one act on one payment's facts in, everything that it changes out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The chargeback machine (D25): a bank wants money back, and gets it or does not.
-
-It must not move money: postings follow from the step, made by whoever takes it.
-"""
+"""The chargeback machine (D25): a bank wants money back, and gets it or does not."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The contract machine: open, then closed; refunds work in both (C02, C14).
-
-It must not know payments or cases.
-"""
+"""The contract machine: open, then closed; refunds work in both (C02, C14)."""
 
 from __future__ import annotations
 

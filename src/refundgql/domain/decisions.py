@@ -1,7 +1,4 @@
-"""What the rules answer: acts that come in, decisions that go out, as values.
-
-It must not decide: the machines make these values, storage saves a decision whole, in one transaction.
-"""
+"""What the rules answer: acts that come in, decisions that go out, as values."""
 
 from __future__ import annotations
 

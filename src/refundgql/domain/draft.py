@@ -1,7 +1,4 @@
-"""A decision while it is being made: events, postings and sums are added until nothing more follows.
-
-It must not decide what follows: cases.py adds, and freezes the result.
-"""
+"""A decision while it is being made: events, postings and sums are added until nothing more follows."""
 
 from __future__ import annotations
 

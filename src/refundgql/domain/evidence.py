@@ -1,7 +1,4 @@
-"""What becomes of evidence that is kept: withdrawn or redacted, told in the case's history by the hash of what it said.
-
-It must not know contents: a hash is all that comes in.
-"""
+"""Evidence withdrawn or redacted, told in the case's history by the hash of what it said."""
 
 from __future__ import annotations
 

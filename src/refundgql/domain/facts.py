@@ -1,7 +1,4 @@
-"""What the rules may look at: immutable facts, loaded by storage once per decision or once per list.
-
-It must not compute or decide: rules read these shapes, machines change a case by replacing it.
-"""
+"""What the rules may look at: immutable facts, loaded by storage once per decision or once per list."""
 
 from __future__ import annotations
 

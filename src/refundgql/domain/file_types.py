@@ -1,7 +1,4 @@
-"""Which files are taken as evidence, told from their content and not from their name (L16).
-
-It must not read or keep files: it is shown their bytes.
-"""
+"""Which files are taken as evidence, told from their content and not from their name (L16)."""
 
 from __future__ import annotations
 

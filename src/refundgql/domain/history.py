@@ -1,8 +1,8 @@
 """What the rules looked at when past acts were taken, put together again from the event log.
 
-It must not judge: simulation.py decides the acts again. What the log proves is taken from it (an approval that was
-credited at once had its money, a case about escrow stood on a milestone that was not released), the rest is fixed
-once recorded: payments and their instants, parties, reasons, requested amounts.
+What the log proves is taken from it (an approval that was credited at once had its money, a case about escrow stood on
+a milestone that was not released), the rest is fixed once recorded: payments and their instants, parties, reasons,
+requested amounts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The invoice machine: issued, then paid.
-
-It must not move money or know what an invoice is for.
-"""
+"""The invoice machine: issued, then paid."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The ledger's accounts and the shape of its postings: double entry, append only.
-
-It must not store anything: storage keeps what these functions name.
-"""
+"""The ledger's accounts and the shape of its postings: double entry, append only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The milestone machine: escrow is funded, then released or returned, and held while a case is open (C30).
-
-It must not move money: postings follow from the step, made by whoever takes it.
-"""
+"""The milestone machine: escrow is funded, then released or returned, and held while a case is open (C30)."""
 
 from __future__ import annotations
 

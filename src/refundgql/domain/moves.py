@@ -1,7 +1,4 @@
-"""What an act changes on an existing case, apart from money: one small function per act.
-
-It must not judge or post: the machine has let the act pass, settlement.py moves the money.
-"""
+"""What an act changes on an existing case, apart from money: one small function per act."""
 
 from __future__ import annotations
 

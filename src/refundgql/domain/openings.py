@@ -1,7 +1,4 @@
-"""How a case begins: by a request, a timesheet dispute, or a refund that an expert issues.
-
-It must not judge: the machine has let the act pass before a case is made of it.
-"""
+"""How a case begins: by a request, a timesheet dispute, or a refund that an expert issues."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is said to have happened has happened: facts lie in the past, with some minutes for clocks that differ (D27).
-
-It must not read a clock: the instant comes in.
-"""
+"""What is said to have happened has happened: facts lie in the past, with some minutes for clocks that differ (D27)."""
 
 from __future__ import annotations
 

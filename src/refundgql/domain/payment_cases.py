@@ -1,7 +1,4 @@
-"""What the cases of one payment add to its facts: the open one, the declined one, how many, what support decided.
-
-It must not load them: storage and the simulator do.
-"""
+"""What the cases of one payment add to its facts: the open one, the declined one, how many, what support decided."""
 
 from __future__ import annotations
 

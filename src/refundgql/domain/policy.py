@@ -1,7 +1,4 @@
-"""The policy: every number that a refund rule uses, as typed settings with their defaults.
-
-It must not decide anything: rules read these values, policy_rules.py puts them into words.
-"""
+"""The policy: every number that a refund rule uses, as typed settings with their defaults."""
 
 from __future__ import annotations
 

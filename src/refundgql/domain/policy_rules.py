@@ -1,7 +1,4 @@
-"""The rule catalogue: every numbered rule in plain words, with the policy's present value.
-
-It must not hold numbers of its own: they come from the policy, so that the text never disagrees with what is done.
-"""
+"""The rule catalogue: every numbered rule in plain words, with the policy's present value."""
 
 from __future__ import annotations
 

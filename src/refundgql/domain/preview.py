@@ -1,7 +1,4 @@
-"""What a request, a dispute, an issued refund or a decision would do, told by the code that would do it.
-
-It must not promise: between the preview and the act, somebody else may act.
-"""
+"""What a request, a dispute, an issued refund or a decision would do, told by the code that would do it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The records the marketplace feeds in, as typed values: what one may look like, on its own.
-
-It must not look at other records or rows: whether a record fits what is known already is decided when it is applied.
-"""
+"""The records the marketplace feeds in, as typed values: what one may look like, on its own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Why not, by which rule, and what to do instead: refusals as values.
-
-It must not know GraphQL: the API shows these values as data, the rules make them.
-"""
+"""Why not, by which rule, and what to do instead: refusals as values."""
 
 from __future__ import annotations
 

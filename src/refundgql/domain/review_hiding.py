@@ -1,7 +1,4 @@
-"""When a refunded contract's reviews are hidden (C21).
-
-It must not know reviews: posting and editing are reviews.py.
-"""
+"""When a refunded contract's reviews are hidden (C21)."""
 
 from __future__ import annotations
 

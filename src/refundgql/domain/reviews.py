@@ -1,7 +1,4 @@
-"""Reviews of a contract: until when one can be posted (C22) and how one may be edited (C23).
-
-It must not decide about hiding: that follows the money (C21), with each payment, credit and reversal.
-"""
+"""Reviews of a contract: until when one can be posted (C22) and how one may be edited (C23)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The money of a decision: crediting, reserving, releasing a week, reversing; postings as the ledger table says.
-
-It must not know who decided or why: it is told the case, and adds to the draft.
-"""
+"""The money of a decision: crediting, reserving, releasing a week, reversing; postings as the ledger table says."""
 
 from __future__ import annotations
 

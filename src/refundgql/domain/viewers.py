@@ -1,7 +1,4 @@
-"""Who is acting or looking.
-
-It must not know tokens or rows: transport proves the identity, storage reads the roles.
-"""
+"""Who is acting or looking."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The closed vocabularies of the refund desk; each value is spelt exactly as clients see it.
-
-It must not hold behaviour: a rule that depends on one of these values lives with the rule.
-"""
+"""The closed vocabularies of the refund desk; each value is spelt exactly as clients see it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What webhooks promise their receivers: which events go out, under which id, when again, and to which addresses.
-
-It must not send anything or look at a clock; instants, chance and answers come in.
-"""
+"""What webhooks promise their receivers: which events go out, under which id, when again, and to which addresses."""
 
 from __future__ import annotations
 

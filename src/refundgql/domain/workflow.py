@@ -1,7 +1,4 @@
-"""The transition table for people: states, rows, a Mermaid diagram and a Markdown table, printed from the machines.
-
-It must not state a transition by hand: what is printed is what is declared.
-"""
+"""The transition table for people: states, rows, a Mermaid diagram and a Markdown table, printed from the machines."""
 
 from __future__ import annotations
 

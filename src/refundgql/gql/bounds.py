@@ -1,7 +1,4 @@
-"""Bounds what one operation may find: lists inside lists that a document's cost cannot foresee.
-
-It must not be asked about single objects; only lists multiply.
-"""
+"""Bounds what one operation may find: lists inside lists that a document's cost cannot foresee."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -1,7 +1,4 @@
-"""Parses and validates documents once, keeps them within bounds, and picks the operation to run.
-
-It must not execute anything, and it never guesses an operation.
-"""
+"""Parses and validates documents once, keeps them within bounds, and picks the operation to run."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""What a resolver raises to say something to the client through the response's `errors`.
-
-It must not know HTTP, and it is not for expected refusals: those are data in a payload.
-"""
+"""What a resolver raises to say something to the client through the response's `errors`."""
 
 from collections.abc import Mapping
 from enum import StrEnum

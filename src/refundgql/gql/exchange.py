@@ -1,7 +1,4 @@
-"""What is noted of one request or socket message while it is served, for the access log and the metrics.
-
-It must not hold bodies, tokens or variables.
-"""
+"""What is noted of one request or socket message while it is served, for the access log and the metrics."""
 
 import itertools
 import os

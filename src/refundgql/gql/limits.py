@@ -1,7 +1,4 @@
-"""Put a bound on everything a client can send, and measure documents before they are validated.
-
-It must not validate or execute; what it lets through may still be wrong, but it cannot be expensive.
-"""
+"""Put a bound on everything a client can send, and measure documents before they are validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Decide which pages may open a socket here, and answer browsers that ask before a page's request.
-
-It must not look at plain requests: of those the CORS headers say which pages may read the answer.
-"""
+"""Decide which pages may open a socket here, and answer browsers that ask before a page's request."""
 
 from collections.abc import Iterable
 from typing import Any, Final

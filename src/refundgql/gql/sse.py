@@ -1,7 +1,4 @@
-"""Answer an operation as a stream over HTTP: server-sent events, or the parts of a multipart.
-
-It must not know what the events are about; it numbers them by the cursor they carry.
-"""
+"""Answer an operation as a stream over HTTP: server-sent events, or the parts of a multipart."""
 
 import asyncio
 import re

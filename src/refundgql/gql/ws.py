@@ -1,7 +1,4 @@
-"""Serve operations over WebSockets by the graphql-transport-ws protocol.
-
-It must not execute operations itself, and no message, however wrong, may end in anything but the protocol's own codes.
-"""
+"""Serve operations over WebSockets by the graphql-transport-ws protocol."""
 
 import asyncio
 import logging

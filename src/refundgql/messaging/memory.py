@@ -1,7 +1,4 @@
-"""The bus of a single process.
-
-It must not reach further: with several processes on one SQLite file the others find news by looking each second.
-"""
+"""The bus of a single process."""
 
 from __future__ import annotations
 

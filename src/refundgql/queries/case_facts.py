@@ -1,7 +1,4 @@
-"""The facts that availability, clocks and previews are computed from, read without locks.
-
-It must not decide anything; the same facts are read under lock by commands.
-"""
+"""The facts that availability, clocks and previews are computed from, read without locks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What lists and streams of cases are narrowed by, as SQL for lists and as a predicate for streams.
-
-It must not decide visibility: a filter narrows what the viewer sees, never widens it.
-"""
+"""What lists and streams of cases are narrowed by, as SQL for lists and as a predicate for streams."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The orders of a list of cases, and the key that each one pages by.
-
-It must not read anything.
-"""
+"""The orders of a list of cases, and the key that each one pages by."""
 
 from __future__ import annotations
 

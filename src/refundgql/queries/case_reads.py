@@ -1,7 +1,4 @@
-"""Which cases hold something new for a viewer: an event of somebody else after what they have read.
-
-It must not decide visibility: it is asked about cases that the viewer sees.
-"""
+"""Which cases hold something new for a viewer: an event of somebody else after what they have read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The read model of a refund case: its columns by field, and the to-one relations read in the same statement.
-
-It must not run statements.
-"""
+"""The read model of a refund case: its columns by field, and the to-one relations read in the same statement."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The history of cases, for a viewer.
-
-It must not hide an event of a visible case; only what is for staff is left empty.
-"""
+"""The history of cases, for a viewer."""
 
 from __future__ import annotations
 

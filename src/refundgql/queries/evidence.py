@@ -1,7 +1,4 @@
-"""Evidence on cases, for a viewer.
-
-It must not read files; their addresses are signed elsewhere.
-"""
+"""Evidence on cases, for a viewer."""
 
 from __future__ import annotations
 

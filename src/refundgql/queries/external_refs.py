@@ -1,7 +1,4 @@
-"""Finding things by the marketplace's own references.
-
-It must not show anything: whoever asks reads the things found by their ids, as far as they see them.
-"""
+"""Finding things by the marketplace's own references."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Invoices and what is left of their payments, for a viewer.
-
-It must not decide whether a refund is possible; it only says what is left (C14, D9).
-"""
+"""Invoices and what is left of their payments, for a viewer."""
 
 from __future__ import annotations
 

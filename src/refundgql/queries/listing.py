@@ -1,7 +1,4 @@
-"""Runs the statements of a page: one for its items, and one more for each thing that only some clients ask for.
-
-It must not know what is listed: columns, conditions and orders come in.
-"""
+"""Runs the statements of a page: one for its items, and one more for each thing that only some clients ask for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Milestones and what is held for them, for a viewer.
-
-It must not decide anything about releases or refunds.
-"""
+"""Milestones and what is held for them, for a viewer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What events, evidence and messages have in common: they are a case's, and are seen with it.
-
-It must not know their fields; each concept brings its shape and its condition.
-"""
+"""What events, evidence and messages have in common: they are a case's, and are seen with it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What invoices, milestones, weeks and reviews have in common: they are a contract's, and are seen with it.
-
-It must not know their fields; each concept brings its shape.
-"""
+"""What invoices, milestones, weeks and reviews have in common: they are a contract's, and are seen with it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who of many followers sees which cases at this moment: two statements, however many ask at once.
-
-It must not remember anything beyond one look: the next update asks again.
-"""
+"""Who of many followers sees which cases at this moment: two statements, however many ask at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What operators look at from outside: how long the queue, due clocks, webhooks and withdrawals have waited.
-
-It must not be shown to clients; staff has queries of its own.
-"""
+"""What operators look at from outside: how long the queue, due clocks, webhooks and withdrawals have waited."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tells a database that is away for a moment from everything else that can go wrong in it.
-
-It must not retry or answer anybody.
-"""
+"""Tells a database that is away for a moment from everything else that can go wrong in it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Keyset paging: which page is asked for, the condition that finds it, and the opaque cursors of its items.
-
-It must not know any list or run statements; listing.py runs them.
-"""
+"""Keyset paging: which page is asked for, the condition that finds it, and the opaque cursors of its items."""
 
 from __future__ import annotations
 

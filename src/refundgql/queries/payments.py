@@ -1,7 +1,4 @@
-"""From what a viewer points at to the facts behind it, when they may see it.
-
-It must not decide what can be done with the payment.
-"""
+"""From what a viewer points at to the facts behind it, when they may see it."""
 
 from __future__ import annotations
 

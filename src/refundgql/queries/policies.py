@@ -1,7 +1,4 @@
-"""Policies that have been in force, by version; everybody may read them.
-
-It must not put them into words: the domain does, by the code that tells the present ones.
-"""
+"""Policies that have been in force, by version; everybody may read them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Refund cases for a viewer: by id, by number, by payment, and the lists of them.
-
-It must not decide rules; what can be done to a case is computed by the domain.
-"""
+"""Refund cases for a viewer: by id, by number, by payment, and the lists of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Past cases decided again under changed parameters: which ones are looked at, and a page of those that differ.
-
-It must not decide by itself, nor write; the API lets staff alone ask.
-"""
+"""Past cases decided again under changed parameters: which ones are looked at, and a page of those that differ."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The figures of the desk, counted in SQL off the event log, so that what has happened later changes none of them.
-
-It must not be asked for anybody but staff; the API checks that before.
-"""
+"""The figures of the desk, counted in SQL off the event log, so that what has happened later changes none of them."""
 
 from __future__ import annotations
 

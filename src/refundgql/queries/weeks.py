@@ -1,7 +1,4 @@
-"""Billing weeks, for a viewer.
-
-It must not decide what can be disputed.
-"""
+"""Billing weeks, for a viewer."""
 
 from __future__ import annotations
 

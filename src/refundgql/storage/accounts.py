@@ -1,7 +1,4 @@
-"""Who somebody is: accounts and their present roles, read anew each time so that a role taken away is gone at once.
-
-It must not cache anything.
-"""
+"""Who somebody is: accounts and their present roles, read anew each time so that a role taken away is gone at once."""
 
 from __future__ import annotations
 

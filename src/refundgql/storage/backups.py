@@ -1,7 +1,4 @@
-"""Copies of a SQLite database while it is written to, and what a restored database needs before it serves.
-
-It must not copy PostgreSQL: its own tools do.
-"""
+"""Copies of a SQLite database while it is written to, and what a restored database needs before it serves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Messages on a case.
-
-It must not decide who may write or read them: visibility.py does for readers, the command for writers.
-"""
+"""Messages on a case."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How far people have read cases.
-
-It must not say what is unread: queries compare it with what happened.
-"""
+"""How far people have read cases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A case and its row, in both directions.
-
-It must not read or write: cases.py and facts.py do.
-"""
+"""A case and its row, in both directions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The tables of refund cases: what stands, what happened, what was said, and what is timed or remembered.
-
-It must not hold queries or behaviour; forms and conventions are those of tables.py.
-"""
+"""The tables of refund cases: what stands, what happened, what was said, and what is timed or remembered."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Saves a decision whole: the cases, their events, the money, the clocks and what follows from them.
-
-It must not decide anything, nor open or commit the transaction that all of it happens in.
-"""
+"""Saves a decision whole: the cases, their events, the money, the clocks and what follows from them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Timers as rows, and what lists look for of deadlines: both an index of the rules in force, set anew with them (D28).
-
-It must not act on a clock: whoever takes it away does, in the same transaction; see sweeping.py.
-"""
+"""Timers as rows, and what lists look for: both an index of the rules in force, set anew with them (D28)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One way to speak to either database: rows by name, `?` placeholders, transactions, typed faults.
 
-It must not know tables or the domain. Writers go through Tortoise's connections and transactions; readers have
-connections of their own, so that a slow list never delays a decision.
+Writers go through Tortoise's connections and transactions; readers have connections of their own, so that a slow list
+never delays a decision.
 """
 
 from __future__ import annotations

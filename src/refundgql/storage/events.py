@@ -1,7 +1,5 @@
 """The event log: appending to it, and reading it as one stream across cases that skips nothing.
 
-It must not fan out: tail.py does.
-
 **Order.** Positions are given when rows are written, not when they are committed, so on PostgreSQL a row may appear
 behind one that a reader has passed. Each event therefore carries a commit order: its transaction's id, or the case's
 last commit order when that is greater (a transaction may have got its id, then waited for the case), plus the epoch.

@@ -1,7 +1,4 @@
-"""Evidence and the chat it is taken from: what is kept never changes, and is withdrawn or redacted whole (L16, D26).
-
-It must not decide who may add what; the content of a conversation is the JSON text whose hash is kept beside it.
-"""
+"""Evidence and the chat it is taken from: what is kept never changes, and is withdrawn or redacted whole (L16, D26)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where the bytes of evidence are: a folder of this machine, or a bucket.
-
-It must not know cases or who may read what: a key is all it is told, and a stored file is never changed.
-"""
+"""Where the bytes of evidence are: a folder of this machine, or a bucket."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Announced files: kept when announced, used at most once, abandoned when they never came.
-
-It must not touch the evidence store; it says which files in it may be orphans.
-"""
+"""Announced files: kept when announced, used at most once, abandoned when they never came."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Whole tables read from one end to the other, for exports: every case, event and posting, in a fixed order.
-
-It must not hold a table in memory, nor know how a row is written down.
-"""
+"""Whole tables read from one end to the other, for exports: every case, event and posting, in a fixed order."""
 
 from __future__ import annotations
 

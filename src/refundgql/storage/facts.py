@@ -1,7 +1,7 @@
 """Loads what the rules look at, for any number of cases or payments in one statement; under lock in two.
 
-It must not decide anything. Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by
-id; balances come last, when postings move them. On SQLite the transaction itself is the lock.
+Under lock, rows are locked in one order everywhere: contracts, payments, cases, each by id; balances come last, when
+postings move them. On SQLite the transaction itself is the lock.
 
 Where rows cannot be locked (`Database.one_write`), an optimistic lock takes the lock's place: payment and contract
 carry a version, which every writer of anything that is read here raises, and what is decided is written only where they

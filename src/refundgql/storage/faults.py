@@ -1,7 +1,4 @@
-"""What can go wrong in the database, as a handful of typed errors; no driver's exception leaves the storage layer.
-
-It must not retry: the unit of work repeats a whole transaction on a TransientFault, decision included.
-"""
+"""What can go wrong in the database, as a handful of typed errors; no driver's exception leaves the storage layer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads what happened to past cases and to the money around them, for any number of cases in a few statements.
-
-It must not judge: domain/history.py puts the facts of each act together again.
-"""
+"""Reads what happened to past cases and to the money around them, for any number of cases in a few statements."""
 
 from __future__ import annotations
 

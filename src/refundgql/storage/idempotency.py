@@ -1,7 +1,4 @@
-"""What idempotency keys did, per account, kept in the transaction that did it.
-
-It must not judge whether an input is the same: commands compare the hashes.
-"""
+"""What idempotency keys did, per account, kept in the transaction that did it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""New ids: time-ordered uuids as text (D3).
-
-It must not be used for what somebody else names.
-"""
+"""New ids: time-ordered uuids as text (D3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The ledger's rows: postings are appended, and each account's balance moves with them under one lock order.
-
-It must not decide where money goes; `ledger_checks.py` proves the whole.
-"""
+"""The ledger's rows: postings are appended, and each account's balance moves with them under one lock order."""
 
 from __future__ import annotations
 

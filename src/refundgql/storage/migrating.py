@@ -1,8 +1,7 @@
 """Bring a database's schema up to date while others use it: expand, and contract when asked to.
 
-It must not describe the schema: tables.py and the migrations do. No server imports this module. One transaction a
-migration, whose locks are waited for briefly and often, so that no statement of a user waits longer than that; what
-takes long is done after it, without locks.
+No server imports this module. One transaction a migration, whose locks are waited for briefly and often, so that no
+statement of a user waits longer than that; what takes long is done after it, without locks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Notices: what webhooks tell beside the events of cases, in one stream with them.
 
-It must not decide what is told. A notice takes its place from the counter of refund_event, and on PostgreSQL its
-commit order as events do (storage/events.py), so that both are read as one stream and none is skipped.
+A notice takes its place from the counter of refund_event, and on PostgreSQL its commit order as events do
+(storage/events.py), so that both are read as one stream and none is skipped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Policies that have been in force are kept by version, so that somebody can say what an old decision rested on.
-
-It must not change one that is kept: a version names its values.
-"""
+"""Policies that have been in force are kept by version, so that somebody can say what an old decision rested on."""
 
 from __future__ import annotations
 

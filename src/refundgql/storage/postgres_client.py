@@ -1,7 +1,7 @@
 """PostgreSQL: writing on one pool of connections, reading on another that can only read.
 
-It must not be imported by anything but database.py. Connections keep their session between uses: nothing here sets
-session state, so the round trip that would reset it is saved. uuids travel as text, as the domain keeps them.
+Connections keep their session between uses: nothing here sets session state, so the round trip that would reset it is
+saved. uuids travel as text, as the domain keeps them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What asyncpg raises, as the storage layer's own faults.
-
-It must not decide what to do about one.
-"""
+"""What asyncpg raises, as the storage layer's own faults."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Lends the connections of an asyncpg pool again and again without giving them back to the pool in between.
 
-It must not mend connections: one that something went wrong on goes back to the pool, which knows how. A pool's own
-acquire and release make a timer, a task and a shield at every use, a fifth of what a small request takes; here a
-connection that is free is taken from a list and put back on it. Statements stay prepared on the connection.
+A pool's own acquire and release make a timer, a task and a shield at every use, a fifth of what a small request takes;
+here a connection that is free is taken from a list and put back on it. Statements stay prepared on the connection.
 """
 
 from __future__ import annotations

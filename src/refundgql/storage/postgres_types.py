@@ -1,7 +1,4 @@
-"""What asyncpg has to know of PostgreSQL's own array types, found out once for all connections of the process.
-
-It must not know types of a database's own: their numbers differ from one to the next.
-"""
+"""What asyncpg has to know of PostgreSQL's own array types, found out once for all connections of the process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The rows that synchronised records become, as they are held in memory while a batch is worked on.
-
-It must not read or write them: records.py does, many at a time.
-"""
+"""The rows that synchronised records become, as they are held in memory while a batch is worked on."""
 
 from __future__ import annotations
 

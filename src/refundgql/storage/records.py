@@ -1,7 +1,4 @@
-"""Records' rows found, locked and kept, many at a time: one statement a table, however many rows.
-
-It must not decide anything: commands change the rows in memory.
-"""
+"""Records' rows found, locked and kept, many at a time: one statement a table, however many rows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How long what only repeats, logs and conveniences need is kept, and what deletes it afterwards.
-
-It must not touch cases, their histories, evidence or money: those stay.
-"""
+"""How long what only repeats, logs and conveniences need is kept, and what deletes it afterwards."""
 
 from __future__ import annotations
 

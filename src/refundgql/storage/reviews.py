@@ -1,7 +1,4 @@
-"""Reviews of contracts: rows to domain objects and back.
-
-It must not decide when one may be posted, edited or read.
-"""
+"""Reviews of contracts: rows to domain objects and back."""
 
 from __future__ import annotations
 

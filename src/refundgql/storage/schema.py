@@ -1,7 +1,6 @@
 """Which schemas this release serves on, and which one a database has.
 
-It must not describe or change the schema: tables.py and the migrations do, and migrating.py runs them. A server imports
-this one, and so nothing of Tortoise. docs/adr/0012 tells the rules.
+A server imports this one, and so nothing of Tortoise. docs/adr/0012 tells the rules.
 """
 
 from __future__ import annotations

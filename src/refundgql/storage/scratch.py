@@ -1,7 +1,4 @@
-"""A file of keys and values beside the database, for what a long import has to remember and memory should not hold.
-
-It must not outlive the import or hold anything that matters afterwards.
-"""
+"""A file of keys and values beside the database, for what a long import has to remember and memory should not hold."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Approved cases that wait for their expert's money (D13): in which order, and which could be credited now.
-
-It must not credit any.
-"""
+"""Approved cases that wait for their expert's money (D13): in which order, and which could be credited now."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """SQLite: one writer in WAL mode through Tortoise's client, and readers beside it.
 
-It must not be imported by anything but database.py. What is added to Tortoise's client: a transaction begins IMMEDIATE,
-a begin or a commit that fails leaves neither a lock nor an open transaction behind, and a commit is on disk.
+What is added to Tortoise's client: a transaction begins IMMEDIATE, a begin or a commit that fails leaves neither a lock
+nor an open transaction behind, and a commit is on disk.
 """
 
 from __future__ import annotations

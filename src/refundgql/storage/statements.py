@@ -1,8 +1,7 @@
 """Statements are written once, with `?`, and spelt for each database here; and they are counted here.
 
-It must not run anything. Two forms stand for all that differs between the databases: a `?` placeholder, and
-`column = ANY(?)` with a list, whose text does not change with the list's length, so that prepared statements are found
-again.
+Two forms stand for all that differs between the databases: a `?` placeholder, and `column = ANY(?)` with a list, whose
+text does not change with the list's length, so that prepared statements are found again.
 """
 
 from __future__ import annotations

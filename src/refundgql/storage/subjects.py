@@ -1,7 +1,4 @@
-"""From what people point at (a lead, an invoice, a milestone, a week) to the payment that cases draw on.
-
-It must not decide who may see any of them.
-"""
+"""From what people point at (a lead, an invoice, a milestone, a week) to the payment that cases draw on."""
 
 from __future__ import annotations
 

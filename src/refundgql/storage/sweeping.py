@@ -1,7 +1,4 @@
-"""Whose turn it is to act on due clocks, which one is next, and what waits for money that has come.
-
-It must not act on any: the sweeper does, in the transaction that takes the clock away.
-"""
+"""Whose turn it is to act on due clocks, which one is next, and what waits for money that has come."""
 
 from __future__ import annotations
 

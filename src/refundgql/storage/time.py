@@ -1,7 +1,4 @@
-"""How far this machine's clock is from the database's: deadlines are judged by the one, leases by the other.
-
-It must not correct anything.
-"""
+"""How far this machine's clock is from the database's: deadlines are judged by the one, leases by the other."""
 
 from __future__ import annotations
 

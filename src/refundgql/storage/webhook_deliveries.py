@@ -1,8 +1,8 @@
 """The queue of each webhook endpoint and the log of what became of it.
 
-It must not send. An endpoint's place in the event log says how far its queue has been filled; PENDING deliveries at or
-before that place are the queue, in the order of the log. Setting the place back fills it again with the same
-deliveries, whose ids follow from endpoint and event.
+An endpoint's place in the event log says how far its queue has been filled; PENDING deliveries at or before that place
+are the queue, in the order of the log. Setting the place back fills it again with the same deliveries, whose ids follow
+from endpoint and event.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The tables of webhooks: where events are sent, what became of each, and every attempt.
-
-It must not hold queries or behaviour; forms and conventions are those of tables.py.
-"""
+"""The tables of webhooks: where events are sent, what became of each, and every attempt."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Webhook endpoints as rows: kept, changed, and leased to the one process that sends to each.
 
-It must not send, nor decide when to try again. A lease is measured by the database's own clock, because the machines'
-clocks may differ by more than a lease is long; all other instants come in.
+A lease is measured by the database's own clock, because the machines' clocks may differ by more than a lease is long;
+all other instants come in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Billing weeks as timers leave them.
-
-It must not move their money.
-"""
+"""Billing weeks as timers leave them."""
 
 from __future__ import annotations
 

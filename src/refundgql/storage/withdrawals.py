@@ -1,7 +1,4 @@
-"""Withdrawals: rows to domain objects and back, and the funds a new one looks at.
-
-It must not decide whether money may leave.
-"""
+"""Withdrawals: rows to domain objects and back, and the funds a new one looks at."""
 
 from __future__ import annotations
 

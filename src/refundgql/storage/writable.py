@@ -1,7 +1,4 @@
-"""Find out whether the database keeps what it is given, by giving it something: reading tells nothing of a full disk.
-
-It must not be asked at every request: whoever balances load asks every few seconds.
-"""
+"""Find whether the database keeps what it is given, by giving it something: reading tells nothing of a full disk."""
 
 from __future__ import annotations
 

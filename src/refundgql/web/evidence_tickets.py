@@ -1,7 +1,4 @@
-"""Sign addresses of evidence files for one purpose, one account and a short time, and read them again.
-
-It must not decide who may send or see a file: a ticket only says for whom it was made.
-"""
+"""Sign addresses of evidence files for one purpose, one account and a short time, and read them again."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

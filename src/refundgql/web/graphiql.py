@@ -1,7 +1,4 @@
-"""Serve GraphiQL's page and its own files, and in a demo the people one can try it as.
-
-It must not fetch anything from elsewhere, and its page runs no inline script.
-"""
+"""Serve GraphiQL's page and its own files, and in a demo the people one can try it as."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence

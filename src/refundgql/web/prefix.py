@@ -1,7 +1,4 @@
-"""Serve under a path prefix, for a proxy that passes it on.
-
-It must not be asked who may set it: it takes something away from a path that whoever asks has chosen anyway.
-"""
+"""Serve under a path prefix, for a proxy that passes it on."""
 
 from typing import Final
 

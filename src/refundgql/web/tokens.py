@@ -1,7 +1,4 @@
-"""Turn a bearer token into the account it speaks for, or refuse it, by the practice of RFC 8725.
-
-It must not load accounts or read roles; the token says who, the database says what they may do.
-"""
+"""Turn a bearer token into the account it speaks for, or refuse it, by the practice of RFC 8725."""
 
 import math
 import re

@@ -1,7 +1,4 @@
-"""Keep as many processes running as were asked for, and end them all, drained, when told to.
-
-It must not know what the processes do.
-"""
+"""Keep as many processes running as were asked for, and end them all, drained, when told to."""
 
 from __future__ import annotations
 

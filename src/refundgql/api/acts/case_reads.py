@@ -1,7 +1,4 @@
-"""What people have read of cases.
-
-It must not be told to anybody but themselves.
-"""
+"""What people have read of cases."""
 
 from typing import Annotated, Any
 

@@ -1,7 +1,4 @@
-"""What mutations answer: the object as the viewer sees it now, the act's event, and refusals as data.
-
-It must not turn a refusal into an error: a refused mutation has changed nothing and says so in its payload.
-"""
+"""What mutations answer: the object as the viewer sees it now, the act's event, and refusals as data."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Forgetting a person.
-
-It must not tell anything of who was forgotten.
-"""
+"""Forgetting a person."""
 
 from typing import Annotated, Any
 

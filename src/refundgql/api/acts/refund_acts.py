@@ -1,7 +1,4 @@
-"""Acts on cases that are there: decide, sign, ask, escalate, dispute, consent, cancel, reverse, reopen.
-
-It must not decide: every guard is the domain's.
-"""
+"""Acts on cases that are there: decide, sign, ask, escalate, dispute, consent, cancel, reverse, reopen."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any

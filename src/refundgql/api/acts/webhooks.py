@@ -1,7 +1,4 @@
-"""What administrators do with webhooks.
-
-It must not send: the queue is changed, and the sender finds it so.
-"""
+"""What administrators do with webhooks."""
 
 from typing import Annotated, Any
 

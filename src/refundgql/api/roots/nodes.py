@@ -1,7 +1,4 @@
-"""`node` and `nodes`: anything that has an id, for whoever may see it.
-
-It must not be a way around visibility: every type is read by the same query as everywhere else.
-"""
+"""`node` and `nodes`: anything that has an id, for whoever may see it."""
 
 from typing import Annotated, Any
 

@@ -1,7 +1,4 @@
-"""What other parameters would have meant for past cases, for staff.
-
-It must not change anything, nor decide by itself: the rules answer each recorded act again.
-"""
+"""What other parameters would have meant for past cases, for staff."""
 
 import re
 from collections.abc import Sequence

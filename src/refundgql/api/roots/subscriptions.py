@@ -1,8 +1,4 @@
-"""Live updates of cases: the present state first, then every event once, in order, also across reconnects.
-
-It must not show what a role no longer allows: the viewer is read anew before each update, and a stream whose case is
-out of sight ends.
-"""
+"""Live updates of cases: the present state first, then every event once, in order, also across reconnects."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any

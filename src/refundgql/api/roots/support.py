@@ -1,7 +1,4 @@
-"""The desk of support: the queue, its figures, and who takes care of what.
-
-It must not be open to anybody but staff: others are answered FORBIDDEN.
-"""
+"""The desk of support: the queue, its figures, and who takes care of what."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""Accounts and their balances.
-
-It must not show more of another person than name and external reference.
-"""
+"""Accounts and their balances."""
 
 from typing import Annotated, Any
 

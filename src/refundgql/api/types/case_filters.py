@@ -1,7 +1,4 @@
-"""What lists and streams of cases are narrowed by.
-
-It must not decide visibility: a filter narrows what the viewer sees, never widens it.
-"""
+"""What lists and streams of cases are narrowed by."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,7 +1,4 @@
-"""What the people of a case say to each other.
-
-It must not widen an audience: the queries' visibility condition keeps each message to its readers.
-"""
+"""What the people of a case say to each other."""
 
 from datetime import datetime
 from typing import Annotated, Any

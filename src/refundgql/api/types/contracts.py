@@ -1,7 +1,4 @@
-"""Contracts between clients and experts.
-
-It must not add up money: the totals are the database's, the window for reviews the policy's.
-"""
+"""Contracts between clients and experts."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""Chats between professionals and customers, one for each lead.
-
-It must not show deleted messages; what was frozen as evidence stays there.
-"""
+"""Chats between professionals and customers, one for each lead."""
 
 from datetime import datetime
 

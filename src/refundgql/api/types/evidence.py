@@ -1,7 +1,4 @@
-"""Evidence on a case: statements, frozen chat messages and files (L16).
-
-It must not change evidence, and must not hand out an address of a file that is not signed for a short time.
-"""
+"""Evidence on a case: statements, frozen chat messages and files (L16)."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""Names of the types that concepts mention across files; strawberry resolves them when the schema is built.
-
-It must not import the concepts themselves while they are being defined.
-"""
+"""Names of the types that concepts mention across files; strawberry resolves them when the schema is built."""
 
 from typing import TYPE_CHECKING, Annotated
 

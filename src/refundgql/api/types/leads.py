@@ -1,7 +1,4 @@
-"""Leads: what professionals buy, with the refund action of each (L01, L05).
-
-It must not show a lead to its customer (L02); the queries' visibility condition leaves it out.
-"""
+"""Leads: what professionals buy, with the refund action of each (L01, L05)."""
 
 from datetime import datetime
 from typing import Annotated, Any

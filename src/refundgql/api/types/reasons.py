@@ -1,7 +1,4 @@
-"""What a form for asking money back is drawn from: the reasons of each kind of case (D17).
-
-It must not hold a list of its own: reasons and details are the domain's.
-"""
+"""What a form for asking money back is drawn from: the reasons of each kind of case (D17)."""
 
 from typing import Annotated, Any
 

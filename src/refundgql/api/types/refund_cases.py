@@ -1,7 +1,4 @@
-"""Refund cases: what was asked, where it stands, what can be done, and the lists of them.
-
-It must not decide or compute rules: states are rows, availability and clocks come from the domain.
-"""
+"""Refund cases: what was asked, where it stands, what can be done, and the lists of them."""
 
 from datetime import datetime
 from typing import Annotated, Any

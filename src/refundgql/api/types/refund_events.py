@@ -1,7 +1,4 @@
-"""The history of a case: one event for everything that happened, numbered without gaps.
-
-It must not hide an event from anybody who sees the case; only what is for staff is left empty.
-"""
+"""The history of a case: one event for everything that happened, numbered without gaps."""
 
 from datetime import datetime
 

@@ -1,7 +1,4 @@
-"""To-one relations: the rows that other rows point at, loaded once for a whole level, as the viewer may see them.
-
-It must not decide visibility: the queries' statements carry it, and what is not visible comes back as nothing.
-"""
+"""To-one relations: the rows that other rows point at, loaded once for a whole level, as the viewer may see them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,4 @@
-"""Reviews of contracts: posting within the window (C22), one allowed edit (C23), hidden with the money (C21).
-
-It must not decide when reviews are hidden: each payment, credit and reversal does.
-"""
+"""Reviews of contracts: posting within the window (C22), one allowed edit (C23), hidden with the money (C21)."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""Where the money of a case stands, and to some what is missing (D13).
-
-It must not show what an expert's balance lacks to anybody but the expert and staff.
-"""
+"""Where the money of a case stands, and to some what is missing (D13)."""
 
 from dataclasses import dataclass
 

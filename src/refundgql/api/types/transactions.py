@@ -1,7 +1,4 @@
-"""The lines of an account's history (C20).
-
-It must not show the history of anybody's balance to anybody else; queries/transactions.py asks whose it is.
-"""
+"""The lines of an account's history (C20)."""
 
 from datetime import datetime
 from typing import Annotated

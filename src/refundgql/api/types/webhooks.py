@@ -1,7 +1,4 @@
-"""Webhook endpoints and the log of what was sent to them.
-
-It must not be open to anybody but administrators, nor show a secret again.
-"""
+"""Webhook endpoints and the log of what was sent to them."""
 
 from datetime import datetime
 from typing import Annotated, Any

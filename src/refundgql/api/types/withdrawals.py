@@ -1,7 +1,4 @@
-"""Withdrawals of contract money to a payment method (D10).
-
-It must not offer lead credit (L17); the command refuses it.
-"""
+"""Withdrawals of contract money to a payment method (D10)."""
 
 from datetime import date, datetime
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""The state machines, for anybody to read.
-
-It must not describe a machine by hand: everything is printed from the domain's classes.
-"""
+"""The state machines, for anybody to read."""
 
 from typing import Annotated, Any
 

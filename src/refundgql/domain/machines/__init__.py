@@ -1,7 +1,4 @@
-"""The case machines, one per kind, and the transition table read from them once.
-
-It must not decide: cases.py sends the events.
-"""
+"""The case machines, one per kind, and the transition table read from them once."""
 
 from __future__ import annotations
 

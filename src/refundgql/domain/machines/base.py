@@ -1,7 +1,4 @@
-"""What the four case machines share: strict settings, and the rows that every case has.
-
-It must not declare states: each machine has its own, so that reading a class is reading its table.
-"""
+"""What the four case machines share: strict settings, and the rows that every case has."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The machine of an escrow refund: a funded milestone's money while it has not been released.
-
-It must not hold conditions of its own: rules are named objects from the rules package.
-"""
+"""The machine of an escrow refund: a funded milestone's money while it has not been released."""
 
 from __future__ import annotations
 

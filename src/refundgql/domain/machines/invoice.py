@@ -1,7 +1,4 @@
-"""The machine of a paid invoice's refund: the expert decides first, support later.
-
-It must not hold conditions of its own: rules are named objects from the rules package.
-"""
+"""The machine of a paid invoice's refund: the expert decides first, support later."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The order in which reasons are given, for an act that is tried and for one that is only asked about.
-
-It must not change a case: it names the row and the state it leads to, or says why not.
-"""
+"""The order in which reasons are given, for an act that is tried and for one that is only asked about."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The machine of a lead's refund: asked by the professional, decided by support, once more at most.
-
-It must not hold conditions of its own: rules are named objects from the rules package.
-"""
+"""The machine of a lead's refund: asked by the professional, decided by support, once more at most."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One row of a case machine's table: who may act, and the rules that guard it, in the order they are asked.
-
-It must not know a particular kind of case.
-"""
+"""One row of a case machine's table: who may act, and the rules that guard it, in the order they are asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The transition table, read from the machine classes once: what availability and the printed workflow walk.
-
-It must not add or hide a row: what is not declared in a machine is not in the table.
-"""
+"""The transition table, read from the machine classes once: what availability and the printed workflow walk."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The machine of a timesheet dispute: the prior billing week's hours, decided by support.
-
-It must not hold conditions of its own: rules are named objects from the rules package.
-"""
+"""The machine of a timesheet dispute: the prior billing week's hours, decided by support."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How much: caps on what is asked, approved, consented to and reversed (C05, C14, C15, C29, D5, D9, D13, D16).
-
-It must not move money; the answer carries the maximum, so that the next attempt can be right.
-"""
+"""How much: caps on what is asked, approved, consented to and reversed (C05, C14, C15, C29, D5, D9, D13, D16)."""
 
 from __future__ import annotations
 

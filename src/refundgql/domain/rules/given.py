@@ -1,7 +1,4 @@
-"""What was given with an act: reasons, texts, amounts, currencies (D2, D17).
-
-It must not look at windows or states; it is asked before them, and not at all when only a possibility is asked for.
-"""
+"""What was given with an act: reasons, texts, amounts, currencies (D2, D17)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How much one person decides alone: above a limit a decision of staff is a proposal that a second one signs (D23).
-
-It must not look at windows or at what is left of the money: the decision's own row does.
-"""
+"""How much one person decides alone: above a limit a decision of staff is a proposal that a second one signs (D23)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What has been paid, is still held, or is already being asked about (C04, C10, C11, C29, C30, D6, D12, D14).
-
-It must not look at amounts or at how long ago anything was.
-"""
+"""What has been paid, is still held, or is already being asked about (C04, C10, C11, C29, C30, D6, D12, D14)."""
 
 from __future__ import annotations
 

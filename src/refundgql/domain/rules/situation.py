@@ -1,7 +1,4 @@
-"""What a rule looks at, what it is, and how the rules of one act are asked together.
-
-It must not know a particular rule or state: machines put the rules in their rows.
-"""
+"""What a rule looks at, what it is, and how the rules of one act are asked together."""
 
 from __future__ import annotations
 

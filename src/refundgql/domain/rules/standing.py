@@ -1,7 +1,4 @@
-"""Where a case stands beyond its state: final, looked at twice, hourly or accepted work (C24, C29, C31, D12).
-
-It must not look at windows or amounts.
-"""
+"""Where a case stands beyond its state: final, looked at twice, hourly or accepted work (C24, C29, C31, D12)."""
 
 from __future__ import annotations
 

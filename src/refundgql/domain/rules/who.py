@@ -1,7 +1,4 @@
-"""Who may act: parties, staff and the system, and nobody on a case of their own.
-
-It must not look at windows, money or states.
-"""
+"""Who may act: parties, staff and the system, and nobody on a case of their own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Too early and too late: every window of the rules, as whole UTC days (D1).
-
-It must not look at money; each answer carries the window's ends, the days elapsed and the limit.
-"""
+"""Too early and too late: every window of the rules, as whole UTC days (D1)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Prepares a field's arguments once for a document, so that an execution only looks variables up.
-
-It must not accept what graphql-core would refuse: whatever is not plain is left to graphql-core.
-"""
+"""Prepares a field's arguments once for a document, so that an execution only looks variables up."""
 
 import contextlib
 from typing import Any

@@ -1,7 +1,4 @@
-"""Writes down once what becomes of an input value of a type: graphql-core's coercion and Strawberry's conversion.
-
-It must not refuse anything: whatever is not plainly right raises `Unusual`, and the libraries' own functions decide.
-"""
+"""Writes down once what becomes of an input value of a type: graphql-core's coercion and Strawberry's conversion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING

@@ -1,7 +1,4 @@
-"""Python expressions that complete one leaf value: the common class inline, the rest by graphql-core's own rules.
-
-It must not report errors: an expression that meets anything wrong raises, and the row takes the slow road.
-"""
+"""Python expressions that complete one leaf value: the common class inline, the rest by graphql-core's own rules."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,4 @@
-"""Takes the variables of an operation, prepared once for each document, without asking graphql-core at every use.
-
-It must not refuse anything: what is not surely right is coerced, or refused, by graphql-core.
-"""
+"""Takes the variables of an operation, prepared once for each document, without asking graphql-core at every use."""
 
 from collections.abc import Mapping
 from typing import Any

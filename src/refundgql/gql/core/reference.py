@@ -1,7 +1,4 @@
-"""Runs operations with graphql-core's own executor: first uses, introspection, whatever is not compiled.
-
-It must not be told apart from the compiled executor by its answers.
-"""
+"""Runs operations with graphql-core's own executor: first uses, introspection, whatever is not compiled."""
 
 import asyncio
 import inspect

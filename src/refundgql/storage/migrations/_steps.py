@@ -1,8 +1,4 @@
-"""The steps that Tortoise has no operation for, for both databases: constraints, triggers, indexes, plain statements.
-
-It must not hold any migration's content: the migrations say what, these say how. docs/adr/0012 says which of them a
-migration may take.
-"""
+"""Steps that Tortoise has no operation for, for both databases: constraints, triggers, indexes, plain statements."""
 
 from __future__ import annotations
 
