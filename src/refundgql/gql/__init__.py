@@ -12,7 +12,7 @@ The way of an operation:
   access is over. `limits` and `bounds` say what is too large, too deep, too dear or too much.
 - `operations` finds the text (`persisted_documents`), asks the `engine` and refuses; `answers` and `responses` word
   what is refused, by the codes of `errors`.
-- `engine` prepares (`documents`, `given`), executes (`compiled` or `core`, within a `deadline`) and subscribes.
+- `engine` prepares (`documents`, `given`), executes (`compiled` or `core`, within the time limit) and subscribes.
 - `streams` hands the results of subscriptions to sinks: one bounded stream for each subscriber, one text for all who
   read the same. `outbox` is what one socket has still to take.
 - `hardening` is what uvicorn's connections lack, `ports` every name taken from inside a library, checked at import;

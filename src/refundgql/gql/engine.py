@@ -1,5 +1,6 @@
 """What transport calls: prepare a document, execute it, subscribe to it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from refundgql.gql.compiled.plan import Run
 from refundgql.gql.compiled.plans import Plans
 from refundgql.gql.core import reference
 from refundgql.gql.core.adapter import adapt
-from refundgql.gql.deadline import Deadline
 from refundgql.gql.declare import personal_fields
 from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
 from refundgql.gql.errors import ErrorCode
@@ -75,7 +75,7 @@ class GraphQLEngine:
         self.schema = schema
         self._core = core_schema(schema)
         self.personal = personal_fields(self._core)
-        self._deadline = Deadline(deadline_s)
+        self._deadline_s = deadline_s
         self._max_errors = max_errors
         self._format = ErrorFormat(translate, max_errors)
         self.documents = Documents(
@@ -118,7 +118,7 @@ class GraphQLEngine:
             return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
         executor = self._executor(prepared, coerced, context, None)
         try:
-            with self._deadline.watch():
+            async with asyncio.timeout(self._deadline_s):
                 feed = await reference.open_feed(executor)
         except TimeoutError:
             return {"errors": [self._late(prepared)]}
@@ -143,7 +143,7 @@ class GraphQLEngine:
 
     async def _answer(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Response:
         try:
-            with self._deadline.watch():
+            async with asyncio.timeout(self._deadline_s):
                 data, errors = await self._run(prepared, variables, context, root)
         except TimeoutError:
             return {"data": None, "errors": [self._late(prepared)]}
@@ -189,6 +189,6 @@ class GraphQLEngine:
         return {"errors": request_errors(errors[: self._max_errors], code)}
 
     def _late(self, prepared: Prepared) -> dict[str, Any]:
-        message = f"The {prepared.operation_type} took longer than {self._deadline.seconds:g} seconds."
+        message = f"The {prepared.operation_type} took longer than {self._deadline_s:g} seconds."
         (entry,) = request_errors([GraphQLError(message)], ErrorCode.LIMIT_EXCEEDED)
         return entry

@@ -1,4 +1,4 @@
-"""Every name that is taken from inside strawberry, graphql-core, uvicorn, websockets and limits, checked at import.
+"""Every name that is taken from inside strawberry, graphql-core, uvicorn and websockets, checked at import.
 
 These libraries promise nothing about such names. What is imported here must be there at once; what is reached on their
 objects is looked for in their code. Where something is missing the process does not start, and says which versions do.
@@ -17,7 +17,6 @@ SUPPORTED: Final = {
     "graphql-core": ">=3.3.2,<3.4",
     "uvicorn": ">=0.54,<0.60",
     "websockets": ">=15,<18",
-    "limits": ">=5.6,<6",
 }
 """The versions whose insides are known, as pyproject.toml has them."""
 
@@ -90,11 +89,6 @@ try:
 except ImportError as error:
     _refuse("websockets", str(error))
 
-try:
-    from limits.storage import MemoryStorage
-except ImportError as error:
-    _refuse("limits", str(error))
-
 BACKREF: Final = "strawberry-definition"
 """Where Strawberry keeps its own definition on a graphql-core field or type."""
 
@@ -131,7 +125,6 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
     ),
     ("websockets", Protocol, "data_to_send parse parser send_close state"),
     ("websockets", ServerProtocol, "reject"),
-    ("limits", MemoryStorage, "clear expirations get_sliding_window reset timer"),
 )
 """What is reached on their objects: methods, and attributes that their own code names."""
 
@@ -167,59 +160,3 @@ def check(reached: Iterable[tuple[str, type, str]] = _REACHED) -> None:
 
 
 check()
-
-__all__ = [
-    "BACKREF",
-    "PARSER_STOPPED",
-    "PRINTS_VALUES",
-    "SUPPORTED",
-    "UNSET",
-    "CloseCode",
-    "Executor",
-    "FieldDetails",
-    "FieldDetailsList",
-    "FragmentDetails",
-    "Frame",
-    "GlobalID",
-    "GraphQLVariableSignature",
-    "GroupedFieldSet",
-    "HttpToolsProtocol",
-    "LazyType",
-    "MaybeNullValidationRule",
-    "MemoryStorage",
-    "Path",
-    "Protocol",
-    "Request",
-    "Response",
-    "ServerProtocol",
-    "State",
-    "StrawberryAnnotation",
-    "StrawberryEnumDefinition",
-    "StrawberryField",
-    "StrawberryInputCoercionError",
-    "StrawberryList",
-    "StrawberryMaybe",
-    "StrawberryOptional",
-    "UndefinedType",
-    "Unsupported",
-    "VariableValueSource",
-    "VariableValues",
-    "WebSocketsSansIOProtocol",
-    "check",
-    "coerce_argument",
-    "coerce_default_value",
-    "collect_fields",
-    "collect_subfields",
-    "convert_arguments",
-    "core_schema",
-    "create_source_event_stream",
-    "get_argument_values",
-    "get_variable_signature",
-    "get_variable_values",
-    "has_enum_definition",
-    "has_object_definition",
-    "inspect",
-    "is_iterable",
-    "is_scalar",
-    "scalar_registry",
-]

@@ -1,12 +1,10 @@
 """The rate of requests: so many a minute, whenever the minute begins, and an honest time to wait."""
 
 import contextlib
-import threading
 from types import SimpleNamespace
 
 import pytest
 
-from refundgql.domain.viewers import Viewer
 from refundgql.gql import rate
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.callers import ANONYMOUS, Caller
@@ -14,7 +12,7 @@ from refundgql.gql.rate import RequestRate
 
 
 def caller(name: str) -> Caller:
-    return Caller(Viewer(name, name, name, frozenset()), None)
+    return Caller(SimpleNamespace(account_id=name), None)
 
 
 class Clock:
@@ -29,10 +27,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return the clock that the rate and the library under it look at."""
+    """Return the clock that the rate looks at."""
     clock = Clock()
-    for module in ("limits.storage.memory", "refundgql.gql.rate"):
-        monkeypatch.setattr(f"{module}.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr(rate, "time", SimpleNamespace(monotonic=clock))
     return clock
 
 
@@ -92,31 +89,22 @@ def test_accounts_and_addresses_are_apart(clock: Clock) -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """However many callers come, only those of the last two minutes are kept, and never many more than the bound."""
-    monkeypatch.setattr(rate, "_MAX_KEYS", 200)
-    monkeypatch.setattr(rate, "_COUNTS_BETWEEN_TIDYINGS", 50)
+    monkeypatch.setattr(rate, "_MAX_KEYS", 100)
     limiter = RequestRate(5)
-    store = limiter._store
+
+    def kept() -> int:
+        return len(limiter._before) + len(limiter._counts)
+
     for number in range(1000):
         limiter.count(caller(f"caller-{number}"), "x")
         clock.at += 1
-        assert len(store.storage) <= 120 + 50
+        assert kept() <= 120
     for number in range(1000):
         limiter.count(caller(f"caller-{number}"), "x")
-        assert len(store.storage) <= 200 + 50
-    assert len(store.locks) <= len(store.expirations) == len(store.storage)
-
-
-def test_no_thread_is_started() -> None:
-    """Counting starts no thread that would work beside the requests or hold up the end."""
-    limiter = RequestRate(1000)
+        assert kept() <= 200
+    clock.at += 180
     limiter.count(caller("ada"), "x")
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join(5)  # the one of the library's beginning, which was called off
-    before = threading.active_count()
-    for number in range(1000):
-        limiter.count(caller(f"caller-{number}"), "x")
-        assert threading.active_count() == before
+    assert kept() == 1
 
 
 def test_rate_can_be_switched_off() -> None:
