@@ -9,12 +9,14 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Collection
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from multiprocessing.context import SpawnProcess
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -25,8 +27,9 @@ from refundgql.bootstrap import CannotRun
 from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.metrics import WORKERS_FOLDER, forget_worker
+from refundgql.gql.metrics import WORKERS_FOLDER
 from refundgql.gql.observability import JsonLines
+from refundgql.gql.persisted_documents import TrustedDocuments, TrustedDocumentsRefused
 from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings, in_force, unknown_settings
 from refundgql.storage.faults import StorageError
@@ -41,7 +44,6 @@ from refundgql.web.keys import IssuerKeys, KeyFileRefused, KeySource, LocalKey
 from refundgql.web.metrics import DeskMetrics
 from refundgql.web.prefix import Prefix
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
-from refundgql.workers.supervisor import end_with_parent, keep_running
 
 log = logging.getLogger("refundgql.serving")
 
@@ -187,13 +189,8 @@ async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: i
 
 def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: Clock | None = None) -> Starlette:
     """Return the ASGI app; its database and bus are opened when the server starts. The settings name the clock."""
-    from refundgql.gql.persisted_documents import TrustedDocuments, TrustedDocumentsRefused
-
     keys, rules = keys_of(settings)
-    try:
-        trusted = TrustedDocuments.load(settings.trusted_documents) if settings.trusted_documents else None
-    except (TrustedDocumentsRefused, OSError) as error:
-        raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
+    trusted = _trusted_of(settings)
     tickets = tickets_of(settings, keys)
     desk = _Served(settings, tickets, clock)
     files = EvidenceFiles(tickets, lambda: desk.application).routes() if tickets else ()
@@ -230,6 +227,13 @@ def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: C
     )
 
 
+def _trusted_of(settings: Settings) -> TrustedDocuments | None:
+    try:
+        return TrustedDocuments.load(settings.trusted_documents) if settings.trusted_documents else None
+    except TrustedDocumentsRefused as error:
+        raise CannotRun(f"REFUNDGQL_TRUSTED_DOCUMENTS: {error}") from error
+
+
 def _key_checks(keys: KeySource) -> dict[str, Check]:
     return {"keys": keys.check} if isinstance(keys, IssuerKeys) else {}
 
@@ -254,10 +258,9 @@ async def _open(desk: _Served, keys: KeySource) -> AsyncIterator[None]:
 
 
 def serving_of(settings: Settings) -> server.Serving:
-    """Return how a process serves: where it listens, what it reads at most and which proxies it believes."""
+    """Return how it is served: in how many processes, what they read at most and which proxies they believe."""
     return server.Serving(
-        host=settings.host,
-        port=settings.port,
+        workers=settings.workers,
         max_message_bytes=settings.max_message_bytes,
         trusted_proxies=settings.trusted_proxies,
         keep_alive_seconds=settings.keep_alive_seconds,
@@ -301,18 +304,18 @@ def _serve(
     clock: Clock | None,
     on_started: Callable[[str], None],
 ) -> None:
-    serving = serving_of(settings)
+    serving, address = serving_of(settings), address_of(listener)
     if settings.workers > 1:
         gc.enable()  # this process serves nothing itself, and so does not settle
-        _run_workers(settings, serving, listener)
+        with _counting_together():
+            server.run(partial(_make_worker, settings), serving, listener, partial(_log_serving, address))
         return
 
     def started() -> None:
-        _log_serving(listener)
-        on_started(address_of(listener))
+        _log_serving(address)
+        on_started(address)
 
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how people end it; everything is closed by then
-        server.run(make_app(settings, demo_people, clock), serving, listener=listener, on_started=started)
+    server.run(partial(make_app, settings, demo_people, clock), serving, listener, started)
 
 
 def address_of(listener: socket.socket) -> str:
@@ -329,6 +332,7 @@ def _shown(host: str) -> str:
 
 async def _check(settings: Settings) -> None:
     keys_of(settings)
+    _trusted_of(settings)
     bootstrap.policy_of(settings)
     bootstrap.clock_of(settings)
     bootstrap.files_of(settings)
@@ -350,29 +354,31 @@ def quieten_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _run_workers(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
-    """Keep as many processes serving the one port as asked for; the first that can answer opens it."""
-    spawn = multiprocessing.get_context("spawn")
-
-    def start() -> SpawnProcess:
-        process = spawn.Process(target=_serve_worker, args=(settings, serving, listener))
-        process.start()
-        return process
-
+@contextlib.contextmanager
+def _counting_together() -> Iterator[None]:
+    """Let the processes of one port count in one folder, the environment's own or one that goes with them."""
     with contextlib.ExitStack() as stack:
         if WORKERS_FOLDER not in os.environ:
             os.environ[WORKERS_FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-metrics-"))
             stack.callback(os.environ.pop, WORKERS_FOLDER)
-        keep_running(start, settings.workers, forget_worker)
+        yield
 
 
-def _serve_worker(settings: Settings, serving: server.Serving, listener: socket.socket) -> None:
+def _make_worker(settings: Settings) -> Starlette:
     gc.disable()  # until the server has settled
     log_as_json(settings)
-    end_with_parent()
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(make_app(settings), serving, listener=listener, on_started=lambda: _log_serving(listener))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return make_app(settings)
 
 
-def _log_serving(listener: socket.socket) -> None:
-    log.info("Serving.", extra={"fields": {"address": address_of(listener), "process": os.getpid()}})
+def _end_with_parent() -> None:
+    """Stop this process, drained, when its parent is gone: nobody else would, and the port would stay taken."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        log.warning("The process that started this one is gone; stopping.")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _log_serving(address: str) -> None:
+    log.info("Serving.", extra={"fields": {"address": address, "process": os.getpid()}})

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
 from api_world import START, at, marketplace
 from refundgql import bootstrap, serving
 from refundgql.commands.import_records import import_lines
 from refundgql.settings import Settings
-from refundgql.web.server import DrainingServer, Serving, make_config
+from refundgql.web.server import Serving, make_config
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 40
 UPLOAD = """mutation($input: CreateEvidenceUploadInput!) { createEvidenceUpload(input: $input) {
@@ -35,8 +36,8 @@ def server(settings: Settings) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = serving.make_app(settings.model_copy(update={"public_url": settings.public_url or url}))
-    config = make_config(app, Serving(shutdown_seconds=2))
-    running = DrainingServer(config, app, lambda: None)
+    config = make_config(lambda: app, Serving(shutdown_seconds=2), lambda: None)
+    running = uvicorn.Server(config)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

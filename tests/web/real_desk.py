@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
 from refundgql import bootstrap, serving
 from refundgql.commands.demo_dataset import demo_records
@@ -19,7 +20,7 @@ from refundgql.commands.import_records import import_lines
 from refundgql.domain.viewers import Viewer
 from refundgql.settings import Settings
 from refundgql.storage.accounts import find_viewers_by_ref
-from refundgql.web.server import DrainingServer, make_config
+from refundgql.web.server import make_config
 from refundgql.web.tokens import TokenIssuer
 
 MARKETPLACE = "the-marketplace"
@@ -91,8 +92,8 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
     people = asyncio.run(_prepare(settings))
     app = serving.make_app(settings)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = make_config(app, replace(serving.serving_of(settings), shutdown_seconds=2))
-    server = DrainingServer(config, app, lambda: None)
+    config = make_config(lambda: app, replace(serving.serving_of(settings), shutdown_seconds=2), lambda: None)
+    server = uvicorn.Server(config)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def run() -> None:

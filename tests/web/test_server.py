@@ -30,10 +30,10 @@ PROGRAM = textwrap.dedent(
     from transport_desk import desk_of
     from refundgql.web.app import build_app
     from refundgql.web.server import Serving, bind, run
-    listener = bind("127.0.0.1", int(sys.argv[3]), shared=True)
+    listener = bind("127.0.0.1", 0)
     desk = desk_of(Path(sys.argv[2]))
     print(listener.getsockname()[1], flush=True)
-    run(build_app(desk.transport), Serving(), listener=listener, on_started=lambda: print("started", flush=True))
+    run(lambda: build_app(desk.transport), Serving(), listener, lambda: print("started", flush=True))
     print("stopped", flush=True)
     """
 )
@@ -69,9 +69,9 @@ def test_a_port_is_taken_before_it_is_open() -> None:
 class Process:
     """A server in a process of its own."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         here = str(Path(__file__).parent)
-        arguments = [sys.executable, "-c", PROGRAM, here, str(folder), str(port)]
+        arguments = [sys.executable, "-c", PROGRAM, here, str(folder)]
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
@@ -123,22 +123,6 @@ async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> N
     assert time.monotonic() - stopped_at < 10
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", process.port), 1)
-
-
-async def test_several_processes_share_a_port(process: Process, tmp_path: Path) -> None:
-    """A second process serves the same port while the first is there and after it has gone."""
-    second = Process(tmp_path, process.port)
-    try:
-        for _ in range(20):
-            async with httpx.AsyncClient() as http:
-                assert (await http.get(f"{process.url}/healthz")).status_code == 200
-        process.stop()
-        await asyncio.to_thread(process.ended)
-        async with httpx.AsyncClient() as http:
-            assert (await http.get(f"{process.url}/healthz")).status_code == 200
-    finally:
-        second.process.kill()
-        second.process.wait()
 
 
 @pytest.mark.parametrize(

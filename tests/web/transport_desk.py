@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.limits import Limits
 from refundgql.web.app import Transport, build_app
 from refundgql.web.keys import LocalKey
-from refundgql.web.server import DrainingServer, Serving, make_config
+from refundgql.web.server import Serving, make_config
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 from toy_schema import Toy, toy_engine
 
@@ -96,8 +98,8 @@ def serving(desk: Desk, port: int = 0, **options: Any) -> Iterator[Desk]:
     app = build_app(desk.transport)
     limits = desk.transport.limits
     serving = Serving(max_message_bytes=limits.max_message_bytes, shutdown_seconds=2, **options)
-    config = make_config(app, serving)
-    server = DrainingServer(config, app, lambda: None)
+    config = make_config(lambda: app, serving, lambda: None)
+    server = uvicorn.Server(config)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

@@ -104,6 +104,8 @@ class Presence:
 
     def drain(self) -> None:
         """Tell every client that the server restarts; connections made from now on are told at once."""
+        if self.stopping:
+            return
         self.stopping = True
         for connection in self._all():
             connection.end_for_restart()

@@ -43,6 +43,11 @@ CONTROL_FRAMES_A_SECOND: Final = 100
 # The library reads all frames of what it is given before it is asked again; thousands fit into one read of a socket.
 _SLICE_BYTES: Final = 4096
 
+DRAIN: Final = "refundgql.drain"
+"""The entry of the lifespan's state that ends all streams and sockets, each in its protocol's way."""
+# The farewells must leave before uvicorn closes what is still open, without a reason.
+FAREWELL_SECONDS: Final = 0.05
+
 # An offer to go on in HTTP/2, which Java's client makes with every request; the parser would drop the body behind it.
 _OFFER_OF_HTTP2: Final = re.compile(rb"^upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 
@@ -65,16 +70,30 @@ class ClientsMistakes(logging.Filter):
         return True
 
 
+logging.getLogger("uvicorn.error").addFilter(ClientsMistakes())
+
+
 class _HeadTooLarge(Exception):
     """The request's line and headers, or what comes beside its body, are larger than any that is meant well."""
 
 
-class _DropsBlockedPeers:
-    """Abort a connection whose peer takes nothing; closing it would wait for the peer."""
+class _GracefulClose:
+    """Take leave before the server stops; abort a connection whose peer takes nothing, as closing would wait for it."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
+    app_state: dict[str, Any]
     _blocked: asyncio.TimerHandle | None = None
+
+    def shutdown(self) -> None:
+        """End what runs on all connections, and then this one as uvicorn does."""
+        if drain := self.app_state.get(DRAIN):
+            drain()
+        self.loop.call_later(FAREWELL_SECONDS, self._close)
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()  # type: ignore[misc]
 
     def pause_writing(self) -> None:
         """Note when the peer stopped taking what it is sent."""
@@ -93,7 +112,7 @@ class _DropsBlockedPeers:
             self._blocked = None
 
 
-class HttpProtocol(_DropsBlockedPeers, HttpToolsProtocol):
+class HttpProtocol(_GracefulClose, HttpToolsProtocol):
     """HTTP connections whose headers are bounded and in time, and which do not outlive a reader that has stopped."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -240,7 +259,7 @@ class _JsonHandshake(ServerProtocol):
         return response
 
 
-class SocketProtocol(_DropsBlockedPeers, WebSocketsSansIOProtocol):
+class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
     """WebSockets that send texts by the shortest way, bound what a peer may make us read, and keep no handshake."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

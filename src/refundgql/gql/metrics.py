@@ -8,6 +8,7 @@ names (PROMETHEUS_MULTIPROC_DIR, prometheus_client's own way), and whoever is as
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -120,6 +121,7 @@ class Metrics:
         folder = os.environ.get(WORKERS_FOLDER)
         registry = self.registry
         if folder:
+            _forget_ended(folder)
             registry = CollectorRegistry()
             MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
         moment = CollectorRegistry()
@@ -127,10 +129,14 @@ class Metrics:
         return generate_latest(registry) + generate_latest(moment)
 
 
-def forget_worker(pid: int | None) -> None:
-    """Take the gauges of a process that has ended out of the sums; what it counted stays."""
-    if pid is not None and os.environ.get(WORKERS_FOLDER):
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+def _forget_ended(folder: str) -> None:
+    """Take the gauges of processes that have ended out of the sums; what they counted stays."""
+    for path in Path(folder).glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
 
 
 class _Readings(Collector):

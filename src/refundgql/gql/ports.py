@@ -78,6 +78,7 @@ try:
     from uvicorn.protocols.http.flow_control import FlowControl
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from uvicorn.supervisors import Multiprocess
 except ImportError as error:
     _refuse("uvicorn", str(error))
 
@@ -111,7 +112,7 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
         HttpToolsProtocol,
         "connection_lost connection_made cycle data_received flow loop on_body on_header on_headers_complete"
         " on_message_begin on_response_complete on_url pause_writing pipeline resume_writing send_400_response"
-        " transport",
+        " shutdown transport app_state",
     ),
     ("uvicorn", RequestResponseCycle, "response_complete"),
     ("uvicorn", FlowControl, "pause_reading"),
@@ -121,7 +122,7 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
         "close_sent config conn connection_lost data_received disconnected frames handle_connect handle_cont"
         " handle_ping handle_parser_exception handle_pong handshake_complete handshake_initiated keepalive_timeout loop"
         " pause_writing pending_ping_payload ping_timer pong_timer queue request response resume_writing scope send"
-        " send_keepalive_ping transport writable",
+        " send_keepalive_ping shutdown transport writable app_state",
     ),
     ("websockets", Protocol, "data_to_send parse parser send_close state"),
     ("websockets", ServerProtocol, "reject"),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,6 +15,7 @@ from refundgql.gql.compression import Compression
 from refundgql.gql.connections import Changes, Presence
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.front import FrontDoor, answer_router
+from refundgql.gql.hardening import DRAIN
 from refundgql.gql.http import OperationsEndpoint
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
@@ -74,7 +76,7 @@ def build_app(transport: Transport) -> Starlette:
         max_per_account=transport.limits.max_sockets_per_account,
         changes=transport.account_changes,
     )
-    app = Starlette(
+    return Starlette(
         routes=_routes(transport),
         middleware=[
             *transport.outermost,
@@ -86,9 +88,6 @@ def build_app(transport: Transport) -> Starlette:
         exception_handlers={HTTPException: answer_router},
         lifespan=_lifespan(transport, presence),
     )
-    # The server calls this when it is told to stop, before it waits for connections to end.
-    app.state.drain = presence.drain
-    return app
 
 
 def _front_door(transport: Transport, presence: Presence) -> Middleware:
@@ -183,13 +182,15 @@ class _PageForBrowsers:
             await self._app(scope, receive, send)
 
 
-def _lifespan(transport: Transport, presence: Presence) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    transport: Transport, presence: Presence
+) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]:
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             if transport.lifespan is not None:
                 await stack.enter_async_context(transport.lifespan())
             await stack.enter_async_context(presence.watched())
-            yield
+            yield {DRAIN: presence.drain}
 
     return lifespan

@@ -1,72 +1,41 @@
 """Run the app under uvicorn, and stop it without cutting anybody off."""
 
-import asyncio
-import contextlib
 import gc
 import logging
 import os
+import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
-from refundgql.gql.hardening import ClientsMistakes, HttpProtocol, SocketProtocol
-
-log = logging.getLogger("refundgql.server")
+from refundgql.gql.hardening import HttpProtocol, SocketProtocol
+from refundgql.gql.ports import Multiprocess
 
 # Objects that live as long as the process are not looked at again; younger ones die in the first generation.
 GC_THRESHOLDS: Final = (50_000, 50, 100)
 BACKLOG: Final = 2048
+# A process that does not answer its parent for so long hangs; one that starts on a busy machine only takes its time.
+WORKER_SECONDS: Final = 60
+# uvicorn tells that it serves each time so many seconds have passed since it last did, and at first since 1970.
+_ONCE_SECONDS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """How one process serves: where it listens and how long it waits for what."""
+    """In how many processes, within which bounds, and how long each waits for what."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
+    workers: int = 1
     max_message_bytes: int = 64 * 1024
     keep_alive_seconds: int = 75
     ping_seconds: float = 20.0
     pong_seconds: float = 10.0
     shutdown_seconds: int = 10
     trusted_proxies: tuple[str, ...] = ()
-
-
-class DrainingServer(uvicorn.Server):
-    """A server that says good-bye to open streams and sockets before it waits for requests to end."""
-
-    def __init__(self, config: uvicorn.Config, app: Starlette, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._app = app
-        self._on_started = on_started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Keep the signal that ended the server: raised once more, it would end the process before its last line."""
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then leave everything made so far out of garbage collection."""
-        await super().startup(sockets)
-        if self.started:
-            settle_memory()
-            self._on_started()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End streams with the restart code, then wait for what is under way."""
-        drain = getattr(self._app.state, "drain", None)
-        if drain is not None:
-            drain()
-            # The close frames must leave before uvicorn sends closes of its own, without a reason.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0.05)
-        await super().shutdown(sockets)
 
 
 def settle_memory() -> None:
@@ -80,15 +49,12 @@ def settle_memory() -> None:
     gc.enable()
 
 
-def make_config(app: Starlette, serving: Serving) -> uvicorn.Config:
+def make_config(make_app: Callable[[], Starlette], serving: Serving, on_started: Callable[[], None]) -> uvicorn.Config:
     """Return uvicorn's configuration: uvloop, httptools, own deadlines, nothing told about the server."""
-    logger = logging.getLogger("uvicorn.error")
-    if not any(isinstance(known, ClientsMistakes) for known in logger.filters):
-        logger.addFilter(ClientsMistakes())
     return uvicorn.Config(
-        app,
-        host=serving.host,
-        port=serving.port,
+        make_app,
+        factory=True,
+        workers=serving.workers,
         loop="auto",
         http=HttpProtocol,
         ws=SocketProtocol,
@@ -105,31 +71,38 @@ def make_config(app: Starlette, serving: Serving) -> uvicorn.Config:
         proxy_headers=bool(serving.trusted_proxies),
         forwarded_allow_ips=list(serving.trusted_proxies),
         backlog=BACKLOG,
+        callback_notify=partial(_started, on_started),
+        timeout_notify=_ONCE_SECONDS,
         timeout_keep_alive=serving.keep_alive_seconds,
         timeout_graceful_shutdown=serving.shutdown_seconds,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
 
 
+async def _started(on_started: Callable[[], None]) -> None:
+    settle_memory()
+    on_started()
+
+
 def run(
-    app: Starlette,
-    serving: Serving,
-    *,
-    listener: socket.socket | None = None,
-    on_started: Callable[[], None] = lambda: None,
+    make_app: Callable[[], Starlette], serving: Serving, listener: socket.socket, on_started: Callable[[], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT; several workers are several processes with the same listener."""
-    config = make_config(app, serving)
-    server = DrainingServer(config, app, on_started)
-    sockets = None if listener is None else [listener]
-    factory: Callable[[], Any] | None = config.get_loop_factory()
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(server.serve(sockets=sockets))
+    """Serve until SIGTERM or SIGINT, in as many processes as asked for; each makes the app and tells when it serves.
+
+    What is given is handed to the processes, so with several of them it must be possible to pickle it.
+    """
+    config = make_config(make_app, serving, on_started)
+    if serving.workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+        return
+    for number in signal.SIGINT, signal.SIGTERM:
+        # uvicorn raises the signal that has ended it once more: it must not end the process before its last line.
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
-def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Return a socket that has the port; who comes is refused until a server that can answer listens on it.
-
-    Shared, several processes may listen on the same port, each with its own queue.
 
     `::` is every address of the machine, IPv4 too, wherever the system can do so.
     """
@@ -139,8 +112,6 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
         listener.bind((host, port))
