@@ -19,6 +19,7 @@ from refundgql import bootstrap
 from refundgql.api.schema import build_schema
 from refundgql.gql.documents import RequestErrors
 from refundgql.gql.engine import GraphQLEngine
+from refundgql.gql.limits import Limits
 from refundgql.queries.events import list_events
 from refundgql.queries.refund_cases import list_cases
 from refundgql.settings import Settings
@@ -53,7 +54,8 @@ async def execute_alone(url: str, cases: int, rounds: int) -> Executed:
                 raise RuntimeError(str(answer))
             return answer
 
-        compiled, core = GraphQLEngine(schema), GraphQLEngine(schema, compile_after=NEVER)
+        limits = Limits()
+        compiled, core = (GraphQLEngine(schema, limits=limits, compile_after=after) for after in (1, NEVER))
         with _rows_kept():
             fields = _count((await once(compiled))["data"])
             found = {}

@@ -25,6 +25,7 @@ from refundgql.messaging.memory import MemoryBus
 from refundgql.queries.onlookers import Onlookers
 from refundgql.storage.database import Database
 from refundgql.storage.tail import Tail
+from wide_limits import WIDE
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)
@@ -36,7 +37,7 @@ Json = Any
 @cache
 def engine() -> GraphQLEngine:
     """Return the engine of this process."""
-    return GraphQLEngine(build_schema(), translate=translate)
+    return GraphQLEngine(build_schema(), limits=WIDE, translate=translate)
 
 
 def at(instant: datetime) -> str:

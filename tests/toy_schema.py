@@ -11,7 +11,7 @@ import strawberry
 
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.errors import ApiError, ErrorCode
-from refundgql.gql.limits import DocumentLimits, Limits
+from refundgql.gql.limits import Limits
 from toy_streams import LogFeed, Place, ToyLog, rows_feed
 
 
@@ -228,19 +228,8 @@ class Subscription:
 
 def toy_engine(limits: Limits | None = None) -> Toy:
     """Return an engine of its own, with the limits of documents."""
-    limits = limits or Limits()
     schema = strawberry.Schema(Query, mutation=Mutation, subscription=Subscription)
-    documents = DocumentLimits(schema._schema, limits)
-    return Toy(
-        GraphQLEngine(
-            schema,
-            check_source=documents.check_source,
-            check_document=documents.check_document,
-            max_tokens=limits.max_tokens,
-            max_errors=limits.max_errors,
-            deadline_s=limits.operation_seconds,
-        )
-    )
+    return Toy(GraphQLEngine(schema, limits=limits or Limits()))
 
 
 @dataclass(frozen=True)

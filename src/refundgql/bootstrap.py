@@ -36,6 +36,7 @@ from refundgql.storage.writable import Writability
 
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
+    from refundgql.gql.limits import Limits
     from refundgql.tracing import Tracing
     from refundgql.web.evidence_tickets import EvidenceTickets
     from refundgql.web.metrics import DeskMetrics
@@ -269,25 +270,12 @@ def make_engine(settings: Settings) -> GraphQLEngine:
     from refundgql.api.faults import translate
     from refundgql.api.schema import build_schema
     from refundgql.gql.engine import GraphQLEngine
-    from refundgql.gql.limits import DocumentLimits
-    from refundgql.gql.ports import core_schema
 
-    schema = build_schema()
     limits = limits_of(settings)
-    documents = DocumentLimits(core_schema(schema), limits)
-    return GraphQLEngine(
-        schema,
-        check_source=documents.check_source,
-        check_document=documents.check_document,
-        max_tokens=limits.max_tokens,
-        translate=translate,
-        max_errors=limits.max_errors,
-        deadline_s=limits.operation_seconds,
-        introspection=settings.introspection,
-    )
+    return GraphQLEngine(build_schema(), limits=limits, translate=translate, introspection=settings.introspection)
 
 
-def limits_of(settings: Settings) -> Any:
+def limits_of(settings: Settings) -> Limits:
     """Return the limits of transport and documents."""
     from refundgql.gql.limits import Limits
 

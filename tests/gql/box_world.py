@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import strawberry
@@ -13,7 +13,9 @@ from refundgql.gql.declare import Level, LevelInfo, leaf, level
 from refundgql.gql.documents import Prepared, RequestErrors
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.responses import Translate
 from toy_streams import rows_feed
+from wide_limits import WIDE
 
 EXECUTORS = {"graphql-core": 10**9, "compiled": 0}
 
@@ -225,9 +227,17 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(Query, mutation=Mutation, subscription=Subscription, types=[Box, Crate])
 
 
-def make_engine(**options: Any) -> GraphQLEngine:
-    """Make an engine of its own."""
-    return GraphQLEngine(build_schema(), **options)
+def make_engine(
+    *, compile_after: int = 1, translate: Translate | None = None, introspection: bool = True, **limits: Any
+) -> GraphQLEngine:
+    """Make an engine of its own, whose limits are out of the way but for those that are given."""
+    return GraphQLEngine(
+        build_schema(),
+        limits=replace(WIDE, **limits),
+        translate=translate,
+        compile_after=compile_after,
+        introspection=introspection,
+    )
 
 
 def ready(engine: GraphQLEngine, query: str, name: str | None = None) -> Prepared:

@@ -79,7 +79,7 @@ async def test_errors_are_cut(engine: GraphQLEngine) -> None:
 @pytest.mark.parametrize("compile_after", EXECUTORS.values(), ids=EXECUTORS.keys())
 async def test_an_operation_has_a_deadline(compile_after: int) -> None:
     """What takes too long is cancelled and answered."""
-    engine = make_engine(compile_after=compile_after, deadline_s=0.05)
+    engine = make_engine(compile_after=compile_after, operation_seconds=0.05)
     response = await run(engine, "{ sleep }")
     assert response["data"] is None
     assert codes(response["errors"]) == ["LIMIT_EXCEEDED"]

@@ -1,13 +1,9 @@
 """What the engine refuses before it executes, and what it keeps of documents."""
 
-from typing import Any
-
 import pytest
 from box_world import EXECUTORS, Log, codes, make_engine, ready, refused
-from graphql import GraphQLError
 
 from refundgql.gql import documents
-from refundgql.gql.documents import Checked
 from refundgql.gql.engine import GraphQLEngine
 
 
@@ -56,29 +52,18 @@ async def test_the_named_operation_runs(engine: GraphQLEngine) -> None:
 
 def test_limits_are_asked_before_parsing_and_before_validation() -> None:
     """What the limits refuse is LIMIT_EXCEEDED, whatever else is wrong with it."""
-    engine = make_engine(
-        check_source=lambda text: [GraphQLError("too long")] if len(text) > 40 else [],
-        check_document=lambda document: [GraphQLError("no")] if len(document.definitions) > 1 else [],
-        max_tokens=12,
-    )
-    assert refused(engine, "{" * 50)[0]["message"] == "too long"
-    assert refused(engine, "query A { x } query B { x }")[0]["message"] == "no"
+    engine = make_engine(max_body_bytes=40, max_operations=1, max_tokens=12)
+    assert refused(engine, "{" * 50)[0]["message"] == "The document is longer than 40 characters."
+    message = "The document has more than 1 operations."
+    assert refused(engine, "query A { x } query B { x }")[0]["message"] == message
     assert codes(refused(engine, "{" * 50)) == codes(refused(engine, "{ x } { x }")) == ["LIMIT_EXCEEDED"]
     assert codes(refused(engine, "{a b c d e f g h i j k l m n}")) == ["LIMIT_EXCEEDED"]
 
 
 async def test_what_the_limits_measured_goes_along() -> None:
-    """Extensions of the limits hook are in every answer, and the measure is at the prepared operation."""
-
-    class Cheap:
-        def check_cost(self, variables: Any) -> int:
-            return 3
-
-    engine = make_engine(check_document=lambda _: Checked(extensions={"cost": 3}, measures={"A": Cheap()}))
-    prepared = ready(engine, "query A { boxes(n: 0) { id } }")
-    assert prepared.measure is not None
-    assert prepared.measure.check_cost(None) == 3
-    assert await engine.execute(prepared, None, Log()) == {"data": {"boxes": []}, "extensions": {"cost": 3}}
+    """The measure of an operation is at what was prepared of it."""
+    prepared = ready(make_engine(), "query A { boxes(n: 0) { id } }")
+    assert (prepared.measure.depth, prepared.measure.fields, prepared.measure.check_cost(None)) == (2, 2, 1)
 
 
 async def test_documents_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,8 @@ def prepare(source: str) -> Prepared | None:
     operation, *fragments = document.definitions
     named: Any = {f.name.value: f for f in fragments}  # type: ignore[attr-defined]  # fragments have names
     variables = PlainVariables(CORE, operation)  # type: ignore[arg-type]  # the first one is an operation
-    return Prepared(document, operation, named, {}, flag_names(document), variables)  # type: ignore[arg-type]
+    measure: Any = None  # nobody asks for it here
+    return Prepared(operation, named, flag_names(document), variables, measure)  # type: ignore[arg-type]
 
 
 def told(errors: list[GraphQLError], data: Any) -> list[tuple[tuple[Any, ...], Told]]:

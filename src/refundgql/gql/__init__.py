@@ -63,7 +63,7 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
 
 How operations run:
 
-    engine = GraphQLEngine(schema, check_source=..., check_document=..., translate=...)
+    engine = GraphQLEngine(schema, limits=Limits(), translate=...)
     prepared = engine.prepare(query, operation_name)                 # Prepared | RequestErrors
     response = await engine.execute(prepared, variables, context)    # {"data": ..., "errors": [...]}
     stream = await engine.subscribe(prepared, variables, context)    # Stream | {"errors": [...]}

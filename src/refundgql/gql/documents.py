@@ -1,15 +1,15 @@
 """Parses and validates documents once, keeps them within bounds, and picks the operation to run."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-import strawberry
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLSchema,
     NamedTypeNode,
     NonNullTypeNode,
     NoSchemaIntrospectionCustomRule,
@@ -26,17 +26,12 @@ from graphql import (
 from refundgql.gql.compiled.variables import PlainVariables
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_literals
-from refundgql.gql.ports import PARSER_STOPPED, MaybeNullValidationRule, core_schema
+from refundgql.gql.limits import LimitExceeded, Limits, OperationMeasure, measure_document
+from refundgql.gql.ports import PARSER_STOPPED, MaybeNullValidationRule
 from refundgql.gql.responses import request_errors
 
 Flags = tuple[bool | None, ...]
 """The values of the variables that decide which fields are asked for."""
-
-CheckSource = Callable[[str], Sequence[GraphQLError]]
-"""Looks at the text before it is parsed; the errors it gives refuse the document."""
-
-CheckDocument = Callable[[DocumentNode], "Sequence[GraphQLError] | Checked"]
-"""Looks at the parsed document before it is validated; the errors it gives refuse the document."""
 
 MAX_DOCUMENTS = 1_000
 MAX_SOURCE_CHARS = 400_000
@@ -44,26 +39,6 @@ MAX_SOURCE_CHARS = 400_000
 
 MAX_VALIDATION_ERRORS = 20
 """Validation stops here; an answer shows fewer, and a hostile document costs no more."""
-
-
-class Measure(Protocol):
-    """What one operation costs, once its variables are known."""
-
-    def check_cost(self, variables: Mapping[str, Any] | None) -> int:
-        """Give the cost. Refuses: an `ApiError` when it is over the limit."""
-        ...
-
-
-@dataclass(slots=True, frozen=True)
-class Checked:
-    """What a limits hook found: errors that refuse the document, and what to know when it is executed.
-
-    extensions: joins every answer. measures: by operation name; for whoever asks `Prepared.measure` before executing.
-    """
-
-    errors: Sequence[GraphQLError] = ()
-    extensions: Mapping[str, Any] = field(default_factory=dict)
-    measures: Mapping[str | None, Measure] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,19 +56,16 @@ class RequestErrors:
 class Prepared:
     """One operation of one valid document, ready to be executed any number of times."""
 
-    document: DocumentNode
     operation: OperationDefinitionNode
     fragments: dict[str, FragmentDefinitionNode]
-    extensions: Mapping[str, Any]
     flags: tuple[str, ...]
     """The operation's variables whose values decide which fields are asked for."""
     variables: PlainVariables
+    measure: OperationMeasure
     uses: dict[Flags, int] = field(default_factory=dict)
     """How often it was executed without a plan, by the values of its flags."""
     compilable: bool = True
     """Whether nobody has found yet that only graphql-core can execute it."""
-    measure: Measure | None = None
-    """What the limits hook measured of this operation."""
 
     @property
     def operation_type(self) -> str:
@@ -110,10 +82,9 @@ class Prepared:
 class _Valid:
     """A document that passed every check, with those of its operations that were asked for."""
 
-    document: DocumentNode
     operations: list[OperationDefinitionNode]
     fragments: dict[str, FragmentDefinitionNode]
-    checked: Checked
+    measures: dict[str | None, OperationMeasure]
     flags: tuple[str, ...]
     prepared: dict[str | None, Prepared]
 
@@ -121,21 +92,9 @@ class _Valid:
 class Documents:
     """The documents one schema knows, the least recently used forgotten first."""
 
-    def __init__(
-        self,
-        schema: strawberry.Schema,
-        *,
-        check_source: CheckSource | None,
-        check_document: CheckDocument | None,
-        max_tokens: int | None,
-        max_errors: int,
-        introspection: bool,
-    ) -> None:
-        self._schema = core_schema(schema)
-        self._check_source = check_source
-        self._check_document = check_document
-        self._max_tokens = max_tokens
-        self._max_errors = max_errors
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool) -> None:
+        self._schema = schema
+        self._limits = limits
         self._rules = [*specified_rules, MaybeNullValidationRule]
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
@@ -169,29 +128,29 @@ class Documents:
         return prepared if prepared is not None else self._pick(valid, operation_name)
 
     def _refused(self, errors: Sequence[GraphQLError], code: ErrorCode) -> RequestErrors:
-        return RequestErrors(request_errors(errors[: self._max_errors], code))
+        return RequestErrors(request_errors(errors[: self._limits.max_errors], code))
 
     def _check(self, query: str) -> _Valid | RequestErrors:
-        if self._check_source is not None and (errors := self._check_source(query)):
-            return self._refused(errors, ErrorCode.LIMIT_EXCEEDED)
+        limits = self._limits
+        if len(query) > limits.max_body_bytes:
+            too_long = GraphQLError(f"The document is longer than {limits.max_body_bytes} characters.")
+            return self._refused([too_long], ErrorCode.LIMIT_EXCEEDED)
         try:
             document = parse(
                 query,
-                max_lexical_tokens=self._max_tokens,
-                max_comments=self._max_tokens,
+                max_lexical_tokens=limits.max_tokens,
+                max_comments=limits.max_tokens,
                 allow_empty_selection_sets=False,
             )
         except GraphQLError as error:
-            too_long = self._max_tokens is not None and PARSER_STOPPED in error.message
-            return self._refused([error], ErrorCode.LIMIT_EXCEEDED if too_long else ErrorCode.GRAPHQL_PARSE_FAILED)
+            stopped = PARSER_STOPPED in error.message
+            return self._refused([error], ErrorCode.LIMIT_EXCEEDED if stopped else ErrorCode.GRAPHQL_PARSE_FAILED)
         if unusable := unusable_literals(query, document):
             return self._refused(unusable, ErrorCode.BAD_USER_INPUT)
-        checked = Checked()
-        if self._check_document is not None:
-            found = self._check_document(document)
-            checked = found if isinstance(found, Checked) else Checked(errors=found)
-            if checked.errors:
-                return self._refused(checked.errors, ErrorCode.LIMIT_EXCEEDED)
+        try:
+            measures = measure_document(document, self._schema, limits)
+        except LimitExceeded as exceeded:
+            return self._refused([GraphQLError(exceeded.message)], ErrorCode.LIMIT_EXCEEDED)
         invalid = validate(
             self._schema,
             document,
@@ -203,10 +162,9 @@ class Documents:
             return self._refused(invalid, ErrorCode.GRAPHQL_VALIDATION_FAILED)
         definitions = document.definitions
         return _Valid(
-            document,
             [d for d in definitions if isinstance(d, OperationDefinitionNode)],
             {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)},
-            checked,
+            measures,
             flag_names(document),
             {},
         )
@@ -234,16 +192,13 @@ class Documents:
             else:
                 message = "The document has no operation."
             return self._refused([GraphQLError(message)], ErrorCode.OPERATION_RESOLUTION_FAILURE)
-        checked, operation = valid.checked, named[0]
-        measure = checked.measures.get(operation.name.value if operation.name else None)
+        operation = named[0]
         prepared = Prepared(
-            document=valid.document,
             operation=operation,
             fragments=valid.fragments,
-            extensions=checked.extensions,
             flags=flags_of(operation, valid.flags),
             variables=PlainVariables(self._schema, operation),
-            measure=measure,
+            measure=valid.measures[operation.name.value if operation.name else None],
         )
         if operation_name is None or len(valid.prepared) < len(valid.operations) + 1:
             valid.prepared[operation_name] = prepared

@@ -13,9 +13,10 @@ from refundgql.gql.compiled.plans import Plans
 from refundgql.gql.core import reference
 from refundgql.gql.core.adapter import adapt
 from refundgql.gql.declare import personal_fields
-from refundgql.gql.documents import CheckDocument, CheckSource, Documents, Prepared, RequestErrors
+from refundgql.gql.documents import Documents, Prepared, RequestErrors
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.given import unusable_variables
+from refundgql.gql.limits import Limits
 from refundgql.gql.ports import VariableValues, core_schema, get_variable_values
 from refundgql.gql.responses import ErrorFormat, Translate, request_errors
 from refundgql.gql.streams import Stream
@@ -51,9 +52,7 @@ class Subscription:
 class GraphQLEngine:
     """Executes operations against one schema; one engine for a process.
 
-    check_source, check_document: the limits, see `documents`; max_tokens goes to the parser.
     translate: turns an exception of a lower layer into an `ApiError`, or None to mask it.
-    max_errors: errors shown in one answer. deadline_s: seconds one operation or event may take.
     compile_after: executions before an operation is compiled.
     """
 
@@ -61,12 +60,8 @@ class GraphQLEngine:
         self,
         schema: strawberry.Schema,
         *,
-        check_source: CheckSource | None = None,
-        check_document: CheckDocument | None = None,
-        max_tokens: int | None = None,
+        limits: Limits,
         translate: Translate | None = None,
-        max_errors: int = 5,
-        deadline_s: float = 5.0,
         compile_after: int = 1,
         introspection: bool = True,
     ) -> None:
@@ -75,17 +70,9 @@ class GraphQLEngine:
         self.schema = schema
         self._core = core_schema(schema)
         self.personal = personal_fields(self._core)
-        self._deadline_s = deadline_s
-        self._max_errors = max_errors
-        self._format = ErrorFormat(translate, max_errors)
-        self.documents = Documents(
-            schema,
-            check_source=check_source,
-            check_document=check_document,
-            max_tokens=max_tokens,
-            max_errors=max_errors,
-            introspection=introspection,
-        )
+        self._limits = limits
+        self._format = ErrorFormat(translate, limits.max_errors)
+        self.documents = Documents(self._core, limits, introspection=introspection)
         self.plans = Plans(schema, compile_after=compile_after)
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
@@ -118,7 +105,7 @@ class GraphQLEngine:
             return self._refused(coerced, ErrorCode.BAD_USER_INPUT)
         executor = self._executor(prepared, coerced, context, None)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._limits.operation_seconds):
                 feed = await reference.open_feed(executor)
         except TimeoutError:
             return {"errors": [self._late(prepared)]}
@@ -143,7 +130,7 @@ class GraphQLEngine:
 
     async def _answer(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> Response:
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._limits.operation_seconds):
                 data, errors = await self._run(prepared, variables, context, root)
         except TimeoutError:
             return {"data": None, "errors": [self._late(prepared)]}
@@ -152,8 +139,6 @@ class GraphQLEngine:
         response: Response = {"data": data}
         if errors:
             response["errors"] = self._format.describe(errors, data)
-        if prepared.extensions:
-            response["extensions"] = dict(prepared.extensions)
         return response
 
     async def _run(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> reference.Outcome:
@@ -181,14 +166,14 @@ class GraphQLEngine:
             self._core,
             definitions,
             given,
-            max_errors=self._max_errors,
+            max_errors=self._limits.max_errors,
             hide_suggestions=True,
         )
 
     def _refused(self, errors: list[GraphQLError], code: ErrorCode) -> Response:
-        return {"errors": request_errors(errors[: self._max_errors], code)}
+        return {"errors": request_errors(errors[: self._limits.max_errors], code)}
 
     def _late(self, prepared: Prepared) -> dict[str, Any]:
-        message = f"The {prepared.operation_type} took longer than {self._deadline_s:g} seconds."
+        message = f"The {prepared.operation_type} took longer than {self._limits.operation_seconds:g} seconds."
         (entry,) = request_errors([GraphQLError(message)], ErrorCode.LIMIT_EXCEEDED)
         return entry

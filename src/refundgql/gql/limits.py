@@ -9,7 +9,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
@@ -26,7 +25,6 @@ from graphql import (
     is_composite_type,
 )
 
-from refundgql.gql.documents import Checked
 from refundgql.gql.errors import ApiError, ErrorCode
 
 # Sums stop growing here: beyond every limit, and far from where integers become slow.
@@ -154,27 +152,6 @@ class OperationMeasure:
         if cost > self.max_cost:
             raise LimitExceeded(f"The operation costs {cost}; at most {self.max_cost} is allowed.")
         return cost
-
-
-class DocumentLimits:
-    """The two hooks of the engine: one looks at a document's text, the other at what was parsed from it."""
-
-    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
-        self._schema = schema
-        self._limits = limits
-
-    def check_source(self, source: str) -> list[GraphQLError]:
-        """Return why the text is refused before it is parsed, or nothing."""
-        if len(source) <= self._limits.max_body_bytes:
-            return []
-        return [GraphQLError(f"The document is longer than {self._limits.max_body_bytes} characters.")]
-
-    def check_document(self, document: DocumentNode) -> Checked:
-        """Return the measure of each operation, or the first limit that the document breaks."""
-        try:
-            return Checked(measures=measure_document(document, self._schema, self._limits))
-        except LimitExceeded as exceeded:
-            return Checked(errors=[GraphQLError(exceeded.message)])
 
 
 def measure_document(

@@ -75,8 +75,8 @@ class Operations:
         errors = result.get("errors")
         if errors and _only(ErrorCode.UNAUTHENTICATED, result):
             raise OperationRefused([error_entry(ErrorCode.UNAUTHENTICATED, errors[0]["message"])])
-        if cost is not None and "data" in result:
-            result["extensions"] = {**result.get("extensions", {}), "cost": cost}
+        if "data" in result:
+            result["extensions"] = {"cost": cost}
         return result
 
     async def subscribe(
@@ -101,9 +101,7 @@ class Operations:
         return stream
 
     @staticmethod
-    def _cost_of(prepared: Prepared, variables: dict[str, Any] | None) -> int | None:
-        if prepared.measure is None:
-            return None
+    def _cost_of(prepared: Prepared, variables: dict[str, Any] | None) -> int:
         try:
             return prepared.measure.check_cost(variables)
         except LimitExceeded as exceeded:

@@ -1,0 +1,14 @@
+"""Limits that are out of the way of tests about something else."""
+
+from refundgql.gql.limits import Limits
+
+WIDE = Limits(
+    max_body_bytes=10**9,
+    max_tokens=10**9,
+    max_depth=10**9,
+    max_introspection_depth=10**9,
+    max_fields=10**9,
+    max_aliases=10**9,
+    max_operations=10**9,
+    max_cost=10**9,
+)
