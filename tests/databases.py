@@ -20,13 +20,13 @@ from uuid import uuid4
 
 import asyncpg
 
-from refundgql.storage.database import Database, Limits
+from refundgql.storage.database import Database, DatabaseLimits
 from refundgql.storage.migrating import migrate
 
 DIALECTS = ("sqlite", "postgres")
 
 # Few connections: a small server serves every test's pools.
-LIMITS = Limits(read_connections=4, write_connections=6)
+LIMITS = DatabaseLimits(read_connections=4, write_connections=6)
 
 
 @cache

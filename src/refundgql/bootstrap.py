@@ -26,8 +26,7 @@ from refundgql.messaging.memory import MemoryBus
 from refundgql.queries.onlookers import Onlookers
 from refundgql.settings import Settings
 from refundgql.storage import schema as storage_schema
-from refundgql.storage.database import Database
-from refundgql.storage.database import Limits as DatabaseLimits
+from refundgql.storage.database import Database, DatabaseLimits
 from refundgql.storage.evidence_files import BucketFiles, FolderFiles
 from refundgql.storage.faults import StorageError, TransientFault, UnknownSchema
 from refundgql.storage.retention import Retention

@@ -16,7 +16,7 @@ import pytest
 from seeds import account
 
 from databases import LIMITS, new_database_url
-from refundgql.storage.database import Database, Dialect, Limits, Write
+from refundgql.storage.database import Database, DatabaseLimits, Dialect, Write
 from refundgql.storage.faults import CommitUnknown, ConstraintViolated, StatementTimeout, StorageError, TransientFault
 from refundgql.storage.ids import new_id
 from refundgql.storage.statements import counted_statements, for_postgres, for_sqlite, sqlite_parameters
@@ -237,7 +237,7 @@ async def test_deadlocks_are_transient_faults(postgres: Database) -> None:
 
 async def test_a_slow_statement_is_stopped(postgres_url: str) -> None:
     """A statement past its limit ends with a typed error, in reading and in writing."""
-    opened = await Database.open(postgres_url, Limits(statement_timeout_ms=100))
+    opened = await Database.open(postgres_url, DatabaseLimits(statement_timeout_ms=100))
     try:
         with pytest.raises(StatementTimeout):
             await opened.fetch("SELECT pg_sleep(5)")
@@ -251,7 +251,7 @@ async def test_a_slow_statement_is_stopped(postgres_url: str) -> None:
 async def test_another_processes_write_lock_is_waited_for_and_then_a_transient_fault(tmp_path: Path) -> None:
     """While another connection writes, a transaction waits as long as it may and then asks to be run again."""
     url = new_database_url("sqlite", tmp_path)
-    opened = await Database.open(url, Limits(busy_timeout_ms=50))
+    opened = await Database.open(url, DatabaseLimits(busy_timeout_ms=50))
     other = sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 
-class Account(Protocol):
+class Principal(Protocol):
     """Somebody who is signed in, as the application knows them; handed on to the contexts of operations."""
 
     @property
@@ -27,7 +27,7 @@ class Caller:
     sends_batches: whether a body may be as large as a batch of records.
     """
 
-    account: Any
+    account: Principal | None
     expires_at: float | None
     sends_batches: bool = False
 

@@ -32,7 +32,7 @@ Changes = Callable[[], AbstractAsyncContextManager[ChangeSignal]]
 """Give a bell that rings for changes of accounts while the block runs; rings may be lost."""
 
 
-class Connection(Protocol):
+class OpenConnection(Protocol):
     """An open socket or stream."""
 
     @property
@@ -71,11 +71,11 @@ class Presence:
         self._now = now
         self._check_seconds = CHECK_SECONDS if check_seconds is None else check_seconds
         self._changes = changes or _no_changes
-        self._by_key: dict[str, set[Connection]] = {}
-        self._expiries: dict[Connection, asyncio.TimerHandle] = {}
+        self._by_key: dict[str, set[OpenConnection]] = {}
+        self._expiries: dict[OpenConnection, asyncio.TimerHandle] = {}
         self.stopping = False
 
-    def enter(self, connection: Connection, address: str) -> str:
+    def enter(self, connection: OpenConnection, address: str) -> str:
         """Count a connection in and return the key to leave with.
 
         Refuses: `TooManyConnections`; the others are probed then, so that those who vanished make room for the next
@@ -91,7 +91,7 @@ class Presence:
         self._expect_expiry(connection)
         return key
 
-    def leave(self, connection: Connection, key: str) -> None:
+    def leave(self, connection: OpenConnection, key: str) -> None:
         """Count a connection out."""
         connections = self._by_key.get(key)
         if connections is not None:
@@ -121,14 +121,14 @@ class Presence:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _expect_expiry(self, connection: Connection) -> None:
+    def _expect_expiry(self, connection: OpenConnection) -> None:
         expires_at = connection.caller.expires_at
         if expires_at is None or expires_at - self._now() > _LONGEST_TIMER_SECONDS:
             return
         loop = asyncio.get_running_loop()
         self._expiries[connection] = loop.call_later(expires_at - self._now(), self._expired, connection)
 
-    def _expired(self, connection: Connection) -> None:
+    def _expired(self, connection: OpenConnection) -> None:
         self._expiries.pop(connection, None)
         connection.end_access("The token has expired.")
 
@@ -146,7 +146,7 @@ class Presence:
     async def check(self) -> None:
         """End every connection whose token has expired or whose account has lost access."""
         now = self._now()
-        people: dict[Any, list[Connection]] = {}
+        people: dict[Any, list[OpenConnection]] = {}
         for connection in self._all():
             caller = connection.caller
             if caller.expires_at is not None and now >= caller.expires_at:
@@ -158,7 +158,7 @@ class Presence:
                 for connection in people[account]:
                     connection.end_access(reason)
 
-    def _all(self) -> list[Connection]:
+    def _all(self) -> list[OpenConnection]:
         return [connection for connections in self._by_key.values() for connection in connections]
 
 

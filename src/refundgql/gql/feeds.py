@@ -21,14 +21,6 @@ Cursor = Any
 """A place in the log: cursors are compared, and `str` gives what clients send back."""
 
 
-class Event(Protocol):
-    """Something that happened on a topic."""
-
-    @property
-    def cursor(self) -> Cursor:
-        """Return its place in the log."""
-
-
 Listener = Callable[[Sequence[Any]], None]
 """Takes events of a topic, in order, without waiting."""
 

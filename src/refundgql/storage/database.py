@@ -155,7 +155,7 @@ class Transaction(abc.ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DatabaseLimits:
     """What the database may use; each bound is there so that one user cannot take all of it."""
 
     read_connections: int = 8
@@ -175,12 +175,12 @@ class Database(abc.ABC):
     url: str
 
     @staticmethod
-    async def open(url: str, limits: Limits | None = None) -> Database:
+    async def open(url: str, limits: DatabaseLimits | None = None) -> Database:
         """Open the database at a URL: `sqlite://path`, `sqlite://:memory:` (one connection) or `postgres://…`.
 
         Refuses: ValueError for any other scheme.
         """
-        limits = limits or Limits()
+        limits = limits or DatabaseLimits()
         scheme = url.partition(":")[0]
         if scheme == "sqlite":
             from refundgql.storage.sqlite_client import SqliteDatabase

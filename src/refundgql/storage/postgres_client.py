@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from refundgql.storage.database import Database, Dialect, Limits, Row, Transaction, Write
+from refundgql.storage.database import Database, DatabaseLimits, Dialect, Row, Transaction, Write
 from refundgql.storage.faults import CommitUnknown, NeedsTransaction, StorageError, TransientFault, causes
 from refundgql.storage.postgres_faults import DRIVER_ERRORS, is_lost, translated
 from refundgql.storage.postgres_lending import Lender, Lent
@@ -44,7 +44,7 @@ async def _prepare_reader(connection: KnowingConnection, settings: str) -> None:
     await connection.learn()
 
 
-def _pool_options(url: str, limits: Limits, *, size: int, read_only: bool) -> dict[str, Any]:
+def _pool_options(url: str, limits: DatabaseLimits, *, size: int, read_only: bool) -> dict[str, Any]:
     # Set once a session, and not as it starts: poolers such as PgBouncer refuse what they do not know there.
     settings = {
         "statement_timeout": str(limits.statement_timeout_ms),
@@ -179,7 +179,7 @@ class PostgresDatabase(Database):
 
     dialect = Dialect.POSTGRES
 
-    def __init__(self, url: str, limits: Limits) -> None:
+    def __init__(self, url: str, limits: DatabaseLimits) -> None:
         """Prepare; nothing is opened yet."""
         self.url = url
         self._limits = limits
@@ -192,7 +192,7 @@ class PostgresDatabase(Database):
         self._writers: Lender
 
     @classmethod
-    async def connect(cls, url: str, limits: Limits) -> PostgresDatabase:
+    async def connect(cls, url: str, limits: DatabaseLimits) -> PostgresDatabase:
         """Open both pools.
 
         Refuses: StorageError when the server does not let us in.

@@ -18,7 +18,7 @@ import aiosqlite
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 
-from refundgql.storage.database import ChangeMark, Database, Dialect, Limits, Row, Transaction, Write
+from refundgql.storage.database import ChangeMark, Database, DatabaseLimits, Dialect, Row, Transaction, Write
 from refundgql.storage.faults import (
     ConstraintViolated,
     StatementTimeout,
@@ -273,7 +273,7 @@ class SqliteDatabase(Database):
     dialect = Dialect.SQLITE
     client: SqliteWriter
 
-    def __init__(self, url: str, path: str, limits: Limits) -> None:
+    def __init__(self, url: str, path: str, limits: DatabaseLimits) -> None:
         """Prepare; nothing is opened yet."""
         self.url = url
         self.path = path
@@ -291,7 +291,7 @@ class SqliteDatabase(Database):
         self._writing_task: asyncio.Task[Any] | None = None
 
     @classmethod
-    async def connect(cls, url: str, limits: Limits) -> SqliteDatabase:
+    async def connect(cls, url: str, limits: DatabaseLimits) -> SqliteDatabase:
         """Open the file, creating it when there is none.
 
         Refuses: StorageError when it cannot be opened.

@@ -14,7 +14,7 @@ from refundgql.gql.compiled.completion import (
     resolve_rows,
     start_slow,
 )
-from refundgql.gql.compiled.plan import MAX_CLASSES, Field, PathOf, Run, Selected, Source, nullable
+from refundgql.gql.compiled.plan import MAX_CLASSES, Field, FieldKind, PathOf, Run, Selected, nullable
 from refundgql.gql.core.adapter import same_length
 from refundgql.gql.declare import LevelInfo
 from refundgql.gql.ports import UndefinedType
@@ -105,7 +105,7 @@ def fill(field: Field, rows: list[Any], outs: Outs, run: Run, path_of: PathOf) -
 
 async def fill_awaiting(field: Field, rows: list[Any], outs: Outs, run: Run, path_of: PathOf) -> set[int] | None:
     """Complete one field of a level, awaiting its values or what is below; the same steps as `fill`."""
-    if field.source is Source.RESOLVER:
+    if field.kind is FieldKind.RESOLVER:
         values: Sequence[Any] = await resolve_rows(field, rows, run, path_of)
     elif field.awaits:
         values = await _level_values(field, rows, run)
@@ -150,9 +150,9 @@ async def _level_values(field: Field, rows: list[Any], run: Run) -> Sequence[Any
 
 def _values(field: Field, rows: list[Any], run: Run) -> Sequence[Any]:
     """Get the values of all rows without waiting; an exception stands where there is none."""
-    if field.source is Source.EVENT:
+    if field.kind is FieldKind.EVENT:
         return event_values(field, rows, run)
-    if field.source is not Source.LEVEL:
+    if field.kind is not FieldKind.LEVEL:
         try:
             return [*map(field.getter, rows)]
         except Exception:

@@ -57,8 +57,8 @@ class NotCompiled(Exception):
     """This operation has something only graphql-core can do; it is run there."""
 
 
-class Source(Enum):
-    """Where a field's value comes from."""
+class FieldKind(Enum):
+    """How a field's value is got."""
 
     TYPENAME = auto()
     ATTRIBUTE = auto()
@@ -68,8 +68,8 @@ class Source(Enum):
     EVENT = auto()
 
 
-READ = {Source.TYPENAME, Source.ATTRIBUTE, Source.COMPUTED}
-"""Sources that only need the row."""
+READ = {FieldKind.TYPENAME, FieldKind.ATTRIBUTE, FieldKind.COMPUTED}
+"""Kinds that only need the row."""
 
 
 class Run:
@@ -101,9 +101,31 @@ class Field:
     """One response key of one selection."""
 
     __slots__ = (
-        "args", "awaits", "classes", "core", "depth", "details", "found_below", "function", "getter", "inline", "key",
-        "keywords", "leaves", "name", "named", "nodes", "non_null", "only", "page", "parent", "selection", "source",
-        "subs", "type", "waits",
+        "args",
+        "awaits",
+        "classes",
+        "core",
+        "depth",
+        "details",
+        "found_below",
+        "function",
+        "getter",
+        "inline",
+        "key",
+        "keywords",
+        "kind",
+        "leaves",
+        "name",
+        "named",
+        "nodes",
+        "non_null",
+        "only",
+        "page",
+        "parent",
+        "selection",
+        "subs",
+        "type",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, planner: "Planner", parent: GraphQLObjectType, key: str, details: FieldDetailsList) -> None:
@@ -130,44 +152,44 @@ class Field:
         self.classes: set[type] = set()
         """Classes of rows found harmless."""
         self.function: Any = None
-        self.source = self._source(planner)
-        self.getter: Any = attrgetter(str(self.function)) if self.source is Source.ATTRIBUTE else self.function
+        self.kind = self._kind_of_field(planner)
+        self.getter: Any = attrgetter(str(self.function)) if self.kind is FieldKind.ATTRIBUTE else self.function
         self.inline = False
         """The field is part of its row's dictionary display."""
-        self.awaits = self.source is Source.RESOLVER or (
-            self.source is Source.LEVEL and inspect.iscoroutinefunction(self.function)
+        self.awaits = self.kind is FieldKind.RESOLVER or (
+            self.kind is FieldKind.LEVEL and inspect.iscoroutinefunction(self.function)
         )
         """Getting the values needs an await."""
         self.waits = self.awaits
         """Getting the values, or completing them, needs an await."""
-        if self.source in (Source.LEVEL, Source.RESOLVER, Source.EVENT):
+        if self.kind in (FieldKind.LEVEL, FieldKind.RESOLVER, FieldKind.EVENT):
             self.args = FieldArguments(core, self.nodes[0])
-        if self.source is Source.LEVEL:
+        if self.kind is FieldKind.LEVEL:
             self.keywords = LevelArguments(planner.schema, core.extensions[BACKREF], self.args)
             self.selection = Selection(planner.document, self.named, details)
             self.found_below: dict[tuple[str, ...], Field | None] = {}
 
-    def _source(self, planner: "Planner") -> Source:
+    def _kind_of_field(self, planner: "Planner") -> FieldKind:
         if self.name == "__typename":
-            return Source.TYPENAME
+            return FieldKind.TYPENAME
         definition = (self.core.extensions or {}).get(BACKREF)
         if not isinstance(definition, StrawberryField):
             raise NotCompiled(self.name)
         if definition.is_subscription:
-            return Source.EVENT
+            return FieldKind.EVENT
         if LEVEL in definition.metadata:
             self.function = definition.metadata[LEVEL]
-            return Source.LEVEL
+            return FieldKind.LEVEL
         if not definition.is_basic_field:
             self.function = self.core.resolve
-            return Source.RESOLVER
+            return FieldKind.RESOLVER
         if LEAF in definition.metadata:
             self.function = definition.metadata[LEAF]
-            return Source.COMPUTED
+            return FieldKind.COMPUTED
         if definition.default_resolver is not getattr:
             raise NotCompiled(self.name)
         self.function = definition.python_name
-        return Source.ATTRIBUTE
+        return FieldKind.ATTRIBUTE
 
     @property
     def label(self) -> str:
@@ -195,15 +217,15 @@ class Field:
             if len(named) != 1:
                 return None
             found = named[0]
-        return found if found.source is Source.LEVEL else None
+        return found if found.kind is FieldKind.LEVEL else None
 
     def read(self, row: Any) -> Any:
-        """Get the value of one row, for sources that need nothing else."""
-        if self.source is Source.TYPENAME:
+        """Get the value of one row, for kinds that need nothing else."""
+        if self.kind is FieldKind.TYPENAME:
             return self.parent.name
-        if self.source is Source.EVENT:
+        if self.kind is FieldKind.EVENT:
             return row
-        return getattr(row, self.function) if self.source is Source.ATTRIBUTE else self.function(row)
+        return getattr(row, self.function) if self.kind is FieldKind.ATTRIBUTE else self.function(row)
 
     def info(self, run: Run, path: list[str | int]) -> GraphQLResolveInfo[Any]:
         """Give graphql-core's info for one row of an ordinary resolver."""
@@ -276,7 +298,7 @@ class Planner:
 
     def _below(self, field: Field) -> None:
         if is_leaf_type(field.named):
-            field.inline = field.source in READ
+            field.inline = field.kind in READ
             return
         if not is_object_type(field.named) and field.named.resolve_type is not resolve_by_typename:  # type: ignore[attr-defined]
             raise NotCompiled(field.name)
@@ -284,7 +306,7 @@ class Planner:
             field.subs[type_.name] = self.select(type_, self.document.fields_of(type_, field.details))
         if is_object_type(field.named):
             field.only = field.subs[field.named.name]
-            field.inline = field.source in READ and field.only.inline
+            field.inline = field.kind in READ and field.only.inline
         field.waits = field.awaits or any(selected.awaits for selected in field.subs.values())
 
 

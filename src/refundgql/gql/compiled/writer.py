@@ -18,7 +18,7 @@ from refundgql.gql.compiled.levels import (
     complete_rows_awaiting,
     complete_serially,
 )
-from refundgql.gql.compiled.plan import Field, NotCompiled, Planner, Run, Selected, Source, nullable
+from refundgql.gql.compiled.plan import Field, FieldKind, NotCompiled, Planner, Run, Selected, nullable
 from refundgql.gql.documents import Prepared
 from refundgql.gql.ports import VariableValues, collect_fields, core_schema
 from refundgql.gql.selection import Document
@@ -135,9 +135,9 @@ class _Writer:
 
     def _read(self, field: Field, row: str) -> str:
         """Write the expression for a field that is read from the row."""
-        if field.source is Source.TYPENAME:
+        if field.kind is FieldKind.TYPENAME:
             return repr(field.parent.name)
-        if field.source is Source.COMPUTED:
+        if field.kind is FieldKind.COMPUTED:
             return self._value(field, field.type, f"{self._bind('c', field.function)}({row})")
         attribute: str = field.function
         if not attribute.isidentifier() or keyword.iskeyword(attribute):
