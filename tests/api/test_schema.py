@@ -7,14 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLSchema, build_schema, find_breaking_changes
+from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema, build_schema, find_breaking_changes
 from graphql import print_schema as print_core_schema
 
 from refundgql import __version__
+from refundgql.api.schema import build_schema as build_desk
 from refundgql.api.schema import print_schema_text
 from refundgql.domain import vocabulary
 from refundgql.domain.history import SYSTEM_ROLE
 from refundgql.domain.machines.table import ROWS
+from refundgql.gql.rows import check_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "schema.graphql"
@@ -157,3 +159,12 @@ def test_connections_follow_relay(connection: str) -> None:
     assert f"type {connection}" in text
     type_ = schema().type_map[connection]
     assert {"edges", "pageInfo", "totalCount"} <= set(type_.fields)  # type: ignore[attr-defined]
+
+
+def test_every_type_has_rows_that_were_checked() -> None:
+    """No object type of the desk is read from rows that the check does not know; see `gql/rows.py`."""
+    found, core = check_rows(build_desk()), build_desk()._schema
+    roots = {core.query_type, core.mutation_type, core.subscription_type}
+    for name, type_ in core.type_map.items():
+        if isinstance(type_, GraphQLObjectType) and type_ not in roots and not name.startswith("__"):
+            assert found.get(name), name

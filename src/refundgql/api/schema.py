@@ -41,6 +41,7 @@ from refundgql.api.types.transactions import Transaction
 from refundgql.api.types.webhooks import WebhookQueries
 from refundgql.api.types.withdrawals import WithdrawalMutations, WithdrawalQueries
 from refundgql.api.types.workflow import WorkflowQueries
+from refundgql.gql.rows import check_rows
 
 
 @strawberry.type(
@@ -91,8 +92,8 @@ _ONE_OF = "directive @oneOf on INPUT_OBJECT"
 
 @cache
 def build_schema() -> strawberry.Schema:
-    """Return the one schema of this process."""
-    return strawberry.Schema(
+    """Return the one schema of this process. Refuses: RowMismatch for fields that rows cannot give."""
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -108,6 +109,8 @@ def build_schema() -> strawberry.Schema:
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    check_rows(schema)
+    return schema
 
 
 def print_schema_text() -> str:

@@ -37,11 +37,12 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
 
         @level(description="...")
         @staticmethod
-        def overdue(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:  # waits for nothing: a plain def
+        def overdue(rows: list[CaseRow], info: LevelInfo) -> list[bool]:  # leaves; waits for nothing: a plain def
             return [is_overdue(row, info.context.now) for row in rows]
 
 - Types are declarations only; rows travel. A field without a resolver reads the row's attribute of the same
-  Python name. Lists and objects inside a row need no resolver either.
+  Python name. Lists and objects inside a row need no resolver either. `rows` holds rows to their types: by the classes
+  that level functions take, or `@row(MoneyRow)` above a type without one.
 - A level function takes `(rows, info, ...)`; further parameters are the GraphQL arguments, described with
   `Annotated[int | None, strawberry.argument(description="...")] = None`. It returns one item for each row,
   in order; an item that is an exception is that position's error, a raised one is the error of all.

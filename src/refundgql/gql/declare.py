@@ -26,6 +26,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 LEVEL = "refundgql.level"
 """Key of a level function in a Strawberry field's metadata."""
 
+GIVEN = "refundgql.given"
+"""Key in a Strawberry field's metadata of what a level of leaves says that it gives for a row."""
+
 PERSONAL = "refundgql.personal"
 """Key in a Strawberry field's metadata that says that its value differs from viewer to viewer."""
 
@@ -76,7 +79,6 @@ def level(
     *,
     description: str | None = None,
     deprecation_reason: str | None = None,
-    name: str | None = None,
     graphql_type: Any = None,
     personal: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]: ...
@@ -86,7 +88,6 @@ def level(
     *,
     description: str | None = None,
     deprecation_reason: str | None = None,
-    name: str | None = None,
     graphql_type: Any = None,
     personal: bool = False,
 ) -> Any:
@@ -99,43 +100,48 @@ def level(
     `personal` says that viewers who otherwise read the same may read different values here: no stream's answer that
     asks for it is shared between them.
 
-    Refuses: a function without two leading parameters, or without `Level[...]` and `graphql_type` (TypeError).
+    A level of leaves returns `list[T]` instead, which type checkers hold it to; with `graphql_type` T is only the class
+    of what it gives, such as `list[int]` for instants. `rows.check_rows` compares both with the schema.
+
+    Refuses: a function without two leading parameters, or without either of these and `graphql_type` (TypeError).
     """
 
     def declare(function: Callable[..., Any]) -> Any:
         plain: Callable[..., Any] = getattr(function, "__func__", function)
+        type_, given = _annotation(plain, graphql_type)
         field = strawberry.field(
             resolver=_stand_in(plain),
-            name=name,
             description=description,
             deprecation_reason=deprecation_reason,
-            metadata={LEVEL: plain, PERSONAL: personal},
+            metadata={LEVEL: plain, PERSONAL: personal, GIVEN: given},
         )
-        field.type_annotation = _annotation(plain, graphql_type)
+        field.type_annotation = type_
         return field
 
     return declare if function is None else declare(function)
 
 
-def _annotation(function: Callable[..., Any], graphql_type: Any) -> StrawberryAnnotation:
-    """Take T out of `-> Level[T]`, also while T is only a name that is defined later."""
+def _annotation(function: Callable[..., Any], graphql_type: Any) -> tuple[StrawberryAnnotation, Any]:
+    """Take T out of `-> Level[T]` or `-> list[T]`, also while T is only a name that is defined later.
+
+    The second is what a level of leaves says that it gives: T of `list[T]`.
+    """
     namespace = sys.modules[function.__module__].__dict__
-    if graphql_type is not None:
-        return StrawberryAnnotation(graphql_type, namespace=namespace)
     annotation = inspect.signature(function).return_annotation
-    inner: Any = None
+    outer = inner = None
     if isinstance(annotation, str):
         node = ast.parse(annotation, mode="eval").body
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).split(".")[-1] == "Level":
-            inner = ast.unparse(node.slice)
+        if isinstance(node, ast.Subscript):
+            outer, inner = ast.unparse(node.value).split(".")[-1], ast.unparse(node.slice)
             if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
                 inner = node.slice.value
-    elif get_origin(annotation) is Level:
-        (inner,) = get_args(annotation)
+    elif get_origin(annotation) in (Level, list):
+        outer, (inner,) = get_origin(annotation).__name__, get_args(annotation)
         inner = inner.__forward_arg__ if isinstance(inner, ForwardRef) else inner
-    if inner is None:
-        raise TypeError(f"{function.__qualname__} must return Level[...] or be given graphql_type")
-    return StrawberryAnnotation(inner, namespace=namespace)
+    if graphql_type is None and outer not in ("Level", "list"):
+        raise TypeError(f"{function.__qualname__} must return Level[...] or list[...], or be given graphql_type")
+    declared = inner if graphql_type is None else graphql_type
+    return StrawberryAnnotation(declared, namespace=namespace), inner if outer == "list" else None
 
 
 def _stand_in(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,7 +182,6 @@ def leaf(
     *,
     description: str | None = None,
     deprecation_reason: str | None = None,
-    name: str | None = None,
 ) -> Any:
     """Declare a field computed from one row by a cheap function that waits for nothing and needs no context.
 
@@ -185,7 +190,6 @@ def leaf(
     value needs no leaf at all. It may also give an object or a list.
     """
     return LeafField(
-        graphql_name=name,
         description=description,
         deprecation_reason=deprecation_reason,
         metadata={LEAF: function},

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from refundgql.queries.pages import BareEdge, Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
+from refundgql.queries.pages import NOT_ASKED, BareEdge, Condition, ConnectionRow, EdgeRow, Order, Page, PageInfoRow
 from refundgql.storage.database import Dialect, Source
 from refundgql.storage.events import stream_head
 
@@ -309,7 +309,7 @@ class _Assembler:
             edges = listing.make_edges(kept)
         else:
             edges = [*map(BareEdge, map(listing.make, kept))]
-        return ConnectionRow(edges, self._info(kept, more, behind, ahead) if self._told else None, total)
+        return ConnectionRow(edges, self._info(kept, more, behind, ahead) if self._told else NOT_ASKED, total)
 
     def _info(self, kept: list[Any], more: bool, behind: bool, ahead: bool) -> PageInfoRow:
         backward, order, places = self._page.backward, self._listing.order, self._places

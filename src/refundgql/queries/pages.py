@@ -164,7 +164,7 @@ class BareEdge:
         self.node = node
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PageInfoRow:
     """Where a page stands in its list; `first` and `last` are what its outermost items have for their places."""
 
@@ -184,16 +184,19 @@ class PageInfoRow:
         return None if self.last is None else self.last.cursor
 
 
+NOT_ASKED = PageInfoRow(False, False)
+
+
 @dataclass(slots=True)
 class ConnectionRow:
     """One page of a list; what was not asked for is empty."""
 
     edges: Sequence[EdgeRow | BareEdge]
-    page_info: PageInfoRow | None = None
+    page_info: PageInfoRow = NOT_ASKED
     total_count: int = 0
     as_of: str = ""
 
     @staticmethod
     def empty() -> ConnectionRow:
         """Return a page of a list that has nothing in it for the viewer."""
-        return ConnectionRow([], PageInfoRow(False, False))
+        return ConnectionRow([])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import Input, optional, required
-from refundgql.api.acts.payloads import REFUSALS, run_command
+from refundgql.api.acts.payloads import REFUSALS, PayloadRow, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.money import MoneyInput
 from refundgql.api.types.refusals import Refusal
@@ -23,6 +23,7 @@ from refundgql.domain.vocabulary import (
     WithdrawalStatus,
 )
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 
 REF = "The marketplace's own reference; the record with it is made or brought up to date."
 FIXED = " Fixed once posted."
@@ -186,6 +187,7 @@ class SyncRecordsInput(Input):
     records: list[SyncRecord] = required("In order: a record may refer to those before it. At most 1,000.")
 
 
+@row(PayloadRow)
 @strawberry.type(description="What became of a batch.")
 class SyncRecordsPayload:
     created: int = leaf(lambda row: _count(row, "created"), description="How many records were new.")

@@ -34,6 +34,7 @@ from refundgql.domain.vocabulary import (
     WhoseMove,
 )
 from refundgql.gql.declare import Level, level
+from refundgql.gql.rows import row
 from refundgql.queries.payments import visible_case_facts, visible_payment_facts
 
 ASKED_KINDS = {
@@ -47,6 +48,7 @@ _NAMES = {"Lead": "lead", "Invoice": "invoice", "Milestone": "milestone", "Billi
 """As the mutations call them."""
 
 
+@row("PostingRow")
 @strawberry.type(description="One movement of money that would follow.")
 class PostingPreview:
     from_account: str = strawberry.field(
@@ -56,6 +58,7 @@ class PostingPreview:
     amount: Money = strawberry.field(description="How much.")
 
 
+@row("PreviewRow")
 @strawberry.type(description="What asking (or, for the expert, issuing) would do; nothing is changed.")
 class RefundPreview:
     allowed: bool = strawberry.field(description="Whether it would go through.")
@@ -97,6 +100,7 @@ class DecisionPreviewInput(Input):
     rest: RestOfEscrow | None = optional("Of escrow, when support decides: what would become of the rest (D11).")
 
 
+@row("DecisionPreviewRow")
 @strawberry.type(description="What approving or declining a case would do now; nothing is changed.")
 class DecisionPreview:
     allowed: bool = strawberry.field(description="Whether it would go through, as a decision or as a proposal.")

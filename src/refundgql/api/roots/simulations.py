@@ -22,6 +22,7 @@ from refundgql.domain.simulation import Outcome, SimulationChange
 from refundgql.domain.vocabulary import RefundCaseState, RefundRoute
 from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.rows import row
 from refundgql.queries.simulations import Examination, FoundDifference, examine
 
 First = Annotated[
@@ -95,6 +96,7 @@ class SimulationChangeCount:
     count: int = strawberry.field(description="How many.")
 
 
+@row("SimulationRow")
 @strawberry.type(
     description="Past cases decided again under changed parameters. Numbers are of the cases that this one answer "
     "looked at: add up the pages."
@@ -134,7 +136,7 @@ class SimulatedCaseRow:
     case_id: str
     changes: Sequence[SimulationChange]
     event: str | None
-    at: datetime | None
+    at: datetime
     recorded: OutcomeRow
     simulated: OutcomeRow
 
@@ -251,8 +253,8 @@ def _row(found: Examination, in_force: Policy, changed: Policy, after: str | Non
 
 def _case(one: FoundDifference) -> SimulatedCaseRow:
     told = one.simulated
-    if told.recorded is None or told.simulated is None:
-        raise ValueError("a difference has two sides")
+    if told.recorded is None or told.simulated is None or told.at is None:
+        raise ValueError("a difference has two sides and an instant")
     return SimulatedCaseRow(
         one.case_id, told.changes, told.event, told.at, _outcome(told.recorded), _outcome(told.simulated)
     )

@@ -21,6 +21,7 @@ from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.domain.vocabulary import BalancePurpose, Role
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 from refundgql.queries import accounts as queries
 from refundgql.queries.accounts import AccountRow
 from refundgql.queries.contracts import list_account_contracts
@@ -30,6 +31,7 @@ from refundgql.queries.transactions import list_transactions
 from refundgql.queries.withdrawals import list_account_withdrawals
 
 
+@row(queries.BalanceRow)
 @strawberry.type(description="Money of one purpose and currency.")
 class Balance:
     purpose: BalancePurpose = strawberry.field(description="What the money is for (L17).")
@@ -43,6 +45,7 @@ class Balance:
     )
 
 
+@row(queries.SummaryRow)
 @strawberry.type(description="What is known of an account's refunds at a glance.")
 class AccountSummary:
     open_cases: int = strawberry.field(description="Undecided or uncredited cases it is a party of.")

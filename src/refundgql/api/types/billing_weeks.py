@@ -38,7 +38,7 @@ class BillingWeek(Node):
         description="Until when its hours can be disputed, exclusive: Saturday 00:00 UTC, shown as Friday 23:59 (C25)."
     )
     @staticmethod
-    def dispute_until(rows: list[WeekRow], info: LevelInfo) -> Level[datetime]:
+    def dispute_until(rows: list[WeekRow], info: LevelInfo) -> list[datetime]:
         policy = info.context.app.policy
         return [CUT_OFF.end(from_micros(row.ends_at), policy) for row in rows]
 

@@ -7,7 +7,8 @@ import strawberry
 from refundgql.api.context import LevelInfo
 from refundgql.gql.declare import leaf
 from refundgql.gql.errors import ApiError, ErrorCode
-from refundgql.queries.pages import BadPage, Page, page_request
+from refundgql.gql.rows import row
+from refundgql.queries.pages import BadPage, ConnectionRow, EdgeRow, Page, PageInfoRow, page_request
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ Last = Annotated[
 Before = Annotated[str | None, strawberry.argument(description="Only items before this cursor.")]
 
 
+@row(PageInfoRow)
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether the list goes on after this page.")
@@ -32,6 +34,7 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The cursor of the last item; none on an empty page.")
 
 
+@row(EdgeRow)
 @strawberry.type(description="One item of a page.")
 class Edge(Generic[T]):
     cursor: str = leaf(
@@ -41,6 +44,7 @@ class Edge(Generic[T]):
     node: T = strawberry.field(description="The item.")
 
 
+@row(ConnectionRow)
 @strawberry.type(description="One page of a list.")
 class Connection(Generic[T]):
     edges: list[Edge[T]] = strawberry.field(description="The items of the page, in the order of the list.")

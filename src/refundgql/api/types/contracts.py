@@ -101,7 +101,7 @@ class Contract(Node):
 
     @level(description="Until when reviews can be posted, exclusive (C22); none while the contract is open.")
     @staticmethod
-    def review_deadline(rows: list[ContractRow], info: LevelInfo) -> Level[datetime | None]:
+    def review_deadline(rows: list[ContractRow], info: LevelInfo) -> list[datetime | None]:
         policy = info.context.app.policy
         return [None if row.ended_at is None else REVIEW_WINDOW.end(from_micros(row.ended_at), policy) for row in rows]
 

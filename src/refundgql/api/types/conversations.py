@@ -10,10 +10,12 @@ from refundgql.api.types.lazy import LazyLead
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import leads_of
 from refundgql.gql.declare import Level, level
+from refundgql.gql.rows import row
 from refundgql.queries.leads import ConversationRow
-from refundgql.queries.messages import list_messages
+from refundgql.queries.messages import MessageRow, list_messages
 
 
+@row(MessageRow)
 @strawberry.type(description="One message of a chat.")
 class Message(Node):
     author_name: str = strawberry.field(description="Who wrote it.")

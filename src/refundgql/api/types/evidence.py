@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
-from refundgql.api.acts.payloads import REFUSALS, REPLAYED, RefundCasePayload, run_command
+from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount
@@ -17,7 +17,8 @@ from refundgql.commands import evidence as commands
 from refundgql.commands import evidence_changes as changes
 from refundgql.domain.vocabulary import Audience
 from refundgql.gql.declare import Level, leaf, level
-from refundgql.queries.evidence import TYPES, EvidenceRow, frozen_messages
+from refundgql.gql.rows import row
+from refundgql.queries.evidence import TYPES, EvidenceRow, FrozenMessageRow, frozen_messages
 
 
 @strawberry.interface(
@@ -50,6 +51,7 @@ class StatementEvidence(Evidence, Node):
     text: str = leaf(lambda row: row.content or "", description="The words.")
 
 
+@row(FrozenMessageRow)
 @strawberry.type(
     description="A chat message as it was when it was frozen: an object of its own, never the live message."
 )
@@ -74,7 +76,7 @@ class FileEvidence(Evidence, Node):
 
     @level(personal=True, description="An address to fetch it from, for you and for a short time.")
     @staticmethod
-    def url(rows: list[EvidenceRow], info: LevelInfo) -> Level[str]:
+    def url(rows: list[EvidenceRow], info: LevelInfo) -> list[str]:
         viewer, context = info.context.signed_in(), info.context
         sign = context.app.download_url
         if sign is None:
@@ -125,6 +127,7 @@ class RedactEvidenceInput(Input):
     idempotency_key: str | None = optional(KEY)
 
 
+@row("UploadLimitsRow")
 @strawberry.type(description="What files are taken as evidence.")
 class UploadLimits:
     max_bytes: int = strawberry.field(description="The size of the largest file, in bytes; 0 where no files are taken.")
@@ -156,6 +159,7 @@ class EvidenceQueries:
         return [UploadLimitsRow(uploads.max_bytes, sorted(uploads.content_types))]
 
 
+@row(PayloadRow)
 @strawberry.type(description="Where to send a file.")
 class EvidenceUploadPayload:
     upload_url: str | None = leaf(

@@ -55,17 +55,17 @@ class Invoice(Node):
 
     @level(description="Who would decide a request made now (C15); none when unpaid or too late.")
     @staticmethod
-    def route(rows: list[InvoiceRow], info: LevelInfo) -> Level[RefundRoute | None]:
+    def route(rows: list[InvoiceRow], info: LevelInfo) -> list[RefundRoute | None]:
         return [_route(row, info.context.app.policy, info.context.now) for row in rows]
 
     @level(description="Until when the expert can be asked directly, exclusive (C15); none when unpaid.")
     @staticmethod
-    def direct_until(rows: list[InvoiceRow], info: LevelInfo) -> Level[datetime | None]:
+    def direct_until(rows: list[InvoiceRow], info: LevelInfo) -> list[datetime | None]:
         return _window_ends(rows, DIRECT_WINDOW, info.context.app.policy)
 
     @level(description="Until when support can be asked, exclusive (C15); none when unpaid.")
     @staticmethod
-    def support_until(rows: list[InvoiceRow], info: LevelInfo) -> Level[datetime | None]:
+    def support_until(rows: list[InvoiceRow], info: LevelInfo) -> list[datetime | None]:
         return _window_ends(rows, SUPPORT_WINDOW, info.context.app.policy)
 
     @level(

@@ -18,10 +18,12 @@ from refundgql.api.types.relations import accounts_of, cases_of, leads_of
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 from refundgql.queries import leads as queries
-from refundgql.queries.leads import LeadRow
+from refundgql.queries.leads import CustomerRow, LeadRow
 
 
+@row(CustomerRow)
 @strawberry.type(description="What is known of the person behind a lead.")
 class CustomerSummary:
     name: str = strawberry.field(description="The customer's name.")

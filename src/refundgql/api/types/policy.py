@@ -5,8 +5,10 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.domain import policy_rules
 from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.rows import row
 from refundgql.queries.policies import find_policy
 
 
@@ -21,6 +23,7 @@ class PolicyRule:
     )
 
 
+@row("PolicyRow")
 @strawberry.type(description="All rules, with the values of one version.")
 class RefundPolicy:
     version: str = strawberry.field(
@@ -34,7 +37,7 @@ class PolicyRow:
 
     __slots__ = ("rules", "version")
 
-    def __init__(self, version: str, rules: list[Any]) -> None:
+    def __init__(self, version: str, rules: list[policy_rules.PolicyRule]) -> None:
         """Keep both."""
         self.version = version
         self.rules = rules

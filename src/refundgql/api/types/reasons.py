@@ -8,8 +8,10 @@ from refundgql.api.context import LevelInfo
 from refundgql.domain.rules.given import CONTRACT_REASONS, DETAILS, LEAD_REASONS
 from refundgql.domain.vocabulary import RefundCaseKind, RefundReason, RefundReasonDetail
 from refundgql.gql.declare import Level, level
+from refundgql.gql.rows import row
 
 
+@row("ReasonRow")
 @strawberry.type(description="A reason that can be given, and what goes with it (D17).")
 class ReasonInfo:
     reason: RefundReason = strawberry.field(description="The reason.")

@@ -68,7 +68,7 @@ class RefundCase(Node):
 
     @level(description="Whether nothing more can come of it for anybody.")
     @staticmethod
-    async def is_final(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+    async def is_final(rows: list[CaseRow], info: LevelInfo) -> list[bool]:
         found = await finality(info, [row.id for row in rows if _may_go_on(row)])
         return [found.get(row.id, row.state in _OVER) for row in rows]
 
@@ -140,7 +140,7 @@ class RefundCase(Node):
 
     @level(description="Who has to act next, at this instant.")
     @staticmethod
-    def whose_move(rows: list[CaseRow], info: LevelInfo) -> Level[WhoseMove]:
+    def whose_move(rows: list[CaseRow], info: LevelInfo) -> list[WhoseMove]:
         now = to_micros(info.context.now)
         return [row.mover(now) for row in rows]
 
@@ -151,13 +151,13 @@ class RefundCase(Node):
 
     @level(description="When support's decision is due (L14, D20); none while nothing waits for support (D24).")
     @staticmethod
-    def target_at(rows: list[CaseRow], info: LevelInfo) -> Level[datetime | None]:
+    def target_at(rows: list[CaseRow], info: LevelInfo) -> list[datetime | None]:
         now = to_micros(info.context.now)
         return [row.target_at(now) for row in rows]
 
     @level(description="Whether support's decision is late (L14, D20).")
     @staticmethod
-    def overdue(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+    def overdue(rows: list[CaseRow], info: LevelInfo) -> list[bool]:
         now = to_micros(info.context.now)
         return [row.is_overdue(now) for row in rows]
 
@@ -224,7 +224,7 @@ class RefundCase(Node):
         "what you have marked as read.",
     )
     @staticmethod
-    async def unread(rows: list[CaseRow], info: LevelInfo) -> Level[bool]:
+    async def unread(rows: list[CaseRow], info: LevelInfo) -> list[bool]:
         found = await unread_cases(info.context.app.database, info.context.signed_in(), [row.id for row in rows])
         return [row.id in found for row in rows]
 

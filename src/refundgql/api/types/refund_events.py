@@ -12,9 +12,11 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
 from refundgql.domain.vocabulary import ActorRole, RefundCaseState, RefundEventName
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 from refundgql.queries.events import EventRow, FactRow
 
 
+@row(FactRow)
 @strawberry.type(description="One thing that the rules looked at when the event happened.")
 class Fact:
     name: str = strawberry.field(description="What was looked at.")

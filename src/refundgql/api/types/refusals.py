@@ -13,6 +13,7 @@ from refundgql.domain import refusals as domain
 from refundgql.domain.decisions import Availability
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
+from refundgql.gql.rows import row
 
 
 @strawberry.interface(description="Why something is refused, by which rule, and what to do instead.")
@@ -28,11 +29,13 @@ class Refusal:
     )
 
 
+@row("RefusalRow")
 @strawberry.type(description="A refusal without parameters of its own.")
 class BasicRefusal(Refusal):
     pass
 
 
+@row("WindowRefusalRow")
 @strawberry.type(description="Too early or too late. Windows are whole UTC days (D1).")
 class WindowRefusal(Refusal):
     available_from: datetime | None = strawberry.field(description="When the window opens.")
@@ -41,18 +44,21 @@ class WindowRefusal(Refusal):
     limit_days: int | None = strawberry.field(description="The last day number on which it is possible.")
 
 
+@row("AmountRefusalRow")
 @strawberry.type(description="More than there is.")
 class AmountRefusal(Refusal):
     maximum: Money = strawberry.field(description="The most that is possible now.")
     requested: Money = strawberry.field(description="What was asked for.")
 
 
+@row("ConflictRefusalRow")
 @strawberry.type(description="Somebody else was first, or the state does not allow it.")
 class ConflictRefusal(Refusal):
     current_state: RefundCaseState | None = strawberry.field(description="The state of the case now.")
     current_version: int | None = strawberry.field(description="The version of the case now.")
 
 
+@row("AvailabilityRow")
 @strawberry.type(description="One action for you: whether it is open, and if not, everything in its way.")
 class ActionAvailability:
     name: RefundActionName = strawberry.field(description="The action.")

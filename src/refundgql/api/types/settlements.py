@@ -11,9 +11,11 @@ from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import SettlementStatus
+from refundgql.gql.rows import row
 from refundgql.queries.case_rows import CaseRow
 
 
+@row("SettlementRow")
 @strawberry.type(description="Where the money of a case stands.")
 class Settlement:
     status: SettlementStatus = strawberry.field(description="Whether it is due, awaited, credited or taken back.")

@@ -8,7 +8,8 @@ from refundgql.api.types.money import Money
 from refundgql.api.types.relations import accounts_of
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason
 from refundgql.gql.declare import Level, level
-from refundgql.queries.support import DeciderRow
+from refundgql.gql.rows import row
+from refundgql.queries.support import DeciderRow, MetricsRow
 
 _DECIDED = "Decisions made in the span: approvals and declines, each when it was made, whatever followed."
 _APPROVED_SHARE = "Approvals among them, from 0 to 1; none when nothing was decided."
@@ -53,6 +54,7 @@ class DeciderMetrics:
     decision_target_met_share: float | None = strawberry.field(description=_TARGET_MET_SHARE)
 
 
+@row(MetricsRow)
 @strawberry.type(
     description="Figures of the desk for a span of time. Once the span is over nothing changes them but `overdueNow`."
 )

@@ -13,7 +13,9 @@ from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import cases_of, events_of, related
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, WebhookDeliveryState, WebhookStop
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 from refundgql.queries.webhooks import (
+    AttemptRow,
     DeliveryRow,
     EndpointRow,
     attempts_of,
@@ -24,6 +26,7 @@ from refundgql.queries.webhooks import (
 )
 
 
+@row(AttemptRow)
 @strawberry.type(description="One attempt at a delivery.")
 class WebhookAttempt:
     at: datetime = strawberry.field(description="When it was sent.")

@@ -6,8 +6,9 @@ import strawberry
 
 from refundgql.api.context import LevelInfo
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
-from refundgql.domain.workflow import workflow
+from refundgql.domain.workflow import Workflow, workflow
 from refundgql.gql.declare import Level, leaf, level
+from refundgql.gql.rows import row
 
 
 @strawberry.type(description="One state of a machine.")
@@ -29,6 +30,7 @@ class WorkflowTransition:
     rules: list[str] = strawberry.field(description="The numbers of the rules behind it.")
 
 
+@row(Workflow)
 @strawberry.type(description="The state machine of one kind of case.")
 class RefundWorkflow:
     kind: RefundCaseKind = strawberry.field(description="The kind of case.")

@@ -1,0 +1,213 @@
+"""A schema whose rows cannot give what its types promise is refused when it is built, in a sentence that says where."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import pytest
+import strawberry
+
+from refundgql.gql.declare import Level, LevelInfo, leaf, level
+from refundgql.gql.rows import RowMismatch, check_rows, row
+
+
+@strawberry.enum
+class Colour(StrEnum):
+    RED = "RED"
+
+
+@strawberry.interface
+class Thing:
+    name: str
+
+
+@strawberry.type
+class Box(Thing):
+    size: int
+    open: bool
+
+
+@strawberry.type
+class Coin(Thing):
+    colour: Colour | None
+
+
+@dataclass
+class BoxRow:
+    TYPENAME: ClassVar[str] = "Box"
+    name: str
+    size: int
+    open: bool
+
+
+@dataclass
+class NamelessRow:
+    size: int
+    open: bool
+
+
+@dataclass
+class SpeltRow:
+    name: str
+    size: int
+    open: str
+
+
+@dataclass
+class PerhapsRow:
+    name: str | None
+    size: int
+    open: bool
+
+
+class MadeRow:
+    __slots__ = ("name", "size")
+
+    def __init__(self, name: str, size: str) -> None:
+        self.name, self.size = name, size
+
+    @property
+    def open(self) -> bool:
+        """Say yes."""
+        return True
+
+
+def built(query: type) -> dict[str, set[type]]:
+    """Build a schema and check it."""
+    return check_rows(strawberry.Schema(strawberry.type(query), types=[Coin]))
+
+
+def holding(box: Any) -> type:
+    """Return a schema's root that gives what has such a box in it."""
+
+    @dataclass
+    class ShelfRow:
+        box: Any
+
+    ShelfRow.__annotations__["box"] = box
+
+    @row(ShelfRow)
+    @strawberry.type
+    class Shelf:
+        box: Box
+
+    class Query:
+        @level(graphql_type=Shelf)
+        @staticmethod
+        def shelf(rows: list[Any], info: LevelInfo) -> Level[Any]:
+            return [None]
+
+    return Query
+
+
+def test_rows_are_found_through_others() -> None:
+    """A class of rows is known by being held by another, as text or in a union, and is looked into in its turn."""
+    for box in (BoxRow, "BoxRow", BoxRow | Exception):
+        assert built(holding(box))["Box"] == {BoxRow}
+    assert built(holding(Any)).get("Box", set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("box", "sentence"),
+    [
+        (NamelessRow, "Box.name cannot be read: NamelessRow has no name."),
+        (SpeltRow, "Box.open, read from SpeltRow, is Boolean! but gives str."),
+        (PerhapsRow, "Box.name, read from PerhapsRow, is String! but may be None."),
+        (MadeRow, "Box.size, read from MadeRow, is Int! but gives str."),
+        (BoxRow | None, "Shelf.box, read from ShelfRow, is Box! but may be None."),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(box: Any, sentence: str) -> None:
+    """An attribute that is missing, of another class or perhaps nothing is named with its row and its field."""
+    with pytest.raises(RowMismatch) as refused:
+        built(holding(box))
+    assert str(refused.value) == sentence
+
+
+def test_a_level_of_leaves_gives_what_it_says() -> None:
+    """A level of Boolean that gives strings is refused, and so is one that does not say what it gives."""
+
+    class Spelt:
+        @level(graphql_type=bool)
+        @staticmethod
+        def open(rows: list[Any], info: LevelInfo) -> list[str]:
+            return ["yes"]
+
+    class Silent:
+        @level
+        @staticmethod
+        def open(rows: list[Any], info: LevelInfo) -> Level[bool]:
+            return ["yes"]
+
+    class Fitting:
+        @level
+        @staticmethod
+        def open(rows: list[Any], info: LevelInfo) -> list[bool | None]:
+            return [True]
+
+    class Perhaps:
+        @level(graphql_type=bool)
+        @staticmethod
+        def open(rows: list[Any], info: LevelInfo) -> list[bool | None]:
+            return [None]
+
+    for query, sentence in (
+        (Spelt, "Query.open is Boolean! but gives str."),
+        (Silent, "Query.open gives Boolean!: let it return list[...], to which type checkers hold it."),
+        (Perhaps, "Query.open is Boolean! but may be None."),
+    ):
+        query.__name__ = "Query"
+        with pytest.raises(RowMismatch) as refused:
+            built(query)
+        assert str(refused.value) == sentence
+    Fitting.__name__ = "Query"
+    built(Fitting)
+
+
+def test_lists_enums_and_interfaces() -> None:
+    """Lists are looked into; enums take their texts; what stands for an interface has to say its type."""
+
+    @dataclass
+    class RowOfAll:
+        names: tuple[str, ...]
+        numbers: list[str]
+        colour: str
+        thing: NamelessRow
+
+    def query_of(**fields: Any) -> type:
+        type_ = row(RowOfAll)(strawberry.type(type("All", (), {"__annotations__": fields})))
+
+        class Query:
+            @level(graphql_type=type_)
+            @staticmethod
+            def all(rows: list[Any], info: LevelInfo) -> Level[Any]:
+                return [None]
+
+        return Query
+
+    built(query_of(names=list[str], colour=Colour))
+    for fields, sentence in (
+        ({"numbers": list[int]}, "All.numbers, read from RowOfAll, is Int! but gives str."),
+        ({"colour": list[Colour]}, "All.colour, read from RowOfAll, is [Colour!]! but gives str."),
+        ({"thing": Thing}, "All.thing, read from RowOfAll, is Thing! but NamelessRow does not say which: give it a"),
+    ):
+        with pytest.raises(RowMismatch) as refused:
+            built(query_of(**fields))
+        assert str(refused.value).startswith(sentence)
+
+
+def test_what_is_computed_is_not_read() -> None:
+    """A leaf needs no attribute of its name."""
+
+    @row(NamelessRow)
+    @strawberry.type
+    class Named:
+        name: str = leaf(lambda row: str(row.size))
+
+    class Query:
+        @level(graphql_type=Named)
+        @staticmethod
+        def named(rows: list[Any], info: LevelInfo) -> Level[Any]:
+            return [NamelessRow(1, True)]
+
+    assert built(Query)["Named"] == {NamelessRow}
