@@ -12,7 +12,7 @@ import pytest
 
 from refundgql.api.context import Application
 from refundgql.api.faults import translate
-from refundgql.api.feeds import case_fanout
+from refundgql.api.feeds import case_fanout, notice_fanout
 from refundgql.api.schema import build_schema
 from refundgql.clocks import SetClock
 from refundgql.commands.import_records import import_lines
@@ -24,6 +24,7 @@ from refundgql.messaging.bus import Doorbell
 from refundgql.messaging.memory import MemoryBus
 from refundgql.queries.onlookers import Onlookers
 from refundgql.storage.database import Database
+from refundgql.storage.notices import notice_topics, read_notices
 from refundgql.storage.tail import Tail
 from wide_limits import WIDE
 
@@ -57,6 +58,7 @@ class Desk:
     app: Application
     clock: SetClock
     tail: Tail
+    notices: Tail
     keys: int = 0
 
     @classmethod
@@ -64,15 +66,25 @@ class Desk:
         """Wire an application over a database and start its tail."""
         clock, bus, policy = SetClock(START), MemoryBus(), Policy()
         tail = Tail(database, bus, Doorbell())
+        notices = Tail(database, bus, Doorbell(), read_notices, notice_topics)
         await tail.start()
-        uow = UnitOfWork(database=database, clock=clock, policy=policy, bus=bus)
-        fanout = case_fanout(tail, Onlookers(database))
-        app = Application(database=database, clock=clock, policy=policy, bus=bus, uow=uow, fanout=fanout)
-        return cls(app, clock, tail)
+        await notices.start()
+        uow, onlookers = UnitOfWork(database=database, clock=clock, policy=policy, bus=bus), Onlookers(database)
+        app = Application(
+            database=database,
+            clock=clock,
+            policy=policy,
+            bus=bus,
+            uow=uow,
+            fanout=case_fanout(tail, onlookers),
+            notices=notice_fanout(notices, onlookers),
+        )
+        return cls(app, clock, tail, notices)
 
     async def close(self) -> None:
         """Stop following events."""
         await self.tail.stop()
+        await self.notices.stop()
 
     async def answer(self, ref: str | None, document: str, **variables: Json) -> Json:
         """Return the whole answer to an operation of an account, or of nobody."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refundgql.api.context import Application
-from refundgql.api.feeds import case_fanout
+from refundgql.api.feeds import case_fanout, notice_fanout
 from refundgql.clocks import FileClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
 from refundgql.commands.unit_of_work import Clock, UnitOfWork
@@ -29,6 +29,7 @@ from refundgql.storage import schema as storage_schema
 from refundgql.storage.database import Database, DatabaseLimits
 from refundgql.storage.evidence_files import BucketFiles, FolderFiles
 from refundgql.storage.faults import StorageError, TransientFault, UnknownSchema
+from refundgql.storage.notices import notice_topics, read_notices
 from refundgql.storage.retention import Retention
 from refundgql.storage.tail import Tail
 from refundgql.storage.writable import Writability
@@ -152,7 +153,9 @@ async def open_application(
         bus = bus_of(settings)
         await bus.start()
         tail = Tail(database, bus, Doorbell())
+        notices = Tail(database, bus, Doorbell(), read_notices, notice_topics)
         await tail.start()
+        await notices.start()
         seen = tracing.database(database) if tracing else database
         writability = Writability(database)
         uow = UnitOfWork(
@@ -173,13 +176,15 @@ async def open_application(
                 read_mark_days=settings.read_mark_days,
             ),
         )
+        onlookers, delivered = Onlookers(database), metrics.delivered if metrics else None
         try:
             yield Application(
                 database=seen,
                 clock=clock,
                 policy=policy,
                 bus=bus,
-                fanout=case_fanout(tail, Onlookers(database), metrics.delivered if metrics else None),
+                fanout=case_fanout(tail, onlookers, delivered),
+                notices=notice_fanout(notices, onlookers, delivered),
                 uow=tracing.unit_of_work(uow) if tracing else uow,
                 download_url=tickets.download_url if tickets else None,
                 check_writable=writability.check,
@@ -187,6 +192,7 @@ async def open_application(
         finally:
             await writability.close()
             await tail.stop()
+            await notices.stop()
             await bus.close()
 
 

@@ -34,6 +34,8 @@ _SELECTIONS = {
     "editReview": f"{_REVIEW} replayed",
     "allowReviewEdit": f"{_REVIEW} replayed",
     "requestWithdrawal": f"{_WITHDRAWAL} replayed",
+    "cancelWithdrawal": f"{_WITHDRAWAL} replayed",
+    "eraseAccount": "account { externalRef name roles } replayed",
     "sendCaseMessage": f"{_MESSAGE} replayed",
 }
 _LEADS = """query($after: String) { leads(first: 20, after: $after) { pageInfo { hasNextPage endCursor } edges { node {

@@ -45,6 +45,46 @@ async def test_what_has_not_happened_is_not_taken(desk: Desk, field: str) -> Non
     assert (found["refusals"], found["created"]) == ([], 1)
 
 
+LEADS = """{ leads { edges { node { id externalRef refundAction { enabled availableFrom
+  blockers { code rule ... on WindowRefusal { availableFrom availableUntil limitDays } } } } } } }"""
+ASK = """mutation($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) {
+  refundCase { id } refusals { code rule } } }"""
+
+
+async def test_a_lead_that_is_charged_later_is_refused_on_every_road_until_then(desk: Desk) -> None:
+    """Preview, button and act say the same before the charge and at it, for its professional and for staff (D4)."""
+    charged_at = START + timedelta(minutes=4)
+    await desk.seed(lead("soon", chargedAt=at(charged_at)))
+    refused = [{"code": "NOT_YET_AVAILABLE", "rule": "L15"}]
+    for instant, blockers in ((charged_at - timedelta(microseconds=1), refused), (charged_at, [])):
+        desk.clock.at = instant
+        nodes = [edge["node"] for edge in (await desk.run("paula", LEADS))["leads"]["edges"]]
+        (found,) = [node for node in nodes if node["externalRef"] == "soon"]
+        action = found["refundAction"]
+        assert action["enabled"] is not bool(blockers)
+        assert [{name: one[name] for name in ("code", "rule")} for one in action["blockers"]] == blockers
+        if blockers:
+            assert action["blockers"][0]["availableFrom"] == at(charged_at)
+        asked = {"leadId": found["id"], "reason": "OTHER"}
+        told = (await desk.run("paula", PREVIEW, input=asked))["refundPreview"]
+        assert (told["allowed"], told["blockers"], bool(told["postings"])) == (not blockers, blockers, not blockers)
+        asked |= {"explanation": "Not the job.", "idempotencyKey": desk.key()}
+        on_behalf = {**asked, "onBehalfReason": "By phone.", "idempotencyKey": desk.key()}
+        for ref, given in (("ada", on_behalf), ("paula", asked)) if blockers else (("paula", asked),):
+            done = (await desk.run(ref, ASK, input=given))["requestLeadRefund"]
+            assert done["refusals"] == blockers
+            assert (done["refundCase"] is None) is bool(blockers)
+
+
+async def test_a_preview_before_the_charge_answers_as_the_act_would_have(desk: Desk, things: dict[str, str]) -> None:
+    """Years before a lead was charged there was nothing to ask back."""
+    for instant in (START - 4_000 * DAY, START - 200 * DAY):
+        given = {"leadId": things["lead-1"], "reason": "OTHER", "at": at(instant)}
+        found = (await desk.run("paula", PREVIEW, input=given))["refundPreview"]
+        assert (found["allowed"], found["maximum"]["amount"], found["postings"]) == (False, "0.00", [])
+        assert [one["code"] for one in found["blockers"]] == ["NOT_YET_AVAILABLE"]
+
+
 async def test_a_preview_before_the_payment_answers_as_the_act_would_have(desk: Desk, things: dict[str, str]) -> None:
     """Before an invoice was paid, or a milestone funded, there was nothing to ask back."""
     paid_at = START - 40 * DAY

@@ -44,6 +44,6 @@ async def test_an_outage_is_told(small_desk: Desk, error: Exception, code: str, 
     lost = replace(small_desk.app, database=cast(Database, Lost(small_desk.app.database, error)))
     viewer = await small_desk.app.load_viewer("sam")
     assert viewer is not None
-    found = await Desk(lost, small_desk.clock, small_desk.tail).answer_as(viewer, "{ refundCases { totalCount } }")
+    found = await replace(small_desk, app=lost).answer_as(viewer, "{ refundCases { totalCount } }")
     (told,) = found["errors"]
     assert (told["extensions"]["code"], told["message"]) == (code, message)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphql import GraphQLInputObjectType, GraphQLObjectType
+
 from api_world import Desk, usd
+from refundgql.api.schema import build_schema
+from refundgql.queries.external_refs import ExternalKind
 
 WAITING = """{ withdrawals(statuses: [REQUESTED]) { edges { node {
   id amount { amount currencyCode } purpose externalRef account { externalRef name } refundCase { number } } } } }"""
@@ -90,6 +94,22 @@ async def test_the_marketplace_finds_things_by_its_own_references(desk: Desk, th
     answer = await desk.answer("market", document, kind="LEAD", refs=["x"] * 101)
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert (await desk.run("peter", document, kind="LEAD", refs=["lead-1"]))["byExternalRef"] == [None]
+
+
+def test_whatever_records_tell_is_named_by_its_reference_and_found_by_it() -> None:
+    """Each kind of record has a type that answers with externalRef, and a kind to look it up by.
+
+    Refunds and chargebacks of a payment are told of the payment, whose reference is there.
+    """
+    types = build_schema()._schema.type_map
+    records, told = types["SyncRecord"], {kind.type_name for kind in ExternalKind}
+    assert isinstance(records, GraphQLInputObjectType)
+    names = {name[0].upper() + name[1:] for name in records.fields} - {"Refund", "Chargeback"}
+    assert names == told
+    for name in names:
+        answered = types[name]
+        assert isinstance(answered, GraphQLObjectType)
+        assert "externalRef" in answered.fields, name
 
 
 async def test_the_marketplace_decides_nothing(desk: Desk, things: dict[str, str]) -> None:

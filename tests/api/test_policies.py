@@ -17,7 +17,7 @@ async def start(desk: Desk, policy: Policy) -> Desk:
     """Return the desk as a process that starts with a policy, which arms what runs by it."""
     uow = replace(desk.app.uow, policy=policy)
     await sweep_due(uow)
-    return Desk(replace(desk.app, policy=policy, uow=uow), desk.clock, desk.tail)
+    return replace(desk, app=replace(desk.app, policy=policy, uow=uow))
 
 
 async def test_earlier_rules_are_told_as_they_were(desk: Desk) -> None:

@@ -398,7 +398,12 @@ async def test_subscriptions(world: tuple[Desk, Oracle]) -> None:
     desk, oracle = world
     assert SCHEMA.subscription_type
     streams = set(SCHEMA.subscription_type.fields)
-    assert streams == {"refundCaseUpdates", "viewerRefundUpdates", "supportQueueUpdates"}
+    assert streams == {
+        "refundCaseUpdates",
+        "viewerRefundUpdates",
+        "supportQueueUpdates",
+        "viewerWithdrawalUpdates",
+    }
     of_case = "subscription($id: ID!) { refundCaseUpdates(refundCaseId: $id) { refundCase { id } event { id } } }"
     of_viewer = 'subscription { viewerRefundUpdates(after: "0.0") { refundCase { id } event { id } } }'
     of_queue = "subscription { supportQueueUpdates { cursor } }"

@@ -56,7 +56,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     },
     "CustomerSummary": {SHARED: "name", STAFF: "termsReports termsReportsCredited"},
     "Conversation": {SHARED: "id lastMessageAt lead", VISIBLE: "messages"},
-    "Message": {SHARED: "id authorName body sentAt"},
+    "Message": {SHARED: "id externalRef authorName body sentAt"},
     "Contract": {
         SHARED: "id externalRef title kind status startedAt endedAt paidTotal refundedTotal refundable client expert"
         " invoices milestones billingWeeks reviews reviewDeadline",

@@ -121,6 +121,21 @@ async def test_a_payout_under_way_is_told_step_by_step(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "left"), [("PAID", -4_000), ("FAILED", 0), ("SENT", -4_000)], ids=["paid", "failed", "sent"]
+)
+async def test_a_payout_told_twice_in_one_batch_moves_its_money_as_told_last(
+    world: World, status: str, left: int
+) -> None:
+    """Sent and then paid, or failed, before anything of it was kept: its money is out, or back, not in between."""
+    more = {"failureReason": "Account closed."} if status == "FAILED" else {}
+    sent, last = payout("po-1", "expert", "40.00", "SENT"), payout("po-1", "expert", "40.00", status, **more)
+    assert await sync(world, *people(), sent, last) == (len(people()) + 1, int(status != "SENT"), int(status == "SENT"))
+    assert (await balances(world)).get(("expert", "CONTRACTS"), 0) == left
+    assert [found async for found in verify(world.database)] == []
+    assert await sync(world, last) == (0, 0, 1)
+
+
 async def test_openings_have_any_sign_and_an_instant(world: World) -> None:
     """What is owed is below zero, nothing is nothing, lead credit is apart; each is fixed once posted."""
     opened = [

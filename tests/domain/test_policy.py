@@ -30,7 +30,7 @@ CONTRACT_NUMBERS = (2, 4, 5, 6, 7, *range(10, 32))
 RULES = [
     *(f"L{number:02d}" for number in LEAD_NUMBERS),
     *(f"C{number:02d}" for number in CONTRACT_NUMBERS),
-    *(f"D{number}" for number in range(1, 30)),
+    *(f"D{number}" for number in range(1, 31)),
 ]
 
 

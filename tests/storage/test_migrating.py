@@ -57,7 +57,9 @@ class NextRelease:
             from tortoise import fields
             from tortoise.migrations import operations as ops
             from tortoise.migrations.migration import Migration as BaseMigration
-            from refundgql.storage.migrations._steps import BuildIndexes, FillInBatches, RunFor, WidenChecks
+            from refundgql.storage.migrations._steps import (
+                AddChecks, BuildIndexes, FillInBatches, RunFor, WidenChecks
+            )
 
             class Migration(BaseMigration):
                 dependencies = [("refundgql", "{self.last}")]
@@ -214,6 +216,33 @@ async def test_a_check_is_widened(url: str, release: NextRelease) -> None:
                     await tx.execute(pause, ("LOST",))
         if database.dialect is Dialect.SQLITE:
             assert await database.fetch_value("PRAGMA integrity_check") == "ok"
+    finally:
+        await database.close()
+        await beside.close()
+
+
+async def test_a_check_is_added_to_rows_that_keep_it(url: str, release: NextRelease) -> None:
+    """What is there and keeps it stays, also through other processes' connections; what breaks it is refused."""
+    check = "CHECK (length(title) < 100)"
+    release.adds("9006_checked", f'AddChecks({{"contract": {{"contract_title": "{check}"}}}})')
+    rename = "UPDATE contract SET title = ? WHERE external_ref = 'contract-0'"
+    database, beside = await Database.open(url, LIMITS), await Database.open(url, LIMITS)
+    try:
+        async with database.transaction() as tx:
+            await _insert_contracts(tx, 1)
+        async with beside.transaction() as tx:
+            await tx.execute(rename, ("x" * 99,))
+        await migrate(database)
+        for one in (database, beside):
+            with pytest.raises(ConstraintViolated, match="contract_title"):
+                async with one.transaction() as tx:
+                    await tx.execute(rename, ("x" * 100,))
+        assert await database.fetch_value("SELECT length(title) FROM contract") == 99
+        if database.dialect is Dialect.SQLITE:
+            assert await database.fetch_value("PRAGMA integrity_check") == "ok"
+        else:
+            valid = "SELECT convalidated FROM pg_constraint WHERE conname = 'contract_title'"
+            assert await database.fetch_value(valid)
     finally:
         await database.close()
         await beside.close()

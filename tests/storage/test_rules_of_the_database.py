@@ -10,7 +10,8 @@ from seeds import contract, credit, event_of, invoice_case, lead, lead_case, loc
 from refundgql.domain import ledger as keys
 from refundgql.domain.decisions import Event
 from refundgql.domain.facts import Case
-from refundgql.domain.vocabulary import BalancePurpose
+from refundgql.domain.vocabulary import BalancePurpose, NoticeName
+from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import save_decision
 from refundgql.storage.database import Database
 from refundgql.storage.events import event_write
@@ -20,6 +21,7 @@ from refundgql.storage.faults import (
     ONE_OPEN_CASE,
     ConstraintViolated,
 )
+from refundgql.storage.notices import notice_writes
 
 
 @pytest.fixture
@@ -35,6 +37,8 @@ async def case(database: Database) -> Case:
         facts = await locked_facts(tx, made.id)
         decision = credit(facts, 700, keys.platform_leads("USD"), purse)
         await save_decision(tx, decision, facts)
+        told = Notice(name=NoticeName.REVIEWS_HIDDEN, at=made.opened_at, contract_id=of.payment_id)
+        tx.later(*notice_writes(tx.dialect, [told]))
     return decision.case
 
 
@@ -62,6 +66,10 @@ async def _refused(database: Database, statement: str, parameters: Sequence[obje
         ("DELETE FROM refund_event", "refund_event_append_only"),
         ("UPDATE posting SET amount_minor = 1", "posting_append_only"),
         ("DELETE FROM posting", "posting_append_only"),
+        ("UPDATE notice SET account_id = NULL", "notice_append_only"),
+        ("DELETE FROM notice", "notice_append_only"),
+        ("UPDATE payment SET charged_back_minor = -1", "payment_without_charged_back"),
+        ("UPDATE payment SET charged_back_minor = paid_minor - refunded_minor + 1", "payment_without_charged_back"),
         ("UPDATE lead SET price_minor = 0", "lead_price"),
         ("UPDATE invoice SET paid_at = NULL", "invoice_paid"),
         ("UPDATE account SET id = '0192f0c4-0000-7000-8000-000000000009' WHERE roles = 'PRO'", "foreign_key"),
@@ -112,9 +120,18 @@ async def test_a_history_has_no_gap_and_no_double(database: Database, case: Case
         await note(tx, case.id)
 
 
-async def test_a_history_cannot_be_emptied(postgres: Database) -> None:
+@pytest.mark.parametrize("table", ["refund_event", "posting", "notice"])
+async def test_a_history_cannot_be_emptied(postgres: Database, table: str) -> None:
     """TRUNCATE is refused as DELETE is."""
-    assert await _refused(postgres, "TRUNCATE posting") == "posting_append_only"
+    assert await _refused(postgres, f"TRUNCATE {table}") == f"{table}_append_only"
+
+
+async def test_erasing_a_person_changes_no_notice(database: Database, case: Case) -> None:
+    """A transaction that erases may change texts of the history, and nothing of what was told beside it."""
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO erasing (id) SELECT id FROM account LIMIT 1")
+        with pytest.raises(ConstraintViolated, match="notice_append_only"):
+            await tx.execute("UPDATE notice SET name = 'x'")
 
 
 async def test_a_second_open_case_is_refused_by_its_payment_and_its_lead(database: Database, case: Case) -> None:

@@ -360,6 +360,11 @@ async def test_a_new_case_is_not_found_by_another_id(database: Database) -> None
         ("UPDATE refund_case SET state = 'APPROVED', credited_minor = NULL", 11),
         ("UPDATE refund_case SET version = 4", 15),
         ("UPDATE refund_case SET state = 'CANCELLED'", 15),
+        (
+            "INSERT INTO withdrawal (id, account_id, currency, amount_minor, status, requested_at, updated_at,"
+            " estimated_from, estimated_until) SELECT id, id, 'USD', 1, 'SENT', 1, 1, '', '' FROM account LIMIT 1",
+            17,
+        ),
     ],
 )
 async def test_verify_finds_what_does_not_add_up(database: Database, statement: str, invariant: int) -> None:

@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 import pytest
@@ -20,7 +21,7 @@ from refundgql.storage.database import Database, Dialect
 from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import TransientFault
 from refundgql.storage.statements import counted_statements
-from refundgql.storage.tail import Tail, checked_cursor, read_history
+from refundgql.storage.tail import PAGE, Tail, checked_cursor, read_history
 
 
 async def _cases(database: Database, count: int) -> list[str]:
@@ -294,7 +295,8 @@ async def test_joining_late_with_a_cursor_has_no_gap_and_no_double(database: Dat
     async def resume(after: Cursor) -> list[StreamEvent]:
         live: list[StreamEvent] = []
         joined = await tail.join(QUEUE, live.extend)
-        found = [event async for page in read_history(database, after, joined) for event in page]
+        read = partial(read_stream, database, limit=PAGE)
+        found = [event async for page in read_history(read, after, joined) for event in page]
         await asyncio.sleep(0.05)
         await tail.leave(QUEUE, live.extend)
         return found + [event for event in live if event.cursor > after]

@@ -31,6 +31,7 @@ export const fetcher: Fetcher = async (params, options) => {
 const BEGINNINGS: Record<string, string> = {
   supportQueueUpdates: 'query AsOf { list: supportQueue(first: 1) { asOf } }',
   viewerRefundUpdates: 'query AsOf { list: refundCases(first: 1) { asOf } }',
+  viewerWithdrawalUpdates: 'query AsOf { list: refundCases(first: 1) { asOf } }',
 };
 
 async function sinceNow(operation: OperationDefinitionNode, variables: Variables, headers: Record<string, string>): Promise<Variables> {

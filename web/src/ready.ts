@@ -132,6 +132,8 @@ const ENTRIES: Record<string, Entry> = {
   FollowCase: { about: 'One case, live: as it is now, then every change.', roles: [...STAFF, 'PRO', 'CLIENT', 'EXPERT'], variables: (t) => ({ id: t.someCase }) },
   BalanceAndHistory: { about: 'My balance, and every posting that touched it.', roles: ['PRO', 'CLIENT', 'EXPERT'], variables: page },
   FollowMine: { about: 'My cases, live.', roles: ['PRO', 'CLIENT', 'EXPERT'] },
+  Payouts: { about: 'My payouts, and how far they have come.', roles: ['PRO', 'CLIENT', 'EXPERT'], variables: page },
+  FollowPayouts: { about: 'My payouts, live.', roles: ['PRO', 'CLIENT', 'EXPERT'] },
   Sync: { about: 'Feed records in.', roles: ['SERVICE'], variables: () => ({ input: { records: [] } }) },
   PolicyAndWorkflow: { about: 'The rules in force, and what can become of a case.', roles: ['EVERYBODY'], variables: () => ({ kind: 'LEAD' }) },
 };

@@ -35,7 +35,9 @@ class Application:
     bus: Bus
     uow: UnitOfWork
     fanout: Fanout
-    """Hands events to subscriptions."""
+    """Hands events of cases to subscriptions."""
+    notices: Fanout
+    """Hands what is told beside them to subscriptions."""
     download_url: Callable[[Viewer, str, datetime], str] | None = None
     """Signs the address of an evidence file for a viewer, at an instant; without one there are no files."""
     check_writable: Callable[[], Awaitable[None]] | None = None

@@ -1,18 +1,29 @@
-"""What of an event of a case reaches whom: as its reader sees the case at the moment it is told, or not at all."""
+"""What of an event, of a case or a withdrawal, reaches whom: as its reader sees it when it is told, or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from refundgql.api.languages import ENGLISH, speak
+from refundgql.domain.calendar import from_micros
 from refundgql.domain.viewers import Viewer
+from refundgql.domain.vocabulary import WithdrawalEventName
 from refundgql.gql.feeds import Feed, Judgement, Log, Told, Verdict
 from refundgql.gql.streams import Fanout
 from refundgql.queries.case_filters import CaseFilter, case_has_text, matches
 from refundgql.queries.onlookers import Onlookers, Present
-from refundgql.queries.streams import Cursor, StreamEvent, event_cursor, lag_seconds, missed
+from refundgql.queries.streams import (
+    Cursor,
+    StreamEvent,
+    StreamNotice,
+    event_cursor,
+    lag_seconds,
+    missed,
+    missed_notices,
+)
 
 if TYPE_CHECKING:
     from refundgql.api.context import Application
@@ -100,14 +111,71 @@ class CaseReadership:
         return judged
 
 
-def case_fanout(log: Log, onlookers: Onlookers, delivered: Callable[[float], None] | None = None) -> Fanout:
-    """Return the fan-out of cases; `delivered` is told how many seconds after it was written each event was told."""
+Delivered = Callable[[float], None]
+"""Told how many seconds after it was written each event was handed to all who follow."""
 
-    def count(event: StreamEvent) -> None:
-        if delivered is not None:
-            delivered(lag_seconds(event))
 
-    return Fanout(log, CaseReadership(onlookers), count)
+def case_fanout(log: Log, onlookers: Onlookers, delivered: Delivered | None = None) -> Fanout:
+    """Return the fan-out of cases."""
+    return Fanout(log, CaseReadership(onlookers), _lag_to(delivered))
+
+
+def notice_fanout(log: Log, onlookers: Onlookers, delivered: Delivered | None = None) -> Fanout:
+    """Return the fan-out of what is told beside the events of cases."""
+    return Fanout(log, NoticeReadership(onlookers), _lag_to(delivered))
+
+
+def _lag_to(delivered: Delivered | None) -> Callable[[Any], None] | None:
+    return None if delivered is None else lambda event: delivered(lag_seconds(event))
+
+
+@dataclass(slots=True)
+class WithdrawalUpdateRow:
+    """One step of one withdrawal."""
+
+    withdrawal_id: str
+    event: WithdrawalEventName
+    at: datetime
+    cursor: str
+
+
+@dataclass(slots=True, eq=False)
+class WithdrawalFeed(Feed):
+    """One subscription to the withdrawals of its viewer."""
+
+    app: Application
+    viewer: Viewer
+
+
+@dataclass(slots=True)
+class NoticeReadership:
+    """Decides for all subscriptions of a process which withdrawals they are told: their owners are, and nobody else."""
+
+    onlookers: Onlookers
+
+    async def begin(self, _feed: WithdrawalFeed, after: Cursor) -> tuple[Judgement, Cursor]:
+        """Begin with what happens: lists tell what is."""
+        return Verdict.SKIP, after
+
+    def missed(self, feed: WithdrawalFeed, after: Cursor, until: Cursor) -> AsyncGenerator[StreamNotice, None]:
+        """Yield what was told of the viewer's withdrawals after one cursor up to another one."""
+        return missed_notices(feed.app.database, feed.viewer, after, until)
+
+    async def judge(self, notice: StreamNotice, feeds: Sequence[WithdrawalFeed]) -> Sequence[Judgement]:
+        """Say what a notice is to each subscription."""
+        speak(ENGLISH)
+        present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds})
+        return [_judged(notice, feed, present.viewers.get(feed.viewer.external_ref)) for feed in feeds]
+
+
+def _judged(notice: StreamNotice, feed: WithdrawalFeed, viewer: Viewer | None) -> Judgement:
+    if viewer is None:
+        return Verdict.END
+    if notice.withdrawal_id is None or notice.account_id != viewer.account_id:
+        return Verdict.SKIP
+    event = WithdrawalEventName(notice.name.removeprefix("WITHDRAWAL_"))
+    row = WithdrawalUpdateRow(notice.withdrawal_id, event, from_micros(notice.at), str(notice.cursor))
+    return Told(feed.app.context(viewer), row, viewer.account_id)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,12 @@ from typing import NamedTuple
 from refundgql.commands.sync_book import Book
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
+from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.storage.record_rows import BillingWeekRow, InvoiceRow, MilestoneRow, PostingRow, ReviewRow, WeekClockRow
 from refundgql.storage.records import RowsWritten, inserted_rows, updated_rows
+
+UNDER_WAY = (WithdrawalStatus.REQUESTED.value, WithdrawalStatus.SENT.value)
+"""Made withdrawals that concern their owner now; others are of the past, and moving in rings nobody's phone."""
 
 
 class Keeping(NamedTuple):
@@ -24,6 +28,8 @@ class Keeping(NamedTuple):
     role_changes: list[tuple[str, str, str]]
     """Account id, roles before and after."""
     released_payment_ids: list[str]
+    under_way: list[tuple[str, str, str]]
+    """Withdrawals that the marketplace made and that have not arrived: id, account id, status."""
 
 
 def keeping_of(book: Book, policy: Policy) -> Keeping:
@@ -38,7 +44,11 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     written.append(inserted_rows(WeekClockRow, book.clocks))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
     kept = [rows for rows in written if rows is not None]
-    return Keeping(kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes, book.released)
+    made = [row for row in book.withdrawals.values() if not row.stored and row.status in UNDER_WAY]
+    under_way = [(row.id, row.account_id, row.status) for row in made]
+    return Keeping(
+        kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes, book.released, under_way
+    )
 
 
 def _raise_versions(book: Book) -> None:

@@ -47,6 +47,7 @@ from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.domain.webhooks import reviews_told
+from refundgql.domain.withdrawals import withdrawal_told
 from refundgql.storage.audit import AuditAction
 from refundgql.storage.audit import record as record_act
 from refundgql.storage.clocks import look_at_cases
@@ -285,7 +286,10 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
             await write_rows(unit.tx, rows)
     except ConstraintViolated as violated:
         raise TransientFault(f"A row was made by somebody else meanwhile ({violated.name}).") from violated
-    unit.tell(*(reviews_told(hidden, contract_id, unit.now()) for contract_id, hidden in keeping.hidden.items()))
+    unit.tell(
+        *(reviews_told(hidden, contract_id, unit.now()) for contract_id, hidden in keeping.hidden.items()),
+        *(withdrawal_told(*one, unit.now()) for one in keeping.under_way),
+    )
     await rename_customers(unit.tx, keeping.renamed)
     unit.ring_people(keeping.changed_account_ids)  # their running streams look at their roles again
     if keeping.changed_account_ids:

@@ -40,10 +40,13 @@ def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Ou
         raise refused
     if record.status is WithdrawalStatus.FAILED and record.failure_reason is None:
         raise _unexplained()
+    row.status, row.failure_reason, row.dirty = record.status.value, record.failure_reason, True
+    if not row.stored:  # it is kept as it stands now, with where its money has gone
+        _end(book, row)
+        return Outcome.UPDATED
     for status in on_the_way:
         book.withdrawal_steps.append((row.id, WithdrawalStatus(status), record.failure_reason))
     book.refunding = book.refunding or record.status is WithdrawalStatus.FAILED
-    row.status, row.failure_reason, row.dirty = record.status.value, record.failure_reason, True
     return Outcome.UPDATED
 
 
@@ -91,10 +94,17 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     own, transit = balance(owner.id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
     what = "Withdrawal to your payment method"
     book.post("WITHDRAWAL", own, transit, minor, currency, at, what, withdrawal_id=row.id, may_overdraw=True)
-    if record.status is WithdrawalStatus.PAID:
+    _end(book, row)
+    return Outcome.CREATED
+
+
+def _end(book: Book, row: WithdrawalRow) -> None:
+    """Let the money of a withdrawal arrive, or come back, as its status says."""
+    currency, minor, at = row.currency, row.amount_minor, row.requested_at
+    own, transit = balance(row.account_id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
+    if row.status == WithdrawalStatus.PAID:
         what = "Withdrawal arrived at your payment method"
         book.post("PAYOUT", transit, external(currency), minor, currency, at, what, withdrawal_id=row.id)
-    elif record.status is WithdrawalStatus.FAILED:
+    elif row.status == WithdrawalStatus.FAILED:
         what = "Withdrawal failed: the money is back on your balance"
         book.post("WITHDRAWAL_FAILED", transit, own, minor, currency, at, what, withdrawal_id=row.id)
-    return Outcome.CREATED

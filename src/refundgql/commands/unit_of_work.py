@@ -87,10 +87,11 @@ class Unit:
         return saved
 
     def tell(self, *notices: Notice) -> None:
-        """Let webhooks tell something beside the events of cases."""
+        """Tell something beside the events of cases: to webhooks, and to the streams of whom it concerns."""
         self.tx.later(*notice_writes(self.tx.dialect, notices))
         if notices:
             self.topics.add(WEBHOOKS)
+        self.ring_people(notice.account_id for notice in notices)
 
     def ring_case(self, case_id: str, *party_ids: str | None) -> None:
         """Remember to wake the streams of a case, of its parties and of the queue."""

@@ -89,12 +89,12 @@ async def _read_on(source: Source, after: Cursor) -> tuple[list[StreamEvent | St
     head = await stream_head(source)
     page = await read_stream(source, after, limit=QUEUED_AT_ONCE)
     notices = await read_notices(source, after, limit=QUEUED_AT_ONCE)
-    merged: list[StreamEvent | StreamNotice] = sorted([*page.events, *notices.notices], key=lambda one: one.cursor)
+    merged: list[StreamEvent | StreamNotice] = sorted([*page.events, *notices.events], key=lambda one: one.cursor)
     ends = [head]
     if page.more:
         ends.append(page.events[-1].cursor)
     if notices.more:
-        ends.append(notices.notices[-1].cursor)
+        ends.append(notices.events[-1].cursor)
     told = [one for one in merged if one.cursor <= min(ends)]
     return told, page.held_back or len(told) < len(merged)
 

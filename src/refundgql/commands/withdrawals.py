@@ -65,7 +65,6 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
         if refusals := withdrawal_refusals(amount, funds):
             raise Refused(*refusals)
         await file_new(unit, viewer.account_id, amount, withdrawal_id=withdrawal_id)
-        unit.ring_people([viewer.account_id])
         return {"withdrawal_id": withdrawal_id}
 
     made, replayed = await once(uow, viewer, "request_withdrawal", given, work)
@@ -115,12 +114,11 @@ async def change_withdrawal(
 
 
 async def _keep(unit: Unit, changed: Withdrawal, postings: Sequence[Posting]) -> None:
-    """Keep a withdrawal's step, move its money, and tell its case and its owner."""
+    """Keep a withdrawal's step, move its money, and tell its case, its owner and webhooks."""
     await update_withdrawal(unit.tx, changed)
     await post(unit.tx, postings, changed.updated_at)
     if changed.refund_case_id is not None:
         await _record_on_case(unit, changed, changed.refund_case_id)
-    unit.ring_people([changed.account_id])
     unit.tell(told_of(changed))
     await settle_postings(unit, postings)
 

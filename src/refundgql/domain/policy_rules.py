@@ -323,4 +323,10 @@ _DECISIONS: tuple[_Row, ...] = (
         "staff only",
         "What staff write for each other is one event for the parties, without author and text, and nothing new.",
     ),
+    (
+        "D30",
+        "Told and forgotten",
+        "administrators",
+        "All that is held about a person can be had, and erased once no case of theirs is open and no money there.",
+    ),
 )

@@ -14,5 +14,5 @@ def case_topic(case_id: str) -> str:
 
 
 def viewer_topic(account_id: str) -> str:
-    """Return the topic of the cases of one party."""
+    """Return the topic of one person: the cases they are a party of, and their withdrawals."""
     return f"viewer:{account_id}"

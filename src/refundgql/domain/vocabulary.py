@@ -350,8 +350,18 @@ class RefusalCode(StrEnum):
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
 
 
+class WithdrawalEventName(StrEnum):
+    """What happens to a withdrawal."""
+
+    REQUESTED = "REQUESTED"
+    SENT = "SENT"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
 class NoticeName(StrEnum):
-    """What webhooks tell beside the events of cases."""
+    """What is told beside the events of cases."""
 
     WITHDRAWAL_REQUESTED = "WITHDRAWAL_REQUESTED"
     WITHDRAWAL_SENT = "WITHDRAWAL_SENT"

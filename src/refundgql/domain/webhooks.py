@@ -58,7 +58,7 @@ def wants(event_names: Sequence[str], kinds: Sequence[str], name: str, kind: str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something that webhooks tell beside the events of cases; ids are uuid texts."""
+    """Something that is told beside the events of cases, to webhooks and to its account; ids are uuid texts."""
 
     name: NoticeName
     at: datetime

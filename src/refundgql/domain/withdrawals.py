@@ -15,7 +15,13 @@ from refundgql.domain.decisions import Posting
 from refundgql.domain.ledger import balance, external, in_transit
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
-from refundgql.domain.vocabulary import BalancePurpose, NoticeName, RefusalCode, WithdrawalStatus
+from refundgql.domain.vocabulary import (
+    BalancePurpose,
+    NoticeName,
+    RefusalCode,
+    WithdrawalEventName,
+    WithdrawalStatus,
+)
 from refundgql.domain.webhooks import Notice
 
 CANCELLED = "You cancelled it before it was sent."
@@ -148,15 +154,18 @@ def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Post
 
 
 def told_of(withdrawal: Withdrawal) -> Notice:
-    """Return what webhooks tell of a withdrawal as it stands."""
-    cancelled = withdrawal.cancelled_at is not None
-    return Notice(
-        name=NoticeName.WITHDRAWAL_CANCELLED if cancelled else NoticeName(f"WITHDRAWAL_{withdrawal.status.value}"),
-        at=withdrawal.updated_at,
-        account_id=withdrawal.account_id,
-        withdrawal_id=withdrawal.id,
-        case_id=withdrawal.refund_case_id,
-    )
+    """Return what its owner and webhooks are told of a withdrawal as it stands."""
+    it = withdrawal
+    event = it.status.value if it.cancelled_at is None else WithdrawalEventName.CANCELLED.value
+    return withdrawal_told(it.id, it.account_id, event, it.updated_at, it.refund_case_id)
+
+
+def withdrawal_told(
+    withdrawal_id: str, account_id: str, event: str, at: datetime, case_id: str | None = None
+) -> Notice:
+    """Return what is told of one step of a withdrawal, named as WithdrawalEventName has it."""
+    name = NoticeName(f"WITHDRAWAL_{event}")
+    return Notice(name=name, at=at, account_id=account_id, withdrawal_id=withdrawal_id, case_id=case_id)
 
 
 def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:

@@ -13,6 +13,7 @@ class ExternalKind(StrEnum):
 
     ACCOUNT = "ACCOUNT"
     LEAD = "LEAD"
+    MESSAGE = "MESSAGE"
     CONTRACT = "CONTRACT"
     MILESTONE = "MILESTONE"
     BILLING_WEEK = "BILLING_WEEK"

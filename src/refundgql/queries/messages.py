@@ -19,10 +19,11 @@ from refundgql.storage.database import Source
 
 @dataclass(slots=True)
 class MessageRow:
-    """A message of a chat, as it reads now or as it was frozen."""
+    """A message of a chat, as it reads now."""
 
     TYPENAME: ClassVar[str] = "Message"
     id: str
+    external_ref: str
     author_name: str
     body: str
     sent_at: int
@@ -32,7 +33,7 @@ AUTHOR_NAME = "(SELECT a.name FROM account a WHERE a.id = m.author_id)"
 SHAPE = Shape(
     MessageRow,
     ("id",),
-    {"author_name": ("author_name",), "body": ("body",), "sent_at": ("sent_at",)},
+    {"external_ref": ("external_ref",), "author_name": ("author_name",), "body": ("body",), "sent_at": ("sent_at",)},
     computed={"author_name": AUTHOR_NAME},
 )
 OLDEST = Order("messages", (Key("m.sent_at", "int"), Key("m.id", "uuid")))

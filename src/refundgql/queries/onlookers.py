@@ -36,10 +36,11 @@ class Onlookers:
     _case_ids: set[str] = field(default_factory=set)
     _look: asyncio.Task[Present] | None = None
 
-    async def look(self, external_refs: Collection[str], case_id: str) -> Present:
-        """Return people and cases of a moment after this one was asked."""
+    async def look(self, external_refs: Collection[str], case_id: str | None = None) -> Present:
+        """Return people, and a case if there is one to look at, as of a moment after this one was asked."""
         self._refs.update(external_refs)
-        self._case_ids.add(case_id)
+        if case_id is not None:
+            self._case_ids.add(case_id)
         if self._look is None:
             self._look = asyncio.create_task(self._read())
         return await asyncio.shield(self._look)
@@ -49,7 +50,6 @@ class Onlookers:
         refs, case_ids = self._refs, self._case_ids
         self._refs, self._case_ids, self._look = set(), set(), None
         viewers = await find_viewers_by_ref(self.source, refs)
-        rows = await self.source.fetch(
-            f"SELECT {', '.join(COLUMNS)} FROM refund_case WHERE id = ANY(?)", (list(case_ids),)
-        )
+        of_cases = f"SELECT {', '.join(COLUMNS)} FROM refund_case WHERE id = ANY(?)"
+        rows = await self.source.fetch(of_cases, (list(case_ids),)) if case_ids else ()
         return Present(viewers, {row["id"]: case_from(row) for row in rows})

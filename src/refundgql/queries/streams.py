@@ -8,19 +8,22 @@ from collections.abc import AsyncGenerator
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import START, Cursor, StreamEvent, event_cursor, stream_head
+from refundgql.storage.events import START, Cursor, Page, StreamEvent, event_cursor, read_stream, stream_head
 from refundgql.storage.ids import made_at
-from refundgql.storage.tail import checked_cursor, read_history
+from refundgql.storage.notices import StreamNotice, read_notices
+from refundgql.storage.tail import PAGE, checked_cursor, read_history
 
 __all__ = [
     "START",
     "BadCursor",
     "Cursor",
     "StreamEvent",
+    "StreamNotice",
     "case_version",
     "event_cursor",
     "lag_seconds",
     "missed",
+    "missed_notices",
     "parse_cursor",
     "stream_head",
 ]
@@ -30,7 +33,7 @@ class BadCursor(ValueError):
     """A text that is not a cursor of this stream."""
 
 
-def lag_seconds(event: StreamEvent) -> float:
+def lag_seconds(event: StreamEvent | StreamNotice) -> float:
     """Return how many seconds ago an event was written, by this machine's clock."""
     return max(time.time() - made_at(event.id), 0.0)
 
@@ -48,9 +51,26 @@ async def missed(
 ) -> AsyncGenerator[StreamEvent, None]:
     """Yield the events of the viewer's cases after one cursor up to another one."""
     visible = visibility.cases(viewer, "c")
-    async for page in read_history(source, after, until, case_id=case_id, viewer_condition=visible):
+
+    async def read(place: Cursor) -> Page[StreamEvent]:
+        return await read_stream(source, place, limit=PAGE, case_id=case_id, viewer_condition=visible)
+
+    async for page in read_history(read, after, until):
         for event in page:
             yield event
+
+
+async def missed_notices(
+    source: Source, viewer: Viewer, after: Cursor, until: Cursor
+) -> AsyncGenerator[StreamNotice, None]:
+    """Yield what was told of the viewer's own withdrawals after one cursor up to another one."""
+
+    async def read(place: Cursor) -> Page[StreamNotice]:
+        return await read_notices(source, place, limit=PAGE, account_id=viewer.account_id)
+
+    async for page in read_history(read, after, until):
+        for notice in page:
+            yield notice
 
 
 async def case_version(source: Source, viewer: Viewer, case_id: str) -> int | None:

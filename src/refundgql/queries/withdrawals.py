@@ -14,7 +14,7 @@ from refundgql.domain.calendar import from_micros, midnight, window_end_at
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
+from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
 from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
 from refundgql.storage import visibility
@@ -124,7 +124,4 @@ async def list_account_withdrawals(
     source: Source, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each account's withdrawals, newest first; empty for accounts that are not open."""
-    ids = list({row.id for row in rows if row.is_open})
-    listing = _listing(wanted_nodes(wanted))
-    found = await fetch_pages(source, listing, page, wanted, "w.account_id", ids)
-    return [found.get(row.id) or ConnectionRow.empty() for row in rows]
+    return await fetch_owned_pages(source, _listing(wanted_nodes(wanted)), page, wanted, "w.account_id", rows)

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from refundgql.storage.database import Database, Dialect
+from refundgql.storage.events import LOGS
 from refundgql.storage.faults import StorageError
 
 STREAM_GAP = 2**32
@@ -46,5 +47,5 @@ async def move_stream_ahead(database: Database) -> None:
         if database.dialect is Dialect.SQLITE:
             await tx.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'refund_event'", (STREAM_GAP,))
             return
-        await tx.execute("LOCK TABLE refund_event IN SHARE ROW EXCLUSIVE MODE")
+        await tx.execute(f"LOCK TABLE {', '.join(LOGS)} IN SHARE ROW EXCLUSIVE MODE")
         await tx.execute("UPDATE stream_epoch SET added = added + ? WHERE id = 1", (STREAM_GAP,))

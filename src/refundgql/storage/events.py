@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -59,6 +59,8 @@ _LARGEST = 2**63 - 1
 # So many events are sooner walked through than looked up case by case.
 _WALKED_EVENTS = 2_000
 START = Cursor(0, 0)
+LOGS = ("refund_event", "notice")
+"""What is one stream: events of cases, and what is told beside them (storage/notices.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,13 @@ class StreamEvent:
     """The snapshot of the case's event before this one."""
 
 
-class Page(NamedTuple):
-    """Events in order, and whether there may be more right now."""
+T = TypeVar("T")
 
-    events: list[StreamEvent]
+
+class Page(NamedTuple, Generic[T]):
+    """What follows a cursor in the stream, in order, and whether there may be more right now."""
+
+    events: list[T]
     more: bool
     held_back: bool
     """Rows exist that may not be delivered yet: look again in a moment."""
@@ -183,7 +188,7 @@ async def read_stream(
     limit: int = 500,
     case_id: str | None = None,
     viewer_condition: tuple[str, Sequence[Any]] | None = None,
-) -> Page:
+) -> Page[StreamEvent]:
     """Return up to `limit` events after a cursor, in order, as far as the horizon allows.
 
     `case_id` narrows to one case, `viewer_condition` to cases (`c`) that somebody sees, as visibility.py gives it.
@@ -265,17 +270,21 @@ async def align_stream(database: Database) -> None:
     """Raise the epoch when stored commit orders are ahead of this cluster's transaction ids (after a restore)."""
     if database.dialect is not Dialect.POSTGRES:
         return
-    if await database.fetch_value("SELECT to_regclass('stream_epoch')") is None:
+    has_epoch = "SELECT to_regclass('stream_epoch') IS NOT NULL AND to_regclass(?) IS NOT NULL"
+    # A schema that is not migrated yet has no notices, or nothing at all.
+    logs = [table for table in LOGS if await database.fetch_value(has_epoch, (table,))]
+    if not logs:
         return
+    newest = " UNION ALL ".join(f"SELECT max(commit_order) AS commit_order FROM {table}" for table in logs)
     ahead = (
-        "SELECT max(commit_order) + 1 - (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint FROM refund_event"
-        f" HAVING max(commit_order) >= {HORIZON.replace('xmin', 'xmax')}"
+        "SELECT max(commit_order) + 1 - (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint"
+        f" FROM ({newest}) AS newest HAVING max(commit_order) >= {HORIZON.replace('xmin', 'xmax')}"
     )
     if await database.fetch_value(ahead) is None:
         return
     async with database.transaction() as tx:
-        # Nobody may write an event under the old epoch while the new one is chosen.
-        await tx.execute("LOCK TABLE refund_event IN SHARE ROW EXCLUSIVE MODE")
+        # Nobody may write an event or a notice under the old epoch while the new one is chosen.
+        await tx.execute(f"LOCK TABLE {', '.join(logs)} IN SHARE ROW EXCLUSIVE MODE")
         added = await tx.fetch_value(ahead)
         if added is not None:
             await tx.execute("UPDATE stream_epoch SET added = ? WHERE id = 1", (added,))

@@ -169,6 +169,13 @@ _CHECKS = (
         f" lag(booked_at) OVER (PARTITION BY key ORDER BY position, side) AS earlier FROM ({_ENTRIES}) AS entries"
         " WHERE key NOT LIKE 'external:%' AND key NOT LIKE 'platform_leads:%') AS followed WHERE booked_at < earlier",
     ),
+    _Check(
+        "a withdrawal's money is in transit until it has arrived or is back (D10)",
+        "SELECT w.id AS withdrawal_id, w.status, w.amount_minor, coalesce(a.balance_minor, 0) AS in_transit_minor"
+        " FROM withdrawal w LEFT JOIN ledger_account a"
+        " ON a.key = 'in_transit:' || CAST(w.id AS TEXT) || ':' || w.currency WHERE coalesce(a.balance_minor, 0)"
+        " <> CASE WHEN w.status IN ('REQUESTED', 'SENT') THEN w.amount_minor ELSE 0 END",
+    ),
 )
 
 INVARIANTS = tuple(check.invariant for check in _CHECKS)

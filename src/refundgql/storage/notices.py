@@ -1,4 +1,4 @@
-"""Notices: what webhooks tell beside the events of cases, in one stream with them.
+"""Notices: what is told beside the events of cases, in one stream with them, to webhooks and to whom they concern.
 
 A notice takes its place from the counter of refund_event, and on PostgreSQL its commit order as events do
 (storage/events.py), so that both are read as one stream and none is skipped.
@@ -6,14 +6,15 @@ A notice takes its place from the counter of refund_event, and on PostgreSQL its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.topics import viewer_topic
 from refundgql.domain.webhooks import Notice
 from refundgql.storage.database import Dialect, Source, Write
-from refundgql.storage.events import HORIZON, Cursor
+from refundgql.storage.events import HORIZON, Cursor, Page
 from refundgql.storage.ids import new_id
 
 _COLUMNS = "position, commit_order, id, name, at, account_id, withdrawal_id, contract_id, case_id"
@@ -39,14 +40,16 @@ class StreamNotice:
     cursor: Cursor
     id: str
     name: str
+    at: int
+    account_id: str | None
+    withdrawal_id: str | None
     case_id: str | None
 
 
-class Notices(NamedTuple):
-    """Notices in order, and whether there may be more right now."""
-
-    notices: list[StreamNotice]
-    more: bool
+def notice_topics(notice: StreamNotice) -> Iterator[str]:
+    """Yield the topic of whom a notice concerns."""
+    if notice.account_id is not None:
+        yield viewer_topic(notice.account_id)
 
 
 def notice_writes(dialect: Dialect, notices: Sequence[Notice]) -> list[Write]:
@@ -62,21 +65,33 @@ def notice_writes(dialect: Dialect, notices: Sequence[Notice]) -> list[Write]:
     return writes
 
 
-async def read_notices(source: Source, after: Cursor, *, limit: int) -> Notices:
-    """Return up to `limit` notices after a cursor, in order, as far as the horizon allows."""
+_TOLD = "commit_order, position, id, name, at, account_id, withdrawal_id, case_id"
+
+
+async def read_notices(
+    source: Source, after: Cursor, *, limit: int, account_id: str | None = None
+) -> Page[StreamNotice]:
+    """Return up to `limit` notices after a cursor, of one account or of all, in order, as far as the horizon allows."""
     place, safe = "position", "TRUE"
     parameters: list[Any] = [after.position]
     if source.dialect is Dialect.POSTGRES:
         place, safe = "commit_order, position", f"commit_order < {HORIZON}"
         parameters = [*after]
+    conditions = [f"({place}) > ({', '.join('?' * len(parameters))})"]
+    if account_id is not None:
+        conditions.append("account_id = ?")
+        parameters.append(account_id)
     rows = await source.fetch(
-        f"SELECT commit_order, position, id, name, case_id, {safe} AS safe FROM notice"
-        f" WHERE ({place}) > ({', '.join('?' * len(parameters))}) ORDER BY {place} LIMIT ?",
+        f"SELECT {_TOLD}, {safe} AS safe FROM notice WHERE {' AND '.join(conditions)} ORDER BY {place} LIMIT ?",
         (*parameters, limit),
     )
-    found = [
-        StreamNotice(Cursor(row[0], row[1]), str(row[2]), row[3], None if row[4] is None else str(row[4]))
-        for row in rows
-        if row["safe"]
-    ]
-    return Notices(found, more=len(found) == limit)
+    found = [_stream_notice(row) for row in rows if row["safe"]]
+    held_back = len(found) < len(rows)
+    return Page(found, more=len(rows) == limit and not held_back, held_back=held_back)
+
+
+def _stream_notice(row: Any) -> StreamNotice:
+    cursor = Cursor(row["commit_order"], row["position"])
+    return StreamNotice(
+        cursor, row["id"], row["name"], row["at"], row["account_id"], row["withdrawal_id"], row["case_id"]
+    )

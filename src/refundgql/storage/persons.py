@@ -110,16 +110,17 @@ HELD = {
     " LEFT JOIN ledger_account t ON t.key = p.to_key AND t.kind = 'balance'"
     " LEFT JOIN refund_case c ON c.id = p.case_id"
     " WHERE o.id = ? AND (f.owner_id = o.id OR t.owner_id = o.id) ORDER BY p.position",
-    "withdrawals": "SELECT id, status, currency, amount_minor, requested_at, updated_at, failure_reason"
-    " FROM withdrawal WHERE account_id = ? ORDER BY requested_at, id",
+    "withdrawals": "SELECT id, external_ref, status, currency, amount_minor, requested_at, updated_at, cancelled_at,"
+    " failure_reason FROM withdrawal WHERE account_id = ? ORDER BY requested_at, id",
     "leads": "SELECT external_ref, title, category, location, customer_name, currency, price_minor, charged_at"
     " FROM lead WHERE pro_id = ? OR customer_id = ? ORDER BY charged_at, id",
-    "chatMessages": "SELECT l.external_ref AS lead, m.body, m.sent_at, m.deleted_at FROM message m"
+    "chatMessages": "SELECT l.external_ref AS lead, m.external_ref, m.body, m.sent_at, m.deleted_at FROM message m"
     " JOIN lead l ON l.id = m.lead_id WHERE m.author_id = ? ORDER BY m.sent_at, m.id",
     "contracts": "SELECT external_ref, kind, title, status, currency, started_at, ended_at FROM contract"
     " WHERE client_id = ? OR expert_id = ? ORDER BY started_at, id",
-    "reviews": "SELECT k.external_ref AS contract, r.rating, r.body, r.posted_at, r.edited_at FROM review r"
-    " JOIN contract k ON k.id = r.contract_id WHERE r.author_id = ? OR r.subject_id = ? ORDER BY r.posted_at, r.id",
+    "reviews": "SELECT k.external_ref AS contract, r.external_ref, r.rating, r.body, r.posted_at, r.edited_at"
+    " FROM review r JOIN contract k ON k.id = r.contract_id WHERE r.author_id = ? OR r.subject_id = ?"
+    " ORDER BY r.posted_at, r.id",
     "refundCases": "SELECT number, kind, state, reason, reason_detail, explanation, currency, requested_minor,"
     " approved_minor, credited_minor, opened_at, decided_at, credited_at, reversed_at FROM refund_case"
     " WHERE requester_id = ? OR counterparty_id = ? ORDER BY number",

@@ -1,4 +1,4 @@
-"""One reader of the event stream for a whole process, which hands each new event once to whoever listens.
+"""One reader of a log for a whole process, of events or of notices, which hands each new one once to whoever listens.
 
 It must not wait for a listener: listeners are called, take what they are given into bounded queues of their own, and
 return. However many listen to one case, its events are read once; nothing is read while nobody listens.
@@ -14,14 +14,13 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.storage.database import Database, Source
-from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
+from refundgql.storage.events import START, Cursor, Page, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import StorageError
-from refundgql.storage.visibility import Condition
 
 LOOK_SECONDS = 1.0
 """The longest that a lost ring delays an event."""
@@ -30,8 +29,27 @@ LONGEST_RELOOK_SECONDS = 0.25
 """Between looks at rows that an open transaction holds back, which may stay open for long."""
 PAGE = 500
 
-Listener = Callable[[Sequence[StreamEvent]], None]
+Listener = Callable[[Sequence[Any]], None]
 """Takes events of its topic, in order, without waiting."""
+
+
+class Entry(Protocol):
+    """What a log has in it."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Return its place in the stream."""
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class ReadLog(Protocol):
+    """What reads a log on: storage/events.py and storage/notices.py have one each."""
+
+    async def __call__(self, source: Source, after: Cursor, *, limit: int) -> Page[Any]:
+        """Return up to `limit` entries after a cursor."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -66,11 +84,20 @@ def topics_of(event: StreamEvent) -> Iterator[str]:
 
 
 class Tail:
-    """Follows the stream from its present head while somebody listens."""
+    """Follows a log from the stream's present head while somebody listens."""
 
-    def __init__(self, database: Database, bus: Rings, bell: Bell) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Rings,
+        bell: Bell,
+        read: ReadLog = read_stream,
+        topics: Callable[[Any], Iterable[str]] = topics_of,
+    ) -> None:
         """Read from a database when the bell, which is the tail's alone, rings on the bus."""
         self._database = database
+        self._read = read
+        self._topics = topics
         self._bus = bus
         self._bell = bell
         self._listeners: dict[str, dict[Listener, None]] = {}
@@ -142,18 +169,18 @@ class Tail:
     async def _look(self) -> bool:
         """Hand over what is new and tell whether more waits for an open transaction to end."""
         while True:
-            page = await read_stream(self._database, self._cursor, limit=PAGE)
+            page = await self._read(self._database, self._cursor, limit=PAGE)
             # Somebody may have joined an empty tail meanwhile, which then began at a later head.
             self._hand_over([event for event in page.events if event.cursor > self._cursor])
             if not page.more:
                 return page.held_back
 
-    def _hand_over(self, events: Sequence[StreamEvent]) -> None:
+    def _hand_over(self, events: Sequence[Any]) -> None:
         if not events:
             return
-        by_topic: dict[str, list[StreamEvent]] = defaultdict(list)
+        by_topic: dict[str, list[Any]] = defaultdict(list)
         for event in events:
-            for topic in topics_of(event):
+            for topic in self._topics(event):
                 if topic in self._listeners:
                     by_topic[topic].append(event)
         self._cursor = events[-1].cursor
@@ -167,16 +194,11 @@ class Tail:
 
 
 async def read_history(
-    source: Source,
-    after: Cursor,
-    until: Cursor,
-    *,
-    case_id: str | None = None,
-    viewer_condition: Condition | None = None,
-) -> AsyncIterator[list[StreamEvent]]:
-    """Yield pages of the events after one cursor up to and including another that the tail has reached."""
+    read: Callable[[Cursor], Awaitable[Page[E]]], after: Cursor, until: Cursor
+) -> AsyncIterator[list[E]]:
+    """Yield pages of what lies after one cursor up to and including another that the tail has reached."""
     while after < until:
-        page = await read_stream(source, after, limit=PAGE, case_id=case_id, viewer_condition=viewer_condition)
+        page = await read(after)
         events = [event for event in page.events if event.cursor <= until]
         if events:
             yield events

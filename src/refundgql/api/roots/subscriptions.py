@@ -1,19 +1,22 @@
-"""Live updates of cases: the present state first, then every event once, in order, also across reconnects."""
+"""Live updates of cases and withdrawals: every event once, in order, also across reconnects."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, cast
 
 import strawberry
 
 from refundgql.api.context import LevelInfo, RequestContext
-from refundgql.api.feeds import CaseFeed, UpdateRow
+from refundgql.api.feeds import CaseFeed, UpdateRow, WithdrawalFeed, WithdrawalUpdateRow
 from refundgql.api.types.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.types.ids import uuid_of
-from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
-from refundgql.api.types.relations import cases_of, events_of
+from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent, LazyWithdrawal
+from refundgql.api.types.relations import cases_of, events_of, withdrawals_of
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
+from refundgql.domain.vocabulary import WithdrawalEventName
 from refundgql.gql.declare import Level, level
 from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.feeds import Feed
 from refundgql.queries.case_filters import waiting_for_support
 from refundgql.queries.streams import (
     BadCursor,
@@ -40,6 +43,18 @@ class RefundCaseUpdate:
     matches_filter: bool = strawberry.field(
         description="Whether the case fits the stream's filter after the event; false says that it has just left."
     )
+
+
+@strawberry.type(description="A step of one of your withdrawals, made by hand or for a case, as you see it now.")
+class WithdrawalUpdate:
+    @level(description="The withdrawal as it is now; later steps may be in it already.")
+    @staticmethod
+    async def withdrawal(rows: list[WithdrawalUpdateRow], info: LevelInfo) -> Level[LazyWithdrawal]:
+        return await withdrawals_of(info, [row.withdrawal_id for row in rows])
+
+    event: WithdrawalEventName = strawberry.field(description="What happened.")
+    at: datetime = strawberry.field(description="When it happened.")
+    cursor: str = strawberry.field(description="Subscribing again after this cursor goes on with the next update.")
 
 
 AfterCursor = Annotated[
@@ -86,6 +101,16 @@ async def support_queue_updates(
     return _declared(CaseFeed(context.app.fanout, QUEUE, start, context.app, viewer, given=asked, for_staff=True))
 
 
+async def viewer_withdrawal_updates(
+    info: strawberry.Info[RequestContext, Any], after: AfterCursor = strawberry.UNSET
+) -> AsyncGenerator[WithdrawalUpdate, None]:
+    """Follow every withdrawal of the viewer. Refuses: BAD_USER_INPUT for bad cursors."""
+    context = info.context
+    viewer, start = context.signed_in(), await _start(context, after) or await stream_head(context.app.database)
+    topic = viewer_topic(viewer.account_id)
+    return _declared(WithdrawalFeed(context.app.notices, topic, start, context.app, viewer))
+
+
 @strawberry.type(description="What is told as it happens, over WebSocket or server-sent events.")
 class Subscription:
     refund_case_updates: RefundCaseUpdate = strawberry.subscription(
@@ -96,6 +121,10 @@ class Subscription:
         resolver=viewer_refund_updates,
         description="Every event of the cases you are a party of, from `after` or from now on.",
     )
+    viewer_withdrawal_updates: WithdrawalUpdate = strawberry.subscription(
+        resolver=viewer_withdrawal_updates,
+        description="Every step of your withdrawals, of those you ask for by hand too, from `after` or from now on.",
+    )
     support_queue_updates: RefundCaseUpdate = strawberry.subscription(
         resolver=support_queue_updates,
         description="Every event of cases that waited for support before it or do after it, and fit the filter, for "
@@ -103,9 +132,9 @@ class Subscription:
     )
 
 
-def _declared(feed: CaseFeed) -> AsyncGenerator[RefundCaseUpdate, None]:
+def _declared(feed: Feed) -> AsyncGenerator[Any, None]:
     """Give a feed under the type that declares its rows."""
-    return feed  # type: ignore[return-value]  # types are declarations, rows travel in their place
+    return cast("AsyncGenerator[Any, None]", feed)  # types are declarations, rows travel in their place
 
 
 async def _start(context: RequestContext, after: str | None) -> Cursor | None:

@@ -14,7 +14,7 @@ from refundgql.api.types.lazy import (
     LazyLeadConnection,
     LazyRefundCaseConnection,
     LazyTransaction,
-    LazyWithdrawal,
+    LazyWithdrawalConnection,
 )
 from refundgql.api.types.leads import LeadFilterArgument
 from refundgql.api.types.money import Money, money
@@ -100,7 +100,7 @@ class Account(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Level[Connection[LazyWithdrawal]]:
+    ) -> Level[LazyWithdrawalConnection]:
         page = asked_page(first, after, last, before)
         return await list_account_withdrawals(info.context.app.database, rows, page, info.selection)
 

@@ -18,6 +18,7 @@ from refundgql.queries.messages import MessageRow, list_messages
 @row(MessageRow)
 @strawberry.type(description="One message of a chat.")
 class Message(Node):
+    external_ref: str = strawberry.field(description="The marketplace's own reference of the message.")
     author_name: str = strawberry.field(description="Who wrote it.")
     body: str = strawberry.field(description="What it says.")
     sent_at: datetime = strawberry.field(description="When it was sent.")

@@ -298,6 +298,7 @@ describe(
     "What a reference of the marketplace stands for.",
     ACCOUNT="An account.",
     LEAD="A lead.",
+    MESSAGE="A message of a chat; the marketplace itself reads none.",
     CONTRACT="A contract.",
     MILESTONE="A milestone.",
     BILLING_WEEK="A billing week.",
@@ -336,6 +337,15 @@ describe(
     SWITCHED_OFF="By hand.",
     GONE="The receiver answered 410 Gone.",
     FAILING="The receiver has taken nothing for days.",
+)
+describe(
+    v.WithdrawalEventName,
+    "What happens to a withdrawal.",
+    REQUESTED="It was asked for, and its money left the balance.",
+    SENT="The marketplace sent the money.",
+    PAID="The money arrived.",
+    FAILED="It failed, and its money went back to the balance.",
+    CANCELLED="Its owner cancelled it before it was sent, and its money went back to the balance.",
 )
 describe(
     v.ClockName,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refundgql.api.types.reviews import Review
     from refundgql.api.types.transactions import Transaction
     from refundgql.api.types.webhooks import WebhookDelivery, WebhookEndpoint
-    from refundgql.api.types.withdrawals import Withdrawal
+    from refundgql.api.types.withdrawals import Withdrawal, WithdrawalConnection
 
 LazyAccount = Annotated["Account", strawberry.lazy("refundgql.api.types.accounts")]
 LazyBillingWeek = Annotated["BillingWeek", strawberry.lazy("refundgql.api.types.billing_weeks")]
@@ -41,3 +41,4 @@ LazyTransaction = Annotated["Transaction", strawberry.lazy("refundgql.api.types.
 LazyWebhookDelivery = Annotated["WebhookDelivery", strawberry.lazy("refundgql.api.types.webhooks")]
 LazyWebhookEndpoint = Annotated["WebhookEndpoint", strawberry.lazy("refundgql.api.types.webhooks")]
 LazyWithdrawal = Annotated["Withdrawal", strawberry.lazy("refundgql.api.types.withdrawals")]
+LazyWithdrawalConnection = Annotated["WithdrawalConnection", strawberry.lazy("refundgql.api.types.withdrawals")]

@@ -8,7 +8,7 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import WithdrawalPayload, run_command
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
 from refundgql.api.types.nodes import Node
@@ -51,6 +51,11 @@ class Withdrawal(Node):
     )
 
 
+@strawberry.type(description="One page of a list of withdrawals.")
+class WithdrawalConnection(Followed, Connection[Withdrawal]):
+    pass
+
+
 @strawberry.type
 class WithdrawalQueries:
     @level(description="All withdrawals, newest first; for the marketplace (SERVICE) and ADMIN.")
@@ -66,7 +71,7 @@ class WithdrawalQueries:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Level[Connection[Withdrawal]]:
+    ) -> Level[WithdrawalConnection]:
         viewer = info.context.signed_in()
         if not viewer.roles & {Role.SERVICE, Role.ADMIN}:
             raise ApiError("This is for the marketplace and administrators.", ErrorCode.FORBIDDEN)

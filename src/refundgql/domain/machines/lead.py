@@ -19,7 +19,7 @@ from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
-from refundgql.domain.rules.payments import OneCasePerLead, ReasonRefundable, RequestsLeft
+from refundgql.domain.rules.payments import LeadCharged, OneCasePerLead, ReasonRefundable, RequestsLeft
 from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
 from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
@@ -31,6 +31,7 @@ _ASKED = (
     ReasonExplained(),
     FiledWithReason(),
     ReasonRefundable(),
+    LeadCharged(),
     LeadWindow(),
     OneCasePerLead(),
     RequestsLeft(),

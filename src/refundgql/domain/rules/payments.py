@@ -20,10 +20,10 @@ SUPERSEDED_STATES = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
 
 
 def is_paid(it: Situation) -> bool:
-    """Tell whether the payment has been made by then: its invoice is paid, or its milestone funded (D27)."""
+    """Tell whether the payment has been made by then: a lead charged, an invoice paid, a milestone funded (D27)."""
     facts = it.facts
     if facts.lead is not None:
-        return True
+        return it.at >= facts.lead.charged_at
     if facts.paid_at is not None and it.at < facts.paid_at:
         return False
     if facts.invoice is not None:
@@ -73,6 +73,27 @@ class InvoicePaid(Rule):
             code=RefusalCode.INVOICE_NOT_PAID,
             message="This has not been paid yet: ask once the invoice is paid.",
             rule="C11" if it.facts.week is not None else "C04",
+        )
+
+
+class LeadCharged(Rule):
+    """Only money that was paid can come back."""
+
+    rules = ("L15", "D27")
+    about = "the lead was charged"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with NOT_YET_AVAILABLE before the charge."""
+        lead = it.facts.lead
+        if lead is None or is_paid(it):
+            return None
+        return WindowRefusal(
+            code=RefusalCode.NOT_YET_AVAILABLE,
+            message=f"This lead has not been charged yet: ask from {moment(lead.charged_at)}.",
+            rule="L15",
+            available_from=lead.charged_at,
+            available_until=LEAD_WINDOW.end(lead.charged_at, it.policy),
+            limit_days=LEAD_WINDOW.limit(it.policy),
         )
 
 

@@ -198,7 +198,7 @@ class WidenChecks(LateStep):
             changes = [
                 change
                 for name, clause in named.items()
-                for change in (f'DROP CONSTRAINT "{name}"', f'ADD CONSTRAINT "{name}" {clause} NOT VALID')
+                for change in (f'DROP CONSTRAINT IF EXISTS "{name}"', f'ADD CONSTRAINT "{name}" {clause} NOT VALID')
             ]
             await editor.client.execute_query(f'ALTER TABLE "{table}" {", ".join(changes)}')
 
@@ -210,13 +210,25 @@ class WidenChecks(LateStep):
                     await work.client.execute_query(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
 
 
+class AddChecks(WidenChecks):
+    """Add named CHECK constraints, which hold for all that is there and for whatever older processes still write.
+
+    What breaks one all the same is found when PostgreSQL looks through the rows, and refuses to migrate further.
+    """
+
+
 async def _rewrite_sqlite_checks(client: Any, table: str, named: dict[str, str]) -> None:
     """Write the table's statement anew in SQLite's catalogue, as its manual shows: no row is touched."""
     found = await client.execute_query_dict("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
     statement = found[0]["sql"]
     for name, clause in named.items():
-        begin = statement.index(f'CONSTRAINT "{name}" CHECK') + len(f'CONSTRAINT "{name}" ')
-        statement = statement[:begin] + clause + statement[_end_of_parenthesis(statement, begin) :]
+        head = f'CONSTRAINT "{name}" '
+        if f"{head}CHECK" in statement:
+            begin = statement.index(f"{head}CHECK") + len(head)
+            statement = statement[:begin] + clause + statement[_end_of_parenthesis(statement, begin) :]
+        else:
+            body, end = _before_last_parenthesis(statement.rstrip())
+            statement = f"{body.rstrip()},\n    {head}{clause}\n{end}"
     version = (await client.execute_query_dict("PRAGMA schema_version"))[0]["schema_version"]
     await client.execute_query("PRAGMA writable_schema = ON")
     await client.execute_query("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [statement, table])
