@@ -10,12 +10,17 @@ import random
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from refundgql.domain.deadlines import EDITION
+from refundgql.domain.policy import Policy
+from refundgql.storage.clocks import set_armed_rules
 from refundgql.storage.database import Database, Dialect, Transaction
 from refundgql.storage.migrating import migrate
+from refundgql.storage.policies import keep_policy
 
 START_MICROS = 1_735_689_600_000_000  # 2025-01-01T00:00Z
 MINUTE_MICROS = 60_000_000
@@ -72,6 +77,7 @@ async def load(url: str, size: Size) -> Database:
             await _cases(tx, rng, size, range(first, min(first + BATCH_CASES, size.cases + 1)), paid_back)
     async with database.transaction() as tx:
         await _balances(tx, paid_back)
+        await _armed(tx)
     if database.dialect is Dialect.POSTGRES:
         async with database.transaction() as tx:
             await tx.execute("SELECT setval(pg_get_serial_sequence('refund_case', 'number'), ?)", (size.cases,))
@@ -95,6 +101,13 @@ async def _people(tx: Transaction, size: Size) -> None:
     await tx.execute_many(
         "INSERT INTO account (id, external_ref, name, roles, created_at) VALUES (?, ?, ?, ?, ?)", rows
     )
+
+
+async def _armed(tx: Transaction) -> None:
+    """Say that the clocks are those of the rules in force: no server works them out anew while it is measured."""
+    policy = Policy()
+    await keep_policy(tx, policy, datetime.now(UTC))
+    await set_armed_rules(tx, f"{EDITION} {policy.version}")
 
 
 async def _balances(tx: Transaction, paid_back: dict[str, int]) -> None:
@@ -127,6 +140,7 @@ def _rows(rng: random.Random, size: Size, n: int) -> Iterator[tuple[str, dict[st
     payment, lead, contract, invoice = _id(3, n), _id(4, n), _id(5, n), _id(6, n)
     amount = rng.randint(100, 50_000)
     is_lead = n % 2 == 0
+    undecided = state in {"REQUESTED", "ESCALATED"}
     credited = amount if state == "CREDITED" else 0
     yield (
         "payment",
@@ -170,8 +184,9 @@ def _rows(rng: random.Random, size: Size, n: int) -> Iterator[tuple[str, dict[st
         "settlement": "SETTLED" if credited else "NOT_DUE",
         "opened_at": opened,
         "updated_at": opened + 2 * MINUTE_MICROS,
-        "overdue": False,
-        "whose_move": "SUPPORT" if state in {"REQUESTED", "ESCALATED"} else "NOBODY",
+        "overdue": undecided,
+        "deadline_at": opened + 2_880 * MINUTE_MICROS if undecided else None,
+        "whose_move": "SUPPORT" if undecided else "NOBODY",
         "final_decision": False,
         "support_decided": False,
         "second_look_used": False,
@@ -282,7 +297,7 @@ def _snapshot(case: dict[str, Any]) -> str:
         "currency",
     )
     found = {name: case[name] for name in names} | {
-        "deadline_at": None,
+        "deadline_at": case["deadline_at"],
         "assignee_id": None,
         "requested_minor": case["requested_minor"],
         "approved_minor": case["approved_minor"],

@@ -92,7 +92,8 @@ WITH c AS (UPDATE refund_case SET state = 'CREDITED', version = version + 2, app
     whose_move = 'NOBODY' WHERE id = $1 AND state = 'REQUESTED' RETURNING *),
 paid AS (UPDATE payment SET refunded_minor = refunded_minor + c.requested_minor FROM c WHERE payment.id = c.payment_id),
 e AS (INSERT INTO refund_event (id, case_id, commit_order, sequence, name, at, actor_role, from_state, to_state,
-    amount_minor, currency, facts, snapshot) SELECT gen_random_uuid(), c.id, 0, c.version - 1 + step, name,
+    amount_minor, currency, facts, snapshot) SELECT gen_random_uuid(), c.id,
+    (pg_current_xact_id()::text)::bigint, c.version - 1 + step, name,
     c.updated_at, actor, before, after, c.requested_minor, c.currency, '[]', '{{}}'
     FROM c, (VALUES (0, 'APPROVE', 'SUPPORT', 'REQUESTED', 'APPROVED'), (1, 'CREDIT', 'SYSTEM', 'APPROVED', 'CREDITED'))
       AS acts (step, name, actor, before, after) RETURNING *),

@@ -14,7 +14,7 @@ from refundgql.domain.webhooks import reviews_told
 from refundgql.storage.case_rows import COLUMNS, changed_columns, column_value
 from refundgql.storage.clocks import clock_writes
 from refundgql.storage.database import Dialect, Transaction, Write
-from refundgql.storage.events import event_write
+from refundgql.storage.events import event_writes
 from refundgql.storage.ids import new_id
 from refundgql.storage.ledger import posting_writes
 from refundgql.storage.notices import notice_writes
@@ -42,11 +42,11 @@ async def save_decision(tx: Transaction, decision: Decision, facts: Facts) -> Sa
     numbers = await _new_numbers(tx, decision, facts)
     tx.later(*_version_writes(decision, facts, compared=not tx.locks_rows))
     await _save_cases(tx, decision, facts, numbers)
-    events, event_ids = event_write(decision.events, numbers)
+    events, event_ids = event_writes(tx.dialect, decision.events, numbers)
     at = decision.events[-1].at
     postings, posting_ids = await posting_writes(tx, decision.postings, at)
     tx.later(
-        events,
+        *events,
         *postings,
         *_subject_writes(decision, facts, to_micros(at)),
         *_notices(tx.dialect, decision, facts, at),

@@ -56,6 +56,18 @@ _MOVE_POSTGRES = (
     ("moved", "SELECT * FROM updated UNION ALL SELECT * FROM opened"),
 )
 
+# One balance that rises, as nearly every refund's does: opened or raised by one statement.
+_RAISE_POSTGRES = (
+    (
+        "moved",
+        f"INSERT INTO ledger_account AS a ({_COLUMNS}, booked_at) VALUES (?, ?, ?, ?, ?, ?, FALSE, ?)"
+        " ON CONFLICT (key) DO UPDATE SET balance_minor = a.balance_minor + EXCLUDED.balance_minor,"
+        " may_be_negative = (a.may_be_negative AND a.balance_minor + EXCLUDED.balance_minor < 0),"
+        " booked_at = GREATEST(a.booked_at, EXCLUDED.booked_at) RETURNING key, balance_minor, booked_at",
+    ),
+    ("booked", "SELECT booked_at AS at FROM moved"),
+)
+
 _GIVEN_SQLITE = (
     "(SELECT value ->> 0 AS key, value ->> 1 AS kind, value ->> 2 AS owner_id, value ->> 3 AS purpose,"
     " value ->> 4 AS currency, value ->> 5 AS delta, value ->> 6 AS overdraw FROM json_each(?)) AS given"
@@ -141,6 +153,9 @@ def _move_writes(
     dialect: Dialect, deltas: Mapping[str, int], overdrawn: Collection[str], at_micros: int
 ) -> list[Write]:
     given = [(*_account_columns(key), delta, key in overdrawn) for key, delta in deltas.items()]
+    if dialect is Dialect.POSTGRES and len(given) == 1 and min(deltas.values()) >= 0:
+        (moved, raised), (booked, at) = _RAISE_POSTGRES
+        return [Write(raised, (*given[0][:-1], at_micros), name=moved), Write(at, name=booked)]
     if dialect is Dialect.POSTGRES:
         columns = [list(column) for column in zip(*given, strict=True)] or [[] for _ in range(7)]
         parameters: dict[str, Sequence[Any]] = {"given": columns, "booked": [at_micros]}
