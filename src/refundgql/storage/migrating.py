@@ -163,10 +163,9 @@ class _Run:
         return done
 
     def _empty_state(self) -> State:
-        from tortoise.migrations.schema_generator.state import State
-        from tortoise.migrations.schema_generator.state_apps import StateApps
+        from refundgql.storage.model_states import MigrationState
 
-        return State(models={}, apps=StateApps({APP: "default"}))
+        return MigrationState(APP, {})
 
     def _executor(self, client: BaseDBAsyncClient) -> MigrationExecutor:
         from tortoise.migrations.executor import MigrationExecutor

@@ -19,6 +19,6 @@ _ONLY_WITHOUT = (
 class Migration(BaseMigration):
     """Let the trigger look only at events without an order."""
 
-    dependencies = [("refundgql", "0025_policies")]  # noqa: RUF012  # Tortoise's own form
+    dependencies = [("refundgql", "0026_notices_kept")]  # noqa: RUF012  # Tortoise's own form
 
     operations = [RunFor(postgres=(_ONLY_WITHOUT,))]  # noqa: RUF012
