@@ -20,6 +20,8 @@ export default defineConfig({
       { find: /^monaco-editor\/esm\/vs\/editor\/edcore\.main\.js$/, replacement: here('./src/monaco.ts') },
       { find: /^.*\/(?:diffEditor\/diffEditorWidget|multiDiffEditor\/multiDiffEditorWidget|diff\/linesDiffComputers)\.js$/, replacement: here('./src/no-diff.ts') },
       { find: /^.*\/diffEditor\/diffEditor\.contribution\.js$/, replacement: here('./src/no-diff.ts') },
+      // Prettier has it once for each of two module systems, and both would be in the page.
+      { find: /^prettier\/parser-graphql$/, replacement: 'prettier/plugins/graphql' },
       { find: /^framer-motion$/, replacement: here('./src/reorder.tsx') },
       { find: /^prettier\/(plugins\/estree|parser-babel)$/, replacement: here('./src/json-format.ts') },
     ],
@@ -33,9 +35,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The polyfill is inline-free but useless: every browser in `target` preloads modules by itself.
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 2500,
+    chunkSizeWarningLimit: 4500,
     license: { fileName: 'licenses.md' },
     rolldownOptions: {
+      // One file: a part that is asked for while the server restarts fails, and neither GraphiQL nor Monaco ask again.
+      output: { codeSplitting: false },
       onwarn(warning, warn) {
         // React Compiler's "use no memo" marks are for its own compiler and mean nothing in a bundle.
         if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);

@@ -5,6 +5,7 @@ A story talks to the desk as clients do, through GraphQL documents; it must not 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -67,6 +68,10 @@ class Desk(Protocol):
 
     async def execute(self, as_ref: str | None, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Run one operation as the account with that reference, or as nobody."""
+        ...
+
+    async def send(self, address: str, content: bytes) -> None:
+        """Send a file to the address that its announcement was answered with."""
         ...
 
     async def sweep(self) -> None:
@@ -163,6 +168,8 @@ async def _run(telling: _Telling, step: dict[str, Any], name: str) -> None:
         await telling.desk.sweep()
     if "sync" in step:
         await _sync(telling, step, name)
+    elif "send" in step:
+        await _send(telling, step, name)
     elif "do" in step:
         await _do(telling, step, name)
     elif "ask" in step:
@@ -176,16 +183,25 @@ async def _sync(telling: _Telling, step: dict[str, Any], name: str) -> None:
         _judge(telling, step, payload, name)
 
 
-async def _do(telling: _Telling, step: dict[str, Any], name: str) -> None:
+async def _send(telling: _Telling, step: dict[str, Any], name: str) -> None:
+    content: bytes = step["send"]
+    facts = {"sizeBytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    announced = await _do(telling, {**step, "do": "createEvidenceUpload", "input": {**step["input"], **facts}}, name)
+    if announced is not None and announced["uploadUrl"] is not None:
+        await telling.desk.send(announced["uploadUrl"], content)
+
+
+async def _do(telling: _Telling, step: dict[str, Any], name: str) -> dict[str, Any] | None:
     given = await _resolve(telling, _plain(step.get("input") or {}), name)
     if "idempotencyKey" not in given and step["do"] != "syncRecords":
         telling.keys += 1
         given["idempotencyKey"] = f"story-{telling.keys}"
     payload = await _mutate(telling, step.get("as"), step["do"], given, name, step.get("errors"))
     if payload is None:
-        return
+        return None
     _judge(telling, step, payload, name)
     _save(telling, step, payload, payload.get("refundCase") or payload.get("review") or payload.get("withdrawal"))
+    return payload
 
 
 async def _mutate(

@@ -36,7 +36,7 @@ class DemoProcess:
                 stderr=out,
                 env=environment,
             )
-        address = f"http://127.0.0.1:{self._port}"
+        address = f"http://localhost:{self._port}"  # as the demo says, and its files lie there
         async with httpx.AsyncClient() as client:
             for _ in range(STARTUP_SECONDS * 10):
                 if self._process.returncode is not None:

@@ -41,6 +41,16 @@ async def find(page: Page, text: str) -> None:
     await desk(page).get_by_role("searchbox", name="Search cases").fill(text)
 
 
+async def open_found(page: Page, text: str) -> str:
+    """Look for the one case that this text finds, open it, and return its number."""
+    await find(page, text)
+    await expect(rows(page)).to_have_count(1)
+    await expect(row(page, text)).to_be_visible()
+    number: str = await row(page, text).locator("th button").inner_text()
+    await open_case(page, number)
+    return number
+
+
 async def selected(page: Page) -> str:
     """Return the number of the selected row."""
     text: str = await desk(page).locator("tr.selected th button").inner_text()

@@ -5,7 +5,9 @@ from typing import Any
 
 from browser_notes import Demo
 
-REPORTABLE = "{ leads(first: 50) { edges { node { id refundCase { id } refundAction { enabled } } } } }"
+NEWEST_LEAD = "{ leads(first: 1) { edges { node { chargedAt } } } }"
+SELL = "mutation($input: SyncRecordsInput!) { syncRecords(input: $input) { created refusals { message } } }"
+SOLD = "query($refs: [String!]!) { leads(filter: {externalRefs: $refs}) { edges { node { id } } } }"
 REPORT = """mutation($input: RequestLeadRefundInput!) {
   requestLeadRefund(input: $input) { refundCase { id number } refusals { code message } } }"""
 NOTE = """mutation($input: SendCaseMessageInput!) {
@@ -15,31 +17,53 @@ APPROVE = """mutation($input: ApproveRefundInput!) {
 DECIDABLE = """{ supportQueue(first: 50) { edges { node { id number kind version requester { name }
   requestedAmount { amount currencyCode } actions { name enabled } } } } }"""
 CASE = """query($number: String!) { refundCaseByNumber(number: $number) {
-  id state version creditedAmount { amount } assignee { name } messages(last: 1) { edges { node { body audience } } }
+  id state version requester { name } creditedAmount { amount } assignee { name }
+  messages(last: 1) { edges { node { body audience } } }
   events(last: 1) { edges { node { name note actor { name } } } } } }"""
 
+MILESTONES = "{ contracts(first: 20) { edges { node { milestones { id externalRef } } } } }"
+ESCROW = """mutation($ask: RequestEscrowRefundInput!) {
+  requestEscrowRefund(input: $ask) { refundCase { id number } refusals { message } } }"""
+DISPUTE = """mutation($input: DisputeRefundInput!) {
+  disputeRefund(input: $input) { refundCase { state } refusals { message } } }"""
+
 _keys = itertools.count()
-PROFESSIONALS = ("pro-ada", "pro-ben", "pro-noor")
 
 
 async def report_a_lead(demo: Demo) -> str:
-    """Have a professional report a lead that can be; return the case's number."""
-    for who in PROFESSIONALS:
-        for edge in (await demo.run(who, REPORTABLE))["leads"]["edges"]:
-            lead = edge["node"]
-            if lead["refundAction"]["enabled"] and lead["refundCase"] is None:
-                given = {
-                    "leadId": lead["id"],
-                    "reason": "JOB_CHANGED",
-                    "reasonDetail": "DIFFERENT_LOCATION",
-                    "explanation": "The job is in another town.",
-                    "idempotencyKey": f"story-{next(_keys)}-{lead['id']}",
-                }
-                made = (await demo.run(who, REPORT, {"input": given}))["requestLeadRefund"]
-                assert made["refusals"] == []
-                number: str = made["refundCase"]["number"]
-                return number
-    raise AssertionError("The demo holds no lead that can be reported.")
+    """Sell a professional a lead, and have them report it; return the case's number."""
+    number = next(_keys)
+    newest = (await demo.run("support-jon", NEWEST_LEAD))["leads"]["edges"][0]["node"]
+    job = {"title": "Oil a gate", "category": "Carpentry", "location": "Leeds"}
+    sale = {"chargedAt": newest["chargedAt"], "price": {"amount": "24.00", "currencyCode": "USD"}}
+    lead = {"externalRef": f"story-lead-{number}", "pro": "pro-ada", "customer": "customer-cleo", **job, **sale}
+    sold = (await demo.run("marketplace", SELL, {"input": {"records": [{"lead": lead}]}}))["syncRecords"]
+    assert sold == {"created": 1, "refusals": []}
+    (found,) = (await demo.run("pro-ada", SOLD, {"refs": [lead["externalRef"]]}))["leads"]["edges"]
+    given = {
+        "leadId": found["node"]["id"],
+        "reason": "JOB_CHANGED",
+        "reasonDetail": "DIFFERENT_LOCATION",
+        "explanation": "The job is in another town.",
+        "idempotencyKey": f"story-{number}",
+    }
+    made = (await demo.run("pro-ada", REPORT, {"input": given}))["requestLeadRefund"]
+    assert made["refusals"] == []
+    case: str = made["refundCase"]["number"]
+    return case
+
+
+async def dispute_escrow(demo: Demo, milestone: str, amount: str) -> str:
+    """Have the client ask for a part of a milestone, and dispute; return the case's number."""
+    contracts = (await demo.run("client-otis", MILESTONES))["contracts"]["edges"]
+    found = [one for edge in contracts for one in edge["node"]["milestones"] if one["externalRef"] == milestone]
+    asked = {"milestoneId": found[0]["id"], "amount": {"amount": amount, "currencyCode": "USD"}}
+    given = {**asked, "explanation": "It is not what we agreed on.", "idempotencyKey": f"story-{next(_keys)}"}
+    case = (await demo.run("client-otis", ESCROW, {"ask": given}))["requestEscrowRefund"]["refundCase"]
+    why = {"refundCaseId": case["id"], "explanation": "We cannot agree.", "idempotencyKey": f"story-{next(_keys)}"}
+    assert (await demo.run("client-otis", DISPUTE, {"input": why}))["disputeRefund"]["refusals"] == []
+    number: str = case["number"]
+    return number
 
 
 async def decidable(demo: Demo, who: str = "support-jon") -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ import graphiql_page as pages
 import pytest
 from browser_notes import Demo, Watched
 from demo_process import DemoProcess
-from desk_page import case_page, desk, find, open_case, outcome, row, rows, selected
-from desk_stories import approve, case_of, decidable, note, report_a_lead
+from desk_page import case_page, desk, open_case, open_found, outcome, row, rows, selected
+from desk_stories import approve, case_of, decidable, dispute_escrow, note, report_a_lead
 from playwright.async_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -152,15 +152,123 @@ async def test_notes_statements_search_and_help_by_keys_alone(page: Page, demo: 
 async def test_closed_buttons_say_why(page: Page, demo: Demo) -> None:
     """A second look is not for whoever declined the first: the button is there, closed, with the rule."""
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
-    await find(page, "Rewire a shed")
-    await expect(rows(page)).to_have_count(1)
-    number = await rows(page).first.locator("th button").inner_text()
-    await open_case(page, number)
+    await open_found(page, "Rewire a shed")
     closed = desk(page).get_by_role("button", name="Approve", exact=True)
     await expect(closed).to_be_disabled()
     await expect(desk(page).get_by_role("group", name="What can be done")).to_contain_text("(D6)")
     await page.keyboard.press("a")
     await expect(desk(page).get_by_role("form")).to_have_count(0)
+
+
+async def test_evidence_says_who_reads_it_and_what_is_gone(page: Page, demo: Demo) -> None:
+    """A file is seen as a picture, what was withdrawn or redacted says so, and an administrator redacts by keys."""
+    await pages.sign_in_by_link(page, demo.address, "admin-kim")
+    number = await open_found(page, "D-3")
+    case = case_page(page, number)
+    evidence = case.get_by_role("region", name="Evidence")
+    items = evidence.locator(".desk-evidence > li")
+    await expect(items).to_have_count(4)
+    await expect(items.nth(0)).to_contain_text("Statement of Hana Ito")
+    await expect(items.nth(0)).to_contain_text("to everyone")
+    await expect(items.nth(1).get_by_role("link", name="list-of-12-february.png")).to_be_visible()
+    await expect(items.nth(1).locator("img")).not_to_have_js_property("naturalWidth", 0)
+    await expect(items.nth(2)).to_contain_text("Withdrawn by Hana Ito")
+    await expect(items.nth(3)).to_contain_text("Redacted by an administrator")
+    await expect(evidence).not_to_contain_text("0113 496")
+
+    await page.keyboard.press("z")
+    form = desk(page).get_by_role("form", name=f"Redact evidence {number}")
+    await expect(form.get_by_label("Which").get_by_role("option")).to_have_count(3)
+    await page.keyboard.press("Tab")
+    await page.keyboard.insert_text("It tells where somebody works.")
+    await page.keyboard.press("Control+Enter")
+    await expect(outcome(page)).to_contain_text("Done.")
+    await expect(items.nth(0)).to_contain_text("Redacted by an administrator")
+    await expect(evidence).not_to_contain_text("data model")
+    await expect(pages.tab(page, "RedactEvidence")).to_have_attribute("aria-current", "true")
+    assert (await case_of(demo, number))["events"]["edges"][-1]["node"]["name"] == "EVIDENCE_REDACTED"
+
+
+async def test_a_second_signature(page: Page, demo: Demo) -> None:
+    """What is above the limit is foretold as a proposal and made one; who may confirms it, and returns another."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    number = await open_found(page, "Server and database")
+    case = case_page(page, number)
+    await page.keyboard.press("a")
+    form = desk(page).get_by_role("form", name=f"Approve {number}")
+    await expect(form).to_contain_text("nothing moves until a colleague confirms it")
+    await expect(form.get_by_role("list", name="What it will do")).to_contain_text("a colleague has to confirm it")
+    await page.keyboard.press("Control+Enter")
+    await expect(outcome(page)).to_contain_text("Proposed: a colleague has to confirm it.")
+    await expect(case).to_contain_text("Ivy Novak proposes to approve 500.00 USD")
+    assert (await case_of(demo, number))["state"] == "DISPUTED"
+
+    await page.get_by_role("button", name="Sign out").click()
+    await pages.sign_in_by_link(page, demo.address, "admin-kim")
+    for found, key, words, state in (("Server and database", "c", "", "CREDITED"), ("D-5", "b", "Half.", "DISPUTED")):
+        number = await open_found(page, found)
+        await page.keyboard.press(key)
+        await expect(desk(page).get_by_role("form")).to_be_visible()
+        await page.keyboard.insert_text(words)
+        await page.keyboard.press("Control+Enter")
+        await expect(outcome(page)).to_contain_text("Done.")
+        assert (await case_of(demo, number))["state"] == state
+        await page.keyboard.press("Escape")
+
+
+async def test_escrow_is_decided_with_its_rest_and_a_case_is_given_away(page: Page, demo: Demo) -> None:
+    """A part goes back and the rest is released, as foretold; a case is given to a colleague, and to nobody again."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    number = await dispute_escrow(demo, "booking-launch", "100.00")
+    case = await open_case(page, number)
+    await page.keyboard.press("a")
+    form = desk(page).get_by_role("form", name=f"Approve {number}")
+    foretold = form.get_by_role("list", name="What it will do")
+    await form.get_by_label("Amount").fill("60.00")
+    await expect(foretold).to_contain_text("60.00 USD from")
+    await expect(foretold).not_to_contain_text("340.00 USD from")
+    await form.get_by_label("What is left in escrow").select_option("Is released to the expert")
+    await expect(form.get_by_role("status")).to_contain_text("What is left in escrow goes to Hana Ito.")
+    await expect(foretold).to_contain_text("340.00 USD from")
+    await form.get_by_label("Amount").press("Control+Enter")
+    await expect(outcome(page)).to_contain_text("Done.")
+    await expect(case.get_by_role("region", name="Money")).to_contain_text("400.00 USD, released")
+
+    await page.keyboard.press("Escape")
+    other = await report_a_lead(demo)
+    case = await open_case(page, other)
+    for colleague, said in (("Jon Mbeki", "Taken by Jon Mbeki."), ("Nobody", "Nobody has taken it.")):
+        await page.keyboard.press("g")
+        await desk(page).get_by_label("Who takes care of it").select_option(colleague)
+        await page.keyboard.press("Control+Enter")
+        await expect(outcome(page)).to_contain_text("Done.")
+        await expect(case).to_contain_text(said)
+    await case.get_by_role("button", name=(await case_of(demo, other))["requester"]["name"]).click()
+    await expect(desk(page)).to_contain_text("Cases of")
+    await expect(row(page, other)).to_be_visible()
+    await expect(row(page, number)).to_be_hidden()
+
+
+async def test_many_are_decided_at_once(page: Page, demo: Demo) -> None:
+    """Three selected and declined: what it will do to each is told, and what became of each, the failed one too."""
+    numbers = [await report_a_lead(demo) for _ in range(3)]
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    for number in numbers:
+        await desk(page).get_by_role("checkbox", name=f"Select {number}").check()
+    await expect(desk(page).get_by_role("group", name="Selected cases")).to_contain_text("3 selected")
+    await page.keyboard.press("d")
+    form = desk(page).get_by_role("form", name="Decline 3 cases")
+    await expect(form.get_by_role("listitem").filter(has_text="declined")).to_have_count(3)
+    await page.keyboard.insert_text("The chat shows the job as it was offered.")
+    faster = next(one for one in await decidable(demo) if one["number"] == numbers[1])
+    await approve(demo, faster["id"])
+    await page.keyboard.press("Control+Enter")
+    for number in (numbers[0], numbers[2]):
+        await expect(outcome(page)).to_contain_text(f"{number}: declined.")
+        assert (await case_of(demo, number))["state"] == "DECLINED"
+    await expect(outcome(page)).to_contain_text(f"{numbers[1]}: not done.")
+    assert (await case_of(demo, numbers[1]))["state"] == "CREDITED"
+    await expect(pages.tab(page, "DecideMany")).to_have_attribute("aria-current", "true")
 
 
 async def test_two_agents_at_one_case(page: Page, chromium: Browser, demo: Demo) -> None:
@@ -198,8 +306,7 @@ async def test_the_desk_stays_live_through_a_restart(
     before = await report_a_lead(demo)
     await expect(row(page, before)).to_be_visible()
     await open_case(page, before)
-    await pages.loaded(page)
-    await page.wait_for_load_state("networkidle")
+    await expect(live).to_contain_text("Live")
 
     await demo_process.stop()
     await expect(live).to_contain_text("Reconnecting")

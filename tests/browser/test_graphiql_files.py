@@ -47,6 +47,12 @@ def test_the_page_asks_for_its_own_files_only() -> None:
     assert re.findall(r"\son\w+=", page) == []
 
 
+def test_the_page_is_one_script() -> None:
+    """Nothing is left to be fetched when it is needed: the server may be restarting then."""
+    (page,) = [script for script in SCRIPTS if script.name.startswith("index-")]
+    assert re.findall(r"""\bimport\(["'`](?!\$)""", page.read_text()) == []
+
+
 def test_the_scripts_need_no_eval_and_bring_no_source_maps() -> None:
     """No script evaluates text as code or names a source map, and no map file is shipped."""
     assert SCRIPTS

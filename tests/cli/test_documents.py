@@ -196,6 +196,15 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     stated = await them.run("support-ivy", "StatementOnCase", input={**case, "text": "Seen in the chat."})
     assert stated["addStatement"]["refusals"] == []
     await evidence_is_taken_back_and_redacted(them, case)
+    people = (await them.run("support-ivy", "FindPeople", text="ada BRANDT"))["accounts"]["edges"]
+    assert [edge["node"]["externalRef"] for edge in people] == ["pro-ada"]
+    found = (await them.run("support-ivy", "Person", refs=["pro-ada"]))["accounts"]["edges"][0]["node"]
+    assert [edge["node"]["number"] for edge in found["refundCases"]["edges"]] == [number]
+    assert found["summary"]["openCases"] == 1
+    assert {edge["node"]["externalRef"] for edge in (await them.run("support-ivy", "Staff"))["staff"]["edges"]} >= {
+        "support-ivy",
+        "admin-kim",
+    }
     await them.run("support-ivy", "MarkRead", input=case)
     looked = await them.run("support-ivy", "LookAtDecision", input={**case, "decision": "APPROVE"})
     assert (looked["decisionPreview"]["allowed"], looked["decisionPreview"]["needsConfirmation"]) == (True, False)

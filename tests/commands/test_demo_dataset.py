@@ -11,7 +11,7 @@ import pytest
 from command_world import World
 
 from refundgql import bootstrap
-from refundgql.cli.demo import days_behind, prepare
+from refundgql.cli.demo import DECISION_LIMIT, days_behind, prepare
 from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import LateClock, SetClock
 from refundgql.commands.demo_dataset import demo_records, demo_steps
@@ -22,6 +22,7 @@ from refundgql.settings import Settings
 from refundgql.storage.ledger_checks import verify
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "datasets" / "demo"
+LIST = FOLDER / "desk" / "list.png"
 ABOUT: dict[str, Any] = orjson.loads((FOLDER / "dataset.json").read_bytes())
 FIXED = parse_instant(ABOUT["at"])
 DAYS = [FIXED.date() + timedelta(days=offset) for offset in range(7)] + [date(2028, 2, 29), date(2026, 12, 31)]
@@ -82,16 +83,30 @@ def test_nothing_is_told_before_it_happened(today: date, hour: int) -> None:
 async def test_every_story_goes_as_told(tmp_path: Path, today: date, hour: int) -> None:
     """On any working day the desk opens with its cases in every state, a clean ledger, and all of it only once."""
     now = datetime(today.year, today.month, today.day, hour, 5, tzinfo=UTC)
-    settings = Settings(database_url=f"sqlite:///{tmp_path / 'demo.sqlite3'}", bus="memory")
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path / 'demo.sqlite3'}",
+        bus="memory",
+        key_file=tmp_path / "key.pem",
+        evidence_store=f"file://{tmp_path / 'evidence'}",
+        policy={"decision_limit_minor": DECISION_LIMIT},
+    )
     people = await prepare(settings, now)
     assert await prepare(settings, now) == people
     async with bootstrap.open_application(settings, clock=SetClock(now)) as application:
         assert [finding async for finding in verify(application.database)] == []
         desk = StoryDesk(application, bootstrap.make_engine(settings), SetClock(now))
-        asked = "{ refundCases(first: 50) { edges { node { kind state overdue unread settlement { status } } } } }"
+        asked = """{ refundCases(first: 50) { edges { node { kind state isFinal overdue unread settlement { status }
+          proposal { decision } whoseMove
+          evidence { withdrawnAt redactedAt ... on FileEvidence { sizeBytes } } } } } }"""
         answer = await desk.execute("support-ivy", asked, {})
     cases = [edge["node"] for edge in answer["data"]["refundCases"]["edges"]]
-    assert len(cases) >= 23
+    assert len(cases) >= 27
+    assert {(case["proposal"] or {}).get("decision") for case in cases} == {None, "APPROVE", "DECLINE"}
+    assert any(case["state"] == "DECLINED" and case["isFinal"] for case in cases)
+    assert any(case["whoseMove"] == "REQUESTER" and case["state"] == "REQUESTED" for case in cases)
+    evidence = [item for case in cases for item in case["evidence"]]
+    assert sorted(item["sizeBytes"] for item in evidence if "sizeBytes" in item) == [LIST.stat().st_size]
+    assert [sum(item[gone] is not None for item in evidence) for gone in ("withdrawnAt", "redactedAt")] == [1, 1]
     assert {case["state"] for case in cases} == {state.value for state in RefundCaseState}
     assert {case["kind"] for case in cases} == {kind.value for kind in RefundCaseKind}
     assert {case["settlement"]["status"] for case in cases} == {"NOT_DUE", "AWAITING_FUNDS", "SETTLED", "REVERSED"}

@@ -7,6 +7,7 @@ import { show } from './feeds';
 import { post } from './http';
 import { keyForPress, noteAnswered } from './keys';
 import { byId } from './numbers';
+import { again } from './patience';
 import { getToken, signOut } from './session';
 
 type Variables = Record<string, unknown>;
@@ -20,7 +21,9 @@ export const fetcher: Fetcher = async (params, options) => {
   const pressed = operation?.operation === 'mutation' ? withFreshKey(written) : written;
   const variables = await byId(pressed, ownHeaders(headers));
   if (operation?.operation === 'subscription') return show({ query, operationName, variables: await sinceNow(operation, variables, headers) });
-  const answer = await run({ query, operationName, variables }, headers);
+  const send = () => run({ query, operationName, variables }, headers);
+  // The schema is asked for once: without it there are no completions and no documentation until the page is loaded again.
+  const answer = await (operationName === 'IntrospectionQuery' ? again(send) : send());
   const key = keyOf(variables);
   if (key !== null) noteAnswered(key);
   tellAnswer({ operationName: operationName ?? null, variables, answer });

@@ -6,6 +6,7 @@
  */
 import { type Client, createClient } from 'graphql-ws';
 import { ENDPOINT } from './http';
+import { wait } from './patience';
 import { getToken, signOut, subscribeSession } from './session';
 
 export type LiveState = 'idle' | 'connecting' | 'live' | 'reconnecting';
@@ -17,8 +18,6 @@ export type Follower = {
   end: (why: string | null) => void;
 };
 
-/** Between two attempts at most; the first comes at once, and a wake-up does not wait at all. */
-const LONGEST_WAIT_MS = 8_000;
 const PING_MS = 10_000;
 /** A laptop that slept has a socket that looks open: no answer to a ping within this says that it is not. */
 const PONG_MS = 4_000;
@@ -31,7 +30,6 @@ let clientToken: string | null = null;
 let hasBeenLive = false;
 const listeners = new Set<() => void>();
 const running = new Set<() => void>();
-const sleepers = new Set<() => void>();
 
 export const getLiveStatus = (): LiveStatus => status;
 
@@ -57,27 +55,6 @@ const isClose = (event: unknown): event is CloseEvent => typeof event === 'objec
 const isRefused = (event: unknown): boolean => isClose(event) && (event.code === 4401 || event.code === 4403);
 /** What is wrong with the stream itself, such as one too many of a name (4400, 4409, 4429): neither does it here. */
 const isOurFault = (event: unknown): boolean => isClose(event) && [4400, 4409].includes(event.code);
-
-/** Wait before the next attempt, but not when the machine has just woken up or come back to a network. */
-function wait(attempt: number): Promise<void> {
-  const longest = Math.min(LONGEST_WAIT_MS, 250 * 2 ** Math.min(attempt, 6));
-  return new Promise((resolve) => {
-    const go = () => {
-      window.clearTimeout(timer);
-      sleepers.delete(go);
-      resolve();
-    };
-    const timer = window.setTimeout(go, longest * (0.5 + Math.random() / 2));
-    sleepers.add(go);
-  });
-}
-
-function wake(): void {
-  if (document.hidden) return;
-  for (const go of [...sleepers]) go();
-}
-window.addEventListener('online', wake);
-document.addEventListener('visibilitychange', wake);
 
 function currentClient(): Client {
   const token = getToken();

@@ -24,7 +24,7 @@ function ReadyMade() {
   const open = async ({ name, query }: ReadyOperation) => {
     const opened = tabs.findIndex((tab) => tab.title === name);
     if (opened >= 0) changeTab(opened);
-    else openOperation(name, query, (await variablesOf(name, person, getToken())) ?? '{}');
+    else await openOperation(name, query, (await variablesOf(name, person, getToken())) ?? '{}');
   };
 
   return (

@@ -5,6 +5,7 @@
 import { Kind, type OperationDefinitionNode, parse, print } from 'graphql';
 import { post } from './http';
 import { freshKey } from './keys';
+import { again } from './patience';
 import type { Person } from './session';
 import { findThings, type Things } from './things';
 
@@ -92,6 +93,9 @@ const ENTRIES: Record<string, Entry> = {
     roles: STAFF,
     variables: (t) => ({ input: { refundCaseId: t.someCase, text: 'The lead’s form says Leeds; the chat says otherwise.', ...key() } }),
   },
+  FindPeople: { about: 'Who is meant by a name or a reference.', roles: STAFF, variables: (t) => ({ text: t.someone.name }) },
+  Person: { about: 'What stands behind somebody: cases, contracts, leads and money.', roles: STAFF, variables: (t) => ({ refs: [t.someone.externalRef] }) },
+  Staff: { about: 'Who a case can be given to.', roles: STAFF },
   UnreadOfMine: { about: 'What is new on the cases that you have taken.', roles: STAFF, variables: (t) => ({ me: t.me, first: 20 }) },
   MarkRead: { about: 'Mark a case as read, for yourself.', roles: STAFF, variables: (t) => ({ input: { refundCaseId: t.someCase } }) },
   Metrics: { about: 'How the desk did, the last thirty days.', roles: STAFF, variables: lastThirtyDays },
@@ -101,6 +105,11 @@ const ENTRIES: Record<string, Entry> = {
     about: 'Take a credit back with a posting of its own.',
     roles: ['ADMIN'],
     variables: (t) => ({ input: { refundCaseId: t.toReverse.number, reason: 'Credited to the wrong person.', expectedVersion: t.toReverse.version, ...key() } }),
+  },
+  RedactEvidence: {
+    about: 'Take evidence away from everybody, for good; its hash stays.',
+    roles: ['ADMIN'],
+    variables: (t) => t.toRedact === null ? null : { input: { evidenceId: t.toRedact, reason: 'It names somebody who has nothing to do with the case.', ...key() } },
   },
   WebhookLog: { about: 'What became of the webhooks of an endpoint.', roles: ['ADMIN'], variables: (t) => ({ endpoint: t.endpoint }) },
   MyLeads: { about: 'My leads, and which of them I can report.', roles: ['PRO'], variables: page },
@@ -123,6 +132,12 @@ const ENTRIES: Record<string, Entry> = {
     roles: ['EXPERT'],
     variables: (t) => ({ input: { refundCaseId: t.toDecline.number, message: 'It was delivered on the day we had agreed on.', ...key() } }),
   },
+  WithdrawEvidence: {
+    about: 'Take back evidence of mine, until a decision was made with it.',
+    roles: ['PRO', 'CLIENT', 'EXPERT'],
+    variables: (t) => t.toWithdraw === null ? null : { input: { evidenceId: t.toWithdraw, ...key() } },
+  },
+  RequestForm: { about: 'What a form for asking needs: reasons, details, limits of files.', roles: ['PRO', 'CLIENT'], variables: () => ({ kind: 'LEAD' }) },
   PhoneCase: { about: 'One case, as a phone shows it.', roles: ['PRO', 'CLIENT', 'EXPERT'], variables: (t) => ({ id: t.someCase }) },
   SendFile: {
     about: 'Announce a file as evidence; the answer says where to send it.',
@@ -167,7 +182,7 @@ export async function variablesOf(name: string, person: Person | null, token: st
   const make = ENTRIES[name]?.variables;
   if (!make) return '{}';
   const things = await findThings(person, async (query) => {
-    const answer = await post({ query }, token === null ? {} : { authorization: `Bearer ${token}` });
+    const answer = await again(() => post({ query }, token === null ? {} : { authorization: `Bearer ${token}` }));
     return answer.data as never;
   });
   const made = make(things);

@@ -18,6 +18,9 @@ export type Things = {
   toConfirm: Numbered | null;
   toReturn: Numbered | null;
   toReopen: Numbered | null;
+  toRedact: string | null;
+  toWithdraw: string | null;
+  someone: { name: string; externalRef: string };
   leadToReport: string;
   invoiceToAsk: { id: string; amount: Amount };
   preview: object;
@@ -25,11 +28,13 @@ export type Things = {
 };
 
 type Case = Numbered & { actions: { name: string; enabled: boolean }[] };
+type Item = { id: string; addedAt: string; addedBy: { id: string }; withdrawnAt: string | null; redactedAt: string | null };
+type Seen = Case & { decidedAt: string | null; requester: { name: string; externalRef: string }; evidence: Item[] };
 type Nodes<T> = { edges: { node: T }[] };
 type Invoice = { id: string; refundable: Amount; refundAction: { enabled: boolean } };
 type Answer = {
   viewer: { id: string };
-  cases: Nodes<Case>;
+  cases: Nodes<Seen>;
   queue?: Nodes<Case>;
   credited?: Nodes<Case>;
   webhookEndpoints?: Nodes<{ id: string }>;
@@ -38,6 +43,7 @@ type Answer = {
 };
 
 const CASE = '{ edges { node { number version actions { name enabled } } } }';
+const SEEN = '{ edges { node { number version decidedAt requester { name externalRef } actions { name enabled } evidence { id addedAt addedBy { id } withdrawnAt redactedAt } } } }';
 const PARTS: [string, string][] = [
   ['SUPPORT', `queue: supportQueue(first: 50) ${CASE} credited: refundCases(first: 20, filter: { states: [CREDITED], kinds: [LEAD] }) ${CASE}`],
   ['ADMIN', 'webhookEndpoints(first: 1) { edges { node { id } } }'],
@@ -59,7 +65,7 @@ export function findThings(person: Person | null, ask: Ask): Promise<Things> {
 
 async function look(person: Person | null, ask: Ask): Promise<Things> {
   const parts = PARTS.filter(([role]) => person?.roles.includes(role)).map(([, part]) => part);
-  const answer: Partial<Answer> | null = person === null ? null : await ask(`{ viewer { id } cases: refundCases(first: 50) ${CASE} ${parts.join(' ')} }`).catch(() => null);
+  const answer: Partial<Answer> | null = person === null ? null : await ask(`{ viewer { id } cases: refundCases(first: 50) ${SEEN} ${parts.join(' ')} }`);
   return choose(answer ?? {});
 }
 
@@ -73,6 +79,8 @@ function choose(answer: Partial<Answer>): Things {
   const unique = decidable.filter((one, index) => decidable.findIndex(({ number }) => number === one.number) === index);
   const [approve, decline, take, ...more] = unique.map(({ number, version }) => ({ number, version }));
   const proposed = cases.filter((one) => can(one, 'CONFIRM'));
+  const items = cases.flatMap(({ decidedAt, evidence }) => evidence.map((item) => ({ ...item, decidedAt }))).filter(({ redactedAt }) => redactedAt === null);
+  const mine = items.filter(({ addedBy, addedAt, withdrawnAt, decidedAt }) => addedBy.id === answer.viewer?.id && withdrawnAt === null && (decidedAt === null || decidedAt < addedAt));
   const invoice = nodes(answer.contracts).flatMap(({ invoices }) => nodes(invoices)).find(({ refundAction }) => refundAction.enabled);
   const lead = nodes(answer.leads).find(({ refundAction }) => refundAction.enabled)?.id ?? '';
   return {
@@ -88,6 +96,9 @@ function choose(answer: Partial<Answer>): Things {
     toConfirm: proposed[0] ?? null,
     toReturn: proposed[1] ?? null,
     toReopen: cases.find((one) => can(one, 'REOPEN')) ?? null,
+    toRedact: items[0]?.id ?? null,
+    toWithdraw: mine[0]?.id ?? null,
+    someone: cases[0]?.requester ?? { name: '', externalRef: '' },
     leadToReport: lead,
     invoiceToAsk: { id: invoice?.id ?? '', amount: invoice?.refundable ?? { amount: '1.00', currencyCode: 'USD' } },
     preview: invoice ? { invoiceId: invoice.id } : { leadId: lead, reason: 'JOB_CHANGED' },

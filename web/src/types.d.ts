@@ -3,5 +3,5 @@ declare module '*.graphql?raw' {
   const text: string;
   export default text;
 }
-declare var MonacoEnvironment: { getWorker(id: string, label: string): Worker };
+declare var MonacoEnvironment: { getWorker(id: string, label: string): Promise<Worker> };
 declare var __MONACO: { editor: { getModels(): { dispose(): void }[] } } | undefined;

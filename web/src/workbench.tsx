@@ -82,19 +82,10 @@ export function Workbench({ who, person, firstTabs, theme }: Props) {
 /** The tab just opened is seen in its strip, and a stream that ran on behind it is shown again. */
 function TabManners() {
   const { run } = useGraphiQLActions();
-  const { activeTabIndex, tabs, queryEditor, variableEditor } = useGraphiQL((store) => store);
+  const { activeTabIndex, tabs } = useGraphiQL((store) => store);
   const active = tabs[activeTabIndex]?.id ?? '';
   const open = tabs.map(({ id }) => id).join(' ');
   useLayoutEffect(() => noteTabs(active, open.split(' ')), [active, open]);
-  const began = useRef(active);
-  const chosen = useRef(tabs[activeTabIndex]);
-  chosen.current = tabs[activeTabIndex];
-  useEffect(() => {
-    if (!queryEditor || !variableEditor || chosen.current?.id === began.current) return;
-    // The editors begin with the first tab's texts, although another was opened before they were there.
-    queryEditor.setValue(chosen.current?.query ?? '');
-    variableEditor.setValue(chosen.current?.variables ?? '');
-  }, [queryEditor, variableEditor]);
   useEffect(() => {
     document.getElementById(`graphiql-session-tab-${activeTabIndex}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (runsBehind(active)) void run();

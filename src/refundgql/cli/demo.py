@@ -31,6 +31,9 @@ from refundgql.web.tokens import TokenIssuer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+DECISION_LIMIT = {"USD": "400.00"}
+"""What support decides alone in the demo, so that some decisions wait for a second signature (D23)."""
+
 TOKEN_SECONDS = 12 * 3_600
 """A demo's tokens last a working day."""
 
@@ -92,6 +95,7 @@ def run(*, port: int, folder: Path | None) -> None:
             test_clock=None,
             log_level="WARNING",
             evidence_store=f"file://{home / 'evidence'}",
+            policy={"decision_limit_minor": DECISION_LIMIT} | Settings().policy,
         )
         behind = days_behind(datetime.now(UTC).date())
         clock = LateClock(timedelta(days=behind))
@@ -129,7 +133,9 @@ async def prepare(settings: Settings, now: datetime) -> list[Viewer]:
     accounts, steps = demo_steps(now)
     refs = [shape["account"]["externalRef"] for shape in accounts]
     clock = SetClock(now)
-    async with bootstrap.open_application(settings, clock=clock) as application:
+    keys, _ = serving.keys_of(settings)
+    tickets = serving.tickets_of(settings, keys)
+    async with bootstrap.open_application(settings, clock=clock, tickets=tickets) as application:
         if not await find_viewers_by_ref(application.database, refs):
             story = Story(
                 path=Path("the demo's stories"),
@@ -142,7 +148,7 @@ async def prepare(settings: Settings, now: datetime) -> list[Viewer]:
                 reader="support-ivy",
                 service="marketplace",
             )
-            differences = await tell(story, StoryDesk(application, bootstrap.make_engine(settings), clock))
+            differences = await tell(story, StoryDesk(application, bootstrap.make_engine(settings), clock, tickets))
             if differences:
                 raise bootstrap.CannotRun(f"The demo's stories: {differences[0].step}: {differences[0].what}")
         viewers = await find_viewers_by_ref(application.database, refs)

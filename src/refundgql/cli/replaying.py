@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from refundgql.commands.sweep import sweep_due
 from refundgql.scenarios import Desk, Difference, Story
 from refundgql.scenarios import replay as replay_stories
 from refundgql.settings import Settings, SettingsError
+from refundgql.web.evidence_tickets import UPLOADS, EvidenceTickets
 
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
@@ -62,11 +64,18 @@ def replay_(
 class StoryDesk:
     """A fresh desk on a database of its own, for one story: the whole engine, without sockets."""
 
-    def __init__(self, application: Application, engine: GraphQLEngine, clock: SetClock) -> None:
-        """Keep the parts."""
+    def __init__(
+        self,
+        application: Application,
+        engine: GraphQLEngine,
+        clock: SetClock,
+        tickets: EvidenceTickets | None = None,
+    ) -> None:
+        """Keep the parts; without tickets no file can be sent."""
         self._application = application
         self._engine = engine
         self._clock = clock
+        self._tickets = tickets
 
     async def seed(self, records: list[dict[str, Any]]) -> None:
         """Import the first accounts, before anybody can sign in."""
@@ -83,6 +92,19 @@ class StoryDesk:
         if isinstance(prepared, RequestErrors):
             return {"errors": prepared.errors}
         return await self._engine.execute(prepared, variables, self._application.context(viewer))
+
+    async def send(self, address: str, content: bytes) -> None:
+        """Send a file to the address that its announcement was answered with."""
+        from refundgql.commands.evidence_files import find_announced, receive_file
+
+        if self._tickets is None:
+            raise LookupError("this desk announces no files")
+        uow = self._application.uow
+        ticket = self._tickets.read(UPLOADS, address.rpartition("/")[2], uow.clock.now())
+        viewer = await self._application.load_viewer(ticket.account_ref)
+        if viewer is None:
+            raise LookupError(f"{ticket.account_ref} announced a file and is gone")
+        await receive_file(uow, viewer, await find_announced(uow, viewer, ticket.id), BytesIO(content))
 
     async def sweep(self) -> None:
         """Act on every due clock once."""

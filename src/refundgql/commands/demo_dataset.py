@@ -93,6 +93,9 @@ def _acts(now: datetime) -> Iterator[Step]:
     weeks = _monday(now.date()) - _monday(parse_instant(about["at"]).date())
     for story in yaml.safe_load((_folder() / "desk" / "stories.yaml").read_text(encoding="utf-8")):
         steps = [{**step, "at": _acted_at(step, now, weeks), "title": story["story"]} for step in story["steps"]]
+        for step in steps:
+            if "send" in step:
+                step["send"] = (_folder() / "desk" / step["send"]).read_bytes()
         if all(step["at"] <= now for step in steps):
             yield from ({**step, "sweep": True} for step in steps)
 

@@ -1,80 +1,88 @@
 /** One act before it is done: what it will do, what it needs to be told, and the press that writes and runs it. */
-import { type FormEvent, useEffect, useRef, useState } from 'react';
-import type { Act, Field, Values } from './acts';
+import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import type { Act, Field, Staff, Values } from './acts';
 import { Preview } from './preview';
 import { type Case } from './words';
 
-type Props = { act: Act; one: Case; busy: boolean; onDo: (values: Values) => void; onLeave: () => void };
+type Props = { act: Act; one: Case; staff: Staff; busy: boolean; onDo: (values: Values) => void; onLeave: () => void };
 
-export function ActForm({ act, one, busy, onDo, onLeave }: Props) {
-  const fields = act.fields(one);
+export function ActForm({ act, one, staff, busy, onDo, onLeave }: Props) {
+  const fields = act.fields(one, staff);
   const [values, setValues] = useState<Values>(() => Object.fromEntries(fields.map((field) => [field.name, field.initial ?? ''])));
+  return (
+    <ActFrame title={`${act.label} ${one.number}`} label={act.label} busy={busy} onDo={() => onDo(values)} onLeave={onLeave}>
+      {fields.map((field) => (
+        <FieldRow key={field.name} field={field} value={values[field.name] ?? ''} onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))} />
+      ))}
+      <p className="desk-consequence" role="status">
+        {act.consequence(one, values, staff)}
+      </p>
+      {act.decides && <Preview one={one} decision={act.decides} amount={values.amount} rest={values.rest} />}
+    </ActFrame>
+  );
+}
+
+type FrameProps = { title: string; label: string; busy: boolean; onDo: () => void; onLeave: () => void; children: ReactNode };
+
+/** The frame of a form at the desk: Ctrl+Enter does it, Esc leaves it. */
+export function ActFrame({ title, label, busy, onDo, onLeave, children }: FrameProps) {
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     form.current?.querySelector<HTMLElement>('input, textarea, select, button[type=submit]')?.focus();
     form.current?.scrollIntoView({ block: 'nearest' });
   }, []);
-  const submit = (event: FormEvent) => {
+  const submit = (event: FormEvent | KeyboardEvent) => {
     event.preventDefault();
-    if (!busy && form.current?.reportValidity()) onDo(values);
+    if (!busy && form.current?.reportValidity()) onDo();
   };
   return (
     <form
       ref={form}
       className="desk-form"
-      aria-label={`${act.label} ${one.number}`}
+      aria-label={title}
       onSubmit={submit}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onLeave();
+        if (event.key === 'Escape') {
+          event.preventDefault(); // the page below would go back to the list
+          onLeave();
+        }
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(event);
       }}
     >
-      <h2>
-        {act.label} {one.number}
-      </h2>
-      {fields.map((field) => (
-        <FieldRow key={field.name} field={field} value={values[field.name] ?? ''} onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))} />
-      ))}
-      <p className="desk-consequence" role="status">
-        {act.consequence(one, values)}
-      </p>
-      {act.decides && <Preview one={one} decision={act.decides} amount={values.amount} />}
+      <h2>{title}</h2>
+      {children}
       <div className="buttons">
         <button type="button" className="quiet" onClick={onLeave}>
           Not now
         </button>
         <button type="submit" className="primary" disabled={busy}>
-          {busy ? 'Asking the server…' : act.label}
+          {busy ? 'Asking the server…' : label}
         </button>
       </div>
     </form>
   );
 }
 
-function FieldRow({ field, value, onChange }: { field: Field; value: string; onChange: (value: string) => void }) {
+export function FieldRow({ field, value, onChange }: { field: Field; value: string; onChange: (value: string) => void }) {
   const id = `desk-${field.name}`;
   const shared = { id, value, required: field.required, 'aria-describedby': field.help ? `${id}-help` : undefined };
   return (
     <div className="desk-field">
       <label htmlFor={id}>
         {field.label}
-        {!field.required && <small> (may be empty)</small>}
+        {!field.required && field.kind !== 'choice' && <small> (may be empty)</small>}
       </label>
       {field.kind === 'amount' ? (
         <input {...shared} inputMode="decimal" autoComplete="off" pattern="[0-9]+([.][0-9]+)?" title="A number such as 12.50" onChange={(event) => onChange(event.target.value)} />
       ) : field.kind === 'days' ? (
         <input {...shared} type="number" min={1} max={14} onChange={(event) => onChange(event.target.value)} />
-      ) : field.kind === 'party' ? (
+      ) : field.kind === 'choice' ? (
         <select {...shared} onChange={(event) => onChange(event.target.value)}>
-          <option value="REQUESTER">The requester</option>
-          <option value="COUNTERPARTY">The other side</option>
-        </select>
-      ) : field.kind === 'audience' ? (
-        <select {...shared} onChange={(event) => onChange(event.target.value)}>
-          <option value="INTERNAL">Staff only</option>
-          <option value="REQUESTER_AND_SUPPORT">The requester</option>
-          <option value="COUNTERPARTY_AND_SUPPORT">The other side</option>
-          <option value="EVERYONE">Everyone</option>
+          {field.choices?.map(([choice, label]) => (
+            <option key={choice} value={choice}>
+              {label}
+            </option>
+          ))}
         </select>
       ) : (
         <textarea {...shared} rows={3} onChange={(event) => onChange(event.target.value)} />

@@ -1,12 +1,15 @@
 /** One case as a page that people can read: what it is about, what was said and shown, what happened, what is due. */
 import type { ReactNode } from 'react';
 import { useNow } from './data';
-import { about, type Case, type CaseEvent, clockName, dateTime, day, happened, kind, money, plain, timeLeft } from './words';
+import { about, AUDIENCES, type Case, type CaseEvent, clockName, dateTime, day, evidenceKind, happened, type Item, kind, money, plain, timeLeft } from './words';
 
-export function CasePage({ one }: { one: Case }) {
+export type Somebody = { id: string; name: string };
+type Props = { one: Case; onPerson: (who: Somebody) => void };
+
+export function CasePage({ one, onPerson }: Props) {
   return (
     <article className="desk-case" aria-label={one.number}>
-      <Head one={one} />
+      <Head one={one} onPerson={onPerson} />
       <Facts one={one} />
       <Clocks one={one} />
       <Evidence one={one} />
@@ -29,7 +32,12 @@ function Section({ title, count, children }: { title: string; count?: number; ch
   );
 }
 
-function Head({ one }: { one: Case }) {
+function Head({ one, onPerson }: Props) {
+  const person = (who: Somebody) => (
+    <button type="button" className="link" title={`All cases of ${who.name}`} onClick={() => onPerson(who)}>
+      {who.name}
+    </button>
+  );
   return (
     <header>
       <h2>
@@ -42,13 +50,8 @@ function Head({ one }: { one: Case }) {
         {kind(one)}: {about(subjectWithNames(one))}
       </p>
       <p>
-        <strong>{one.requester.name}</strong>
-        {one.counterparty && (
-          <>
-            {' '}
-            against <strong>{one.counterparty.name}</strong>
-          </>
-        )}
+        {person(one.requester)}
+        {one.counterparty && <> against {person(one.counterparty)}</>}
         {one.filedBy.id !== one.requester.id && <>, filed by {one.filedBy.name}</>}, {dateTime(one.openedAt)}.{' '}
         {one.assignee ? `Taken by ${one.assignee.name}.` : 'Nobody has taken it.'}
       </p>
@@ -90,8 +93,14 @@ function Facts({ one }: { one: Case }) {
     ['Settlement', one.settlement.status === 'NOT_DUE' ? null : plain(one.settlement.status) + (one.settlement.shortfall ? `, ${money(one.settlement.shortfall)} short` : '')],
     ['Sent on', one.withdrawal && `${money(one.withdrawal.amount)}, ${plain(one.withdrawal.status)}, ${day(one.withdrawal.estimatedFrom)} – ${day(one.withdrawal.estimatedUntil)}`],
     ...subjectFacts(one.subject),
-    [`${one.requester.name} has`, balances(one.requester)],
-    ...(one.counterparty ? [[`${one.counterparty.name} has`, balances(one.counterparty)] as [string, ReactNode]] : []),
+    ...[one.requester, one.counterparty].flatMap((who): [string, ReactNode][] =>
+      who
+        ? [
+            [`${who.name} has`, balances(who)],
+            [`${who.name} so far`, standing(who)],
+          ]
+        : [],
+    ),
   ];
   return (
     <Section title="Money">
@@ -110,6 +119,19 @@ function Facts({ one }: { one: Case }) {
 }
 
 const balances = (who: Case['requester']): string => who.balances.map(({ purpose, available }) => `${money(available)} for ${plain(purpose)}`).join(', ') || 'nothing on the balance';
+
+function standing({ summary }: Case['requester']): string | null {
+  if (!summary) return null;
+  const { openCases, requests90Days, approvedShare, waitingForFunds } = summary;
+  return [
+    `${openCases} open ${openCases === 1 ? 'case' : 'cases'}`,
+    `${requests90Days} ${requests90Days === 1 ? 'request' : 'requests'} in 90 days`,
+    approvedShare !== null && `${Math.round(approvedShare * 100)} % approved`,
+    waitingForFunds && `waits for ${money(waitingForFunds)}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
 
 function subjectFacts(subject: Case['subject']): [string, ReactNode][] {
   switch (subject.__typename) {
@@ -162,23 +184,17 @@ function Evidence({ one }: { one: Case }) {
     <Section title="Evidence" count={one.evidence.length}>
       <ul className="desk-evidence">
         {one.evidence.map((item) => (
-          <li key={item.id}>
+          <li key={item.id} className={item.audience === 'INTERNAL' ? 'internal' : ''}>
             <small title={`SHA-256 ${item.sha256}`}>
-              {item.addedBy.name}, {dateTime(item.addedAt)}
+              {evidenceKind(item)} of {item.addedBy.name}, {dateTime(item.addedAt)}
+              <em>{AUDIENCES[item.audience].mark}</em>
             </small>
-            {item.__typename === 'StatementEvidence' && <p className="as-written">{item.text}</p>}
-            {item.__typename === 'ConversationEvidence' && (
-              <ol className="desk-chat frozen" aria-label="Frozen messages">
-                {item.messages.map((message) => (
-                  <Said key={message.id} who={message.authorName} at={message.sentAt} text={message.body} />
-                ))}
-              </ol>
-            )}
-            {item.__typename === 'FileEvidence' && (
-              <a href={item.url} target="_blank" rel="noreferrer">
-                {item.contentType.startsWith('image/') && <img src={item.url} alt="" loading="lazy" />}
-                {item.fileName} <small>{Math.ceil(item.sizeBytes / 1024)} KB</small>
-              </a>
+            {item.redactedAt ? (
+              <Gone how="Redacted by an administrator" at={item.redactedAt} sha256={item.sha256} />
+            ) : item.withdrawnAt ? (
+              <Gone how={`Withdrawn by ${item.addedBy.name}`} at={item.withdrawnAt} sha256={item.sha256} />
+            ) : (
+              <Content item={item} />
             )}
           </li>
         ))}
@@ -186,6 +202,40 @@ function Evidence({ one }: { one: Case }) {
     </Section>
   );
 }
+
+function Gone({ how, at, sha256 }: { how: string; at: string; sha256: string }) {
+  return (
+    <p className="desk-gone">
+      {how}, {dateTime(at)}. Its hash stays: <code>{sha256.slice(0, 12)}…</code>
+    </p>
+  );
+}
+
+function Content({ item }: { item: Item }) {
+  switch (item.__typename) {
+    case 'StatementEvidence':
+      return <p className="as-written">{item.text}</p>;
+    case 'ConversationEvidence':
+      return (
+        <ol className="desk-chat frozen" aria-label="Frozen messages">
+          {item.messages.map((message) => (
+            <Said key={message.id} who={message.authorName} at={message.sentAt} text={message.body} />
+          ))}
+        </ol>
+      );
+    case 'FileEvidence':
+      return (
+        <a href={item.url} target="_blank" rel="noreferrer">
+          {isPicture(item) && <img src={item.url} alt="" loading="lazy" />}
+          {item.fileName} <small>{Math.ceil(item.sizeBytes / 1024)} KB</small>
+        </a>
+      );
+  }
+}
+
+/** The page's policy shows pictures of its own origin; any other file is fetched by its link. */
+const isPicture = (file: Extract<Item, { __typename: 'FileEvidence' }>): boolean =>
+  file.contentType.startsWith('image/') && new URL(file.url, document.baseURI).origin === window.location.origin;
 
 /** The chat as it is now; what was frozen as evidence is marked. */
 function Chat({ one }: { one: Case }) {
@@ -203,13 +253,6 @@ function Chat({ one }: { one: Case }) {
   );
 }
 
-const AUDIENCES: Record<string, string> = {
-  EVERYONE: 'to everyone',
-  REQUESTER_AND_SUPPORT: 'to the requester',
-  COUNTERPARTY_AND_SUPPORT: 'to the other side',
-  INTERNAL: 'staff only',
-};
-
 function Messages({ one }: { one: Case }) {
   const messages = one.messages.edges.map(({ node }) => node);
   if (messages.length === 0) return null;
@@ -217,7 +260,7 @@ function Messages({ one }: { one: Case }) {
     <Section title="Messages" count={messages.length}>
       <ol className="desk-chat">
         {messages.map((message) => (
-          <Said key={message.id} who={message.author.name} at={message.sentAt} text={message.body} mark={AUDIENCES[message.audience]} internal={message.audience === 'INTERNAL'} />
+          <Said key={message.id} who={message.author.name} at={message.sentAt} text={message.body} mark={AUDIENCES[message.audience].mark} internal={message.audience === 'INTERNAL'} />
         ))}
       </ol>
     </Section>

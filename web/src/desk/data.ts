@@ -1,9 +1,10 @@
 /** What the desk shows, kept up to date: lists and cases read again when the live stream says that they changed. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { DeskCaseDocument, DeskCasesDocument, DeskFollowCaseDocument, DeskFollowDocument, DeskQueueDocument, type RefundCaseFilter } from '../generated/graphql';
+import { DeskCaseDocument, DeskCasesDocument, DeskFollowCaseDocument, DeskFollowDocument, DeskQueueDocument, MeDocument, type RefundCaseFilter, StaffDocument, type StaffQuery } from '../generated/graphql';
 import { follow } from '../live';
+import type { Staff } from './acts';
 import { ask } from './ask';
-import type { Case, Row } from './words';
+import type { Case, Colleague, Row } from './words';
 
 export type List = { rows: Row[]; total: number; asOf: string };
 export type View = { queue: boolean; filter: RefundCaseFilter };
@@ -85,6 +86,22 @@ export function useCase(id: string): Kept<Case | null> {
     );
   }, [id, refresh]);
   return kept;
+}
+
+/** Who is at this desk, and everybody whom a case can be given to. */
+export function useStaff(): Staff {
+  const { value } = useKept<Staff>('staff', async () => {
+    const { viewer } = await ask(MeDocument, {});
+    const colleagues: Colleague[] = [];
+    let after: string | null = null;
+    do {
+      const { staff }: StaffQuery = await ask(StaffDocument, { after });
+      colleagues.push(...staff.edges.map(({ node }) => node));
+      after = staff.pageInfo.hasNextPage ? staff.pageInfo.endCursor : null;
+    } while (after !== null);
+    return { me: viewer?.id ?? '', isAdmin: viewer?.roles.includes('ADMIN') ?? false, colleagues };
+  });
+  return value ?? { me: '', isAdmin: false, colleagues: [] };
 }
 
 /** The present, for “in 5 h”: looked at twice a minute. */

@@ -11,9 +11,10 @@ export function useLetters(letters: Letters): void {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       const target = event.target as HTMLElement;
       // A dialog that has just been closed keeps the focus until the page is drawn; keys pressed meanwhile are the desk's.
-      if (target.closest('input, textarea, select, [contenteditable], .monaco-editor, .graphiql-editor, .result-window, [role=dialog], dialog[open]')) return;
+      if (target.closest('input:not([type=checkbox]), textarea, select, [contenteditable], .monaco-editor, .graphiql-editor, .result-window, [role=dialog], dialog[open]')) return;
       const act = latest.current[event.key];
-      if (!act) return;
+      // Enter on a button is that button's.
+      if (!act || (event.key === 'Enter' && target.closest('button, a, input'))) return;
       event.preventDefault();
       act();
     };

@@ -1,21 +1,27 @@
 /** What a decision would do, in words, as the server foretells it; asked again as the amount is typed. */
 import { useEffect, useState } from 'react';
-import { LookAtDecisionDocument, type LookAtDecisionQuery } from '../generated/graphql';
+import { LookAtDecisionDocument, type LookAtDecisionQuery, type LookAtDecisionQueryVariables } from '../generated/graphql';
 import { ask } from './ask';
 import { type Case, money, plain } from './words';
 
 const TYPING_MS = 250;
 type Foretold = LookAtDecisionQuery['decisionPreview'];
+type Given = LookAtDecisionQueryVariables['input'];
 
-export function Preview({ one, decision, amount }: { one: Case; decision: 'APPROVE' | 'DECLINE'; amount: string | undefined }) {
+/** Ask what a decision would do. */
+export const foretell = async (input: Given): Promise<Foretold> => (await ask(LookAtDecisionDocument, { input })).decisionPreview;
+
+type Props = { one: Case; decision: 'APPROVE' | 'DECLINE'; amount: string | undefined; rest: string | undefined };
+
+export function Preview({ one, decision, amount, rest }: Props) {
   const [foretold, setForetold] = useState<Foretold | null>(null);
   const currencyCode = one.requestedAmount?.currencyCode;
   useEffect(() => {
     let current = true;
     const given = decision === 'APPROVE' && amount && currencyCode ? { amount: amount.trim(), currencyCode } : undefined;
     const timer = window.setTimeout(() => {
-      void ask(LookAtDecisionDocument, { input: { refundCaseId: one.id, decision, amount: given } }).then(
-        ({ decisionPreview }) => current && setForetold(decisionPreview),
+      void foretell({ refundCaseId: one.id, decision, amount: given, rest: rest as Given['rest'] }).then(
+        (found) => current && setForetold(found),
         () => current && setForetold(null), // an amount that is half typed
       );
     }, TYPING_MS);
@@ -23,7 +29,7 @@ export function Preview({ one, decision, amount }: { one: Case; decision: 'APPRO
       current = false;
       window.clearTimeout(timer);
     };
-  }, [one.id, one.version, decision, amount, currencyCode]);
+  }, [one.id, one.version, decision, amount, rest, currencyCode]);
   if (foretold === null) return null;
   return (
     <ul className={foretold.allowed ? 'desk-preview' : 'desk-preview bad'} aria-label="What it will do">

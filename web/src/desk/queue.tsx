@@ -1,46 +1,67 @@
-/** The queue as a table: what waits, who against whom, how much, until when, whose it is. */
+/** The queue as a table: what waits, who against whom, how much, until when, whose it is; several of it decided at once. */
 import { type RefObject, useEffect, useRef, useState } from 'react';
-import { type List, type View, useNow } from './data';
+import { Bulk } from './bulk';
+import type { Somebody } from './case-page';
+import { useList, type View } from './data';
 import { useLetters } from './keyboard';
-import { about, dueAt, kind, money, plain, type Row, timeLeft } from './words';
+import { Became } from './outcome';
+import { QueueRow } from './queue-row';
+import type { Outcome } from './run-in-tab';
+import { Search } from './search';
+import type { Row } from './words';
 
 export type Tab = 'waiting' | 'mine' | 'unread' | 'late' | 'all';
-export const TABS: Record<Tab, { label: string; view: (me: string, text: string) => View }> = {
-  waiting: { label: 'Waiting', view: (_me, text) => ({ queue: true, filter: search(text) }) },
-  mine: { label: 'Mine', view: (me, text) => ({ queue: false, filter: { ...search(text), assigneeId: me } }) },
-  unread: { label: 'Unread', view: (_me, text) => ({ queue: false, filter: { ...search(text), unread: true } }) },
-  late: { label: 'Late', view: (_me, text) => ({ queue: false, filter: { ...search(text), overdue: true } }) },
-  all: { label: 'All', view: (_me, text) => ({ queue: false, filter: search(text) }) },
-};
+const TABS: Record<Tab, string> = { waiting: 'Waiting', mine: 'Mine', unread: 'Unread', late: 'Late', all: 'All' };
+/** What is looked at: a list, what was searched for, and whose cases. */
+type Looked = { tab: Tab; text: string; whose: Somebody | null; me: string };
+/** As many as one request decides. */
+const AT_ONCE = 50;
 
-const search = (text: string) => (text.trim() === '' ? {} : { text: text.trim() });
-const TYPING_MS = 250;
+function viewOf({ tab, text, whose, me }: Looked): View {
+  return {
+    queue: tab === 'waiting',
+    filter: {
+      ...(text.trim() !== '' && { text: text.trim() }),
+      ...(whose !== null && { accountId: whose.id }),
+      ...(tab === 'mine' && { assigneeId: me }),
+      ...(tab === 'unread' && { unread: true }),
+      ...(tab === 'late' && { overdue: true }),
+    },
+  };
+}
 
 type Props = {
-  list: List | null;
-  problem: string | null;
-  tab: Tab;
-  me: string;
+  looked: Looked;
   /** The case that was read last: the selection goes on from there. */
   last: string | null;
   onTab: (tab: Tab) => void;
   onSearch: (text: string) => void;
+  onEverybody: () => void;
   onOpen: (id: string) => void;
-  searchText: string;
 };
 
-export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, searchText }: Props) {
-  const now = useNow();
+export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Props) {
+  const { value: list, problem, refresh } = useList(viewOf(looked));
   const rows = list?.rows ?? [];
   const [selected, setSelected] = useState<string | null>(last);
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const [deciding, setDeciding] = useState<{ decision: 'APPROVE' | 'DECLINE'; cases: Row[] } | null>(null);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
   const searchField = useRef<HTMLInputElement>(null);
   const table = useRef<HTMLTableElement>(null);
   const at = Math.max(0, rows.findIndex((row) => row.id === selected));
+  const chosen = rows.filter(({ id }) => picked.has(id));
   const move = (by: number) => {
     const next = rows[Math.min(rows.length - 1, Math.max(0, at + (selected === null ? 0 : by)))];
     if (!next) return;
     setSelected(next.id);
     focusRow(table, next.id);
+  };
+  const pick = (ids: string[], on: boolean) => setPicked(new Set(on ? [...picked, ...ids].slice(0, AT_ONCE) : [...picked].filter((id) => !ids.includes(id))));
+  const decide = (decision: 'APPROVE' | 'DECLINE') => {
+    if (chosen.length === 0) return;
+    setOutcome(null);
+    setDeciding({ decision, cases: chosen });
   };
   useLetters({
     j: () => move(1),
@@ -48,6 +69,10 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
     Enter: () => rows[at] && onOpen(rows[at].id),
+    x: () => rows[at] && pick([rows[at].id], !picked.has(rows[at].id)),
+    a: () => decide('APPROVE'),
+    d: () => decide('DECLINE'),
+    Escape: () => (deciding ? setDeciding(null) : setPicked(new Set())),
     '/': () => searchField.current?.focus(),
   });
   const came = list !== null;
@@ -63,26 +88,59 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
     setSelected(first.id);
     focusRow(table, first.id);
   }, [wanting, list]);
+  const became = (said: Outcome) => {
+    setOutcome(said);
+    setDeciding(null);
+    setPicked(new Set());
+    refresh();
+  };
 
   return (
     <>
       <div className="desk-tools">
         <div role="group" aria-label="Which cases" className="desk-tabs">
           {(Object.keys(TABS) as Tab[]).map((name) => (
-            <button key={name} type="button" aria-pressed={name === tab} onClick={() => onTab(name)}>
-              {TABS[name].label}
+            <button key={name} type="button" aria-pressed={name === looked.tab} onClick={() => onTab(name)}>
+              {TABS[name]}
             </button>
           ))}
         </div>
-        <Search field={searchField} text={searchText} onSearch={onSearch} onDone={() => setWanting(true)} />
+        <Search field={searchField} text={looked.text} onSearch={onSearch} onDone={() => setWanting(true)} />
       </div>
+      {looked.whose && (
+        <p className="desk-whose">
+          Cases of <strong>{looked.whose.name}</strong>{' '}
+          <button type="button" className="link" onClick={onEverybody}>
+            Everybody’s
+          </button>
+        </p>
+      )}
       <p className="desk-count" role="status">
-        {problem ?? (list === null ? 'Asking…' : list.total === 0 ? 'Nothing here.' : `${list.total} ${list.total === 1 ? 'case' : 'cases'}${list.total > rows.length ? `, the first ${rows.length}` : ''}`)}
+        {problem ?? counted(list?.total ?? null, rows.length)}
       </p>
+      {chosen.length > 0 && !deciding && (
+        <div role="group" aria-label="Selected cases" className="desk-picked">
+          <strong>{chosen.length} selected</strong>
+          <button type="button" className="primary" onClick={() => decide('APPROVE')}>
+            Approve <kbd>a</kbd>
+          </button>
+          <button type="button" className="quiet" onClick={() => decide('DECLINE')}>
+            Decline <kbd>d</kbd>
+          </button>
+          <button type="button" className="link" onClick={() => setPicked(new Set())}>
+            None <kbd>Esc</kbd>
+          </button>
+        </div>
+      )}
+      {deciding && <Bulk key={deciding.decision} decision={deciding.decision} cases={deciding.cases} onDone={became} onLeave={() => setDeciding(null)} />}
+      <Became outcome={outcome} />
       {rows.length > 0 && (
-        <table className="desk-table" ref={table} aria-label={`${TABS[tab].label} cases`}>
+        <table className="desk-table" ref={table} aria-label={`${TABS[looked.tab]} cases`}>
           <thead>
             <tr>
+              <td>
+                <input type="checkbox" aria-label="Select all of them" checked={chosen.length === rows.length} onChange={(event) => pick(rows.map(({ id }) => id), event.target.checked)} />
+              </td>
               <th scope="col">Case</th>
               <th scope="col">About</th>
               <th scope="col">Who</th>
@@ -96,7 +154,17 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
           </thead>
           <tbody>
             {rows.map((row) => (
-              <QueueRow key={row.id} row={row} now={now} me={me} selected={row.id === selected} showMove={tab !== 'waiting'} onSelect={setSelected} onOpen={onOpen} />
+              <QueueRow
+                key={row.id}
+                row={row}
+                me={looked.me}
+                selected={row.id === selected}
+                picked={picked.has(row.id)}
+                showMove={looked.tab !== 'waiting'}
+                onSelect={setSelected}
+                onPick={(on) => pick([row.id], on)}
+                onOpen={onOpen}
+              />
             ))}
           </tbody>
         </table>
@@ -105,72 +173,14 @@ export function Queue({ list, problem, tab, me, last, onTab, onSearch, onOpen, s
   );
 }
 
+function counted(total: number | null, shown: number): string {
+  if (total === null) return 'Asking…';
+  if (total === 0) return 'Nothing here.';
+  return `${total} ${total === 1 ? 'case' : 'cases'}${total > shown ? `, the first ${shown}` : ''}`;
+}
+
 function focusRow(table: RefObject<HTMLTableElement | null>, id: string): void {
   const button = table.current?.querySelector<HTMLElement>(`[data-case="${CSS.escape(id)}"]`);
   button?.focus({ preventScroll: true });
   button?.closest('tr')?.scrollIntoView({ block: 'nearest' });
-}
-
-type RowProps = { row: Row; now: number; me: string; selected: boolean; showMove: boolean; onSelect: (id: string) => void; onOpen: (id: string) => void };
-
-function QueueRow({ row, now, me, selected, showMove, onSelect, onOpen }: RowProps) {
-  const due = dueAt(row);
-  return (
-    <tr className={[selected && 'selected', row.overdue && 'late', row.unread && 'unread'].filter(Boolean).join(' ')} onClick={() => onOpen(row.id)}>
-      <th scope="row">
-        <button type="button" data-case={row.id} onFocus={() => onSelect(row.id)} onClick={(event) => (event.stopPropagation(), onOpen(row.id))}>
-          {row.number}
-        </button>
-        {row.unread && <span className="desk-dot" role="img" aria-label="unread" title="Something new" />}
-        <small>{kind(row)}</small>
-      </th>
-      <td data-label="About">{about(row.subject)}</td>
-      <td data-label="Who">
-        {row.requester.name}
-        {row.counterparty && <small>against {row.counterparty.name}</small>}
-      </td>
-      <td data-label="Amount" className="number">
-        {money(row.requestedAmount)}
-      </td>
-      <td data-label="State">
-        <span className={`desk-state ${row.state.toLowerCase()}`}>{plain(row.state)}</span>
-        {showMove && <small>{move(row.whoseMove)}</small>}
-      </td>
-      <td data-label="Due" className={row.overdue ? 'due late' : 'due'}>
-        {row.overdue && due === null ? 'late' : due === null ? '–' : timeLeft(due, now)}
-      </td>
-      <td data-label="Taken by" className={row.assignee ? '' : 'nobody'}>{row.assignee ? (row.assignee.id === me ? 'me' : row.assignee.name) : '–'}</td>
-    </tr>
-  );
-}
-
-const move = (whose: Row['whoseMove']): string => (whose === 'NOBODY' ? 'nobody’s move' : `${plain(whose)}’s move`);
-
-type SearchProps = { field: RefObject<HTMLInputElement | null>; text: string; onSearch: (text: string) => void; onDone: () => void };
-
-function Search({ field, text, onSearch, onDone }: SearchProps) {
-  const [typed, setTyped] = useState(text);
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = window.setTimeout(() => onSearch(typed), TYPING_MS);
-    return () => window.clearTimeout(timer);
-  }, [typed, text, onSearch]);
-  return (
-    <input
-      ref={field}
-      type="search"
-      className="desk-search"
-      aria-label="Search cases"
-      placeholder="Number, name, reference, invoice…  /"
-      value={typed}
-      onChange={(event) => setTyped(event.target.value)}
-      onKeyDown={(event) => {
-        if (event.key !== 'Enter' && event.key !== 'Escape') return;
-        // Out of the field, and into the first case as soon as the list is there.
-        event.currentTarget.blur();
-        onSearch(typed);
-        onDone();
-      }}
-    />
-  );
 }

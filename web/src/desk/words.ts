@@ -1,9 +1,11 @@
 /** How the desk says things: money, time left, events, and what a case is about. */
-import type { DeskCaseQuery, DeskQueueQuery } from '../generated/graphql';
+import type { DeskCaseQuery, DeskQueueQuery, StaffQuery } from '../generated/graphql';
 
 export type Row = DeskQueueQuery['supportQueue']['edges'][number]['node'];
 export type Case = NonNullable<DeskCaseQuery['refundCase']>;
 export type CaseEvent = Case['events']['edges'][number]['node'];
+export type Item = Case['evidence'][number];
+export type Colleague = StaffQuery['staff']['edges'][number]['node'];
 type Money = { amount: string; currencyCode: string };
 
 const MINUTE_MS = 60_000;
@@ -26,7 +28,7 @@ export const day = (at: string): string => new Intl.DateTimeFormat(undefined, { 
 /** `JOB_CHANGED` as “job changed”. */
 export const plain = (name: string): string => name.toLowerCase().replaceAll('_', ' ');
 
-const CLOCKS: Record<string, string> = {
+const CLOCKS: Record<Case['clocks'][number]['name'], string> = {
   DIRECT_WINDOW: 'the expert’s own days',
   SUPPORT_WINDOW: 'the way to support',
   RESPOND_BY: 'the expert’s answer',
@@ -37,8 +39,21 @@ const CLOCKS: Record<string, string> = {
   REVIEW: 'the review',
   WITHDRAWAL_ESTIMATE: 'the money’s arrival',
   INFORMATION: 'the answer to our question',
+  FUNDS_ESCALATION: 'the expert’s money',
+  WEEK_RELEASE: 'the week’s release to the expert',
 };
-export const clockName = (name: string): string => CLOCKS[name] ?? plain(name);
+export const clockName = (name: Case['clocks'][number]['name']): string => CLOCKS[name];
+
+/** Whom a message or an item of evidence is for, as a choice and as a mark. */
+export const AUDIENCES: Record<Item['audience'], { reads: string; mark: string }> = {
+  INTERNAL: { reads: 'Staff only', mark: 'staff only' },
+  REQUESTER_AND_SUPPORT: { reads: 'The requester', mark: 'to the requester' },
+  COUNTERPARTY_AND_SUPPORT: { reads: 'The other side', mark: 'to the other side' },
+  EVERYONE: { reads: 'Everyone', mark: 'to everyone' },
+};
+
+const EVIDENCE: Record<Item['__typename'], string> = { StatementEvidence: 'Statement', ConversationEvidence: 'Chat', FileEvidence: 'File' };
+export const evidenceKind = (item: Item): string => EVIDENCE[item.__typename];
 
 const KINDS: Record<Row['kind'], string> = { LEAD: 'Lead', INVOICE: 'Invoice', ESCROW: 'Escrow', TIMESHEET: 'Timesheet' };
 export const kind = (one: { kind: Row['kind'] }): string => KINDS[one.kind];
@@ -63,7 +78,7 @@ export function about(subject: Row['subject']): string {
   }
 }
 
-const DONE: Record<string, string> = {
+const DONE: Record<CaseEvent['name'], string> = {
   REQUEST: 'asked for the money back',
   ISSUE: 'decided without being asked',
   OPEN_TIMESHEET_DISPUTE: 'disputed the hours',
@@ -91,6 +106,10 @@ const DONE: Record<string, string> = {
   REOPEN: 'reopened the case',
   FINALISE: 'made the decline final',
   CHARGEBACK: 'told of a chargeback',
+  EVIDENCE_WITHDRAWN: 'withdrew evidence',
+  EVIDENCE_REDACTED: 'redacted evidence',
+  INFORMATION_ENDED: 'noted that no answer came in time',
+  DEADLINE_MOVED: 'moved a deadline, as the rules in force say',
 };
 
 /** One event as a sentence: who, as what, did what. */
@@ -98,5 +117,5 @@ export function happened(event: CaseEvent): string {
   const who = event.actor?.name ?? (event.actorRole === 'SYSTEM' ? 'The desk' : plain(event.actorRole));
   const role = event.actor && event.actorRole !== 'SYSTEM' ? ` (${plain(event.actorRole)})` : '';
   const amount = event.amount ? `, ${money(event.amount)}` : '';
-  return `${who}${role} ${DONE[event.name] ?? plain(event.name)}${amount}`;
+  return `${who}${role} ${DONE[event.name]}${amount}`;
 }
