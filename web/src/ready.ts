@@ -111,6 +111,8 @@ const ENTRIES: Record<string, Entry> = {
     roles: ['ADMIN'],
     variables: (t) => t.toRedact === null ? null : { input: { evidenceId: t.toRedact, reason: 'It names somebody who has nothing to do with the case.', ...key() } },
   },
+  // Not to be undone: no tab has it ready, and whoever opens it says whom.
+  EraseAccount: { about: 'Forget a person: name and reference go, amounts, states and the ledger stay.', roles: ['ADMIN'], variables: () => null },
   WebhookLog: { about: 'What became of the webhooks of an endpoint.', roles: ['ADMIN'], variables: (t) => ({ endpoint: t.endpoint }) },
   MyLeads: { about: 'My leads, and which of them I can report.', roles: ['PRO'], variables: page },
   Conversations: { about: 'My chats with customers.', roles: ['PRO'], variables: page },
