@@ -46,6 +46,13 @@ def template(node: ast.AST) -> str | None:
     return "".join(parts)
 
 
+def _is_for_programmers(node: ast.AST) -> bool:
+    """Tell whether a node is a fault that is raised, or a line of the log."""
+    if isinstance(node, ast.Raise):
+        return getattr(getattr(node.exc, "func", None), "id", "") in MADE_BY_FAULTS
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("_log.")
+
+
 def sentences(source: str) -> set[str]:
     """Return the sentences of a module that are neither docstrings nor told to programmers."""
     tree, left_out = ast.parse(source), set()
@@ -54,11 +61,10 @@ def sentences(source: str) -> set[str]:
             left_out.add(node.value)
         elif isinstance(node, ast.JoinedStr):
             left_out.update(inner for inner in ast.walk(node) if inner is not node)
-        elif isinstance(node, ast.Raise) and getattr(getattr(node.exc, "func", None), "id", "") in MADE_BY_FAULTS:
+        elif _is_for_programmers(node):
             left_out.update(ast.walk(node))
     found = {template(node) for node in ast.walk(tree) if node not in left_out}
-    # What goes into the log has its values in another form.
-    return {one for one in found if one and "%s" not in one and re.match(r"([A-Z][a-z]*|\{0\}) .*\.\Z", one, re.DOTALL)}
+    return {one for one in found if one and re.match(r"([A-Z][a-z]*|\{0\}) .*\.\Z", one, re.DOTALL)}
 
 
 def missing() -> dict[str, list[str]]:

@@ -97,7 +97,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         STAFF: "facts internalNote",
     },
     "StatementEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt text"},
-    "ConversationEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt messages"},
+    "ConversationEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt messageCount messages"},
     "FileEvidence": {
         SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt fileName contentType sizeBytes",
         PERSONAL: "url",
@@ -486,10 +486,10 @@ async def make_world(desk: Desk) -> None:
     await desk.done("erik", "approveRefund", refundCaseId=asked["id"])
     # From now on Fred is no professional and no expert any more: what he did as one is out of his sight.
     await desk.seed({"account": {"externalRef": "fred", "name": "Fred Former", "roles": ["CLIENT"]}})
-    await _send_webhooks(desk)
+    await send_webhooks(desk)
 
 
-async def _send_webhooks(desk: Desk) -> None:
+async def send_webhooks(desk: Desk) -> None:
     """Add an endpoint with a queue, at whose front an attempt has failed."""
     document = "mutation($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { secret } }"
     given = {"url": "https://example.com/hook", "after": "0.0", "kinds": ["LEAD"], "idempotencyKey": desk.key()}

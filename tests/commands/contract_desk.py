@@ -10,17 +10,23 @@ from command_world import START, World, usd
 from refundgql.commands.decisions import (
     ApproveRefund,
     CancelRefund,
+    ConfirmDecision,
     ConsentToRefund,
     DeclineRefund,
     DisputeRefund,
     EscalateRefund,
+    ReopenRefund,
+    ReturnDecision,
     ReverseRefund,
     approve_refund,
     cancel_refund,
+    confirm_decision,
     consent_to_refund,
     decline_refund,
     dispute_refund,
     escalate_refund,
+    reopen_refund,
+    return_decision,
     reverse_refund,
 )
 from refundgql.commands.requests import (
@@ -133,3 +139,18 @@ class ContractDesk:
         """Reverse a credited refund."""
         given = ReverseRefund(refund_case_id=case_id, reason="Sent twice.", idempotency_key=self.world.key())
         await reverse_refund(self.world.uow, viewer, given)
+
+    async def confirm(self, viewer: Viewer, case_id: str) -> None:
+        """Sign a proposed decision."""
+        given = ConfirmDecision(refund_case_id=case_id, idempotency_key=self.world.key())
+        await confirm_decision(self.world.uow, viewer, given)
+
+    async def give_back(self, viewer: Viewer, case_id: str) -> None:
+        """Return a proposed decision."""
+        given = ReturnDecision(refund_case_id=case_id, reason="Read the log.", idempotency_key=self.world.key())
+        await return_decision(self.world.uow, viewer, given)
+
+    async def reopen(self, viewer: Viewer, case_id: str) -> None:
+        """Have a final decline decided anew."""
+        given = ReopenRefund(refund_case_id=case_id, reason="Look again.", idempotency_key=self.world.key())
+        await reopen_refund(self.world.uow, viewer, given)

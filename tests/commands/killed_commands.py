@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +18,12 @@ from refundgql.commands import (
     assignments,
     decisions,
     evidence,
+    evidence_changes,
     messages,
     requests,
     reviews,
     sweep,
+    sync_records,
     withdrawals,
 )
 from refundgql.commands.unit_of_work import UnitOfWork
@@ -33,7 +35,17 @@ BEFORE_COMMIT = -1
 AFTER_COMMIT = -2
 NEVER = 0
 
-_MODULES = (assignments, decisions, evidence, messages, requests, reviews, withdrawals)
+_MODULES = (
+    assignments,
+    decisions,
+    evidence,
+    evidence_changes,
+    messages,
+    requests,
+    reviews,
+    sync_records,
+    withdrawals,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class Run:
     viewer: Viewer | None
     given: Any
     dies: int
+    limit_minor: int | None = None
+    """What support decides alone (D23)."""
 
 
 def run(one: Run) -> None:
@@ -133,11 +147,13 @@ async def _run(one: Run) -> None:
 
     database.transaction = dying  # type: ignore[method-assign]
     database.one_write = dying_once  # type: ignore[method-assign]
-    uow = UnitOfWork(database=database, clock=SetClock(one.at), policy=Policy(), bus=HeardBus())
+    policy = Policy() if one.limit_minor is None else replace(Policy(), decision_limit_minor={"USD": one.limit_minor})
+    uow = UnitOfWork(database=database, clock=SetClock(one.at), policy=policy, bus=HeardBus())
     if one.viewer is None:
         await sweep.sweep_due(uow)
     else:
-        command = next(getattr(module, one.name) for module in _MODULES if hasattr(module, one.name))
+        name = one.name.partition(",")[0]
+        command = next(getattr(module, name) for module in _MODULES if hasattr(module, name))
         await command(uow, one.viewer, one.given)
     await database.close()
 

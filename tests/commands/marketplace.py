@@ -114,6 +114,17 @@ def review(ref: str, contract_ref: str, author: str, **more: Any) -> Shape:
     return {"review": values | more}
 
 
+def refund(ref: str, amount: str, **about: Any) -> Shape:
+    """Return a refund of the past."""
+    return {"refund": {"externalRef": ref, "amount": money(amount), "creditedAt": "2026-02-25T00:00:00Z"} | about}
+
+
+def chargeback(ref: str, amount: str, status: str = "OPEN", **about: Any) -> Shape:
+    """Return money that a bank wants back."""
+    values = {"externalRef": ref, "amount": money(amount), "status": status, "openedAt": "2026-03-01T00:00:00Z"}
+    return {"chargeback": values | about}
+
+
 def people() -> list[Shape]:
     """Return somebody for every part."""
     return [

@@ -6,15 +6,18 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from command_world import HeardBus, SetClock, World, usd
 from contract_desk import ContractDesk
+from marketplace import SERVICE, chargeback
 
 from databases import LIMITS
 from refundgql.commands.decisions import ApproveRefund, approve_refund
 from refundgql.commands.sweep import sweep_due
+from refundgql.commands.sync_records import sync_records
+from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.storage.database import Database
@@ -37,12 +40,18 @@ class Share:
     support: Viewer
     case_ids: tuple[str, ...]
     seed: int
-    same_keys: bool = False
+    admins: tuple[Viewer, ...] = ()
+    invoice_refs: tuple[str, ...] = ()
 
 
 def conflicting_acts(share: Share) -> Counter[str]:
     """Do conflicting acts on every case, and sweep meanwhile."""
     return asyncio.run(_with_database(share, _acts))
+
+
+def signed_acts(share: Share) -> Counter[str]:
+    """Propose, sign, return, reopen, cancel and charge back every case, and sweep meanwhile."""
+    return asyncio.run(_with_database(share, _signed))
 
 
 def copies(share: Share) -> Counter[str]:
@@ -73,6 +82,39 @@ async def _acts(share: Share, world: World) -> Counter[str]:
             lambda case_id=case_id: desk.approve(share.support, case_id, "2"),  # type: ignore[misc]
             lambda case_id=case_id: desk.cancel(share.client, case_id),  # type: ignore[misc]
         ]
+    acts += [lambda: sweep_due(world.uow)] * SWEEPS
+    random.Random(share.seed).shuffle(acts)
+    return await _count(acts)
+
+
+async def _signed(share: Share, world: World) -> Counter[str]:
+    world.policy = replace(Policy(), decision_limit_minor={"USD": 1_000})
+    desk = ContractDesk(world, share.client, share.expert, share.support, share.admins[0], share.client)
+    ivy, (ada, lou) = share.support, share.admins
+
+    def tell(ref: str, status: str) -> Callable[[], Awaitable[str]]:
+        async def told() -> str:
+            await sync_records(world.uow, SERVICE, [chargeback(f"cb-{ref}", "45", status, invoice=ref)])
+            return "TOLD"
+
+        return told
+
+    acts: list[Callable[[], Awaitable[object]]] = []
+    for case_id, ref in zip(share.case_ids, share.invoice_refs, strict=True):
+        acts += [
+            lambda case_id=case_id: desk.approve(ivy, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.approve(ivy, case_id, "30"),  # type: ignore[misc]
+            lambda case_id=case_id: desk.decline(ivy, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.decline(ada, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.confirm(ada, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.confirm(lou, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.give_back(lou, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.reopen(lou, case_id),  # type: ignore[misc]
+            lambda case_id=case_id: desk.consent(share.expert, case_id, "3"),  # type: ignore[misc]
+            tell(ref, "OPEN"),
+        ]
+        if share.seed == 1:
+            acts += [lambda case_id=case_id: desk.cancel(share.client, case_id), tell(ref, "WON")]  # type: ignore[misc]
     acts += [lambda: sweep_due(world.uow)] * SWEEPS
     random.Random(share.seed).shuffle(acts)
     return await _count(acts)

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import forkserver
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from command_world import START, World, usd
 from contract_desk import ContractDesk
 from killed_commands import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Run
+from marketplace import SERVICE, chargeback
 
 from databases import DIALECTS, LIMITS, drop_database, new_database_url
 from refundgql.commands.arming import arm_deadlines
@@ -25,13 +26,18 @@ from refundgql.commands.assignments import AssignCase
 from refundgql.commands.decisions import (
     ApproveRefund,
     CancelRefund,
+    ConfirmDecision,
     ConsentToRefund,
     DeclineRefund,
     DisputeRefund,
     EscalateRefund,
+    ReopenRefund,
+    RequestInformation,
+    ReturnDecision,
     ReverseRefund,
 )
-from refundgql.commands.evidence import AddConversationEvidence, AddStatement
+from refundgql.commands.evidence import AddConversationEvidence, AddStatement, add_statement
+from refundgql.commands.evidence_changes import RedactEvidence, WithdrawEvidence
 from refundgql.commands.messages import SendCaseMessage
 from refundgql.commands.requests import (
     IssueRefund,
@@ -43,11 +49,14 @@ from refundgql.commands.requests import (
 )
 from refundgql.commands.reviews import AllowReviewEdit, EditReview, PostReview, allow_review_edit, post_review
 from refundgql.commands.withdrawals import RequestWithdrawal
+from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import IssueDecision, RefundReason, RefundReasonDetail, Role
+from refundgql.domain.vocabulary import IssueDecision, RefundReason, RefundReasonDetail, RestOfEscrow, Role, WhoseMove
 from refundgql.storage.database import Database
 
 Acting = tuple[Viewer | None, Any]
+LIMIT_MINOR = 1_000
+"""What support decides alone where decisions are signed (D23)."""
 MOST_STATEMENTS = 60
 """No command has more statements; a run that never ends is a mistake of this test."""
 
@@ -184,6 +193,84 @@ async def assign(it: Scene) -> Acting:
     return it.desk.ivy, AssignCase(refund_case_id=case_id, assignee_id=it.desk.ada.account_id, idempotency_key="k")
 
 
+async def _proposed(it: Scene) -> str:
+    """Return a disputed case on which a decision waits for a second signature."""
+    case_id = await it.hourly()
+    await it.desk.dispute(it.desk.client, case_id)
+    it.world.policy = replace(Policy(), decision_limit_minor={"USD": LIMIT_MINOR})
+    await it.desk.approve(it.desk.ivy, case_id)
+    return case_id
+
+
+async def propose(it: Scene) -> Acting:
+    """Approve more than one decides alone."""
+    case_id = await it.hourly()
+    await it.desk.dispute(it.desk.client, case_id)
+    return it.desk.ivy, ApproveRefund(refund_case_id=case_id, idempotency_key="k")
+
+
+async def confirm(it: Scene) -> Acting:
+    """Sign a proposed approval: it is credited and sent on."""
+    return it.desk.ada, ConfirmDecision(refund_case_id=await _proposed(it), idempotency_key="k")
+
+
+async def give_back(it: Scene) -> Acting:
+    """Return a proposed approval."""
+    return it.desk.ada, ReturnDecision(refund_case_id=await _proposed(it), reason="Why?", idempotency_key="k")
+
+
+async def reopen(it: Scene) -> Acting:
+    """Mend a final decline of a week's dispute after its money was released."""
+    case_id = await it.desk.dispute_week(await it.week(), "5")
+    it.world.clock.at = datetime(2026, 3, 8, tzinfo=UTC)
+    await it.desk.decline(it.desk.ivy, case_id)
+    return it.desk.ada, ReopenRefund(refund_case_id=case_id, reason="Mistaken.", idempotency_key="k")
+
+
+async def ask(it: Scene) -> Acting:
+    """Ask the expert a question."""
+    case_id = await it.hourly()
+    await it.desk.dispute(it.desk.client, case_id)
+    given = RequestInformation(
+        refund_case_id=case_id, asked_party=WhoseMove.COUNTERPARTY, question="Which log?", idempotency_key="k"
+    )
+    return it.desk.ivy, given
+
+
+async def let_the_rest_go(it: Scene) -> Acting:
+    """Approve a part of escrow as support and release the rest with it."""
+    milestone_id = await it.world.milestone(await it.world.contract(it.desk.client, it.desk.expert))
+    case_id = await it.desk.ask_escrow(milestone_id, "50")
+    await it.desk.dispute(it.desk.client, case_id)
+    return it.desk.ivy, ApproveRefund(
+        refund_case_id=case_id, amount=usd("20"), rest=RestOfEscrow.RELEASE, idempotency_key="k"
+    )
+
+
+async def _evidence(it: Scene) -> str:
+    given = AddStatement(refund_case_id=await it.hourly(), text="So it was.")
+    await add_statement(it.world.uow, it.desk.client, given)
+    return str((await it.world.rows("SELECT id FROM evidence"))[0]["id"])
+
+
+async def take_back(it: Scene) -> Acting:
+    """Withdraw a statement."""
+    return it.desk.client, WithdrawEvidence(evidence_id=await _evidence(it), idempotency_key="k")
+
+
+async def redact(it: Scene) -> Acting:
+    """Redact a statement."""
+    return it.desk.ada, RedactEvidence(evidence_id=await _evidence(it), reason="A name.", idempotency_key="k")
+
+
+async def charge_back(it: Scene) -> Acting:
+    """Tell that a bank took what an approved refund waits for and more is asked of."""
+    invoice_id = await it.desk.paid_invoice()
+    await it.desk.ask(invoice_id, "60")
+    (row,) = await it.world.rows("SELECT external_ref FROM invoice WHERE id = ?", invoice_id)
+    return SERVICE, [chargeback("cb", "45", "LOST", invoice=row["external_ref"])]
+
+
 async def _review(it: Scene) -> str:
     contract_id = await it.world.contract(it.desk.client, it.desk.expert)
     return (
@@ -248,6 +335,15 @@ OTHERS = {
     "allow_review_edit": allow,
     "edit_review": edit,
     "request_withdrawal": withdraw,
+    "approve_refund, proposed": propose,
+    "approve_refund, the rest released": let_the_rest_go,
+    "confirm_decision": confirm,
+    "return_decision": give_back,
+    "reopen_refund": reopen,
+    "request_information": ask,
+    "withdraw_evidence": take_back,
+    "redact_evidence": redact,
+    "sync_records": charge_back,
     "sweep a week": release,
     "sweep a request": hand_over,
 }
@@ -293,12 +389,13 @@ def test_a_killed_command_has_happened_whole_or_not_at_all(
         return found
 
     def dies(when: int) -> bool:
-        process = _FORKS.Process(target=killed_commands.run, args=(Run(url, at, name, viewer, given, when),))
+        process = _FORKS.Process(target=killed_commands.run, args=(Run(url, at, name, viewer, given, when, limit),))
         process.start()
         process.join(60)
         assert process.exitcode in (0, -9)
         return process.exitcode == -9
 
+    limit = LIMIT_MINOR if prepare in (propose, confirm, give_back) else None
     before = dump()
     statements = 0
     for number in range(1, MOST_STATEMENTS):

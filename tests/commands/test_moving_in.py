@@ -11,6 +11,7 @@ from command_world import World, usd
 from marketplace import (
     Shape,
     account,
+    chargeback,
     contract,
     counted,
     everything,
@@ -20,6 +21,7 @@ from marketplace import (
     milestone,
     money,
     people,
+    refund,
     refused,
     sync,
     told_fields,
@@ -38,17 +40,6 @@ def payout(ref: str, owner: str, amount: str, status: str = "PAID", **more: Any)
     """Return a withdrawal that the marketplace made."""
     values = {"id": ref, "status": status, "account": owner, "amount": money(amount), "requestedAt": PAID_OUT}
     return {"withdrawal": values | more}
-
-
-def refund(ref: str, amount: str, **about: Any) -> Shape:
-    """Return a refund of the past."""
-    return {"refund": {"externalRef": ref, "amount": money(amount), "creditedAt": "2026-02-25T00:00:00Z"} | about}
-
-
-def chargeback(ref: str, amount: str, status: str = "OPEN", **about: Any) -> Shape:
-    """Return money that a bank wants back."""
-    values = {"externalRef": ref, "amount": money(amount), "status": status, "openedAt": "2026-03-01T00:00:00Z"}
-    return {"chargeback": values | about}
 
 
 async def balances(world: World) -> dict[tuple[str, str], int]:

@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from follow_ups import check_ends, check_follow_ups
 from stressing import Share
 
 from databases import LIMITS, drop_database, new_database_url
+from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -27,9 +30,20 @@ PROCESSES = 3
 CASES = {"sqlite": 20, "postgres": 60}
 """Enough that acts collide all the time; SQLite has one writer at a time."""
 
+SIGNED = {
+    "DONE",
+    "TOLD",
+    "TRANSITION_NOT_ALLOWED",
+    "SAME_DECIDER",
+    "CHARGED_BACK",
+    "FINAL_DECISION",
+    "AMOUNT_EXCEEDS_REFUNDABLE",
+}
+"""What comes of acts on cases that are proposed, signed, reopened and charged back."""
+
 
 def _at_once(
-    dialect: str, folder: Path, act: Callable[[Share], Counter[str]]
+    dialect: str, folder: Path, act: Callable[[Share], Counter[str]], *, disputed: bool = False
 ) -> tuple[Counter[str], dict[str, list[dict[str, object]]]]:
     """Let every process do its share of the acts, prove the ledger, and return what came of them and what is there."""
     url = new_database_url(dialect, folder)
@@ -39,8 +53,15 @@ def _at_once(
         world = World(database)
         desk = await ContractDesk.open(world)
         cases = [await desk.ask(await desk.paid_invoice(kind="HOURLY"), "60") for _ in range(CASES[dialect])]
+        for case_id in cases if disputed else ():
+            await desk.dispute(desk.client, case_id)
+        admins = (desk.ada, await world.person("lou", Role.ADMIN))
+        refs = await world.rows(
+            "SELECT i.external_ref FROM refund_case c JOIN invoice i ON i.id = c.invoice_id ORDER BY c.number"
+        )
         await database.close()
-        return Share(url, START, desk.client, desk.expert, desk.ivy, tuple(cases), 0)
+        share = Share(url, START, desk.client, desk.expert, desk.ivy, tuple(cases), 0, admins)
+        return replace(share, invoice_refs=tuple(row["external_ref"] for row in refs))
 
     async def look() -> dict[str, list[dict[str, object]]]:
         database = await Database.open(url, LIMITS)
@@ -51,10 +72,7 @@ def _at_once(
         return found
 
     share = asyncio.run(prepare())
-    shares = [
-        Share(url, START, share.client, share.expert, share.support, share.case_ids, seed)
-        for seed in range(1, PROCESSES + 1)
-    ]
+    shares = [replace(share, seed=seed) for seed in range(1, PROCESSES + 1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
         with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
@@ -88,6 +106,33 @@ def test_conflicting_acts_have_one_winner(dialect: str, tmp_path: Path) -> None:
     credited = [row for row in found["refund_case"] if row["state"] == "CREDITED"]
     assert len(credits) == len(credited)
     assert all(row["credited_minor"] in {100, 200, 6_000} for row in credited)
+
+
+@pytest.mark.parametrize("dialect", CASES)
+def test_signed_reopened_and_charged_back_cases_lose_and_double_nothing(dialect: str, tmp_path: Path) -> None:
+    """Thirty conflicting acts a case: what was done is there once, each signature another's, no credit twice."""
+    outcomes, found = _at_once(dialect, tmp_path, stressing.signed_acts, disputed=True)
+    assert set(outcomes) <= SIGNED
+    events: dict[str, list[dict[str, object]]] = {}
+    for row in sorted(found["refund_event"], key=lambda row: row["sequence"]):
+        events.setdefault(str(row["case_id"]), []).append(row)
+    acts: Counter[str] = Counter()
+    for case in found["refund_case"]:
+        names = [str(row["name"]) for row in events[str(case["id"])]]
+        followed = [name for before, name in pairwise(names) if before == "CONFIRM"]
+        assert set(followed) <= {"APPROVE", "DECLINE"}, "a signature is followed by what it signs"
+        acts.update(names)
+        acts.subtract(followed)
+        assert max(names.count("REOPEN"), names.count("CREDIT")) <= 1
+        # A proposal is answered once, overtaken by the requester, or still waits.
+        waits = names.count("PROPOSE") - names.count("CONFIRM") - names.count("RETURN")
+        assert waits in ((1,) if case["proposed_decision"] else (0, 1) if case["state"] == "CANCELLED" else (0,))
+    done = outcomes["DONE"] - PROCESSES * stressing.SWEEPS
+    opened = {"REQUEST", "DISPUTE", "CREDIT", "CHARGEBACK"}
+    assert done == sum(times for name, times in acts.items() if name not in opened), "what was done is what is there"
+    assert min(acts[name] for name in ("PROPOSE", "CONFIRM", "RETURN", "REOPEN", "CHARGEBACK", "APPROVE")) > 0
+    told = found["chargeback"]
+    assert len(told) == len({row["payment_id"] for row in told}) <= CASES[dialect]
 
 
 @pytest.mark.parametrize("dialect", CASES)

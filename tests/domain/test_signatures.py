@@ -127,6 +127,26 @@ def test_who_signs() -> None:
     assert decide(good_act(A.CONFIRM, K.INVOICE, ADMIN), facts, BOTH).case.state is S.CREDITED
 
 
+def test_the_event_shows_the_role_by_whose_right_it_was_done() -> None:
+    """D23: above support's limit somebody who is both acts as ADMIN, up to it as SUPPORT."""
+    both, facts = person("both", Role.SUPPORT, Role.ADMIN), with_case(invoice_facts(), proposed())
+
+    def roles(action: A, facts: Facts, limit: int) -> list[tuple[str, str]]:
+        policy = replace(POLICY, decision_limit_minor={"USD": limit})
+        events = decide(good_act(action, K.INVOICE, both), facts, policy).events
+        return [(one.name, one.actor_role) for one in events if one.actor_role != "SYSTEM"]
+
+    assert roles(A.CONFIRM, facts, 5_999) == [("CONFIRM", "ADMIN"), ("APPROVE", "ADMIN")]
+    assert roles(A.CONFIRM, facts, 6_000) == [("CONFIRM", "SUPPORT"), ("APPROVE", "SUPPORT")]
+    assert roles(A.RETURN, facts, 5_999) == [("RETURN", "SUPPORT")]
+    undecided = with_case(invoice_facts(), case_in(S.ESCALATED))
+    for action in (A.APPROVE, A.DECLINE):
+        assert roles(action, undecided, 5_999) == [(action.value, "ADMIN")]
+        assert roles(action, undecided, 6_000) == [(action.value, "SUPPORT")]
+    declining = with_case(invoice_facts(), proposed(proposed_decision=RefundDecision.DECLINE, proposed_minor=None))
+    assert roles(A.CONFIRM, declining, 5_999) == [("CONFIRM", "ADMIN"), ("DECLINE", "ADMIN")]
+
+
 def test_while_a_decision_is_proposed_nobody_decides_otherwise() -> None:
     """D23: confirm or return it first; other acts of the parties go on, and end it with the state."""
     facts = with_case(invoice_facts(), proposed())

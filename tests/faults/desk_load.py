@@ -19,9 +19,11 @@ from fleet import PATIENCE_SECONDS, Fleet
 from follow_ups import check_follow_ups
 
 from databases import LIMITS
+from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Database
 from refundgql.storage.events import stream_head
 
+SYNC = "mutation($input: SyncRecordsInput!) { syncRecords(input: $input) { created refusals { code message } } }"
 PAYLOAD = "{ replayed event { id sequence name } refundCase { state } refusals { code message } }"
 FIRST_WAIT_SECONDS = 0.02
 LONGEST_WAIT_SECONDS = 0.5
@@ -44,6 +46,8 @@ class Act:
 
     def body(self) -> dict[str, Any]:
         """Return the request."""
+        if self.name == "syncRecords":
+            return {"query": SYNC, "variables": {"input": dict(self.more)}}
         given = {"refundCaseId": f"RefundCase_{self.case}", "idempotencyKey": self.key, **dict(self.more)}
         return {"query": mutation(self.name), "variables": {"input": given}}
 
@@ -113,6 +117,9 @@ class Load:
             self.outcomes[code] += 1
             self.refused.setdefault(code, set()).add(act.case)
             return True
+        if act.name == "syncRecords":
+            self.outcomes["TOLD"] += 1
+            return True
         event = payload["event"]["id"].partition("_")[2]
         self.answered_at.setdefault(event, time.monotonic())
         if self.events.setdefault(act.key, event) != event:
@@ -143,6 +150,32 @@ def conflicting(case: str) -> list[Act]:
     return [Act(who, name, case, f"{case}-{n}", tuple(given.items())) for n, (name, who, given) in enumerate(acts)]
 
 
+def signing(case: str, invoice: str) -> list[Act]:
+    """Return acts on a disputed case about more than support decides alone, and a chargeback of its invoice (D22-D25).
+
+    Each decision, signature and reopening may hold once, in whatever order they come.
+    """
+    told, why = {"message": "Work was done."}, {"reason": "Look again."}
+    acts: list[tuple[str, str, dict[str, Any]]] = [
+        ("approveRefund", "ivy", {}),
+        ("approveRefund", "ivy", {"amount": usd("70")}),
+        ("declineRefund", "ivy", told),
+        ("declineRefund", "ada", told),
+        ("confirmDecision", "ivy", {}),
+        *[("confirmDecision", who, {}) for who in ("ada", "lou", "lou")],
+        ("returnDecision", "lou", why),
+        *[("reopenRefund", "lou", why)] * 2,
+        ("consentToRefund", "expert", {"amount": usd("3")}),
+        ("cancelRefund", "client", {}),
+    ]
+    wanted = {"externalRef": f"cb-{invoice}", "amount": usd("15"), "status": "OPEN", "invoice": invoice}
+    record = {"chargeback": {**wanted, "openedAt": "2026-03-01T00:00:00Z"}}
+    return [
+        *[Act(who, name, case, f"{case}-{n}", tuple(given.items())) for n, (name, who, given) in enumerate(acts)],
+        Act("market", "syncRecords", case, "", (("records", [record]),)),
+    ]
+
+
 def usd(amount: str) -> dict[str, str]:
     """Return dollars as clients write them."""
     return {"amount": amount, "currencyCode": "USD"}
@@ -171,10 +204,15 @@ class Prepared:
 
     cases: list[str]
     cursor: str
+    signed: dict[str, str] = field(default_factory=dict)
+    """Disputed cases about more than support decides alone, each with its invoice's reference."""
 
 
-async def prepare_cases(url: str, count: int, *, opened_apart: timedelta = timedelta(0), at_once: int = 4) -> Prepared:
-    """Add people and so many requests on paid hourly invoices, each asking for 60 of 100 dollars."""
+async def prepare_cases(url: str, count: int, *, opened_apart: timedelta = timedelta(0), signed: int = 0) -> Prepared:
+    """Add people and so many requests on paid hourly invoices, each asking for 60 of 100 dollars, and `signed` others.
+
+    Those ask for 90 dollars and are disputed.
+    """
     database = await Database.open(url, LIMITS)
     try:
         world = World(database)
@@ -183,7 +221,16 @@ async def prepare_cases(url: str, count: int, *, opened_apart: timedelta = timed
         for number in range(count):
             world.clock.at = START + number * opened_apart
             cases.append(await desk.ask(await desk.paid_invoice(kind="HOURLY"), "60"))
-        return Prepared(cases, str(await stream_head(database)))
+        await world.person("lou", Role.ADMIN)
+        await world.person("market", Role.SERVICE)
+        others: dict[str, str] = {}
+        for _ in range(signed):
+            invoice = await desk.paid_invoice(kind="HOURLY")
+            case = await desk.ask(invoice, "90")
+            await desk.dispute(desk.client, case)
+            (row,) = await world.rows("SELECT external_ref FROM invoice WHERE id = ?", invoice)
+            others[case] = row["external_ref"]
+        return Prepared(cases, str(await stream_head(database)), others)
     finally:
         await database.close()
 
@@ -230,11 +277,14 @@ async def look(url: str, cursor: str) -> Found:
 def check_kept(load: Load, found: Found) -> None:
     """Every acknowledged act is there exactly once, and nothing is there that was not acknowledged.
 
-    An act that opens a follow-up case is answered with that case's event, and said on the credited case as well (D19).
+    An act that opens a follow-up case is answered with that case's event, and said on the credited case as well (D19);
+    a confirmation is answered with its own event, which that of the decision follows (D23).
     """
     assert load.wrong == []
     said_as_well = set(check_follow_ups(found.cases, found.events).values())
     by_somebody = [row for row in found.events if row["actor_role"] != "SYSTEM" and row["name"] != "CREDIT"]
+    signed = {(row["case_id"], row["sequence"] + 1) for row in by_somebody if row["name"] == "CONFIRM"}
+    said_as_well |= {row["id"] for row in by_somebody if (row["case_id"], row["sequence"]) in signed}
     acted = [row["id"] for row in by_somebody if row["id"] not in said_as_well]
     answered = list(load.events.values())
     assert len(answered) == len(set(answered)), "two keys were answered with one event"
@@ -244,4 +294,4 @@ def check_kept(load: Load, found: Found) -> None:
 
 def tokens_of(fleet: Fleet) -> dict[str, str]:
     """Return a token for everybody at the desk."""
-    return {ref: fleet.token(ref) for ref in ("client", "expert", "ivy", "ada")}
+    return {ref: fleet.token(ref) for ref in ("client", "expert", "ivy", "ada", "lou", "market")}

@@ -112,6 +112,8 @@ class Fleet:
             "REFUNDGQL_REQUESTS_PER_MINUTE": "10000000",
             "REFUNDGQL_MAX_SOCKETS_PER_ACCOUNT": "5000",
             "REFUNDGQL_LOG_LEVEL": "WARNING",
+            # As much as most tests are about: what is above it takes a second signature (D23).
+            "REFUNDGQL_POLICY": '{"decision_limit_minor": {"USD": 6000}}',
         }
         fleet = cls(folder, clock, settings)
         fleet.set_time(at)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_world import START
-from desk_load import Load, check_kept, conflicting, look, prepare_cases, statements, tokens_of, twice
+from desk_load import Load, check_kept, conflicting, look, prepare_cases, signing, statements, tokens_of, twice
 from fleet import Fleet, nats, running, show, size
 from followers import MINE, QUEUE, EventStreamFollower, Follower, WebSocketFollower, following, until_told
 
@@ -27,9 +27,10 @@ AFTERWARDS = 40
 async def _under_fire(fleet: Fleet, url: str, cut: object = None) -> None:
     """Load the servers and kill them meanwhile; then compare streams, answers and the database."""
     rng = random.Random(SEED)
-    prepared = await prepare_cases(url, CASES)
+    prepared = await prepare_cases(url, CASES, signed=CASES // 2)
     cases, talk = prepared.cases[: CASES // 2], prepared.cases[CASES // 2 :]
     fights = [act for case in cases for act in conflicting(case)]
+    fights += [act for case, invoice in prepared.signed.items() for act in signing(case, invoice)]
     rng.shuffle(fights)
     load = Load(fleet, tokens_of(fleet), seed=SEED)
     followers: list[Follower] = [

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from command_world import usd as amount_of
 from contract_desk import ContractDesk
 from hypothesis.stateful import RuleBasedStateMachine
-from refund_model import Case
+from refund_model import LIMIT_MINOR, Case
 from refund_world import OUTSIDERS, PEOPLE, RefundWorld
 
 from databases import LIMITS, drop_database, new_database_url
@@ -35,6 +35,9 @@ BUTTONS = [
     RefundActionName.CONSENT,
     RefundActionName.CANCEL,
     RefundActionName.REVERSE,
+    RefundActionName.CONFIRM,
+    RefundActionName.RETURN,
+    RefundActionName.REOPEN,
 ]
 _SEEN = """query($id: ID!) {
   refundCases(first: 100) { totalCount edges { node { id state version } } }
@@ -169,8 +172,14 @@ class RefundActs(RuleBasedStateMachine):
             RefundActionName.CONSENT: lambda: desk.consent(viewer, case.id, amount or "0.01"),
             RefundActionName.CANCEL: lambda: desk.cancel(viewer, case.id),
             RefundActionName.REVERSE: lambda: desk.reverse(viewer, case.id),
+            RefundActionName.CONFIRM: lambda: desk.confirm(viewer, case.id),
+            RefundActionName.RETURN: lambda: desk.give_back(viewer, case.id),
+            RefundActionName.REOPEN: lambda: desk.reopen(viewer, case.id),
         }
+        version = case.version
         refusals = self.tries(acts[action])
+        if shown and self.is_proposal(action, shown):  # pressed all the same, it is proposed (D23)
+            shown = ()
         if not self.may_see(who, case):
             assert told(refusals) == [("NOT_FOUND", "")]
         elif shown is None:
@@ -181,8 +190,21 @@ class RefundActs(RuleBasedStateMachine):
         elif action in (RefundActionName.APPROVE, RefundActionName.CONSENT):
             wanted = case.asked if minor is None else minor
             assert bool(refusals) is (wanted > most), (action, wanted, most, refusals)
+            if action is RefundActionName.APPROVE and not refusals:
+                proposes = self.is_limited(who, case) and wanted > LIMIT_MINOR
+                assert (case.proposed_by is not None and case.version == version + 1) is proposes
         else:
             assert refusals == ()
+
+    def is_limited(self, who: str, case: Case) -> bool:
+        """Tell whether somebody decides as support, which signs larger decisions twice (D23)."""
+        staff = "SUPPORT" in PEOPLE[who] and "ADMIN" not in PEOPLE[who]
+        return self.it.model.limited and staff
+
+    def is_proposal(self, action: RefundActionName, shown: Sequence[Refusal]) -> bool:
+        """Tell whether a decision is shown as one that somebody else has to sign, with nothing else in its way."""
+        decides = action in (RefundActionName.APPROVE, RefundActionName.DECLINE)
+        return decides and {one.code.value for one in shown} == {"LIMIT_EXCEEDED"}
 
     def may_see(self, who: str, case: Case) -> bool:
         """Tell whether the model shows a case to somebody."""

@@ -11,6 +11,8 @@ UNDECIDED = ("REQUESTED", "ESCALATED", "DISPUTED")
 OPEN = (*UNDECIDED, "APPROVED")
 KINDS = ("LEAD", "INVOICE", "ESCROW", "TIMESHEET")
 THRESHOLD_MINOR = 2_500
+LIMIT_MINOR = 1_500
+"""What SUPPORT decides alone where the policy has a limit (D23)."""
 
 # event | kinds | from | to (= no change) | who
 _TABLE = """
@@ -38,6 +40,14 @@ ESCALATE               | INVOICE         | CREDITED                     | =     
 DISPUTE                | INVOICE ESCROW  | CREDITED                     | =                 | CLIENT
 ESCALATE               | INVOICE         | -                            | ESCALATED         | CLIENT
 DISPUTE                | INVOICE ESCROW  | -                            | DISPUTED          | CLIENT
+REOPEN                 | LEAD INVOICE ESCROW | DECLINED                 | ESCALATED         | ADMIN
+REOPEN                 | TIMESHEET       | DECLINED                     | DISPUTED          | ADMIN
+PROPOSE                | LEAD            | REQUESTED ESCALATED          | =                 | SUPPORT
+PROPOSE                | INVOICE ESCROW TIMESHEET | ESCALATED DISPUTED  | =                 | SUPPORT
+CONFIRM                | LEAD            | REQUESTED ESCALATED          | =                 | SUPPORT ADMIN
+CONFIRM                | INVOICE ESCROW TIMESHEET | ESCALATED DISPUTED  | =                 | SUPPORT ADMIN
+RETURN                 | LEAD            | REQUESTED ESCALATED          | =                 | SUPPORT ADMIN
+RETURN                 | INVOICE ESCROW TIMESHEET | ESCALATED DISPUTED  | =                 | SUPPORT ADMIN
 FINALISE               | INVOICE ESCROW  | DECLINED CREDITED            | =                 | SYSTEM
 TARGET_MISSED          | LEAD            | REQUESTED ESCALATED          | =                 | SYSTEM
 TARGET_MISSED          | INVOICE ESCROW  | ESCALATED DISPUTED           | =                 | SYSTEM
@@ -124,6 +134,9 @@ class Case:
     reversed: bool = False
     by_support: bool = False
     approved_at: datetime | None = None
+    reopened: bool = False
+    proposed_by: str | None = None
+    """Who proposed the decision that waits for a second signature (D23)."""
 
 
 @dataclass
@@ -136,6 +149,8 @@ class Model:
     balances: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     withdrawals: dict[str, str] = field(default_factory=dict)
     overdrawn_by_support: set[str] = field(default_factory=set)
+    limited: bool = False
+    """Whether support's larger decisions need a second signature (D23)."""
 
     def of_payment(self, payment: Payment, *states: str) -> list[Case]:
         """Return the cases of a payment in some states."""
@@ -213,8 +228,30 @@ class Model:
         self._check_time(it, name, to, at, event["actor_role"] in ("SUPPORT", "ADMIN"))
         others = [one for one in self.of_payment(it.payment, *OPEN) if one is not it]
         assert not (others and to in OPEN), "one open case a payment (D14)"
+        self._check_signatures(it, event)
         before, it.state, it.version = it.state, to, it.version + 1
         self._follow(it, name, before, event["amount_minor"] or 0, at)
+
+    def _check_signatures(self, it: Case, event: dict[str, Any]) -> None:
+        """Nobody signs what they proposed, and nobody but an administrator decides above the limit (D22, D23)."""
+        name, actor = event["name"], event["actor_id"]
+        if name == "PROPOSE":
+            assert self.limited
+            assert it.proposed_by is None
+            assert (event["amount_minor"] or 0) == 0, "no money"
+            it.proposed_by = actor
+        elif name in ("CONFIRM", "RETURN"):
+            assert it.proposed_by is not None
+            assert name == "RETURN" or it.proposed_by != actor
+            it.proposed_by = None
+        elif event["to_state"] != it.state:
+            it.proposed_by = None
+        if name in ("APPROVE", "DECLINE") and event["actor_role"] == "SUPPORT" and self.limited:
+            assert (event["amount_minor"] or it.asked) <= LIMIT_MINOR
+        if name == "REOPEN":
+            assert it.opened_by != "ISSUE"
+            assert not it.reopened
+            it.reopened, it.by_support = True, False
 
     def _check_time(self, it: Case, name: str, to: str, at: datetime, by_staff: bool) -> None:
         payment = it.payment
@@ -276,7 +313,8 @@ class Model:
             return
         from_held = min(payment.held, amount)
         payment.held -= from_held
-        assert it.kind == "INVOICE" or from_held == amount, "escrow and disputed hours are held"
+        over = it.reopened and it.kind == "TIMESHEET" and payment.released
+        assert it.kind == "INVOICE" or over or from_held == amount, "escrow and disputed hours are held"
         self.balances[payment.contract.expert, "CONTRACTS"] -= amount - from_held
         self.balances[payment.contract.client, "CONTRACTS"] += amount
         if it.by_support and amount > from_held:

@@ -28,6 +28,7 @@ PEOPLE: dict[str, list[str]] = {
     "ivy": ["SUPPORT"],
     "sue": ["SUPPORT", "CLIENT"],
     "ada": ["ADMIN"],
+    "lou": ["ADMIN", "SUPPORT"],
     "olga": ["PRO", "CLIENT", "EXPERT"],  # has nothing to do with any of it
     "market": ["SERVICE"],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from refund_acts import BUTTONS, RefundActs
-from refund_model import OPEN
+from refund_model import LIMIT_MINOR, OPEN
 from refund_world import OUTSIDERS, PEOPLE, RefundWorld
 
 from api_world import at, invoice, milestone, usd
@@ -62,10 +63,14 @@ class Refunds(RefundActs):
         minor=MINOR,
         hours=st.sampled_from([0, 60]),
         broke=st.booleans(),
+        limited=st.booleans(),
     )
-    def a_marketplace(self, refs: list[str], minor: int, hours: int, broke: bool) -> None:
+    def a_marketplace(self, refs: list[str], minor: int, hours: int, broke: bool, limited: bool) -> None:
         """Load people, leads, contracts and their money; some refunds are asked for, the expert may have spent all."""
         self.it = self.wait(RefundWorld.open(self.database))
+        self.it.model.limited = limited
+        if limited:
+            self.it.world.policy = replace(self.it.world.policy, decision_limit_minor={"USD": LIMIT_MINOR})
         for ref in refs:
             if ref in LEADS:
                 self.somebody_reports_a_lead("paula", own=True, ref=ref, late=False)
@@ -256,7 +261,7 @@ class Refunds(RefundActs):
                 for who in PEOPLE
                 if self.may_see(who, case)
                 for action, refusals in self.shown(who, case).items()
-                if not refusals
+                if not refusals or self.is_proposal(action, refusals)
             ]
             if offers:
                 who, action = offers[choice % len(offers)]
@@ -271,6 +276,26 @@ class Refunds(RefundActs):
             contract = case.payment.contract
             by_id = {viewer.account_id: ref for ref, viewer in self.it.viewers.items()}
             self.press("ivy" if contract is None else by_id[contract.expert], case, RefundActionName.APPROVE, minor)
+
+    @rule(which=NUMBERS, who=st.sampled_from(["ivy", "ivy", "ada"]), approves=st.booleans(), minor=st.none() | MINOR)
+    def support_decides(self, which: int, who: str, approves: bool, minor: int | None) -> None:
+        """What waits for support is decided, or proposed where that takes a second signature (D23)."""
+        waiting = [
+            case
+            for case in self.it.model.cases.values()
+            if case.state in ("ESCALATED", "DISPUTED") or (case.kind, case.state) == ("LEAD", "REQUESTED")
+        ]
+        if waiting:
+            action = RefundActionName.APPROVE if approves else RefundActionName.DECLINE
+            self.press(who, waiting[which % len(waiting)], action, minor)
+
+    @rule(which=NUMBERS, signs=st.booleans())
+    def a_proposal_is_answered(self, which: int, signs: bool) -> None:
+        """Another member of staff confirms or returns what is proposed (D23)."""
+        proposed = [case for case in self.it.model.cases.values() if case.proposed_by is not None]
+        if proposed:
+            action = RefundActionName.CONFIRM if signs else RefundActionName.RETURN
+            self.press("ada", proposed[which % len(proposed)], action, None)
 
     # What is always true
 
@@ -318,7 +343,7 @@ def test_a_refund_that_waits_for_money_follows_the_model() -> None:
     """What random acts seldom meet: an expert without money agrees, waits, and is credited when money comes (D13)."""
     refunds = Refunds()
     try:
-        refunds.a_marketplace(refs=["inv-29", "inv-small"], minor=1_000, hours=0, broke=True)
+        refunds.a_marketplace(refs=["inv-29", "inv-small"], minor=1_000, hours=0, broke=True, limited=False)
         refunds.the_expert_agrees(which=0, minor=None)
         refunds.the_expert_agrees(which=0, minor=None)
         waiting = [case.state for case in refunds.it.model.cases.values()]
@@ -327,6 +352,37 @@ def test_a_refund_that_waits_for_money_follows_the_model() -> None:
         refunds.the_money_is_where_the_model_says()
         assert waiting == ["APPROVED", "APPROVED"]
         assert [case.state for case in refunds.it.model.cases.values()] == ["CREDITED", "CREDITED"]
+    finally:
+        refunds.teardown()
+
+
+def test_a_decision_that_is_signed_twice_and_one_that_is_mended_follow_the_model() -> None:
+    """What random acts seldom meet: proposed, returned, proposed again, confirmed, reopened, approved (D22, D23)."""
+    refunds = Refunds()
+    try:
+        refunds.a_marketplace(refs=["week-prior", "step-1"], minor=2_501, hours=0, broke=False, limited=True)
+        week, escrow = refunds.it.model.cases.values()
+        act = RefundActionName
+        for who, case, action in (
+            ("ivy", week, act.DECLINE),
+            ("ivy", week, act.CONFIRM),
+            ("ada", week, act.RETURN),
+            ("ivy", week, act.DECLINE),
+            ("ada", week, act.CONFIRM),
+            ("ada", week, act.REOPEN),
+        ):
+            refunds.press(who, case, action, None)
+            refunds.the_money_is_where_the_model_says()
+        assert week.state == "DECLINED", "whoever decided does not reopen"
+        refunds.time_passes(hours=60, swept=True)
+        refunds.press("lou", week, act.REOPEN, None)
+        refunds.press("ivy", week, act.APPROVE, 1_000)
+        refunds.press("karl", escrow, act.DISPUTE, None)
+        refunds.press("ivy", escrow, act.APPROVE, 2_000)
+        refunds.press("karl", escrow, act.CANCEL, None)
+        refunds.the_money_is_where_the_model_says()
+        assert (week.state, week.credited, week.payment.released) == ("CREDITED", 1_000, True)
+        assert (escrow.state, escrow.proposed_by) == ("CANCELLED", None)
     finally:
         refunds.teardown()
 

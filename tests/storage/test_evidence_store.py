@@ -5,43 +5,18 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from buckets import bucket_url, use_bucket
 from refundgql.storage.evidence_files import STRAY_SECONDS, BucketFiles, FileGone, FolderFiles
+
+__all__ = ["bucket_url"]
 
 CONTENT = os.urandom(600_000)
 KEY = "ab/0192f0c4-0000-7000-8000-0000000000ab"
-
-
-@pytest.fixture(scope="session")
-def bucket_url() -> Iterator[str]:
-    """Start an S3 server in a process of its own, with a bucket, and give its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                assert httpx.put(f"{url}/evidence").status_code == 200
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -49,10 +24,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """Give a store of each kind."""
     if request.param == "folder":
         return FolderFiles(tmp_path / "not" / "there" / "yet")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("bucket_url"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    use_bucket(request.getfixturevalue("bucket_url"), monkeypatch)
     return BucketFiles("evidence", "desk")
 
 

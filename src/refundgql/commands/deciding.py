@@ -125,7 +125,7 @@ async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:
     Refuses: NOT_FOUND when there is none that the viewer may see, in the same words for both.
     """
     existing_id(case_id, "refund case", "refundCaseId")
-    facts = (await load_case_facts(unit.tx, [case_id], lock=True)).get(case_id)
+    facts = (await load_case_facts(unit.tx, [case_id], lock=True, reader=viewer)).get(case_id)
     if facts is None or not sees_case(viewer, case_of(facts)):
         raise Refused(not_found("refund case", "refundCaseId"))
     return facts

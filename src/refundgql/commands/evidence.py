@@ -116,7 +116,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
         await _bounded(viewer, given.audience)(unit, facts)
         lead = facts.lead
-        chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id)
+        chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id, chosen=chosen)
         return with_messages(facts, chat, chosen)
 
     def fill(act: Act, checks: Checks) -> Act:
@@ -126,7 +126,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
         return for_audience(replace(act, message_ids=chosen), given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
-        freeze_conversation(unit, viewer, decision, [message for message in chat if message.id in set(chosen)])
+        freeze_conversation(unit, viewer, decision, chat)
 
     return await act_on_case(
         uow,
@@ -250,7 +250,16 @@ def check_selection(message_ids: Sequence[str], checks: Checks) -> None:
 
 
 def freeze_conversation(unit: Unit, viewer: Viewer, decision: Decision, messages: Sequence[ChatMessage]) -> None:
-    """Keep what was said, with its hash; later edits and deletions do not reach it. Nothing said is not kept."""
+    """Keep what was said, with its hash; later edits and deletions do not reach it. Nothing said is not kept.
+
+    Of more than one piece of evidence may hold, the latest is kept.
+    """
+    room = FROZEN_CHARS
+    for place in range(len(messages) - 1, -1, -1):
+        room -= len(messages[place].body)
+        if room < 0 or len(messages) - place > FROZEN_MESSAGES:
+            messages = messages[place + 1 :]
+            break
     if not messages:
         return
     content, sha256 = freeze_chat(messages)
@@ -262,6 +271,10 @@ def _no_files() -> BasicRefusal:
     return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
 
 
+FROZEN_MESSAGES = 1_000
+"""The latest of a chat that are frozen with a request; older ones can be chosen, 200 at a time."""
+FROZEN_CHARS = 4_000_000
+"""As much as is said in 200 of the longest messages: what a side chose is always kept whole."""
 ITEMS_PER_SIDE = 100
 """As many as anybody reads; the list of a case's evidence is always whole."""
 

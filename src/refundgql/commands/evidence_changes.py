@@ -6,6 +6,7 @@ process left there is removed with abandoned uploads.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ from refundgql.storage.evidence import (
     withdraw_evidence_row,
 )
 from refundgql.storage.facts import load_case_facts
+
+_log = logging.getLogger(__name__)
 
 DISCARDED_AT_ONCE = 100
 """One look removes so many redacted files; the next one removes the rest."""
@@ -88,8 +91,17 @@ async def redact_evidence(uow: UnitOfWork, viewer: Viewer, given: RedactEvidence
         redact_evidence_row(unit.tx, found.id, at, viewer.account_id, reason or "")
 
     done = await _change(uow, viewer, given, RefundEventName.EVIDENCE_REDACTED, judge, write, "redact_evidence")
-    await discard_redacted(uow)
+    await discard_now(uow)
     return done
+
+
+async def discard_now(uow: UnitOfWork) -> None:
+    """Remove redacted files from the evidence store; while it cannot be reached they wait for the sweeper's look."""
+    try:
+        await discard_redacted(uow)
+    except Exception:
+        # The redaction is committed and nobody reads the file any more, whatever became of the store.
+        _log.exception("Redacted files could not be removed yet; the next look at uploads does it.")
 
 
 async def discard_redacted(uow: UnitOfWork) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from refundgql.commands.checks import NOTE_CHARS, Checks, existing_id
-from refundgql.commands.evidence_changes import discard_redacted
+from refundgql.commands.evidence_changes import discard_now
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import AccountResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -18,8 +17,6 @@ from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage import persons
 from refundgql.storage.accounts import find_viewer
 from refundgql.storage.audit import AuditAction, record
-
-_log = logging.getLogger("refundgql.persons")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +62,7 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         made, replayed = await uow.run(work, name="erase_account"), False
     else:
         made, replayed = await once(uow, viewer, "erase_account", given, work)
-    try:
-        await discard_redacted(uow)
-    except Exception:
-        _log.exception("Files of an erased account could not be removed yet; the next look at uploads does it.")
+    await discard_now(uow)
     return AccountResult(made["account_id"], replayed=replayed)
 
 

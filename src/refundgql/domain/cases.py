@@ -27,6 +27,7 @@ from refundgql.domain.preview import decision_preview as _decision_preview
 from refundgql.domain.preview import preview
 from refundgql.domain.refusals import ConflictRefusal, Refused
 from refundgql.domain.rules.amounts import shortfall_minor
+from refundgql.domain.rules.limits import decider_role
 from refundgql.domain.rules.situation import Situation, moment
 from refundgql.domain.rules.who import Who, actor_role
 from refundgql.domain.settlement import credit, release_escrow, release_rest, reverse
@@ -75,6 +76,9 @@ _AMONG_STAFF = (RefundActionName.ASSIGN, RefundActionName.CONFIRM, RefundActionN
 
 _SAID_ELSEWHERE = (RefundActionName.SEND_MESSAGE, RefundActionName.RETURN)
 """Acts whose words are no note for the parties: a message has its own audience, a return is among staff."""
+
+_RESTS_ON_EVIDENCE = (RefundActionName.APPROVE, RefundActionName.DECLINE, RefundActionName.CONFIRM)
+"""Decisions: their facts name, by hash, the evidence that the decider could read (D26)."""
 
 _TAKES_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 """Acts that open a follow-up case where they change nothing on the case they are pressed on (D19)."""
@@ -275,6 +279,7 @@ def _propose(draft: Draft, it: Situation) -> None:
         internal_note="".join((it.action.value, money, *(f": {text}" for text in (it.act.text,) if text))),
         rule="D23",
         audience=Audience.INTERNAL,
+        saw=_evidence(it),
     )
 
 
@@ -361,14 +366,18 @@ def _recorded(draft: Draft, it: Situation, row: TableRow, case: Case, *, amount_
         case,
         it.state,
         actor_id=it.viewer.account_id if it.viewer is not None else None,
-        actor_role=actor_role(row.guards.by, it.viewer, it.facts),
+        actor_role=decider_role(row.guards.by, it),
         amount_minor=amount_of(case, act.action) if amount_minor is None else amount_minor,
         note=act.text if act.action not in _SAID_ELSEWHERE else None,
         internal_note=act.text if act.action is RefundActionName.RETURN else act.internal_note or act.on_behalf_reason,
         rule="D29" if is_note else row.cited(it),
         audience=audience,
-        saw=row.guards.saw(it),
+        saw=row.guards.saw(it) + (_evidence(it) if act.action in _RESTS_ON_EVIDENCE else ()),
     )
+
+
+def _evidence(it: Situation) -> tuple[tuple[str, str], ...]:
+    return tuple(("evidence", sha256) for sha256 in dict.fromkeys(it.facts.evidence))
 
 
 def _existing_case(facts: Facts) -> Case:

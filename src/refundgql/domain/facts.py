@@ -257,6 +257,8 @@ class Facts:
     funds: FundsFacts = FundsFacts()
     withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)
     withdrawal_expected_until: datetime | None = None
+    # What whoever acts on the case can read of its evidence, by SHA-256 in hexadecimal, oldest first (D26).
+    evidence: tuple[str, ...] = ()
 
     @property
     def paid_at(self) -> datetime | None:

@@ -279,7 +279,10 @@ class _Reader:
                 default = self._defaults.get(value.name.value)
                 count = _bounded_count(default, self._limits.default_page, most)
                 return _Factor(count, value.name.value, most)
-        return _Factor(self._limits.default_page) if "first" in definition.args else _ONCE
+        if "first" not in definition.args:
+            return _ONCE
+        default = definition.args["first"].default_value
+        return _Factor(default if isinstance(default, int) else self._limits.default_page)
 
 
 def _definition_of(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -15,6 +15,7 @@ from refundgql.queries.of_cases import pages_of_cases, rows_by_id
 from refundgql.queries.pages import Key, Order, Page
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
+from refundgql.storage.evidence import IS_READABLE
 
 TYPES = {"STATEMENT": "StatementEvidence", "CONVERSATION": "ConversationEvidence", "FILE": "FileEvidence"}
 
@@ -54,10 +55,10 @@ class FrozenMessageRow:
     sha256: str
 
 
-_GONE = "x.withdrawn_at IS NULL AND x.redacted_at IS NULL"
 COLUMNS = (
-    f"x.id, x.kind, x.added_at, x.added_by_id, x.sha256, CASE WHEN {_GONE} THEN x.content END,"
-    f" CASE WHEN {_GONE} THEN x.file_name END, x.content_type, x.size_bytes, x.audience, x.withdrawn_at, x.redacted_at"
+    f"x.id, x.kind, x.added_at, x.added_by_id, x.sha256, CASE WHEN {IS_READABLE} THEN x.content END,"
+    f" CASE WHEN {IS_READABLE} THEN x.file_name END, x.content_type, x.size_bytes, x.audience, x.withdrawn_at,"
+    " x.redacted_at"
 )
 MOST_ITEMS = 300
 """A hundred of each side and of staff (D26): the list is always whole."""
@@ -68,17 +69,19 @@ def _row(record: Any) -> EvidenceRow:
     return EvidenceRow(TYPES[record[1]], record[0], *tuple(record)[2:12])
 
 
-def frozen_messages(row: EvidenceRow) -> list[FrozenMessageRow]:
-    """Return chat messages as they were when they were frozen (L16), each with the hash of what it said (D26)."""
+def frozen_messages(row: EvidenceRow, size: int, after: str | None) -> list[FrozenMessageRow]:
+    """Return chat messages as they were when they were frozen (L16), each with the hash of what it said (D26).
+
+    So many, oldest first, from the start or after the one of this id; none after one that is not among them.
+    """
+    frozen = orjson.loads(row.content or "[]")
+    ids = [str(UUID(bytes=hashlib.sha256(f"{row.id} {one['id']}".encode()).digest()[:16])) for one in frozen]
+    start = 0 if after is None else ids.index(after) + 1 if after in ids else len(ids)
     return [
         FrozenMessageRow(
-            str(UUID(bytes=hashlib.sha256(f"{row.id} {one['id']}".encode()).digest()[:16])),
-            one["authorName"],
-            one["body"],
-            one["sentAt"],
-            hashlib.sha256(orjson.dumps(one)).hexdigest(),
+            ids[place], one["authorName"], one["body"], one["sentAt"], hashlib.sha256(orjson.dumps(one)).hexdigest()
         )
-        for one in orjson.loads(row.content or "[]")
+        for place, one in enumerate(frozen[start : start + size], start)
     ]
 
 
@@ -115,7 +118,7 @@ async def find_file(source: Source, viewer: Viewer, evidence_id: str) -> StoredF
     condition, parameters = visibility.evidence(viewer, "x")
     row = await source.fetch_row(
         "SELECT COALESCE(x.file_name, ''), x.content_type, x.size_bytes, COALESCE(x.storage_key, ''),"
-        f" NOT ({_GONE}) FROM evidence x WHERE x.id = ? AND x.kind = 'FILE' AND {condition}",
+        f" NOT ({IS_READABLE}) FROM evidence x WHERE x.id = ? AND x.kind = 'FILE' AND {condition}",
         (evidence_id, *parameters),
     )
     return None if row is None else StoredFile(*tuple(row))

@@ -71,12 +71,16 @@ class ChatMessage:
     sent_at: int
 
 
-async def list_chat(source: Source | Transaction, lead_id: str) -> list[ChatMessage]:
-    """Return a lead's chat without deleted messages, oldest first."""
+async def list_chat(
+    source: Source | Transaction, lead_id: str, *, chosen: Sequence[str], latest: int = 0
+) -> list[ChatMessage]:
+    """Return the chosen and the latest messages of a lead's chat, oldest first, without deleted ones."""
     rows = await source.fetch(
         "SELECT m.id, m.author_id, a.name, m.body, m.sent_at FROM message m JOIN account a ON a.id = m.author_id"
-        " WHERE m.lead_id = ? AND m.deleted_at IS NULL ORDER BY m.sent_at, m.id",
-        (lead_id,),
+        " WHERE m.lead_id = ? AND m.deleted_at IS NULL AND (m.id = ANY(?) OR m.id IN (SELECT l.id FROM message l"
+        " WHERE l.lead_id = ? AND l.deleted_at IS NULL ORDER BY l.sent_at DESC, l.id DESC LIMIT ?))"
+        " ORDER BY m.sent_at, m.id",
+        (lead_id, list(chosen), lead_id, latest),
     )
     return [
         ChatMessage(
@@ -132,6 +136,9 @@ def insert_evidence(tx: Transaction, piece: NewEvidence) -> None:
         )
     )
 
+
+IS_READABLE = "x.withdrawn_at IS NULL AND x.redacted_at IS NULL"
+"""That an item was neither withdrawn nor redacted."""
 
 # Of evidence from before sides were kept, whoever added it tells whose it is.
 _SIDE = (

@@ -11,6 +11,7 @@ still are what was read. Balances are compared in neither: their CHECK is (D13).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,7 @@ from refundgql.domain.facts import (
 )
 from refundgql.domain.money import Money
 from refundgql.domain.payment_cases import with_cases
+from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     ContractKind,
     ContractStatus,
@@ -37,15 +39,17 @@ from refundgql.domain.vocabulary import (
     MilestoneStatus,
     PaymentKind,
 )
+from refundgql.storage import visibility
 from refundgql.storage.case_rows import COLUMNS, case_from
 from refundgql.storage.database import Dialect, Row, Source, Transaction
+from refundgql.storage.evidence import IS_READABLE
 
 # What there are several of comes as one JSON text, so that one statement loads everything.
 _SELECT = """
 SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_minor),
     SUM(t.charged_back_minor)) FROM payment t
     WHERE t.contract_id = k.id) AS totals,
-  {cases} AS cases,
+  {cases} AS cases, NULL AS evidence,
   p.id, p.version AS payment_version, p.kind, p.currency, p.paid_minor, p.refunded_minor, p.reserved_minor,
   p.charged_back_minor,
   l.id AS lead_id, l.title AS lead_title, l.pro_id, l.customer_id, l.charged_at, l.price_minor,
@@ -95,6 +99,16 @@ _STATEMENTS = {
     (dialect, of_cases): _SELECT.format(array=_ARRAY[dialect], cases=_CASES[dialect], which=which)
     for (dialect, of_cases), which in _WHICH.items()
 }
+_NO_EVIDENCE = "NULL AS evidence"
+_EVIDENCE = {
+    Dialect.POSTGRES: "(SELECT json_agg(json_build_array(x.case_id, x.sha256) ORDER BY x.added_at, x.id)"
+    " FROM evidence x WHERE x.case_id = ANY(?) AND {read})",
+    Dialect.SQLITE: "(SELECT json_group_array(json_array(case_id, sha256)) FROM (SELECT x.case_id, x.sha256"
+    " FROM evidence x WHERE x.case_id = ANY(?) AND {read} ORDER BY x.added_at, x.id))",
+}
+"""The hashes of what a reader can read of the evidence on cases (D26)."""
+_Hashes = dict[str, tuple[str, ...]]
+
 # Each step waits for the one before it: its count is asked for before the first row is.
 _LOCK = """
 WITH contracts AS MATERIALIZED (
@@ -116,18 +130,21 @@ _LOCK_PAYMENTS = _LOCK.format(
 )
 
 
-async def load_case_facts(source: Source, case_ids: Collection[str], *, lock: bool = False) -> dict[str, Facts]:
+async def load_case_facts(
+    source: Source, case_ids: Collection[str], *, lock: bool = False, reader: Viewer | None = None
+) -> dict[str, Facts]:
     """Return the facts of each case that exists, by case id; with `lock`, nobody else changes them meanwhile.
 
-    In one write, that is: what is saved is refused when somebody has.
+    In one write, that is: what is saved is refused when somebody has. With a `reader` they hold the hashes of the
+    evidence that this viewer can read: a decision names what it rested on (D26).
     """
     ids = list(case_ids)
     if not ids:
         return {}
     wanted = set(ids)
     return {
-        case.id: with_cases(facts, cases, case)
-        for facts, cases in await _load(source, ids, of_cases=True, lock=lock)
+        case.id: with_cases(replace(facts, evidence=evidence.get(case.id, ())), cases, case)
+        for facts, cases, evidence in await _load(source, ids, of_cases=True, lock=lock, reader=reader)
         for case in cases
         if case.id in wanted
     }
@@ -139,7 +156,7 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
     if not ids:
         return {}
     loaded = await _load(source, ids, of_cases=False, lock=lock)
-    return {facts.payment.id: with_cases(facts, cases, None) for facts, cases in loaded}
+    return {facts.payment.id: with_cases(facts, cases, None) for facts, cases, _ in loaded}
 
 
 async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, frozenset[str]]:
@@ -153,14 +170,30 @@ async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, 
     return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
 
 
-async def _load(source: Source, ids: Sequence[str], *, of_cases: bool, lock: bool) -> list[tuple[Facts, list[Case]]]:
-    """Return the facts of payments, each with its cases, oldest first."""
+async def _load(
+    source: Source, ids: Sequence[str], *, of_cases: bool, lock: bool, reader: Viewer | None = None
+) -> list[tuple[Facts, list[Case], _Hashes]]:
+    """Return the facts of payments, each with its cases, oldest first, and the hashes of their evidence."""
+    parameters: list[Any] = [ids]
     statement = _STATEMENTS[source.dialect, of_cases]
+    if reader is not None:
+        condition, values = visibility.evidence(reader, "x")
+        read = _EVIDENCE[source.dialect].format(read=f"{IS_READABLE} AND {condition}")
+        statement, parameters = statement.replace(_NO_EVIDENCE, f"{read} AS evidence"), [ids, *values, ids]
     locks = not isinstance(source, Transaction) or source.locks_rows
     if lock and locks and source.dialect is Dialect.POSTGRES:
         await source.fetch(_LOCK_CASES if of_cases else _LOCK_PAYMENTS, (ids, ids, ids))
-    rows = await source.fetch(statement, (ids,))
-    return [(_facts(row), [case_from(values) for values in orjson.loads(row["cases"] or "[]")]) for row in rows]
+    return [
+        (_facts(row), [case_from(one) for one in orjson.loads(row["cases"] or "[]")], _hashes(row["evidence"]))
+        for row in await source.fetch(statement, parameters)
+    ]
+
+
+def _hashes(text: str | None) -> _Hashes:
+    found: _Hashes = {}
+    for case_id, sha256 in orjson.loads(text or "[]"):
+        found[case_id] = (*found.get(case_id, ()), sha256)
+    return found
 
 
 def _facts(row: Row) -> Facts:

@@ -176,6 +176,34 @@ _CHECKS = (
         " ON a.key = 'in_transit:' || CAST(w.id AS TEXT) || ':' || w.currency WHERE coalesce(a.balance_minor, 0)"
         " <> CASE WHEN w.status IN ('REQUESTED', 'SENT') THEN w.amount_minor ELSE 0 END",
     ),
+    _Check(
+        "a proposed decision holds nothing: its case is undecided, nothing of it is approved or credited (D23)",
+        "SELECT id AS case_id, number, state, approved_minor, credited_minor FROM refund_case"
+        " WHERE proposed_decision IS NOT NULL AND (state NOT IN ('REQUESTED', 'ESCALATED', 'DISPUTED')"
+        " OR approved_minor IS NOT NULL OR credited_minor IS NOT NULL OR proposed_by_id IS NULL)",
+    ),
+    _Check(
+        "a decision is confirmed by somebody else than its proposer, and taken with the confirmation (D23)",
+        "SELECT s.case_id, s.sequence FROM refund_event s WHERE s.name = 'CONFIRM' AND NOT EXISTS ("
+        " SELECT 1 FROM refund_event p JOIN refund_event d ON d.case_id = p.case_id AND d.sequence = s.sequence + 1"
+        " WHERE p.case_id = s.case_id AND p.name = 'PROPOSE' AND p.actor_id <> s.actor_id"
+        " AND p.sequence = (SELECT MAX(l.sequence) FROM refund_event l WHERE l.case_id = s.case_id"
+        " AND l.sequence < s.sequence AND l.name IN ('PROPOSE', 'RETURN', 'CONFIRM'))"
+        " AND d.name IN ('APPROVE', 'DECLINE') AND d.at = s.at)",
+    ),
+    _Check(
+        "a case is reopened once at most, after it was declined, and says so (D22)",
+        "SELECT c.id AS case_id, c.number, c.reopened_at, coalesce(e.times, 0) AS events FROM refund_case c LEFT JOIN"
+        " (SELECT case_id, COUNT(*) AS times, MAX(at) AS at, MAX(CASE WHEN from_state = 'DECLINED' THEN 0 ELSE 1 END)"
+        " AS elsewhere FROM refund_event WHERE name = 'REOPEN' GROUP BY case_id) AS e ON e.case_id = c.id"
+        " WHERE (c.reopened_at IS NOT NULL OR e.times IS NOT NULL)"
+        " AND (coalesce(e.times, 0) <> 1 OR coalesce(c.reopened_at, 0) <> e.at OR e.elsewhere = 1)",
+    ),
+    _Check(
+        "a payment has one open case at most (D14)",
+        "SELECT payment_id, COUNT(*) AS cases FROM refund_case"
+        " WHERE state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED') GROUP BY payment_id HAVING COUNT(*) > 1",
+    ),
 )
 
 INVARIANTS = tuple(check.invariant for check in _CHECKS)

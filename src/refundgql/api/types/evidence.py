@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, run_command
 from refundgql.api.context import LevelInfo
+from refundgql.api.types.connections import asked_page
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
@@ -19,6 +21,7 @@ from refundgql.domain.vocabulary import Audience
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.rows import row
 from refundgql.queries.evidence import TYPES, EvidenceRow, FrozenMessageRow, frozen_messages
+from refundgql.queries.pages import MAXIMUM_ITEMS
 
 
 @strawberry.interface(
@@ -65,7 +68,24 @@ class FrozenMessage:
 
 @strawberry.type(description="Chat messages as they were when they were added; later edits and deletions do not show.")
 class ConversationEvidence(Evidence, Node):
-    messages: list[FrozenMessage] = leaf(frozen_messages, description="The messages, oldest first.")
+    message_count: int = leaf(
+        lambda row: len(orjson.loads(row.content or "[]")),
+        description="How many messages were frozen; of a longer chat, a request freezes the latest 1,000.",
+    )
+
+    @level(description="The messages, oldest first, a page at a time.")
+    @staticmethod
+    def messages(
+        rows: list[EvidenceRow],
+        info: LevelInfo,
+        first: Annotated[int, strawberry.argument(description="How many, at most 100.")] = MAXIMUM_ITEMS,
+        after: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only those after the message with this id.")
+        ] = None,
+    ) -> Level[list[FrozenMessage]]:
+        size = asked_page(first, None, None, None).size
+        seen = None if after is None else uuid_of("FrozenMessage", after) or ""
+        return [frozen_messages(row, size, seen) for row in rows]
 
 
 @strawberry.type(description="A file.")

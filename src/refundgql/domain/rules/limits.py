@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
+from refundgql.domain.rules.who import Who, actor_role
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundDecision, RefusalCode
+
+_DECISIONS = (RefundActionName.APPROVE, RefundActionName.DECLINE, RefundActionName.CONFIRM)
 
 
 def limit_minor(viewer: Viewer, it: Situation) -> int | None:
@@ -22,6 +25,15 @@ def decided_minor(it: Situation) -> int:
     if given is not None and it.action is RefundActionName.APPROVE:
         return given.minor
     return 0 if case is None else case.requested_minor or case.consented_minor or 0
+
+
+def decider_role(by: tuple[Who, ...], it: Situation) -> str:
+    """Return the role that an act's event shows: ADMIN where support's limit would not have let a decision pass."""
+    role = actor_role(by, it.viewer, it.facts)
+    limit = it.policy.decision_limit_minor.get(it.facts.payment.currency)
+    if role != Who.SUPPORT or it.action not in _DECISIONS or limit is None or decided_minor(it) <= limit:
+        return role
+    return Who.ADMIN.value  # nobody else gets past WithinLimit or MaySign
 
 
 class WithinLimit(Rule):
