@@ -184,6 +184,7 @@ def _rows(rng: random.Random, size: Size, n: int) -> Iterator[tuple[str, dict[st
         "settlement": "SETTLED" if credited else "NOT_DUE",
         "opened_at": opened,
         "updated_at": opened + 2 * MINUTE_MICROS,
+        "credited_at": opened + 2 * MINUTE_MICROS if credited else None,
         "overdue": undecided,
         "deadline_at": opened + 2_880 * MINUTE_MICROS if undecided else None,
         "whose_move": "SUPPORT" if undecided else "NOBODY",

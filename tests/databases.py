@@ -25,8 +25,14 @@ from refundgql.storage.migrating import migrate
 
 DIALECTS = ("sqlite", "postgres")
 
-# Few connections: a small server serves every test's pools.
-LIMITS = DatabaseLimits(read_connections=4, write_connections=6)
+# Few connections: a small server serves every test's pools. On a busy machine everything takes longer.
+LIMITS = DatabaseLimits(
+    read_connections=4,
+    write_connections=6,
+    statement_timeout_ms=60_000,
+    acquire_timeout_ms=60_000,
+    busy_timeout_ms=60_000,
+)
 
 
 @cache

@@ -100,7 +100,15 @@ async def open_database(settings: Settings) -> Database:
     """
     # The bus may have one, and half of the others read: a slow list never delays a decision.
     connections = settings.database_pool_size - (settings.bus_url == "postgres")
-    limits = DatabaseLimits(read_connections=connections - connections // 2, write_connections=connections // 2)
+    # Nothing waits for the database longer than a request has.
+    longest_ms = round(settings.operation_timeout_seconds * 1_000)
+    limits = DatabaseLimits(
+        read_connections=connections - connections // 2,
+        write_connections=connections // 2,
+        statement_timeout_ms=longest_ms,
+        acquire_timeout_ms=longest_ms,
+        busy_timeout_ms=longest_ms,
+    )
     try:
         return await Database.open(settings.database_address, limits)
     except ImportError as error:

@@ -114,6 +114,8 @@ class Fleet:
             "REFUNDGQL_LOG_LEVEL": "WARNING",
             # As much as most tests are about: what is above it takes a second signature (D23).
             "REFUNDGQL_POLICY": '{"decision_limit_minor": {"USD": 6000}}',
+            # What is tried here is that nothing is lost, on whatever machine: nobody is to be in time.
+            "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": "60",
         }
         fleet = cls(folder, clock, settings)
         fleet.set_time(at)

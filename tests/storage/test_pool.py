@@ -8,6 +8,7 @@ import asyncpg
 
 from refundgql import bootstrap
 from refundgql.settings import Settings
+from refundgql.storage.database import Dialect
 
 SIZE = 7
 
@@ -37,3 +38,17 @@ async def test_the_pool_size_is_the_number_of_connections(postgres_url: str) -> 
             assert held == SIZE
     finally:
         await watching.close()
+
+
+async def test_the_database_has_the_time_that_an_operation_has(database_url: str) -> None:
+    """A setting that gives operations longer gives their statements longer; on PostgreSQL to whoever reads or writes."""
+    database = await bootstrap.open_database(Settings(database_url=database_url, operation_timeout_seconds=61.5))
+    try:
+        async with database.transaction() as tx:
+            if database.dialect is Dialect.SQLITE:
+                assert await tx.fetch_value("PRAGMA busy_timeout") == 61_500
+                return
+            assert await tx.fetch_value("SHOW statement_timeout") == "61500ms"
+        assert await database.fetch_value("SHOW statement_timeout") == "61500ms"
+    finally:
+        await database.close()
