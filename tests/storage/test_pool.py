@@ -41,7 +41,7 @@ async def test_the_pool_size_is_the_number_of_connections(postgres_url: str) -> 
 
 
 async def test_the_database_has_the_time_that_an_operation_has(database_url: str) -> None:
-    """A setting that gives operations longer gives their statements longer; on PostgreSQL to whoever reads or writes."""
+    """A setting that gives operations longer gives their statements longer; on PostgreSQL to readers and writers."""
     database = await bootstrap.open_database(Settings(database_url=database_url, operation_timeout_seconds=61.5))
     try:
         async with database.transaction() as tx:
