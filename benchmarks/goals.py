@@ -73,6 +73,7 @@ def _lines(figures: Figures) -> Iterator[Line]:
             None if rate is None else (least / rate,),
         )
     yield _values("the slowest approval beside an import", [figures.longest_wait_ms], (100,), "ms")
+    yield _ratios("a batch of paid invoices with an awaited refund against without", [figures.settling_factor], (1.5,))
 
 
 def _total(one: Figure) -> float:

@@ -51,6 +51,8 @@ def table(figures: Figures) -> str:
     lines += [f"Import on {name}: {rate:,.0f} records/s." for name, rate in figures.imported_per_s.items()]
     if figures.longest_wait_ms is not None:
         lines.append(f"The slowest approval beside that import: {figures.longest_wait_ms:.0f} ms.")
+    if figures.settling_factor is not None:
+        lines.append(f"Paid invoices of an expert with an awaited refund: {figures.settling_factor:.2f} × without.")
     lines += [f"The part {name} has no figures: {why}." for name, why in figures.failed.items()]
     return "\n".join(lines)
 

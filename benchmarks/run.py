@@ -38,6 +38,7 @@ from benchmarks.servers import (
     start_reference,
     start_sockets,
 )
+from benchmarks.settling import settling_factor
 
 LOADED_CONNECTIONS = 16
 ONE_CASE, EACH_ITS_CASE = "one case", "a case each"
@@ -57,7 +58,17 @@ class Asked:
     database_url: str | None = None
     others: tuple[str, ...] = ()
     workloads: tuple[str, ...] = WORKLOADS
-    parts: tuple[str, ...] = ("start", "http", "fanout", "sockets", "sqlite", "growth", "executor", "import")
+    parts: tuple[str, ...] = (
+        "start",
+        "http",
+        "fanout",
+        "sockets",
+        "sqlite",
+        "growth",
+        "executor",
+        "import",
+        "settling",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class Figures:
     """Subscriptions by server and by what is followed."""
     imported_per_s: dict[str, float] = field(default_factory=dict)
     """Records a second, by database."""
+    settling_factor: float | None = None
+    """What an awaited refund makes a batch take, as a multiple."""
     longest_wait_ms: float | None = None
     """The slowest approval while PostgreSQL took an import."""
     executed: Executed | None = None
@@ -186,6 +199,11 @@ async def _import(bench: _Bench) -> None:
     bench.figures.imported_per_s["PostgreSQL"], bench.figures.longest_wait_ms = found
 
 
+async def _settling(bench: _Bench) -> None:
+    url = await _database(bench.server_url, f"refundgql_settling_{time.time_ns()}")
+    bench.figures.settling_factor = await settling_factor(url, max(bench.asked.records // 100, 20))
+
+
 PARTS: dict[str, Part] = {
     "start": _start,
     "http": _requests,
@@ -195,6 +213,7 @@ PARTS: dict[str, Part] = {
     "growth": _growth,
     "executor": _executor,
     "import": _import,
+    "settling": _settling,
 }
 """What a run can measure, in the order it does."""
 
