@@ -5,110 +5,179 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from graphql import build_schema
 
 import refundgql
 from api_world import Desk, usd
 from refundgql.api.languages import ENGLISH, LANGUAGES, catalogue, preferred, said, speak, translated
+from refundgql.cli.texts import texts_by_code
+from refundgql.domain import kept_texts
+from refundgql.domain.sentences import Kept, phrase, sentence
+from refundgql.settings import SettingsError
 
 SOURCE = Path(refundgql.__file__).parent
-FOR_PROGRAMS = [
-    # Read by whoever runs the server or feeds it, beside codes, fields and indexes; or texts of the rules themselves.
-    *(
-        "domain/business_days.py",
-        "domain/calendar.py",
-        "domain/policy.py",
-        "domain/policy_rules.py",
-        "domain/workflow.py",
-    ),
-    *("domain/record_", "domain/records.py", "domain/webhooks.py", "domain/advancing.py", "domain/money.py"),
-    *("commands/sync_", "commands/import_", "commands/webhook", "commands/generate_records.py", "commands/sweep.py"),
-    *("commands/unit_of_work.py", "commands/demo_", "commands/moving", "commands/story"),
-]
-MADE_BY_FAULTS = {"RuntimeError", "ValueError", "TypeError", "PolicyError", "MoneyError", "LookupError", "KeyError"}
+FOR_PROGRAMS = (
+    # The rules' own texts, what is made up, and what only whoever runs the server reads.
+    *("domain/business_days.py", "domain/policy.py", "domain/policy_rules.py", "domain/workflow.py"),
+    *("commands/generate_records.py", "commands/import_reading.py", "commands/import_records.py"),
+    *("commands/sweep.py", "commands/unit_of_work.py", "commands/webhook_sending.py", "commands/demo_dataset.py"),
+)
+SPOKEN = ("domain", "commands", "queries", "api", "web/evidence_files.py", "web/evidence_tickets.py", "storage/tail.py")
+SCHEMA = build_schema((SOURCE.parents[1] / "schema.graphql").read_text(encoding="utf-8"))
+SAYING = {"sentence", "phrase", "Kept"}
+
+
+def schema_descriptions() -> Iterator[str | None]:
+    """Yield what the schema says of its types, fields, arguments and values."""
+    for one in SCHEMA.type_map.values():
+        yield one.description
+        for part in (*getattr(one, "fields", {}).values(), *getattr(one, "values", {}).values()):
+            yield part.description
+            yield from (argument.description for argument in getattr(part, "args", {}).values())
+
+
+MADE_BY_FAULTS = {"RuntimeError", "ValueError", "TypeError", "PolicyError", "LookupError", "KeyError", "TransientFault"}
+DESCRIPTIONS = "\n".join(text for text in schema_descriptions() if text)
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the name of what is called."""
+    return getattr(node, "id", getattr(node, "attr", ""))
 
 
 def template(node: ast.AST) -> str | None:
-    """Return a text of the source as the catalogues have it, values as `{0}`, `{1}` …"""
+    """Return a text of the source, with braces in the places of values."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
         return None
-    parts, places = [], 0
-    for value in node.values:
-        if isinstance(value, ast.Constant):
-            parts.append(str(value.value))
-        else:
-            parts.append(f"{{{places}}}")
-            places += 1
-    return "".join(parts)
+    return "".join(str(one.value) if isinstance(one, ast.Constant) else "{}" for one in node.values)
 
 
-def _is_for_programmers(node: ast.AST) -> bool:
-    """Tell whether a node is a fault that is raised, or a line of the log."""
+def is_for_programmers(node: ast.AST) -> bool:
+    """Tell whether a node raises a fault, or writes to the log."""
     if isinstance(node, ast.Raise):
-        return getattr(getattr(node.exc, "func", None), "id", "") in MADE_BY_FAULTS
-    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("_log.")
+        return name_of(getattr(node.exc, "func", node)) in MADE_BY_FAULTS
+    function = node.func if isinstance(node, ast.Call) else None
+    return isinstance(function, ast.Attribute) and name_of(function.value) in ("log", "_log")
 
 
-def sentences(source: str) -> set[str]:
-    """Return the sentences of a module that are neither docstrings nor told to programmers."""
-    tree, left_out = ast.parse(source), set()
+def outside(source: str) -> set[str]:
+    """Return the texts of a module that read as sentences for people and are said without a code."""
+    tree, left_out = ast.parse(source), set[ast.AST]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             left_out.add(node.value)
         elif isinstance(node, ast.JoinedStr):
             left_out.update(inner for inner in ast.walk(node) if inner is not node)
-        elif _is_for_programmers(node):
+        elif is_for_programmers(node) or (isinstance(node, ast.Call) and name_of(node.func) in SAYING):
             left_out.update(ast.walk(node))
     found = {template(node) for node in ast.walk(tree) if node not in left_out}
-    return {one for one in found if one and re.match(r"([A-Z][a-z]*|\{0\}) .*\.\Z", one, re.DOTALL)}
+    found = {one for one in found if one and re.match(r"([A-Za-z][A-Za-z']*|\{\}) .*\.\Z", one, re.DOTALL)}
+    return {one for one in found if one not in DESCRIPTIONS}
 
 
-def missing() -> dict[str, list[str]]:
-    """Return the sentences of each language that its catalogue does not have."""
-    wanted = set()
-    for folder in "domain", "commands":
-        for path in (SOURCE / folder).rglob("*.py"):
-            if not str(path.relative_to(SOURCE)).startswith(tuple(FOR_PROGRAMS)):
-                wanted |= sentences(path.read_text(encoding="utf-8"))
-    found = {}
-    for language in LANGUAGES[1:]:
-        whole, patterns = catalogue(language)
-        known = set(whole) | {one.template for one in patterns}
-        found[language] = sorted(wanted - known)
+def coded(source: str) -> set[tuple[str, str]]:
+    """Return the sentences and phrases of a module, by code and template."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or name_of(node.func) not in SAYING:
+            continue
+        texts = [template(one) for one in node.args]
+        if name_of(node.func) == "phrase" and texts[0]:
+            said = phrase(texts[0])
+            found.add((said.code, said.template))
+        elif len(texts) == 2 and texts[0] and texts[1]:
+            found.add((texts[0], texts[1]))
     return found
 
 
-def test_every_sentence_is_in_every_catalogue() -> None:
-    """A sentence that people read and that a catalogue lacks is found, with the words to put into it."""
-    assert missing() == {language: [] for language in LANGUAGES[1:]}
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield the name and the source of each module of the product."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = str(path.relative_to(SOURCE))
+        if not name.startswith("web/static"):
+            yield name, path.read_text(encoding="utf-8")
 
 
-def test_a_sentence_outside_the_catalogues_is_found() -> None:
-    """The search finds plain sentences and those with values, and leaves docstrings and faults alone."""
+ALL = {one for _, source in modules() for one in coded(source)}
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_sentence_is_in_every_catalogue(language: str) -> None:
+    """The catalogues hold the sentences of the source, all of them in the same words, and no others."""
+    assert {(code, template) for code, (template, _) in catalogue(language).items()} == ALL
+
+
+def test_a_code_is_one_sentence() -> None:
+    """No code stands for two sentences."""
+    codes = Counter(code for code, _ in ALL)
+    assert [code for code, count in codes.items() if count > 1] == []
+    assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", code) for code in codes)
+
+
+def test_no_sentence_is_said_without_a_code() -> None:
+    """A sentence that a client can be sent and that has no code is found, wherever in the product it is written."""
+    found = {
+        name: outside(source)
+        for name, source in modules()
+        if name.startswith(SPOKEN) and not name.startswith(FOR_PROGRAMS)
+    }
+    assert {name: sentences for name, sentences in found.items() if sentences} == {}
+
+
+def test_a_sentence_without_a_code_is_found() -> None:
+    """The search finds plain sentences and those with values, and leaves docstrings, descriptions and faults alone."""
     source = '''"""A docstring is no sentence."""
+class T:
+    f: str = leaf(lambda row: "This one has no code.", description="The kind of refusal; branch on this.")
 def f(n):
+    log.warning("Nobody is sent this.")
     raise ValueError("Nobody reads this one.")
-    return g("This one is read."), h(f"At most {n} of {n + 1} are.")
+    return g("This one is read."), h(f"At most {n} of {n + 1} are."), sentence("CODE", "This one has a code.")
 '''
-    assert sentences(source) == {"This one is read.", "At most {0} of {1} are."}
+    assert outside(source) == {"This one has no code.", "This one is read.", "At most {} of {} are."}
+    assert coded(source) == {("CODE", "This one has a code.")}
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_translations_keep_the_values(language: str) -> None:
-    """Each translation has the places of its sentence, and differs from it."""
-    whole, patterns = catalogue(language)
-    for one in patterns:
-        assert set(re.findall(r"\{\d\}", one.translation)) == set(re.findall(r"\{\d\}", one.template)), one.template
-        values = [f"<{place}>" for place in one.places]
-        sentence = one.template
-        for place, value in zip(one.places, values, strict=True):
-            sentence = sentence.replace(f"{{{place}}}", value)
-        assert all(value in translated(sentence, language) for value in values), one.template
-    assert all(sentence != text for sentence, text in whole.items())
+    """Each translation has the places of its sentence, and is another text unless the word is the same in both."""
+    same = set()
+    for code, (template, translation) in catalogue(language).items():
+        places = set(re.findall(r"\{\w+\}", template))
+        assert set(re.findall(r"\{\w+\}", translation)) == places, code
+        values = {place[1:-1]: f"<{place}>" for place in places}
+        told = translated(sentence(code, template, **values), language)
+        assert all(value in told for value in values.values()), code
+        same |= {template} if template == translation else set()
+    assert same <= {"upload", "Lead: {title}"}
+
+
+def test_words_that_have_changed_since_they_were_translated_stay_english() -> None:
+    """A translation belongs to the words that were translated, values and phrases in it included."""
+    known = sentence("ASK_AGAIN", "Ask {whom}.", whom=phrase("the other side"))
+    assert translated(known, "de") == "Ask the other side."
+    assert translated(sentence("AMOUNT_MISSING", "Give an amount."), "de") == "Give an amount."
+    either = sentence("EITHER", "{one} or {other}", one=phrase("an administrator"), other=phrase("the system itself"))
+    assert translated(either, "de") == "ein Administrator oder das System selbst"
+
+
+@pytest.mark.parametrize(
+    "kept", [one for one in vars(kept_texts).values() if isinstance(one, Kept)], ids=lambda one: one.code
+)
+def test_what_is_kept_is_read_again(kept: Kept) -> None:
+    """A text that the ledger or a history keeps is known again by its code, with what stood in it."""
+    names = re.findall(r"\{(\w+)\}", kept.template)
+    values = {name: f"Roof, {name}: 3.5" for name in names}
+    read = kept.read(str(kept.of(**values)))
+    assert read is not None
+    assert (read.code, dict(read.parameters)) == (kept.code, values)
 
 
 @pytest.mark.parametrize(
@@ -131,17 +200,21 @@ async def test_each_task_speaks_its_own_language() -> None:
     async def speaking(language: str) -> tuple[str, str]:
         speak(language)
         await asyncio.sleep(0)
-        return said("Give the amount."), said("A sentence of tomorrow.")
+        return said(sentence("AMOUNT_MISSING", "Give the amount.")), said(sentence("LATER", "A sentence of tomorrow."))
 
     german, spanish = await asyncio.gather(speaking("de"), speaking("es"))
     assert german == ("Gib den Betrag an.", "A sentence of tomorrow.")
     assert spanish == ("Indica el importe.", "A sentence of tomorrow.")
-    assert said("Give the amount.") == "Give the amount."
+    assert said(sentence("AMOUNT_MISSING", "Give the amount.")) == "Give the amount."
+
+
+WORDING = "code parameters { name value wording { code parameters { name value } } }"
 
 
 async def test_refusals_clocks_and_transactions_are_said_in_it(desk: Desk, things: dict[str, str]) -> None:
-    """Refusals, deadlines and lines of the history come in the language that was asked for; codes stay."""
-    ask = "mutation($i: RequestInvoiceRefundInput!) { requestInvoiceRefund(input: $i) { refusals { code message } } }"
+    """Refusals, deadlines and lines of the history come in the language that was asked for; codes and values stay."""
+    ask = f"""mutation($i: RequestInvoiceRefundInput!) {{
+      requestInvoiceRefund(input: $i) {{ refusals {{ code message wording {{ {WORDING} }} }} }} }}"""
     given = {"invoiceId": things["invoice-2"], "amount": usd("999.00"), "idempotencyKey": "k"}
     told = {}
     for language in LANGUAGES:
@@ -152,15 +225,50 @@ async def test_refusals_clocks_and_transactions_are_said_in_it(desk: Desk, thing
     assert told["en"]["message"].startswith("At most ")
     assert told["de"]["message"].startswith("Hier können höchstens ")
     assert told["es"]["message"].startswith("Aquí se pueden reembolsar como máximo ")
+    maximum = re.findall(r"[0-9.]+ USD", told["en"]["message"])[0]
+    for one in told.values():
+        assert one["wording"] == {
+            "code": "AT_MOST", "parameters": [{"name": "maximum", "value": maximum, "wording": None}]
+        }  # fmt: skip
     case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"))
     await desk.done("erik", "approveRefund", refundCaseId=case["id"])
-    read = """query($id: ID!) { refundCase(id: $id) { clocks { whenItRunsOut } }
-      viewer { transactions { edges { node { description } } } } }"""
+    read = f"""query($id: ID!) {{ refundCase(id: $id) {{ clocks {{ whenItRunsOut wording {{ {WORDING} }} }}
+        actions {{ name blockers {{ message wording {{ {WORDING} }} }} }} }}
+      viewer {{ transactions {{ edges {{ node {{ description wording {{ {WORDING} }} }} }} }} }} }}"""
     speak("de")
     found = await desk.run("karl", read, id=case["id"])
     speak(ENGLISH)
-    descriptions = [edge["node"]["description"] for edge in found["viewer"]["transactions"]["edges"]]
-    assert "Erstattung einer Rechnung" in descriptions
+    lines = [edge["node"] for edge in found["viewer"]["transactions"]["edges"]]
+    assert {
+        "description": "Erstattung einer Rechnung",
+        "wording": {"code": "REFUND_OF_INVOICE", "parameters": []},
+    } in lines
+    assert {"name": "number", "value": "R-2", "wording": None} in [
+        parameter for one in lines for parameter in one["wording"]["parameters"]
+    ] or all(one["wording"] for one in lines)
     english = await desk.run("karl", read, id=case["id"])
     for one, other in zip(found["refundCase"]["clocks"], english["refundCase"]["clocks"], strict=True):
         assert one["whenItRunsOut"] != other["whenItRunsOut"]
+        assert one["wording"] == other["wording"]
+        assert one["wording"]["code"].endswith("_RUNS_OUT")
+    blockers = {one["name"]: one["blockers"] for one in found["refundCase"]["actions"]}
+    (refused,) = [one for one in blockers["DECLINE"] if one["wording"]["code"] == "NOT_YOUR_ACT"]
+    (whose,) = refused["wording"]["parameters"]
+    assert whose["value"] in refused["message"]
+    assert whose["wording"]["code"] == "EITHER"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_command_prints_all_of_them(language: str) -> None:
+    """`refundgql texts` prints each sentence by its code, in the language that is asked for and in no other."""
+    printed = texts_by_code(language)
+    assert printed.keys() == {code for code, _ in ALL}
+    assert printed["AMOUNT_MISSING"] == {
+        "en": "Give the amount.", "de": "Gib den Betrag an.", "es": "Indica el importe."
+    }[language]  # fmt: skip
+
+
+def test_languages_that_there_are_not_have_no_texts() -> None:
+    """`refundgql texts` names the languages that it has."""
+    with pytest.raises(SettingsError, match="en, de, es, not in fr"):
+        texts_by_code("fr")

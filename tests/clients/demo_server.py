@@ -1,10 +1,13 @@
 """A demo as a process of its own, which can be killed and started again where it was."""
 
 import asyncio
+import base64
+import json
 import os
 import shutil
 import socket
 import sys
+import time
 import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -13,7 +16,13 @@ from typing import Any
 
 import httpx
 
+from refundgql import serving
+from refundgql.settings import Settings
+from refundgql.web.keys import LocalKey
+from refundgql.web.tokens import TokenIssuer
+
 STARTUP_SECONDS = 180
+CLOCKED = Path(__file__).parent / "clocked.py"
 
 
 @dataclass
@@ -33,16 +42,18 @@ class DemoServer:
 
     async def start(self) -> None:
         """Start it and wait until it answers."""
+        self._set_ahead(self._ahead())
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")
         } | self.environment
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "refundgql", "demo", "--port", str(self.port), "--folder", str(self.folder)),
+                *(sys.executable, str(CLOCKED), str(self._clock)),
+                *("demo", "--port", str(self.port), "--folder", str(self.folder)),
                 stdout=out,
                 stderr=out,
-                env=clean | self.environment,
+                env=clean,
             )
         async with httpx.AsyncClient() as http:
             for _ in range(STARTUP_SECONDS * 10):
@@ -55,28 +66,40 @@ class DemoServer:
                 await asyncio.sleep(0.1)
         raise AssertionError(log.read_text())
 
-    async def token(self, external_ref: str, lifetime_seconds: int) -> str:
-        """Return a token of the demo's own key that is good for so long."""
-        settings = {
-            "REFUNDGQL_DATABASE_URL": f"sqlite:///{self.folder / 'demo.sqlite3'}",
-            "REFUNDGQL_KEY_FILE": str(self.folder / "key.pem"),
-        }
-        command = ("token", "--as", external_ref, "--lifetime-seconds", str(lifetime_seconds))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "refundgql", *command, stdout=asyncio.subprocess.PIPE, env=os.environ | settings
-        )
-        told, _ = await process.communicate()
-        assert process.returncode == 0
-        return told.decode().strip()
+    async def token(self, external_ref: str, lifetime_seconds: int = 3_600) -> str:
+        """Return a token of the demo's own key that is good for so long by the demo's clock."""
+        settings = Settings(database_url="sqlite://", key_file=self.folder / "key.pem")
+        (key, rules), ahead = serving.keys_of(settings), self._ahead()
+        assert isinstance(key, LocalKey)
+        issuer = TokenIssuer(key, rules, now=lambda: time.time() + ahead)
+        return issuer.issue_token(external_ref, lifetime_seconds=lifetime_seconds)
 
     async def run_out(self, token: str) -> None:
-        """Wait until a token is not taken any more."""
-        async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http, asyncio.timeout(120):
+        """Set the demo's clock ahead to the end of a token, and wait until the token is not taken any more.
+
+        However slow a client is, its token lasts as long as the test wants.
+        """
+        payload = token.split(".")[1]
+        expires_at = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]
+        self._set_ahead(max(self._ahead(), expires_at + 1 - time.time()))
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=60) as http:
             while True:
                 answer = await http.post(f"{self.url}/graphql", json={"query": "{ viewer { id } }"})
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     return
                 await asyncio.sleep(0.1)
+
+    def _ahead(self) -> float:
+        return float(self._clock.read_text()) if self._clock.exists() else 0.0
+
+    def _set_ahead(self, seconds: float) -> None:
+        written = self._clock.with_suffix(".new")
+        written.write_text(str(seconds))
+        written.rename(self._clock)
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / "seconds-ahead"
 
     async def kill(self) -> None:
         """End it at once, without a word to anybody."""

@@ -108,9 +108,9 @@ async def until_now(lines: asyncio.StreamReader) -> None:
 async def test_following_goes_on_when_a_token_runs_out(project: tuple[Path, Path], demo: DemoServer) -> None:
     """A request with a spent token is sent again with the next; the stream goes on from its cursor with the last."""
     case = await demo.open_case()
-    spent, last = await demo.token(SUPPORT, 1), await demo.token(SUPPORT, 3_600)
+    spent, last = await demo.token(SUPPORT, 60), await demo.token(SUPPORT, 36_000)
     await demo.run_out(spent)
-    short = await demo.token(SUPPORT, 20)
+    short = await demo.token(SUPPORT)
     async with (
         CutLine.to(demo.port) as line,
         following(project, line.url, case["number"], f"{spent} {short} {last}") as lines,
@@ -132,9 +132,10 @@ async def test_following_goes_on_when_a_token_runs_out(project: tuple[Path, Path
 async def test_the_last_token_that_runs_out_ends_the_following(project: tuple[Path, Path], demo: DemoServer) -> None:
     """Where there is no other token the follower says so and ends."""
     case = await demo.open_case()
-    token = await demo.token(SUPPORT, 20)
+    token = await demo.token(SUPPORT)
     async with following(project, demo.url, case["number"], token) as lines:
         await until_now(lines)
+        await demo.run_out(token)
         async with asyncio.timeout(120):
             assert await lines.read() == b"Sign in again.\n"
 

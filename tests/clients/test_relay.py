@@ -57,9 +57,9 @@ async def test_the_network_goes_on_when_a_token_runs_out(project: Path, demo: De
     (project / "build" / "package.json").write_text(json.dumps({"type": "commonjs"}))
     (project / "build" / "follows.js").write_text(FOLLOWS)
     case = await demo.open_case()
-    spent, last = await demo.token(SUPPORT, 1), await demo.token(SUPPORT, 3_600)
+    spent, last = await demo.token(SUPPORT, 60), await demo.token(SUPPORT, 36_000)
     await demo.run_out(spent)
-    short = await demo.token(SUPPORT, 20)
+    short = await demo.token(SUPPORT)
     async with CutLine.to(demo.port) as line:
         process = await asyncio.create_subprocess_exec(
             *("node", "--experimental-websocket", "build/follows.js", f"{line.url}/graphql", case["id"]),

@@ -167,7 +167,7 @@ async def test_a_cut_line_costs_nothing(page: Page, demo: DemoServer, line: CutL
     await expect(shown(page, "State")).to_have_text("CREDITED")
     await expect(shown(page, "History").get_by_role("listitem")).to_have_count(5)
     await expect(shown(page, "Refusals").get_by_role("listitem")).to_have_count(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_MS / 1_000):
         await line.carried(b"mutation ApproveCase", 2)
     await expect(page.get_by_role("button", name="APPROVE")).to_be_disabled()
     await expect(page.get_by_role("alert")).to_have_count(0)
@@ -212,9 +212,9 @@ async def test_a_token_that_runs_out_costs_nothing(page: Page, demo: DemoServer,
     sent: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     case = await demo.open_case()
-    spent, last = await demo.token(SUPPORT, 1), await demo.token(SUPPORT, 3_600)
+    spent, last = await demo.token(SUPPORT, 60), await demo.token(SUPPORT, 36_000)
     await demo.run_out(spent)
-    short = await demo.token(SUPPORT, 20)
+    short = await demo.token(SUPPORT)
     await open_case(page, f"{spent} {short} {last}", case["number"])
     await expect(shown(page, "Connection")).to_have_text("live")
     await demo.state_something(case["id"])
@@ -237,9 +237,10 @@ async def test_a_token_that_runs_out_costs_nothing(page: Page, demo: DemoServer,
 async def test_the_last_token_that_runs_out_signs_out(page: Page, demo: DemoServer) -> None:
     """Where there is no other token the page says so, and does not go on trying."""
     case = await demo.open_case()
-    short = await demo.token(SUPPORT, 20)
+    short = await demo.token(SUPPORT)
     await open_case(page, short, case["number"])
     await expect(shown(page, "Connection")).to_have_text("live")
+    await demo.run_out(short)
     await expect(shown(page, "Connection")).to_have_text("signed out")
     await expect(page.get_by_role("alert")).to_contain_text("Sign in again")
 

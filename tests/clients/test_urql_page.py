@@ -66,8 +66,8 @@ async def open_desk(page: Page, desk: DemoServer, *tokens: str) -> None:
 
 async def test_a_requester_reports_and_follows_over_a_token_and_a_restart(page: Page, desk: DemoServer) -> None:
     """A refusal is shown as data; a report appears; what support does is told after a new token and a restart too."""
-    short = await desk.token(PRO, 20)
-    await open_desk(page, desk, short, await desk.token(PRO, 3_600))
+    short = await desk.token(PRO)
+    await open_desk(page, desk, short, await desk.token(PRO, 36_000))
     connection = page.get_by_label("Connection")
     await expect(connection).to_have_text("live")
     leads = page.get_by_label("Leads").get_by_role("listitem")
@@ -101,6 +101,6 @@ async def test_a_requester_reports_and_follows_over_a_token_and_a_restart(page: 
 async def test_another_page_is_not_let_in(page: Page, desk: DemoServer) -> None:
     """An origin that the desk does not list gets nothing, and the page says that it cannot reach it."""
     await page.goto(page.url.replace("127.0.0.1", "localhost"))
-    await open_desk(page, desk, await desk.token(PRO, 3_600))
+    await open_desk(page, desk, await desk.token(PRO, 36_000))
     await expect(page.get_by_role("alert")).to_contain_text("Failed to fetch")
     await expect(page.get_by_label("Connection")).not_to_have_text("live")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from refundgql.api.faults import told
 from refundgql.domain.facts import Facts
 from refundgql.domain.policy import Policy
+from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.declare import LevelInfo as AnyLevelInfo
-from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.errors import ErrorCode
 from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
@@ -112,28 +114,31 @@ class RequestContext:
     def signed_in(self) -> Viewer:
         """Return who is looking. Refuses: UNAUTHENTICATED."""
         if self.viewer is None:
-            raise ApiError("Sign in first: send a bearer token.", ErrorCode.UNAUTHENTICATED)
+            raise told(sentence("SIGN_IN", "Sign in first: send a bearer token."), ErrorCode.UNAUTHENTICATED)
         return self.viewer
 
     def staff(self) -> Viewer:
         """Return who is looking when it is staff. Refuses: UNAUTHENTICATED, FORBIDDEN."""
         viewer = self.signed_in()
         if not viewer.is_staff:
-            raise ApiError("This is for support staff.", ErrorCode.FORBIDDEN)
+            raise told(sentence("FOR_STAFF", "This is for support staff."), ErrorCode.FORBIDDEN)
         return viewer
 
     def overseer(self) -> Viewer:
         """Return who is looking when it is staff or the marketplace. Refuses: UNAUTHENTICATED, FORBIDDEN."""
         viewer = self.signed_in()
         if not (viewer.is_staff or viewer.is_service):
-            raise ApiError("This is for support staff and the marketplace.", ErrorCode.FORBIDDEN)
+            raise told(
+                sentence("FOR_STAFF_AND_MARKETPLACE", "This is for support staff and the marketplace."),
+                ErrorCode.FORBIDDEN,
+            )
         return viewer
 
     def administrator(self) -> Viewer:
         """Return who is looking when it is an administrator. Refuses: UNAUTHENTICATED, FORBIDDEN."""
         viewer = self.signed_in()
         if not viewer.is_admin:
-            raise ApiError("This is for administrators.", ErrorCode.FORBIDDEN)
+            raise told(sentence("FOR_ADMINS", "This is for administrators."), ErrorCode.FORBIDDEN)
         return viewer
 
     async def case_facts(self, case_ids: Sequence[str]) -> list[Facts | None]:

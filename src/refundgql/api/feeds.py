@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from refundgql.api.languages import ENGLISH, speak
+from refundgql.api.languages import speak, spoken
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalEventName
@@ -40,14 +41,25 @@ class UpdateRow:
 
 
 @dataclass(slots=True, eq=False)
-class CaseFeed(Feed):
+class SpokenFeed(Feed):
+    """One subscription of a viewer, in the language that they read."""
+
+    app: Application
+    viewer: Viewer
+    language: str = field(default_factory=spoken, kw_only=True)
+
+    def told(self, viewer: Viewer, row: UpdateRow | WithdrawalUpdateRow, readers: str) -> Told:
+        """Return a row to encode as the viewer sees it, in this subscription's language."""
+        return Told(self.app.context(viewer), row, (readers, self.language), partial(speak, self.language))
+
+
+@dataclass(slots=True, eq=False)
+class CaseFeed(SpokenFeed):
     """One subscription to cases: whose it is, and which events of its topic it is told.
 
     shown: the version of the case that the present state was told at; its events are not told again.
     """
 
-    app: Application
-    viewer: Viewer
     case_id: str | None = None
     given: CaseFilter | None = None
     for_staff: bool = False
@@ -75,7 +87,6 @@ class CaseReadership:
 
     async def begin(self, feed: CaseFeed, after: Cursor) -> tuple[Judgement, Cursor]:
         """Begin with the present state of a case, as far as events up to `after` have not told it."""
-        speak(ENGLISH)  # what is told is encoded once for all who read the same
         if feed.case_id is None:
             return Verdict.SKIP, after
         present = await self.onlookers.look([feed.viewer.external_ref], feed.case_id)
@@ -87,7 +98,7 @@ class CaseReadership:
             # The stream may be held back behind what the present state already has in it.
             after = max(after, await event_cursor(feed.app.database, feed.case_id, feed.shown))
         row = UpdateRow(feed.case_id, None, str(after))
-        return Told(feed.app.context(viewer), row, viewer.account_id), after
+        return feed.told(viewer, row, viewer.account_id), after
 
     def missed(self, feed: CaseFeed, after: Cursor, until: Cursor) -> AsyncGenerator[StreamEvent, None]:
         """Yield the events after one cursor up to another of the cases that the viewer saw when the stream began."""
@@ -95,7 +106,6 @@ class CaseReadership:
 
     async def judge(self, event: StreamEvent, feeds: Sequence[CaseFeed]) -> Sequence[Judgement]:
         """Say what an event is to each subscription."""
-        speak(ENGLISH)
         present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds}, event.case_id)
         look = _Look(event, present)
         judged = [look.judge(feed) for feed in feeds]
@@ -140,11 +150,8 @@ class WithdrawalUpdateRow:
 
 
 @dataclass(slots=True, eq=False)
-class WithdrawalFeed(Feed):
+class WithdrawalFeed(SpokenFeed):
     """One subscription to the withdrawals of its viewer."""
-
-    app: Application
-    viewer: Viewer
 
 
 @dataclass(slots=True)
@@ -163,7 +170,6 @@ class NoticeReadership:
 
     async def judge(self, notice: StreamNotice, feeds: Sequence[WithdrawalFeed]) -> Sequence[Judgement]:
         """Say what a notice is to each subscription."""
-        speak(ENGLISH)
         present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds})
         return [_judged(notice, feed, present.viewers.get(feed.viewer.external_ref)) for feed in feeds]
 
@@ -175,7 +181,7 @@ def _judged(notice: StreamNotice, feed: WithdrawalFeed, viewer: Viewer | None) -
         return Verdict.SKIP
     event = WithdrawalEventName(notice.name.removeprefix("WITHDRAWAL_"))
     row = WithdrawalUpdateRow(notice.withdrawal_id, event, from_micros(notice.at), str(notice.cursor))
-    return Told(feed.app.context(viewer), row, viewer.account_id)
+    return feed.told(viewer, row, viewer.account_id)
 
 
 @dataclass(slots=True)
@@ -185,7 +191,7 @@ class _Look:
     event: StreamEvent
     present: Present
     seeing: dict[str, Viewer | None] = field(default_factory=dict)
-    told: dict[tuple[str, frozenset[str], bool], Told] = field(default_factory=dict)
+    told: dict[tuple[str, str, frozenset[str], bool], Told] = field(default_factory=dict)
 
     def judge(self, feed: CaseFeed) -> Judgement:
         """Say what the event is to a subscription, but for its filter's text."""
@@ -202,10 +208,10 @@ class _Look:
             return error
         if fits is None or self.event.sequence <= feed.shown:
             return Verdict.SKIP
-        key = (ref, feed.fields, fits)
+        key = (ref, feed.language, feed.fields, fits)
         if key not in self.told:
             row = UpdateRow(self.event.case_id, self.event.id, str(self.event.cursor), fits)
-            self.told[key] = Told(feed.app.context(viewer), row, visibility_class(viewer, feed.fields))
+            self.told[key] = feed.told(viewer, row, visibility_class(viewer, feed.fields))
         return self.told[key]
 
 

@@ -1,59 +1,33 @@
-"""Say sentences in the language that was asked for: gettext catalogues, looked up by the English sentence's template.
+"""Say sentences in the language that was asked for: gettext catalogues, by the sentence's code.
 
-Sentences are written once, in English, where they are decided, and some are kept (descriptions of postings). A
-catalogue has their templates with `{0}`, `{1}` … in the places of values; what it does not have stays English.
+English is written where a sentence is decided. What a catalogue does not have stays English.
 """
 
-import re
+from __future__ import annotations
+
 from contextvars import ContextVar
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Final
 
 from babel.core import negotiate_locale
 from babel.messages.pofile import read_po
 
+from refundgql.domain.sentences import Sentence, filled
+
 ENGLISH: Final = "en"
 LANGUAGES: Final = (ENGLISH, "de", "es")
 _MOST_RANGES: Final = 20
-_SENTENCES_KEPT: Final = 4_096
 
 _asked: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
-_PLACE = re.compile(r"\\\{(\d)\\\}")
-
-
-class _Pattern(NamedTuple):
-    """A template with values in it: how its sentences look, and what they are in a language."""
-
-    template: str
-    sentence: re.Pattern[str]
-    places: tuple[int, ...]
-    translation: str
-
-
-class Catalogue(NamedTuple):
-    """The sentences of one language: those without values by text, the others by pattern."""
-
-    whole: dict[str, str]
-    patterns: list[_Pattern]
-
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """Read the catalogue of a language."""
+def catalogue(language: str) -> dict[str, tuple[str, str]]:
+    """Return the catalogue of a language: by a sentence's code its English template and the translated one."""
     with (files("refundgql") / "locale" / f"{language}.po").open("rb") as file:
-        messages = {str(one.id): str(one.string) for one in read_po(file, locale=language) if one.id and one.string}
-    whole = {sentence: said for sentence, said in messages.items() if "{0}" not in sentence}
-    # The template with most words of its own is tried first: one that is nearly all places fits too much.
-    templates = sorted(set(messages) - set(whole), key=lambda one: -len(_PLACE.sub("", re.escape(one))))
-    return Catalogue(whole, [_pattern(one, messages[one]) for one in templates])
-
-
-def _pattern(template: str, translation: str) -> _Pattern:
-    escaped = re.escape(template)
-    places = tuple(int(found) for found in _PLACE.findall(escaped))
-    return _Pattern(template, re.compile(_PLACE.sub("(.*?)", escaped), re.DOTALL), places, translation)
+        messages = read_po(file, locale=language)
+    return {str(one.context): (str(one.id), str(one.string)) for one in messages if one.id and one.string}
 
 
 def preferred(accept_language: str | None) -> str:
@@ -75,31 +49,24 @@ def speak(language: str) -> None:
     _asked.set(language)
 
 
-def said(sentence: str) -> str:
-    """Return a sentence in the language that was asked for, or as it is."""
+def spoken() -> str:
+    """Return the language that this task speaks."""
+    return _asked.get()
+
+
+def said(sentence: Sentence) -> str:
+    """Return a sentence in the language that was asked for, or in English."""
     language = _asked.get()
-    return sentence if language == ENGLISH else translated(sentence, language)
+    return str(sentence) if language == ENGLISH else translated(sentence, language)
 
 
-def said_or_none(sentence: str | None) -> str | None:
-    """Return a sentence that may be missing."""
-    return None if sentence is None else said(sentence)
-
-
-@lru_cache(_SENTENCES_KEPT)
-def translated(sentence: str, language: str) -> str:
-    """Return a sentence in a language, its values put where they belong there; as it is when nobody has put it so."""
-    whole, patterns = catalogue(language)
-    if sentence in whole:
-        return whole[sentence]
-    for pattern in patterns:
-        found = pattern.sentence.fullmatch(sentence)
-        if found is not None:
-            return _filled(pattern, [whole.get(value, value) for value in found.groups()])
-    return sentence
-
-
-def _filled(pattern: _Pattern, values: list[str]) -> str:
-    """Return the translation with the values in their places; a word that has a translation of its own is put so."""
-    by_place = {str(place): value for place, value in zip(pattern.places, values, strict=True)}
-    return re.sub(r"\{(\d)\}", lambda place: by_place.get(place[1], ""), pattern.translation)
+def translated(sentence: Sentence, language: str) -> str:
+    """Return a sentence in a language, and so the phrases in it; in English when nobody has put it so."""
+    template, translation = catalogue(language).get(sentence.code, (None, ""))
+    if template != sentence.template:  # the words have changed since they were translated
+        return str(sentence)
+    parameters = sentence.parameters
+    return filled(
+        translation,
+        {name: translated(it, language) if isinstance(it, Sentence) else it for name, it in parameters.items()},
+    )

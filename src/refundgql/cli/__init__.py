@@ -35,6 +35,7 @@ COMMANDS = {
     "workflow": "workflow",
     "schema": "schema",
     "cache-keys": "cache_keys",
+    "texts": "texts",
     "settings": "settings",
     "config": "config",
 }

@@ -11,6 +11,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.decisions import Act
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName
 from refundgql.storage.accounts import find_viewer
@@ -37,13 +38,16 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
         if given.assignee_id is not None and viewer.is_staff:
             account = await find_viewer(unit.tx, given.assignee_id) if is_uuid(given.assignee_id) else None
             if account is None:
-                raise Refused(not_found("account", "assigneeId"))
+                raise Refused(not_found(phrase("account"), "assigneeId"))
             assignees[:] = [account]
         return facts
 
     def fill(act: Act, checks: Checks) -> Act:
         if not all(account.is_staff for account in assignees):
-            checks.refuse("Only a member of staff can take a case: choose one of them.", "assigneeId")
+            checks.refuse(
+                sentence("ONLY_STAFF_TAKE_CASES", "Only a member of staff can take a case: choose one of them."),
+                "assigneeId",
+            )
         return replace(act, assignee_id=given.assignee_id)
 
     return await act_on_case(

@@ -11,6 +11,7 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundDecision, RefusalCode
 
@@ -80,14 +81,21 @@ async def decide_refunds(uow: UnitOfWork, viewer: Viewer, given: DecideRefunds) 
 
 def _check(viewer: Viewer, given: DecideRefunds) -> None:
     if not viewer.is_staff:
-        raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message="Many cases at once are decided by support."))
+        raise Refused(
+            BasicRefusal(
+                code=RefusalCode.FORBIDDEN,
+                message=sentence("ONLY_SUPPORT_DECIDES_MANY", "Many cases at once are decided by support."),
+            )
+        )
     checks = Checks()
     checks.key(given.idempotency_key)
     ids = [one.refund_case_id for one in given.decisions if one.refund_case_id]
     if not 1 <= len(given.decisions) <= DECISIONS_AT_ONCE:
-        checks.refuse(f"Give 1 to {DECISIONS_AT_ONCE} decisions.", "decisions")
+        checks.refuse(
+            sentence("DECISIONS_OUT_OF_RANGE", "Give 1 to {limit} decisions.", limit=DECISIONS_AT_ONCE), "decisions"
+        )
     elif len(set(ids)) < len(ids):
-        checks.refuse("Decide each case once.", "decisions")
+        checks.refuse(sentence("CASE_DECIDED_TWICE", "Decide each case once."), "decisions")
     checks.raise_if_any()
 
 
@@ -129,5 +137,10 @@ def _leave_out(decision: str, **given: object) -> None:
     checks = Checks()
     for name, value in given.items():
         if value is not None:
-            checks.refuse(f"{name} is not for {decision}: leave it out.", name)
+            checks.refuse(
+                sentence(
+                    "NOT_FOR_DECISION", "{field} is not for {decision}: leave it out.", field=name, decision=decision
+                ),
+                name,
+            )
     checks.raise_if_any()

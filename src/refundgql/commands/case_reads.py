@@ -10,6 +10,7 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import CaseReadResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.storage.case_reads import mark_read
 from refundgql.storage.facts import load_case_facts
@@ -32,16 +33,21 @@ async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -
     """
 
     async def work(unit: Unit) -> Made:
-        case_id = existing_id(given.refund_case_id, "refund case", "refundCaseId")
+        case_id = existing_id(given.refund_case_id, phrase("refund case"), "refundCaseId")
         # Without a lock: reading must not wait for whoever decides, and what comes meanwhile stays unread.
         facts = (await load_case_facts(unit.tx, [case_id])).get(case_id)
         if facts is None or not sees_case(viewer, case_of(facts)):
-            raise Refused(not_found("refund case", "refundCaseId"))
+            raise Refused(not_found(phrase("refund case"), "refundCaseId"))
         version, checks = case_of(facts).version, Checks()
         checks.key(given.idempotency_key)
         up_to = version if given.up_to_version is None else given.up_to_version
         if not 0 < up_to <= version:
-            checks.refuse(f"Give a version from 1 to {version}, or leave it out.", "upToVersion")
+            checks.refuse(
+                sentence(
+                    "VERSION_OUT_OF_RANGE", "Give a version from 1 to {version}, or leave it out.", version=version
+                ),
+                "upToVersion",
+            )
         checks.raise_if_any()
         mark_read(unit.tx, viewer.account_id, case_id, up_to)
         return {"case_id": case_id}

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from refundgql.domain.money import Money, MoneyError
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
 EXPLANATION_CHARS = 10_000
@@ -39,7 +40,7 @@ class Checks:
 
     refusals: list[Refusal] = field(default_factory=list)
 
-    def refuse(self, message: str, *path: str, rule: str | None = None) -> None:
+    def refuse(self, message: Sentence, *path: str, rule: str | None = None) -> None:
         """Add an INVALID_INPUT refusal of one field."""
         self.refusals.append(
             BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, rule=rule, field=path or None)
@@ -54,11 +55,33 @@ class Checks:
             return None
         trimmed = value.strip()
         if not trimmed:
-            self.refuse(f"{name} is empty: write something, or leave it out where it is optional.", name)
+            self.refuse(
+                sentence(
+                    "FIELD_EMPTY",
+                    "{field} is empty: write something, or leave it out where it is optional.",
+                    field=name,
+                ),
+                name,
+            )
         elif len(trimmed) > limit_chars:
-            self.refuse(f"{name} is longer than {limit_chars} characters: shorten it.", name)
+            self.refuse(
+                sentence(
+                    "FIELD_TOO_LONG",
+                    "{field} is longer than {limit} characters: shorten it.",
+                    field=name,
+                    limit=limit_chars,
+                ),
+                name,
+            )
         elif "\0" in trimmed or _SURROGATE.search(trimmed):
-            self.refuse(f"{name} holds characters that are not text (NUL or half a surrogate pair).", name)
+            self.refuse(
+                sentence(
+                    "FIELD_UNSTORABLE",
+                    "{field} holds characters that are not text (NUL or half a surrogate pair).",
+                    field=name,
+                ),
+                name,
+            )
         return trimmed or None
 
     def money(self, given: Amount | None, name: str = "amount") -> Money | None:
@@ -68,10 +91,10 @@ class Checks:
         try:
             money = Money.parse(given.amount, given.currency_code)
         except MoneyError as error:
-            self.refuse(str(error), name, rule="D2")
+            self.refuse(error.why, name, rule="D2")
             return None
         if money.minor <= 0:
-            self.refuse("Give an amount above zero.", name, rule="D2")
+            self.refuse(sentence("AMOUNT_NOT_POSITIVE", "Give an amount above zero."), name, rule="D2")
             return None
         return money
 
@@ -94,7 +117,7 @@ def is_uuid(text: str | None) -> bool:
     return text is not None and _UUID.fullmatch(text) is not None
 
 
-def existing_id(text: str, what: str, *path: str) -> str:
+def existing_id(text: str, what: Sentence, *path: str) -> str:
     """Return the id.
 
     Refuses: NOT_FOUND for a text that cannot be an id.

@@ -18,6 +18,7 @@ from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName
 from refundgql.storage.cases import SavedDecision
@@ -124,10 +125,10 @@ async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:
 
     Refuses: NOT_FOUND when there is none that the viewer may see, in the same words for both.
     """
-    existing_id(case_id, "refund case", "refundCaseId")
+    existing_id(case_id, phrase("refund case"), "refundCaseId")
     facts = (await load_case_facts(unit.tx, [case_id], lock=True, reader=viewer)).get(case_id)
     if facts is None or not sees_case(viewer, case_of(facts)):
-        raise Refused(not_found("refund case", "refundCaseId"))
+        raise Refused(not_found(phrase("refund case"), "refundCaseId"))
     return facts
 
 

@@ -21,6 +21,7 @@ from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Audience, RefundActionName, RefusalCode
 from refundgql.storage.cases import SavedDecision
@@ -88,7 +89,7 @@ async def add_statement(uow: UnitOfWork, viewer: Viewer, given: AddStatement) ->
 
     def fill(act: Act, checks: Checks) -> Act:
         if checks.text(given.text, "text", EXPLANATION_CHARS) is None and not checks.refusals:
-            checks.refuse("Write the statement.", "text")
+            checks.refuse(sentence("STATEMENT_MISSING", "Write the statement."), "text")
         return for_audience(act, given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
@@ -122,7 +123,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     def fill(act: Act, checks: Checks) -> Act:
         check_selection(chosen, checks)
         if not chosen:
-            checks.refuse("Select at least one chat message.", "messageIds")
+            checks.refuse(sentence("MESSAGES_MISSING", "Select at least one chat message."), "messageIds")
         return for_audience(replace(act, message_ids=chosen), given.audience)
 
     async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
@@ -239,14 +240,16 @@ def with_messages(facts: Facts, chat: Sequence[ChatMessage], chosen: Sequence[st
     """
     known = frozenset(message.id for message in chat)
     if not known.issuperset(chosen):
-        raise Refused(not_found("chat message", "messageIds"))
+        raise Refused(not_found(phrase("chat message"), "messageIds"))
     return facts if facts.lead is None else replace(facts, lead=replace(facts.lead, message_ids=known))
 
 
 def check_selection(message_ids: Sequence[str], checks: Checks) -> None:
     """Refuse a selection of more chat messages than one act may name."""
     if len(message_ids) > MESSAGE_IDS:
-        checks.refuse(f"Select at most {MESSAGE_IDS} messages at a time.", "messageIds")
+        checks.refuse(
+            sentence("TOO_MANY_MESSAGES", "Select at most {limit} messages at a time.", limit=MESSAGE_IDS), "messageIds"
+        )
 
 
 def freeze_conversation(unit: Unit, viewer: Viewer, decision: Decision, messages: Sequence[ChatMessage]) -> None:
@@ -267,7 +270,7 @@ def freeze_conversation(unit: Unit, viewer: Viewer, decision: Decision, messages
 
 
 def _no_files() -> BasicRefusal:
-    message = "This server takes no files: add a statement or chat messages instead."
+    message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
     return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
 
 
@@ -302,7 +305,11 @@ def _bounded(viewer: Viewer, audience: Audience | None) -> Callable[[Unit, Facts
         refuse_outsider(viewer, case, audience or Audience.EVERYONE)
         count = await count_evidence(unit.tx, case.id, side_of(viewer, case))
         if count >= ITEMS_PER_SIDE:
-            message = f"This side has added {ITEMS_PER_SIDE} items of evidence, as many as it may: send a message."
+            message = sentence(
+                "TOO_MUCH_EVIDENCE",
+                "This side has added {limit} items of evidence, as many as it may: send a message.",
+                limit=ITEMS_PER_SIDE,
+            )
             raise Refused(BasicRefusal(code=RefusalCode.TOO_MANY_ITEMS, message=message, rule="D26"))
         return facts
 

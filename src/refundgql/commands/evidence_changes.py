@@ -17,6 +17,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.evidence import evidence_changed
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundEventName, RefusalCode
 from refundgql.storage.evidence import (
@@ -60,9 +61,17 @@ async def withdraw_evidence(uow: UnitOfWork, viewer: Viewer, given: WithdrawEvid
 
     def judge(found: KeptEvidence) -> str | None:
         if found.added_by_id != viewer.account_id:
-            raise Refused(_no(RefusalCode.FORBIDDEN, "Only whoever added it can withdraw it."))
+            raise Refused(
+                _no(
+                    RefusalCode.FORBIDDEN,
+                    sentence("ONLY_OWNER_WITHDRAWS_EVIDENCE", "Only whoever added it can withdraw it."),
+                )
+            )
         if found.is_decided:
-            message = "A decision was made with it: ask an administrator to redact it if it must not be read."
+            message = sentence(
+                "EVIDENCE_WAS_USED",
+                "A decision was made with it: ask an administrator to redact it if it must not be read.",
+            )
             raise Refused(_no(RefusalCode.TRANSITION_NOT_ALLOWED, message))
         return None
 
@@ -81,7 +90,9 @@ async def redact_evidence(uow: UnitOfWork, viewer: Viewer, given: RedactEvidence
 
     def judge(_: KeptEvidence) -> str | None:
         if not viewer.is_admin:
-            raise Refused(_no(RefusalCode.FORBIDDEN, "Only an administrator can redact evidence."))
+            raise Refused(
+                _no(RefusalCode.FORBIDDEN, sentence("ONLY_ADMIN_REDACTS", "Only an administrator can redact evidence."))
+            )
         checks = Checks()
         reason = checks.text(given.reason, "reason")
         checks.raise_if_any()
@@ -123,20 +134,20 @@ async def _change(
     operation: str,
 ) -> CaseResult:
     async def work(unit: Unit) -> Made:
-        existing_id(given.evidence_id, "evidence", "evidenceId")
+        existing_id(given.evidence_id, phrase("evidence"), "evidenceId")
         first = await find_evidence(unit.tx, viewer, given.evidence_id)
         facts = None
         if first is not None:
             facts = (await load_case_facts(unit.tx, [first.case_id], lock=True)).get(first.case_id)
         found = await find_evidence(unit.tx, viewer, given.evidence_id)  # under the case's lock
         if facts is None or found is None:
-            raise Refused(not_found("evidence", "evidenceId"))
+            raise Refused(not_found(phrase("evidence"), "evidenceId"))
         note = judge(found)
         checks = Checks()
         checks.key(given.idempotency_key)
         checks.raise_if_any()
         if found.redacted or (found.withdrawn and name is RefundEventName.EVIDENCE_WITHDRAWN):
-            raise Refused(_no(RefusalCode.TRANSITION_NOT_ALLOWED, "It is gone already."))
+            raise Refused(_no(RefusalCode.TRANSITION_NOT_ALLOWED, sentence("EVIDENCE_GONE", "It is gone already.")))
         at = unit.now()
         decision = evidence_changed(
             facts, viewer, at, unit.policy, name=name, sha256=found.sha256, audience=found.audience, note=note
@@ -149,5 +160,5 @@ async def _change(
     return CaseResult(made["case_id"], made["event_id"], replayed)
 
 
-def _no(code: RefusalCode, message: str) -> BasicRefusal:
+def _no(code: RefusalCode, message: Sentence) -> BasicRefusal:
     return BasicRefusal(code=code, message=message, rule="D26")

@@ -13,6 +13,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.uploads import FileStore, storage_key
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.evidence_uploads import (
@@ -42,10 +43,10 @@ async def find_announced(uow: UnitOfWork, viewer: Viewer, upload_id: str) -> Ann
     """
     announced = await find_upload(uow.database, upload_id)
     if announced is None or announced.account_id != viewer.account_id:
-        raise Refused(not_found("upload"))
+        raise Refused(not_found(phrase("upload")))
     facts = (await load_case_facts(uow.database, [announced.case_id])).get(announced.case_id)
     if facts is None or not sees_case(viewer, case_of(facts)):
-        raise Refused(not_found("upload"))
+        raise Refused(not_found(phrase("upload")))
     if announced.used_at is not None or announced.abandoned_at is not None:
         raise UploadUsed
     return announced
@@ -101,6 +102,6 @@ async def clear_abandoned(uow: UnitOfWork) -> int:
 
 def _store_of(uow: UnitOfWork) -> FileStore:
     if uow.files is None:
-        message = "This server takes no files: add a statement or chat messages instead."
+        message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
         raise Refused(BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16"))
     return uow.files

@@ -16,6 +16,7 @@ from refundgql.commands.checks import Checks
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.idempotency import StoredResult, find_result, store_result
@@ -111,7 +112,9 @@ def _replay(stored: StoredResult | None, digest: str) -> Made | None:
         raise Refused(
             BasicRefusal(
                 code=RefusalCode.IDEMPOTENCY_KEY_REUSED,
-                message="This idempotency key was used with another input: use a new key for a new act.",
+                message=sentence(
+                    "KEY_REUSED", "This idempotency key was used with another input: use a new key for a new act."
+                ),
                 field=("idempotencyKey",),
             )
         )

@@ -25,6 +25,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.record_parsing import parse_record, shape_ref
 from refundgql.domain.records import RecordError
+from refundgql.domain.sentences import sentence
 from refundgql.storage.database import ChangeMark, Dialect
 from refundgql.storage.scratch import Scratch
 
@@ -245,11 +246,17 @@ def _changed(reader: Reader, place: int, error: RecordError) -> ImportStopped:
 
 def _json(raw: RawLine) -> object:
     if len(raw.text) > LINE_BYTES:
-        raise RecordError("The line is too long for a record: put each record on a line of its own.")
+        raise RecordError(
+            sentence("LINE_TOO_LONG", "The line is too long for a record: put each record on a line of its own.")
+        )
     try:
         return orjson.loads(raw.text)
     except orjson.JSONDecodeError as error:
-        raise RecordError(f"This is not JSON ({error.msg}, column {error.colno}).") from None
+        raise RecordError(
+            sentence(
+                "NOT_JSON", "This is not JSON ({problem}, column {column}).", problem=error.msg, column=error.colno
+            )
+        ) from None
 
 
 class _Meter:

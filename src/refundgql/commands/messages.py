@@ -15,6 +15,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Audience, RefundActionName, RefusalCode
 from refundgql.storage.case_messages import insert_case_message
@@ -46,7 +47,10 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
 
         def fill(act: Act, checks: Checks) -> Act:
             if audience is Audience.COUNTERPARTY_AND_SUPPORT and case.counterparty_id is None:
-                checks.refuse("This case has no counterparty: write to the requester and support.", "audience")
+                checks.refuse(
+                    sentence("NO_COUNTERPARTY", "This case has no counterparty: write to the requester and support."),
+                    "audience",
+                )
             return replace(act, audience=audience, text=checks.text(given.body, "body", EXPLANATION_CHARS))
 
         async def keep(unit: Unit, decision: Decision, saved: SavedDecision) -> None:
@@ -77,5 +81,8 @@ def refuse_outsider(viewer: Viewer, case: Case, audience: Audience) -> None:
         Audience.INTERNAL: set(),
     }
     if not viewer.is_staff and viewer.account_id not in members[audience]:
-        message = "You can write only to an audience that you belong to: leave it out to write to everyone on the case."
+        message = sentence(
+            "AUDIENCE_NOT_YOURS",
+            "You can write only to an audience that you belong to: leave it out to write to everyone on the case.",
+        )
         raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, field=("audience",)))

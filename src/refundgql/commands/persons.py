@@ -11,6 +11,7 @@ from refundgql.commands.results import AccountResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -40,16 +41,23 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         checks.key(given.idempotency_key)
         reason = checks.text(given.reason, "reason", NOTE_CHARS)
         if viewer is not None and (not viewer.is_admin or viewer.account_id == given.account_id):
-            raise Refused(_refusal(RefusalCode.FORBIDDEN, "Another administrator erases accounts."))
-        account_id = existing_id(given.account_id, "account", "accountId")
+            raise Refused(
+                _refusal(RefusalCode.FORBIDDEN, sentence("ERASED_BY_ANOTHER", "Another administrator erases accounts."))
+            )
+        account_id = existing_id(given.account_id, phrase("account"), "accountId")
         if await find_viewer(unit.tx, account_id) is None:
-            raise Refused(not_found("account", "accountId"))
+            raise Refused(not_found(phrase("account"), "accountId"))
         checks.raise_if_any()
         if await persons.has_open_case(unit.tx, account_id):
-            message = "A case with this person is open: decide it, or let it be cancelled first."
+            message = sentence(
+                "PERSON_HAS_OPEN_CASE", "A case with this person is open: decide it, or let it be cancelled first."
+            )
             raise Refused(_refusal(RefusalCode.CASE_ALREADY_OPEN, message))
         if await persons.has_money(unit.tx, account_id):
-            message = "There is money on this person's balance, or on its way: pay it out or settle it first."
+            message = sentence(
+                "PERSON_HAS_MONEY",
+                "There is money on this person's balance, or on its way: pay it out or settle it first.",
+            )
             raise Refused(_refusal(RefusalCode.BALANCE_INSUFFICIENT, message))
         actor, now = None if viewer is None else viewer.account_id, to_micros(unit.now())
         await persons.erase(unit.tx, account_id, now)
@@ -66,5 +74,5 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
     return AccountResult(made["account_id"], replayed=replayed)
 
 
-def _refusal(code: RefusalCode, message: str) -> Refusal:
+def _refusal(code: RefusalCode, message: Sentence) -> Refusal:
     return BasicRefusal(code=code, message=message, rule="D30")

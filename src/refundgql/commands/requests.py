@@ -16,6 +16,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     IssueDecision,
@@ -228,10 +229,10 @@ def _fill_money_request(act: Act, checks: Checks, given: RequestInvoiceRefund | 
 
 
 _ID_FIELDS = {
-    Subject.LEAD: ("lead", "leadId"),
-    Subject.INVOICE: ("invoice", "invoiceId"),
-    Subject.MILESTONE: ("milestone", "milestoneId"),
-    Subject.BILLING_WEEK: ("billing week", "billingWeekId"),
+    Subject.LEAD: (phrase("lead"), "leadId"),
+    Subject.INVOICE: (phrase("invoice"), "invoiceId"),
+    Subject.MILESTONE: (phrase("milestone"), "milestoneId"),
+    Subject.BILLING_WEEK: (phrase("billing week"), "billingWeekId"),
 }
 
 
@@ -247,7 +248,8 @@ def _one_subject(
     if len(given) != 1:
         checks = Checks()
         checks.refuse(
-            "Name one payment: give exactly one id.", *(_ID_FIELDS[given[1][0]][1] if given else "invoiceId",)
+            sentence("NOT_ONE_PAYMENT_ID", "Name one payment: give exactly one id."),
+            *(_ID_FIELDS[given[1][0]][1] if given else "invoiceId",),
         )
         checks.raise_if_any()
     return given[0]

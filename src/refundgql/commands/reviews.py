@@ -15,6 +15,7 @@ from refundgql.domain import reviews as rules
 from refundgql.domain.facts import ContractFacts
 from refundgql.domain.refusals import Refused, not_found
 from refundgql.domain.reviews import Review
+from refundgql.domain.sentences import Sentence, phrase
 from refundgql.domain.viewers import Viewer
 from refundgql.storage.reviews import find_review_by, insert_review, lock_contract, lock_review, update_review
 from refundgql.storage.visibility import sees_contract
@@ -56,7 +57,7 @@ async def post_review(uow: UnitOfWork, viewer: Viewer, given: PostReview) -> Rev
     review_id = str(uuid7())
 
     async def work(unit: Unit) -> Made:
-        contract = await _visible_contract(unit, viewer, given.contract_id, "contract", "contractId")
+        contract = await _visible_contract(unit, viewer, given.contract_id, phrase("contract"), "contractId")
         rules.refuse_stranger(viewer, contract)
         body = _check_words(given)
         at = unit.now()
@@ -128,7 +129,7 @@ def _check_words(given: PostReview | EditReview) -> str:
     return body or ""
 
 
-async def _visible_contract(unit: Unit, viewer: Viewer, contract_id: str, what: str, field: str) -> ContractFacts:
+async def _visible_contract(unit: Unit, viewer: Viewer, contract_id: str, what: Sentence, field: str) -> ContractFacts:
     contract = await lock_contract(unit.tx, existing_id(contract_id, what, field))
     if contract is None or not sees_contract(viewer, contract):
         raise Refused(not_found(what, field))
@@ -136,7 +137,7 @@ async def _visible_contract(unit: Unit, viewer: Viewer, contract_id: str, what: 
 
 
 async def _visible_review(unit: Unit, viewer: Viewer, review_id: str) -> tuple[Review, ContractFacts]:
-    review = await lock_review(unit.tx, existing_id(review_id, "review", "reviewId"))
+    review = await lock_review(unit.tx, existing_id(review_id, phrase("review"), "reviewId"))
     if review is None:
-        raise Refused(not_found("review", "reviewId"))
-    return review, await _visible_contract(unit, viewer, review.contract_id, "review", "reviewId")
+        raise Refused(not_found(phrase("review"), "reviewId"))
+    return review, await _visible_contract(unit, viewer, review.contract_id, phrase("review"), "reviewId")

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from uuid_utils import uuid7
 
+from refundgql.domain.kept_texts import TAKEN_BACK
 from refundgql.domain.ledger import balance, external, held, platform_leads
 from refundgql.domain.money import Money
 from refundgql.domain.records import Record, RecordError
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
     BalancePurpose,
     ChargebackStatus,
@@ -153,8 +155,10 @@ class Book:
     def missing(self, kind: str, ref: str, field_name: str) -> RecordError:
         """Return why a reference leads nowhere."""
         if (kind, ref) in self.faulty:
-            return DependsOnFaulty("It refers to a record that is refused.", field_name)
-        message = f"There is no {kind} {ref!r}: it has to exist, or stand earlier."
+            return DependsOnFaulty(sentence("REFERS_TO_REFUSED", "It refers to a record that is refused."), field_name)
+        message = sentence(
+            "MISSING_RECORD", "There is no {kind} '{ref}': it has to exist, or stand earlier.", kind=kind, ref=ref
+        )
         return RecordError(message, field_name, code=RefusalCode.NOT_FOUND)
 
     def account(self, ref: str, field_name: str, role: Role | None = None) -> AccountRow:
@@ -166,7 +170,12 @@ class Book:
         if row is None:
             raise self.missing("account", ref, field_name)
         if role is not None and row.roles != role and role not in row.roles.split(","):
-            raise RecordError(f"The account {ref!r} does not have the role {role}.", field_name)
+            raise RecordError(
+                sentence(
+                    "ACCOUNT_WITHOUT_ROLE", "The account '{ref}' does not have the role {role}.", ref=ref, role=role
+                ),
+                field_name,
+            )
         return row
 
     def lead(self, ref: str) -> LeadRow:
@@ -297,7 +306,7 @@ class Book:
         self, payment: PaymentRow, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
     ) -> None:
         """Take money of a payment back to where it goes now: what is held first, then what its receiver has."""
-        what = f"{fact.capitalize()}: {about.what}"
+        what = TAKEN_BACK[fact].of(what=about.what)
         currency = payment.currency
         if about.contract is None:
             self.post(fact, platform_leads(currency), to_key, amount_minor, currency, at, what, payment.id)
@@ -330,7 +339,9 @@ def bounded(minor: int) -> int:
     Refuses: RecordError.
     """
     if abs(minor) > LARGEST_MINOR:
-        raise RecordError("With this the sum is larger than can be kept (2^63 - 1 minor units).")
+        raise RecordError(
+            sentence("SUM_TOO_LARGE", "With this the sum is larger than can be kept (2^63 - 1 minor units).")
+        )
     return minor
 
 

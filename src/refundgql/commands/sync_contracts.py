@@ -12,6 +12,7 @@ from refundgql.domain.advancing import StrictMachine, steps
 from refundgql.domain.calendar import midnight, to_micros
 from refundgql.domain.contracts import ContractMachine
 from refundgql.domain.records import BillingWeekRecord, ContractRecord, RecordError, ReviewRecord
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import ContractKind, PaymentKind, RefusalCode, Role
 from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, ReviewRow
 
@@ -42,10 +43,15 @@ def is_behind(machine: type[StrictMachine], stated: str, current: str, events: t
     return stated != current and way(machine, stated, current, events) is not None
 
 
-def steps_back(what: str, current: str, target: str, path: str = "status") -> RecordError:
+def steps_back(what: Sentence, current: str, target: str, path: str = "status") -> RecordError:
     """Return the refusal of a state that lies behind the present one."""
-    article = "An" if what.startswith("i") else "A"
-    message = f"{article} {what} that is {current} cannot become {target}: states only advance."
+    message = sentence(
+        "STATES_ONLY_ADVANCE",
+        "{what} that is {state} cannot become {target}: states only advance.",
+        what=what,
+        state=current,
+        target=target,
+    )
     return RecordError(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
 
 
@@ -58,7 +64,10 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     ended_at = None if record.ended_at is None else to_micros(record.ended_at)
     if row is None:
         if client is expert:
-            raise RecordError("The client and the expert of a contract are two accounts.", "expert")
+            raise RecordError(
+                sentence("PARTIES_ARE_ONE_ACCOUNT", "The client and the expert of a contract are two accounts."),
+                "expert",
+            )
         row = ContractRow(
             str(uuid7()),
             record.ref,
@@ -74,13 +83,13 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
         )
         book.add_contract(row)
         return Outcome.CREATED
-    fixed(row.client_id == client.id, "The client of a contract", "client")
-    fixed(row.expert_id == expert.id, "The expert of a contract", "expert")
-    fixed(row.kind == record.contract_kind, "The kind of a contract", "kind")
-    fixed(row.currency == record.currency, "The currency of a contract", "currencyCode")
+    fixed(row.client_id == client.id, phrase("The client of a contract"), "client")
+    fixed(row.expert_id == expert.id, phrase("The expert of a contract"), "expert")
+    fixed(row.kind == record.contract_kind, phrase("The kind of a contract"), "kind")
+    fixed(row.currency == record.currency, phrase("The currency of a contract"), "currencyCode")
     status = record.status.value
     if way(ContractMachine, row.status, status) is None:  # it says OPEN, and was closed since
-        return behind(row, record.revision, steps_back("contract", row.status, status))
+        return behind(row, record.revision, steps_back(phrase("A contract"), row.status, status))
     advances = status != row.status and superseded
     return describe(
         row,
@@ -103,7 +112,9 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
     amount = record.amount
     if row is None:
         if contract.kind != ContractKind.HOURLY:
-            raise RecordError("Only an hourly contract has billing weeks.", "contract")
+            raise RecordError(
+                sentence("WEEKS_OF_HOURLY_ONLY", "Only an hourly contract has billing weeks."), "contract"
+            )
         claim_week(book, contract, starts_at, record.ref)
         payment = book.new_payment(PaymentKind.WEEK.value, contract, contract.currency)
         book.weeks[record.ref] = BillingWeekRow(
@@ -120,13 +131,13 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
             None,
         )
         return Outcome.CREATED
-    fixed(row.contract_id == contract.id, "The contract of a billing week", "contract")
-    fixed(row.starts_at == starts_at, "The first day of a billing week", "startsOn")
+    fixed(row.contract_id == contract.id, phrase("The contract of a billing week"), "contract")
+    fixed(row.starts_at == starts_at, phrase("The first day of a billing week"), "startsOn")
     # What was charged is in the invoice; a newer revision may come after it, though it was written before.
     newer = record.revision is not None and row.revision is not None and record.revision > row.revision
     if book.payments[row.payment_id].paid_minor and not newer:
-        fixed(row.hours == hours, "The hours of a week that is paid", "hours")
-        fixed(row.rate_minor == record.rate.minor, "The rate of a week that is paid", "rate")
+        fixed(row.hours == hours, phrase("The hours of a week that is paid"), "hours")
+        fixed(row.rate_minor == record.rate.minor, phrase("The rate of a week that is paid"), "rate")
     return describe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)
 
 
@@ -137,14 +148,19 @@ def claim_week(book: Book, contract: ContractRow, starts_at: int, ref: str) -> N
     """
     key = f"{contract.id}:{starts_at}"
     if key in book.claims:
-        taken = book.claims[key].external_ref
-        raise RecordError(f"The billing week {taken!r} of this contract has these days already.", "startsOn")
+        taken = book.claims[key].external_ref or ""
+        raise RecordError(
+            sentence("WEEK_TAKEN", "The billing week '{ref}' of this contract has these days already.", ref=taken),
+            "startsOn",
+        )
     book.claims[key] = Claim(key, ref)
 
 
 def other_currency(contract: ContractRow, *path: str) -> RecordError:
     """Return the refusal of an amount in another currency than the contract's (D2)."""
-    message = f"The contract is in {contract.currency}: give the amount in it."
+    message = sentence(
+        "CONTRACT_CURRENCY", "The contract is in {currency}: give the amount in it.", currency=contract.currency
+    )
     return RecordError(message, *path, code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
 
 
@@ -155,16 +171,22 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
     author = book.account(record.author, "author")
     posted_at = to_micros(record.posted_at)
     if row is not None:
-        fixed(row.contract_id == contract.id, "The contract of a review", "contract")
-        fixed(row.author_id == author.id, "The author of a review", "author")
+        fixed(row.contract_id == contract.id, phrase("The contract of a review"), "contract")
+        fixed(row.author_id == author.id, phrase("The author of a review"), "author")
         if row.edited_at is not None and (record.revision is None or record.revision == row.revision):
             return Outcome.UNCHANGED  # its author has changed it here since (C23)
         return describe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
     if author.id not in (contract.client_id, contract.expert_id):
-        raise RecordError("Only the client and the expert of a contract review each other.", "author", rule="C22")
+        raise RecordError(
+            sentence("ONLY_PARTIES_REVIEW", "Only the client and the expert of a contract review each other."),
+            "author",
+            rule="C22",
+        )
     key = f"{contract.id}:{author.id}"
     if key in book.claims and book.claims[key].external_ref != record.ref:
-        message = "This party has reviewed the contract already: there is one review a party."
+        message = sentence(
+            "ONE_REVIEW_A_PARTY", "This party has reviewed the contract already: there is one review a party."
+        )
         raise RecordError(message, "author", code=RefusalCode.REVIEW_ALREADY_POSTED, rule="C22")
     book.claims[key] = Claim(key, record.ref)
     subject_id = contract.expert_id if author.id == contract.client_id else contract.client_id

@@ -13,10 +13,12 @@ from refundgql.commands.sync_people import Outcome, behind, check_cover, check_f
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.invoices import InvoiceStatusMachine
+from refundgql.domain.kept_texts import INVOICE, INVOICED_WEEK_RELEASED
 from refundgql.domain.ledger import held
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import InvoiceRecord, RecordError
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import InvoiceStatus, MilestoneStatus, PaymentKind
 from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, InvoiceRow, MilestoneRow
 
@@ -38,7 +40,13 @@ def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded:
     # A week's invoice says what was charged for its hours, which is what can come back, however it was rounded.
     if milestone is not None and record.amount.minor != milestone.amount_minor:
         due = Money(milestone.amount_minor, milestone.currency)
-        raise RecordError(f"The amount of the milestone is {due}: its invoice has the same.", "amount", "amount")
+        raise RecordError(
+            sentence(
+                "MILESTONE_AMOUNT", "The amount of the milestone is {amount}: its invoice has the same.", amount=due
+            ),
+            "amount",
+            "amount",
+        )
     if row is None:
         return _new_invoice(book, policy, record, contract, week, milestone)
     _check_links(row, contract, week, milestone)
@@ -67,7 +75,9 @@ def _part(book: Book, contract: ContractRow, name: str, ref: str | None, rows: M
     if row is None:
         raise book.missing(name, ref, name)
     if row.contract_id != contract.id:
-        raise RecordError(f"The {name} {ref!r} belongs to another contract.", name)
+        raise RecordError(
+            sentence("OF_ANOTHER_CONTRACT", "The {what} '{ref}' belongs to another contract.", what=name, ref=ref), name
+        )
     return row
 
 
@@ -78,16 +88,20 @@ def _status(paid_at: int | None) -> str:
 def _check_links(
     row: InvoiceRow, contract: ContractRow, week: BillingWeekRow | None, milestone: MilestoneRow | None
 ) -> None:
-    fixed(row.contract_id == contract.id, "The contract of an invoice", "contract")
-    fixed(row.billing_week_id == (None if week is None else week.id), "The week of an invoice", "billingWeek")
-    fixed(row.milestone_id == (None if milestone is None else milestone.id), "The milestone of an invoice", "milestone")
+    fixed(row.contract_id == contract.id, phrase("The contract of an invoice"), "contract")
+    fixed(row.billing_week_id == (None if week is None else week.id), phrase("The week of an invoice"), "billingWeek")
+    fixed(
+        row.milestone_id == (None if milestone is None else milestone.id),
+        phrase("The milestone of an invoice"),
+        "milestone",
+    )
 
 
 def _describe_paid(book: Book, row: InvoiceRow, record: InvoiceRecord, superseded: bool) -> Outcome:
     if record.paid_at is None:
-        return behind(row, record.revision, steps_back("invoice", row.status, _status(None), "paidAt"))
-    fixed(row.amount_minor == record.amount.minor, "The amount of a paid invoice", "amount")
-    fixed(row.paid_at == to_micros(record.paid_at), "The instant of a payment", "paidAt")
+        return behind(row, record.revision, steps_back(phrase("An invoice"), row.status, _status(None), "paidAt"))
+    fixed(row.amount_minor == record.amount.minor, phrase("The amount of a paid invoice"), "amount")
+    fixed(row.paid_at == to_micros(record.paid_at), phrase("The instant of a payment"), "paidAt")
     check_from_balance(book, row.payment_id, record.from_balance)
     return describe(row, superseded, number=record.number, issued_at=to_micros(record.issued_at))
 
@@ -102,9 +116,15 @@ def _new_invoice(
 ) -> Outcome:
     part = week or milestone
     if part is not None and part.payment_id in book.claims:
-        taken = book.claims[part.payment_id].external_ref
+        taken = book.claims[part.payment_id].external_ref or ""
         name = "billingWeek" if week is not None else "milestone"
-        raise RecordError(f"The invoice {taken!r} is for it already: one payment has one invoice.", name, rule="D14")
+        raise RecordError(
+            sentence(
+                "INVOICED_ALREADY", "The invoice '{ref}' is for it already: one payment has one invoice.", ref=taken
+            ),
+            name,
+            rule="D14",
+        )
     paid_at = None if record.paid_at is None else to_micros(record.paid_at)
     if paid_at is not None:
         _check_money(book, record, contract, part)
@@ -138,12 +158,12 @@ def _check_money(
 ) -> None:
     """Refuse a share of the balance that is not there, or not what already funded the milestone."""
     if way(InvoiceStatusMachine, InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value) is None:
-        raise steps_back("invoice", InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value)
+        raise steps_back(phrase("An invoice"), InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value)
     payment = None if part is None else book.payments[part.payment_id]
     if payment is not None and payment.paid_minor:
         check_from_balance(book, payment.id, record.from_balance)
     else:
-        check_cover(book, client_balance(contract), record.from_balance, "client's balance", "C19")
+        check_cover(book, client_balance(contract), record.from_balance, phrase("client's balance"), "C19")
 
 
 def _pay(
@@ -160,7 +180,7 @@ def _pay(
     if payment.paid_minor:
         return  # the milestone's funding was this very payment: one posting
     share = 0 if record.from_balance is None else record.from_balance.minor
-    told = f"Invoice {row.number}"
+    told = INVOICE.of(number=row.number)
     hold = held(payment.id, row.currency)
     if milestone is not None:
         milestone.status, milestone.funded_at, milestone.dirty = MilestoneStatus.FUNDED.value, paid_at, True
@@ -177,5 +197,5 @@ def _pay(
         book.set_clock(week, cut_off)
         return
     # The cut-off has passed before the payment was told: nobody can dispute the week any more (C25).
-    book.release(payment, contract, cut_off, f"Week released: invoice {row.number}")
+    book.release(payment, contract, cut_off, INVOICED_WEEK_RELEASED.of(number=row.number))
     week.released_at, week.dirty = cut_off, True

@@ -8,11 +8,13 @@ from refundgql.commands.sync_book import Book, client_balance
 from refundgql.commands.sync_contracts import is_behind, other_currency, steps_back, way
 from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.kept_texts import MILESTONE, TITLED_MILESTONE_RELEASED
 from refundgql.domain.ledger import held
 from refundgql.domain.milestones import MilestoneMachine, advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.records import MilestoneRecord, RecordError
 from refundgql.domain.refusals import Refused
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind
 from refundgql.storage.record_rows import Claim, ContractRow, MilestoneRow
 
@@ -29,18 +31,18 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
         raise other_currency(contract, "amount", "currencyCode")
     if row is None:
         return _new_milestone(book, record, contract)
-    fixed(row.contract_id == contract.id, "The contract of a milestone", "contract")
+    fixed(row.contract_id == contract.id, phrase("The contract of a milestone"), "contract")
     status = record.status.value
     if _states_less(book, row, record.status) and row.amount_minor == record.amount.minor:
         return describe(row, superseded, title=record.title)
     if is_behind(MilestoneMachine, status, row.status, FORWARD):
-        return behind(row, record.revision, steps_back("milestone", row.status, status))
+        return behind(row, record.revision, steps_back(phrase("A milestone"), row.status, status))
     if row.status != MilestoneStatus.UNFUNDED:
-        fixed(row.amount_minor == record.amount.minor, "The amount of a milestone that was funded", "amount")
+        fixed(row.amount_minor == record.amount.minor, phrase("The amount of a milestone that was funded"), "amount")
         check_from_balance(book, row.payment_id, record.from_balance)
     on_the_way = way(MilestoneMachine, row.status, status, SYNCED)
     if on_the_way is None:
-        raise steps_back("milestone", row.status, status)
+        raise steps_back(phrase("A milestone"), row.status, status)
     if on_the_way:
         _check_instants(row, record)
         _check_release(book, row, status)
@@ -57,10 +59,12 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
 
 def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -> Outcome:
     if contract.kind != ContractKind.FIXED_PRICE:
-        raise RecordError("Only a fixed-price contract has milestones.", "contract")
+        raise RecordError(
+            sentence("MILESTONES_OF_FIXED_PRICE_ONLY", "Only a fixed-price contract has milestones."), "contract"
+        )
     on_the_way = way(MilestoneMachine, MilestoneStatus.UNFUNDED.value, record.status.value, SYNCED)
     if on_the_way is None:
-        raise steps_back("milestone", MilestoneStatus.UNFUNDED.value, record.status.value)
+        raise steps_back(phrase("A milestone"), MilestoneStatus.UNFUNDED.value, record.status.value)
     _check_instants(None, record)
     _check_cover(book, contract, record.from_balance)
     payment = book.new_payment(PaymentKind.MILESTONE.value, contract, contract.currency)
@@ -101,9 +105,9 @@ def _check_instants(row: MilestoneRow | None, record: MilestoneRecord) -> None:
     if record.status is MilestoneStatus.UNFUNDED:
         return
     if record.funded_at is None and (row is None or row.funded_at is None):
-        raise RecordError("Say when the milestone was funded.", "fundedAt")
+        raise RecordError(sentence("FUNDED_AT_MISSING", "Say when the milestone was funded."), "fundedAt")
     if record.status is MilestoneStatus.RELEASED and record.released_at is None:
-        raise RecordError("Say when the milestone was released.", "releasedAt")
+        raise RecordError(sentence("RELEASED_AT_MISSING", "Say when the milestone was released."), "releasedAt")
 
 
 def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
@@ -117,7 +121,7 @@ def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
 
 
 def _check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -> None:
-    check_cover(book, client_balance(contract), from_balance, "client's balance", "C19")
+    check_cover(book, client_balance(contract), from_balance, phrase("client's balance"), "C19")
 
 
 def _move_escrow(
@@ -126,7 +130,7 @@ def _move_escrow(
     payment = book.payments[row.payment_id]
     if MilestoneStatus.FUNDED in on_the_way and row.funded_at is not None:
         share = 0 if from_balance is None else from_balance.minor
-        told = f"Milestone: {row.title}"
+        told = MILESTONE.of(title=row.title)
         book.pay(payment, contract, held(payment.id, row.currency), row.amount_minor, share, row.funded_at, told)
     if MilestoneStatus.RELEASED in on_the_way and row.released_at is not None:
-        book.release(payment, contract, row.released_at, f"Milestone released: {row.title}")
+        book.release(payment, contract, row.released_at, TITLED_MILESTONE_RELEASED.of(title=row.title))

@@ -9,9 +9,11 @@ from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book, Revised
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.kept_texts import LEAD, LEAD_TOP_UP, OPENING_BALANCE
 from refundgql.domain.ledger import balance, external, platform_leads
 from refundgql.domain.money import Money
 from refundgql.domain.records import AccountRecord, LeadRecord, MessageRecord, RecordError
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import BalancePurpose, PaymentKind, RefusalCode, Role
 from refundgql.storage.record_rows import AccountRow, LeadRow, MessageRow, PaidShare, Stored
 
@@ -43,13 +45,16 @@ def describe(row: Stored, superseded: bool, **values: Any) -> Outcome:
     return Outcome.UPDATED
 
 
-def fixed(same: bool, what: str, *path: str) -> None:
+def fixed(same: bool, what: Sentence, *path: str) -> None:
     """Refuse another value for what is fixed.
 
     Refuses: RecordError.
     """
     if not same:
-        raise RecordError(f"{what} cannot change any more: send the record with what it was.", *path)
+        raise RecordError(
+            sentence("CANNOT_CHANGE", "{what} cannot change any more: send the record with what it was.", what=what),
+            *path,
+        )
 
 
 def behind(row: Revised, revision: str | None, contradiction: RecordError) -> Outcome:
@@ -92,7 +97,7 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
     at = book.at if record.opening_at is None else to_micros(record.opening_at)
     known = row.opening_minor is not None or row.opening_leads_minor is not None
     if known and record.opening_at is not None and row.opening_at is not None:
-        fixed(row.opening_at == at, "The instant of an opening balance that was posted", "openingAt")
+        fixed(row.opening_at == at, phrase("The instant of an opening balance that was posted"), "openingAt")
     posted = False
     if opening is not None:
         held = (row.opening_minor, row.opening_currency)
@@ -101,7 +106,7 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
             row.opening_minor, row.opening_currency, posted = opening.minor, opening.currency, True
         else:
             same = held == (opening.minor, opening.currency)
-            fixed(same, "An opening balance that was posted", "openingBalance")
+            fixed(same, phrase("An opening balance that was posted"), "openingBalance")
     if lead_credit is not None:
         held = (row.opening_leads_minor, row.opening_leads_currency)
         if row.opening_leads_minor is None:
@@ -109,7 +114,7 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
             row.opening_leads_minor, row.opening_leads_currency, posted = lead_credit.minor, lead_credit.currency, True
         else:
             same = held == (lead_credit.minor, lead_credit.currency)
-            fixed(same, "Lead credit that was posted", "openingLeadCredit")
+            fixed(same, phrase("Lead credit that was posted"), "openingLeadCredit")
     if posted:
         row.opening_at, row.dirty = at, True
     return posted
@@ -118,9 +123,9 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
 def _open(book: Book, row: AccountRow, purpose: BalancePurpose, opening: Money, at: int) -> None:
     own, outside, currency = balance(row.id, purpose, opening.currency), external(opening.currency), opening.currency
     if opening.minor > 0:
-        book.post("OPENING", outside, own, opening.minor, currency, at, "Opening balance")
+        book.post("OPENING", outside, own, opening.minor, currency, at, OPENING_BALANCE.of())
     elif opening.minor < 0:
-        book.post("OPENING", own, outside, -opening.minor, currency, at, "Opening balance", may_overdraw=True)
+        book.post("OPENING", own, outside, -opening.minor, currency, at, OPENING_BALANCE.of(), may_overdraw=True)
 
 
 def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
@@ -130,18 +135,21 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
     customer = book.account(record.customer, "customer", Role.CUSTOMER if row is None else None)
     charged_at = to_micros(record.charged_at)
     if row is not None:
-        fixed(row.pro_id == pro.id, "The professional of a lead", "pro")
-        fixed(row.customer_id == customer.id, "The customer of a lead", "customer")
+        fixed(row.pro_id == pro.id, phrase("The professional of a lead"), "pro")
+        fixed(row.customer_id == customer.id, phrase("The customer of a lead"), "customer")
         price = record.price
-        fixed((row.price_minor, row.currency) == (price.minor, price.currency), "A charged price", "price")
-        fixed(row.charged_at == charged_at, "The instant of a charge", "chargedAt")
+        fixed((row.price_minor, row.currency) == (price.minor, price.currency), phrase("A charged price"), "price")
+        fixed(row.charged_at == charged_at, phrase("The instant of a charge"), "chargedAt")
         check_from_balance(book, row.payment_id, record.from_balance)
         return describe(row, superseded, title=record.title, category=record.category, location=record.location)
     if pro is customer:
-        raise RecordError("The professional and the customer of a lead are two accounts.", "customer")
+        raise RecordError(
+            sentence("LEAD_PARTIES_ARE_ONE_ACCOUNT", "The professional and the customer of a lead are two accounts."),
+            "customer",
+        )
     minor, currency = record.price.minor, record.price.currency
     purse = balance(pro.id, BalancePurpose.LEADS, currency)
-    check_cover(book, purse, record.from_balance, "professional's lead credit", "L17")
+    check_cover(book, purse, record.from_balance, phrase("professional's lead credit"), "L17")
     payment = book.new_payment(PaymentKind.LEAD.value, None, currency, minor)
     book.leads[record.ref] = LeadRow(
         str(uuid7()),
@@ -161,23 +169,28 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
     share = 0 if record.from_balance is None else record.from_balance.minor
     if minor > share:
         book.post(
-            "TOP_UP", external(currency), purse, minor - share, currency, charged_at, "Paid for a lead", payment.id
+            "TOP_UP", external(currency), purse, minor - share, currency, charged_at, LEAD_TOP_UP.of(), payment.id
         )
     if share:
         book.shares[payment.id] = PaidShare(payment.id, share)
-    told = f"Lead: {record.title}"
+    told = LEAD.of(title=record.title)
     book.post("CHARGE", purse, platform_leads(currency), minor, currency, charged_at, told, payment.id)
     return Outcome.CREATED
 
 
-def check_cover(book: Book, key: str, from_balance: Money | None, whose: str, rule: str) -> None:
+def check_cover(book: Book, key: str, from_balance: Money | None, whose: Sentence, rule: str) -> None:
     """Refuse to pay from a balance that does not hold the amount (C19, L17)."""
     if from_balance is None:
         return
     row = book.balances.get(key)
     available = 0 if row is None else row.balance_minor
     if from_balance.minor > available:
-        message = f"The {whose} holds {Money(max(available, 0), from_balance.currency)}, less than fromBalance."
+        message = sentence(
+            "FROM_BALANCE_NOT_COVERED",
+            "The {whose} holds {available}, less than fromBalance.",
+            whose=whose,
+            available=Money(max(available, 0), from_balance.currency),
+        )
         raise RecordError(message, "fromBalance", "amount", code=RefusalCode.BALANCE_INSUFFICIENT, rule=rule)
 
 
@@ -185,7 +198,7 @@ def check_from_balance(book: Book, payment_id: str, stated: Money | None) -> Non
     """Refuse another share from the balance than the one that was posted."""
     if stated is not None:
         share = book.shares.get(payment_id)
-        fixed(share is not None and share.minor == stated.minor, "What the balance paid", "fromBalance")
+        fixed(share is not None and share.minor == stated.minor, phrase("What the balance paid"), "fromBalance")
 
 
 def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcome:
@@ -193,7 +206,10 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
     lead = book.lead(record.lead)
     author = book.account(record.author, "author")
     if author.id not in (lead.pro_id, lead.customer_id):
-        raise RecordError("Only the professional and the customer of a lead write in its chat.", "author")
+        raise RecordError(
+            sentence("NOT_IN_THIS_CHAT", "Only the professional and the customer of a lead write in its chat."),
+            "author",
+        )
     sent_at = to_micros(record.sent_at)
     deleted_at = None if record.deleted_at is None else to_micros(record.deleted_at)
     row = book.messages.get(record.ref)
@@ -205,10 +221,10 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
             lead.last_message_at = sent_at
             lead.dirty = True
         return Outcome.CREATED
-    fixed(row.lead_id == lead.id, "The lead of a message", "lead")
-    fixed(row.author_id == author.id, "The author of a message", "author")
+    fixed(row.lead_id == lead.id, phrase("The lead of a message"), "lead")
+    fixed(row.author_id == author.id, phrase("The author of a message"), "author")
     if row.deleted_at is not None and deleted_at is None:
-        told = "A deleted message does not come back: send it with deletedAt."
+        told = sentence("DELETED_MESSAGE_STAYS", "A deleted message does not come back: send it with deletedAt.")
         return behind(row, record.revision, RecordError(told, "deletedAt"))
     if (row.sent_at, row.deleted_at) != (sent_at, deleted_at):
         book.recounted.add(lead.id)

@@ -43,6 +43,7 @@ from refundgql.domain.records import (
     is_older,
 )
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import sentence
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -92,10 +93,14 @@ async def sync_records(uow: UnitOfWork, viewer: Viewer, shapes: Sequence[Mapping
     `["records", index, …]`.
     """
     if not viewer.is_service:
-        message = "Records come from the marketplace: use an account with the role SERVICE."
+        message = sentence(
+            "RECORDS_FROM_MARKETPLACE", "Records come from the marketplace: use an account with the role SERVICE."
+        )
         raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message))
     if len(shapes) > BATCH_AT_MOST:
-        message = f"A batch has at most {BATCH_AT_MOST} records: send the rest in another."
+        message = sentence(
+            "BATCH_TOO_LARGE", "A batch has at most {limit} records: send the rest in another.", limit=BATCH_AT_MOST
+        )
         raise Refused(BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("records",)))
     try:
         return await take_records(uow, shapes)

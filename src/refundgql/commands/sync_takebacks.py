@@ -13,6 +13,7 @@ from refundgql.domain.ledger import balance, external
 from refundgql.domain.milestones import advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.records import ChargebackRecord, RecordError, RefundRecord, SubjectKind
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import BalancePurpose, ChargebackStatus, MilestoneStatus, RefusalCode
 from refundgql.storage.record_rows import ChargebackRow, ContractRow, PastRefundRow, TotalsRow
 
@@ -25,9 +26,9 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
     credited_at = to_micros(record.credited_at)
     row = book.past_refunds.get(record.ref)
     if row is not None:
-        fixed(row.payment_id == payment.id, "What a refund is about", record.about.value)
-        fixed(row.amount_minor == minor, "The amount of a refund", "amount")
-        fixed(row.credited_at == credited_at, "The instant of a refund", "creditedAt")
+        fixed(row.payment_id == payment.id, phrase("What a refund is about"), record.about.value)
+        fixed(row.amount_minor == minor, phrase("The amount of a refund"), "amount")
+        fixed(row.credited_at == credited_at, phrase("The instant of a refund"), "creditedAt")
         return Outcome.UNCHANGED
     left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor - payment.charged_back_minor
     _check_left(about, record, left, "D9")
@@ -67,17 +68,17 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
         book.chargebacks[record.ref] = row
         _move(book, about, row, 0)
         return Outcome.CREATED
-    fixed(row.payment_id == payment.id, "What a chargeback is about", record.about.value)
-    fixed(row.opened_at == opened_at, "The instant of a chargeback", "openedAt")
+    fixed(row.payment_id == payment.id, phrase("What a chargeback is about"), record.about.value)
+    fixed(row.opened_at == opened_at, phrase("The instant of a chargeback"), "openedAt")
     on_the_way = way(ChargebackMachine, row.status, status.value)
     if on_the_way is None:
-        refused = steps_back("chargeback", row.status, status.value)
+        refused = steps_back(phrase("A chargeback"), row.status, status.value)
         if is_behind(ChargebackMachine, status.value, row.status):
             return behind(row, record.revision, refused)
         raise refused
     before = row.amount_minor
     if row.status != ChargebackStatus.OPEN:
-        fixed(before == minor, "The amount of a chargeback that is decided", "amount")
+        fixed(before == minor, phrase("The amount of a chargeback that is decided"), "amount")
     if not on_the_way and before == minor:
         return Outcome.UNCHANGED
     left = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor + before
@@ -132,18 +133,28 @@ def _contract_of(about: Subject) -> ContractRow:
 
 def _check_currency(about: Subject, amount: Money) -> None:
     if amount.currency != about.payment.currency:
-        message = f"The payment is in {about.payment.currency}: give the amount in it."
+        message = sentence(
+            "PAYMENT_CURRENCY", "The payment is in {currency}: give the amount in it.", currency=about.payment.currency
+        )
         raise RecordError(message, "amount", "currencyCode", code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
 
 
 def _check_left(about: Subject, record: RefundRecord | ChargebackRecord, left_minor: int, rule: str) -> None:
     """Refuse more than what is left of a payment, and anything of one that was not paid."""
     if about.payment.paid_minor == 0:
-        code, what = RefusalCode.INVOICE_NOT_PAID, "This invoice is not paid: tell its payment first."
+        code, what = (
+            RefusalCode.INVOICE_NOT_PAID,
+            sentence("INVOICE_NOT_PAID", "This invoice is not paid: tell its payment first."),
+        )
         if record.about is SubjectKind.MILESTONE:
-            code, what = RefusalCode.MILESTONE_NOT_FUNDED, "This milestone is not funded: tell its funding first."
+            code, what = (
+                RefusalCode.MILESTONE_NOT_FUNDED,
+                sentence("MILESTONE_NOT_FUNDED", "This milestone is not funded: tell its funding first."),
+            )
         raise RecordError(what, record.about.value, code=code, rule="C11")
     if record.amount.minor > left_minor:
         left = Money(max(left_minor, 0), about.payment.currency)
-        message = f"Of this payment {left} are left, after what was refunded and charged back."
+        message = sentence(
+            "LESS_IS_LEFT", "Of this payment {left} are left, after what was refunded and charged back.", left=left
+        )
         raise RecordError(message, "amount", "amount", code=RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE, rule=rule)

@@ -9,9 +9,12 @@ from refundgql.commands.sync_contracts import is_behind, steps_back, way
 from refundgql.commands.sync_people import Outcome, behind, fixed
 from refundgql.domain.business_days import withdrawal_estimate
 from refundgql.domain.calendar import to_micros
+from refundgql.domain.kept_texts import WITHDRAWAL, WITHDRAWAL_FAILED, WITHDRAWAL_PAID
 from refundgql.domain.ledger import balance, external, in_transit
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import RecordError, WithdrawalRecord
+from refundgql.domain.refusals import not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
 from refundgql.domain.withdrawals import WithdrawalMachine
 from refundgql.storage.record_rows import WithdrawalRow
@@ -27,11 +30,13 @@ def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Ou
     _check_same(book, row, record)
     if row.status == record.status:
         same = record.failure_reason is None or record.failure_reason == row.failure_reason
-        fixed(same or row.cancelled_at is not None, "The reason of a failure", "failureReason")
+        fixed(same or row.cancelled_at is not None, phrase("The reason of a failure"), "failureReason")
         return Outcome.UNCHANGED
-    refused = steps_back("withdrawal", row.status, record.status.value)
+    refused = steps_back(phrase("A withdrawal"), row.status, record.status.value)
     if row.cancelled_at is not None:
-        message = "Its owner cancelled this withdrawal before it was sent: do not send its money."
+        message = sentence(
+            "WITHDRAWAL_WAS_CANCELLED", "Its owner cancelled this withdrawal before it was sent: do not send its money."
+        )
         raise RecordError(message, "status", code=RefusalCode.STALE, rule="D10")
     if is_behind(WithdrawalMachine, record.status.value, row.status):
         return behind(row, record.revision, refused)
@@ -51,29 +56,33 @@ def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Ou
 
 
 def _unexplained() -> RecordError:
-    return RecordError("Say why the withdrawal failed: its owner reads it.", "failureReason")
+    return RecordError(
+        sentence("FAILURE_REASON_MISSING", "Say why the withdrawal failed: its owner reads it."), "failureReason"
+    )
 
 
 def _check_same(book: Book, row: WithdrawalRow, record: WithdrawalRecord) -> None:
     if record.account is not None:
         owner = book.account(record.account, "account")
-        fixed(owner.id == row.account_id, "The owner of a withdrawal", "account")
+        fixed(owner.id == row.account_id, phrase("The owner of a withdrawal"), "account")
     if record.amount is not None:
         same = (record.amount.minor, record.amount.currency) == (row.amount_minor, row.currency)
-        fixed(same, "The amount of a withdrawal", "amount")
+        fixed(same, phrase("The amount of a withdrawal"), "amount")
     if record.requested_at is not None:
-        fixed(to_micros(record.requested_at) == row.requested_at, "The instant of a withdrawal", "requestedAt")
+        fixed(to_micros(record.requested_at) == row.requested_at, phrase("The instant of a withdrawal"), "requestedAt")
 
 
 def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     """Keep a withdrawal that the marketplace made: it has happened, so that it may overdraw the balance."""
     if record.made_here or (record.account is None and record.amount is None and record.requested_at is None):
-        message = "There is no such withdrawal that you can see; check the id."
-        raise RecordError(message, "id", code=RefusalCode.NOT_FOUND)
+        raise RecordError(not_found(phrase("withdrawal")).message, "id", code=RefusalCode.NOT_FOUND)
     if record.account is None or record.amount is None or record.requested_at is None:
         missing = {"account": record.account, "amount": record.amount, "requestedAt": record.requested_at}
         path = next(name for name, value in missing.items() if value is None)
-        raise RecordError("Tell account, amount and requestedAt of a withdrawal that you made.", path)
+        raise RecordError(
+            sentence("WITHDRAWAL_INCOMPLETE", "Tell account, amount and requestedAt of a withdrawal that you made."),
+            path,
+        )
     owner = book.account(record.account, "account")
     minor, currency, at = record.amount.minor, record.amount.currency, to_micros(record.requested_at)
     estimate = withdrawal_estimate(record.requested_at, policy, book.holiday_calendar)
@@ -92,7 +101,7 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     )
     book.withdrawals[record.ref] = row
     own, transit = balance(owner.id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
-    what = "Withdrawal to your payment method"
+    what = WITHDRAWAL.of()
     book.post("WITHDRAWAL", own, transit, minor, currency, at, what, withdrawal_id=row.id, may_overdraw=True)
     _end(book, row)
     return Outcome.CREATED
@@ -103,8 +112,8 @@ def _end(book: Book, row: WithdrawalRow) -> None:
     currency, minor, at = row.currency, row.amount_minor, row.requested_at
     own, transit = balance(row.account_id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
     if row.status == WithdrawalStatus.PAID:
-        what = "Withdrawal arrived at your payment method"
+        what = WITHDRAWAL_PAID.of()
         book.post("PAYOUT", transit, external(currency), minor, currency, at, what, withdrawal_id=row.id)
     elif row.status == WithdrawalStatus.FAILED:
-        what = "Withdrawal failed: the money is back on your balance"
+        what = WITHDRAWAL_FAILED.of()
         book.post("WITHDRAWAL_FAILED", transit, own, minor, currency, at, what, withdrawal_id=row.id)

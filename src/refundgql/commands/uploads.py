@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from refundgql.commands.checks import FILE_NAME_CHARS, Checks
 from refundgql.domain.refusals import BasicRefusal
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -83,19 +84,32 @@ def check_file(
     """Return the file's name trimmed; what cannot be taken is refused by its field (L16)."""
     name = checks.text(file_name, "fileName", FILE_NAME_CHARS)
     if name is not None and _NOT_IN_NAMES.search(name):
-        checks.refuse("A file name has no slashes or control characters: rename the file.", "fileName")
+        checks.refuse(
+            sentence("FILE_NAME_UNUSABLE", "A file name has no slashes or control characters: rename the file."),
+            "fileName",
+        )
     if not _SHA256.fullmatch(sha256):
-        checks.refuse("Give the SHA-256 of the content as 64 hexadecimal digits.", "sha256")
+        checks.refuse(sentence("NOT_A_SHA256", "Give the SHA-256 of the content as 64 hexadecimal digits."), "sha256")
     if size_bytes < 1:
-        checks.refuse("A file has at least one byte.", "sizeBytes")
+        checks.refuse(sentence("FILE_EMPTY", "A file has at least one byte."), "sizeBytes")
     elif size_bytes > uploads.max_bytes:
-        _reject(checks, f"A file has at most {uploads.max_bytes} bytes: send a smaller one.", "sizeBytes")
+        _reject(
+            checks,
+            sentence(
+                "FILE_TOO_LARGE", "A file has at most {limit} bytes: send a smaller one.", limit=uploads.max_bytes
+            ),
+            "sizeBytes",
+        )
     if content_type not in uploads.content_types:
-        _reject(checks, f"Send one of {', '.join(sorted(uploads.content_types))}.", "contentType")
+        _reject(
+            checks,
+            sentence("FILE_TYPE_NOT_TAKEN", "Send one of {types}.", types=", ".join(sorted(uploads.content_types))),
+            "contentType",
+        )
     return name
 
 
-def _reject(checks: Checks, message: str, field: str) -> None:
+def _reject(checks: Checks, message: Sentence, field: str) -> None:
     checks.refusals.append(
         BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16", field=(field,))
     )

@@ -11,6 +11,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.commands.webhooks import check_admin, cursor_of, endpoint_of
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.topics import WEBHOOKS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WebhookDeliveryState as State
@@ -64,15 +65,18 @@ async def _settle(
 ) -> WebhookDeliveryResult:
     async def work(unit: Unit) -> Made:
         check_admin(viewer)
-        delivery = existing_id(given.webhook_delivery_id, "webhook delivery", "webhookDeliveryId")
+        delivery = existing_id(given.webhook_delivery_id, phrase("webhook delivery"), "webhookDeliveryId")
         found = await find_delivery(unit.tx, delivery)
         if found is None:
-            raise Refused(not_found("webhook delivery", "webhookDeliveryId"))
+            raise Refused(not_found(phrase("webhook delivery"), "webhookDeliveryId"))
         endpoint_id, before = found
         checks = Checks()
         checks.key(given.idempotency_key)
         if state is State.SKIPPED and before is not State.PENDING:
-            checks.refuse("Only a delivery that is waiting can be left out.", "webhookDeliveryId")
+            checks.refuse(
+                sentence("DELIVERY_NOT_WAITING", "Only a delivery that is waiting can be left out."),
+                "webhookDeliveryId",
+            )
         checks.raise_if_any()
         await settle_delivery(unit.tx, delivery, state, to_micros(unit.now()))
         await change_endpoint(unit.tx, endpoint_id, failures=0, next_attempt_at=0)
@@ -100,7 +104,12 @@ async def rewind_webhook_endpoint(
         checks.key(given.idempotency_key)
         after = await cursor_of(unit, given.after, checks)
         if after is not None and after > endpoint.cursor:
-            checks.refuse("The endpoint has not come that far: give a cursor of an earlier event.", "after")
+            checks.refuse(
+                sentence(
+                    "ENDPOINT_NOT_THAT_FAR", "The endpoint has not come that far: give a cursor of an earlier event."
+                ),
+                "after",
+            )
         checks.raise_if_any()
         assert after is not None  # noqa: S101 - the checks refused everything else
         await change_endpoint(

@@ -19,11 +19,12 @@ from refundgql.commands.results import WebhookEndpointResult, WebhookSecretResul
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.topics import WEBHOOKS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, RefusalCode, WebhookStop
 from refundgql.domain.webhooks import MOST_ENDPOINTS, URL_CHARS, url_problem
-from refundgql.storage.events import Cursor, stream_head
+from refundgql.storage.events import BadCursor, Cursor, stream_head
 from refundgql.storage.tail import checked_cursor
 from refundgql.storage.webhooks import (
     WebhookEndpoint,
@@ -87,14 +88,19 @@ class RotateWebhookSecret:
 def check_admin(viewer: Viewer) -> None:
     """Let administrators pass. Refuses: FORBIDDEN, whatever the others ask about."""
     if not viewer.is_admin:
-        raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message="Webhooks are for administrators."))
+        raise Refused(
+            BasicRefusal(
+                code=RefusalCode.FORBIDDEN,
+                message=sentence("ONLY_ADMINS_HAVE_WEBHOOKS", "Webhooks are for administrators."),
+            )
+        )
 
 
 async def endpoint_of(unit: Unit, endpoint_id: str) -> WebhookEndpoint:
     """Return an endpoint. Refuses: NOT_FOUND."""
-    found = await find_endpoint(unit.tx, existing_id(endpoint_id, "webhook endpoint", "webhookEndpointId"))
+    found = await find_endpoint(unit.tx, existing_id(endpoint_id, phrase("webhook endpoint"), "webhookEndpointId"))
     if found is None:
-        raise Refused(not_found("webhook endpoint", "webhookEndpointId"))
+        raise Refused(not_found(phrase("webhook endpoint"), "webhookEndpointId"))
     return found
 
 
@@ -104,8 +110,8 @@ async def cursor_of(unit: Unit, text: str | None, checks: Checks) -> Cursor | No
         return None
     try:
         return await checked_cursor(unit.tx, text)
-    except ValueError as error:
-        checks.refuse(str(error), "after")
+    except BadCursor as error:
+        checks.refuse(error.why, "after")
         return None
 
 
@@ -124,7 +130,13 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
         checks.key(given.idempotency_key)
         checks.raise_if_any()
         if await count_endpoints(unit.tx) >= MOST_ENDPOINTS:
-            checks.refuse(f"There are {MOST_ENDPOINTS} endpoints already: delete one, or fan out behind one.")
+            checks.refuse(
+                sentence(
+                    "TOO_MANY_ENDPOINTS",
+                    "There are {limit} endpoints already: delete one, or fan out behind one.",
+                    limit=MOST_ENDPOINTS,
+                )
+            )
             checks.raise_if_any()
         endpoint = WebhookEndpoint(
             id=endpoint_id,
@@ -210,7 +222,10 @@ async def rotate_webhook_secret(uow: UnitOfWork, viewer: Viewer, given: RotateWe
         checks = Checks()
         hours = OVERLAP_HOURS if given.old_valid_hours is None else given.old_valid_hours
         if not 0 <= hours <= LONGEST_OVERLAP_HOURS:
-            checks.refuse(f"Give 0 to {LONGEST_OVERLAP_HOURS} hours.", "oldValidHours")
+            checks.refuse(
+                sentence("OVERLAP_OUT_OF_RANGE", "Give 0 to {limit} hours.", limit=LONGEST_OVERLAP_HOURS),
+                "oldValidHours",
+            )
         checks.key(given.idempotency_key)
         checks.raise_if_any()
         await replace_secret(unit.tx, endpoint.id, secret, hours * _HOUR_MICROS)
@@ -234,8 +249,8 @@ def _checked(
     if given.url is not None:
         told = len(checks.refusals)
         found["url"] = checks.text(given.url, "url", URL_CHARS)
-        problem = found["url"] and url_problem(found["url"], private_allowed=private_allowed)
-        if problem and len(checks.refusals) == told:  # one reason for one field
+        problem = url_problem(found["url"], private_allowed=private_allowed) if found["url"] else None
+        if problem is not None and len(checks.refusals) == told:  # one reason for one field
             checks.refuse(problem, "url")
     if given.description is not None:
         found["description"] = checks.text(given.description, "description", DESCRIPTION_CHARS)

@@ -16,6 +16,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import withdrawal_changed
 from refundgql.domain.decisions import Posting
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
 from refundgql.domain.withdrawals import Withdrawal, cancel, change_status, told_of, withdrawal_refusals
@@ -54,7 +55,9 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
 
     async def work(unit: Unit) -> Made:
         if not viewer.roles & _OWNERS:
-            message = "Only professionals, clients and experts have a balance to withdraw from."
+            message = sentence(
+                "NO_BALANCE_TO_WITHDRAW", "Only professionals, clients and experts have a balance to withdraw from."
+            )
             raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
         checks = Checks()
         amount = checks.money(given.amount)
@@ -78,12 +81,12 @@ async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdr
     """
 
     async def work(unit: Unit) -> Made:
-        withdrawal_id = existing_id(given.withdrawal_id, "withdrawal", "withdrawalId")
+        withdrawal_id = existing_id(given.withdrawal_id, phrase("withdrawal"), "withdrawalId")
         withdrawal = await lock_withdrawal(unit.tx, withdrawal_id)
         if withdrawal is None or not owns(viewer, withdrawal.account_id):
-            raise Refused(not_found("withdrawal", "withdrawalId"))
+            raise Refused(not_found(phrase("withdrawal"), "withdrawalId"))
         if withdrawal.account_id != viewer.account_id:
-            message = "Only its owner cancels a withdrawal."
+            message = sentence("ONLY_OWNER_CANCELS_WITHDRAWAL", "Only its owner cancels a withdrawal.")
             raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
         checks = Checks()
         checks.key(given.idempotency_key)
@@ -105,7 +108,7 @@ async def change_withdrawal(
     """
     withdrawal = await lock_withdrawal(unit.tx, withdrawal_id) if is_uuid(withdrawal_id) else None
     if withdrawal is None:
-        raise Refused(not_found("withdrawal", "id"))
+        raise Refused(not_found(phrase("withdrawal"), "id"))
     if withdrawal.status is target:
         return False
     changed, postings = change_status(withdrawal, target, unit.now(), failure_reason)

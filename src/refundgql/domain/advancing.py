@@ -8,6 +8,7 @@ from typing import Any
 from statemachine import State, StateMachine
 
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
 
@@ -31,7 +32,7 @@ def steps(machine: type[StrictMachine]) -> dict[tuple[str, str], str]:
     }
 
 
-def advance(machine: type[StrictMachine], what: str, current: str, target: str, **facts: Any) -> None:
+def advance(machine: type[StrictMachine], what: Sentence, current: str, target: str, **facts: Any) -> None:
     """Send the event that leads from one state to another, with the facts that the machine's guards ask for.
 
     Refuses: TRANSITION_NOT_ALLOWED when the machine has no such step; whatever its guards refuse.
@@ -41,7 +42,13 @@ def advance(machine: type[StrictMachine], what: str, current: str, target: str, 
         raise Refused(
             BasicRefusal(
                 code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message=f"A {what} that is {current} cannot become {target}.",
+                message=sentence(
+                    "CANNOT_BECOME",
+                    "A {what} that is {state} cannot become {target}.",
+                    what=what,
+                    state=current,
+                    target=target,
+                ),
             )
         )
     machine(start_value=current).send(event, **facts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from refundgql.domain.sentences import Unfit, sentence
+
 DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A window that would end after the calendar does ends with it, instead of failing on dates near the year 9999.
@@ -16,7 +18,7 @@ _INSTANT = re.compile(
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 
-class CalendarError(ValueError):
+class CalendarError(Unfit):
     """A text that is not an instant or a date; the message says what to give."""
 
 
@@ -27,14 +29,18 @@ def parse_instant(text: str) -> datetime:
     """
     found = _INSTANT(text)
     if found is None:
-        raise CalendarError("Give an RFC 3339 instant such as 2026-03-06T23:59:59Z.")
+        raise CalendarError(sentence("NOT_AN_INSTANT", "Give an RFC 3339 instant such as 2026-03-06T23:59:59Z."))
     day, second_of_day, seconds, fraction, sign, hours, minutes = found.groups()
     if second_of_day >= "24":
-        raise CalendarError("There is no such instant: hours end at 23.")
+        raise CalendarError(sentence("NO_SUCH_HOUR", "There is no such instant: hours end at 23."))
     if seconds == "60":
-        raise CalendarError("A leap second cannot be kept: give the second before or after it.")
+        raise CalendarError(
+            sentence("LEAP_SECOND", "A leap second cannot be kept: give the second before or after it.")
+        )
     if sign is not None and (int(hours) > 23 or int(minutes) > 59):
-        raise CalendarError("The offset is not one of the day: give the instant in UTC with Z.")
+        raise CalendarError(
+            sentence("OFFSET_TOO_LARGE", "The offset is not one of the day: give the instant in UTC with Z.")
+        )
     try:
         local = datetime.fromisoformat(f"{day}T{second_of_day}{(fraction or '')[:7]}+00:00")
         if sign is None:
@@ -43,7 +49,10 @@ def parse_instant(text: str) -> datetime:
         return local - offset if sign == "+" else local + offset
     except (ValueError, OverflowError) as error:
         raise CalendarError(
-            "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59."
+            sentence(
+                "NO_SUCH_INSTANT",
+                "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59.",
+            )
         ) from error
 
 
@@ -53,11 +62,11 @@ def parse_date(text: str) -> date:
     Refuses: CalendarError for any other form, or a day that does not exist.
     """
     if _DATE(text) is None:
-        raise CalendarError("Give a date such as 2026-03-02.")
+        raise CalendarError(sentence("NOT_A_DATE", "Give a date such as 2026-03-02."))
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise CalendarError("There is no such day in the calendar.") from error
+        raise CalendarError(sentence("NO_SUCH_DAY", "There is no such day in the calendar.")) from error
 
 
 def to_micros(at: datetime) -> int:

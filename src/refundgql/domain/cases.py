@@ -17,6 +17,7 @@ from refundgql.domain.clocks import Timer, case_clocks, indexed, timers, told_cl
 from refundgql.domain.decisions import Act, Decision, DecisionPreview
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
+from refundgql.domain.kept_texts import DEADLINE_MOVED_NOTE, DUE_SOON_NOTE
 from refundgql.domain.machines.judge import confirmed, is_proposal, judge, with_true_alternatives
 from refundgql.domain.machines.table import OPENING, TABLE, TableRow, row_for
 from refundgql.domain.money import Money
@@ -28,8 +29,9 @@ from refundgql.domain.preview import preview
 from refundgql.domain.refusals import ConflictRefusal, Refused
 from refundgql.domain.rules.amounts import shortfall_minor
 from refundgql.domain.rules.limits import decider_role
-from refundgql.domain.rules.situation import Situation, moment
+from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who, actor_role
+from refundgql.domain.sentences import sentence
 from refundgql.domain.settlement import credit, release_escrow, release_rest, reverse
 from refundgql.domain.vocabulary import (
     CHARGEBACK,
@@ -151,7 +153,7 @@ def _timed(timer: Timer, facts: Facts, at: datetime, policy: Policy) -> Decision
     else:
         after, rule = case.changed(reminded=True), "D21"
         name, ends_at = timer.of.of.name.value, timer.of.ends_at
-        note = f"{name} ends on {moment(ends_at)}."
+        note = DUE_SOON_NOTE.of(clock=name, ends_at=ends_at)
         saw = (("clock", name), ("endsAt", ends_at.isoformat()))
     return _remarked(facts, at, policy, timer.event, after, rule=rule, note=note, saw=saw)
 
@@ -167,7 +169,11 @@ def deadline_moved(facts: Facts, at: datetime, policy: Policy) -> Decision | Non
         return None
     again = {"overdue": False, "reminded": False} if until > at else {}
     name = told_clock(facts, case, policy).value
-    note = f"The rules have changed: {name} ends on {moment(until)} instead of {moment(told)}."
+    note = DEADLINE_MOVED_NOTE.of(
+        clock=name,
+        ends_at=until,
+        ended_at=told,
+    )
     saw = (("clock", name), ("endedAt", told.isoformat()), ("endsAt", until.isoformat()))
     return _remarked(facts, at, policy, DEADLINE_MOVED, case.changed(**again), rule="D28", note=note, saw=saw)
 
@@ -193,7 +199,9 @@ def _remarked(
         raise Refused(
             ConflictRefusal(
                 code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message="Nothing of the kind is awaited on this case any more: leave it as it is.",
+                message=sentence(
+                    "NOTHING_AWAITED", "Nothing of the kind is awaited on this case any more: leave it as it is."
+                ),
                 rule=rule,
                 current_state=case.state,
                 current_version=case.version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.advancing import StrictMachine, advance
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import ContractStatus
 
 
@@ -22,4 +23,4 @@ def advance_contract(current: ContractStatus, target: ContractStatus) -> None:
 
     Refuses: TRANSITION_NOT_ALLOWED.
     """
-    advance(ContractMachine, "contract", current, target)
+    advance(ContractMachine, phrase("contract"), current, target)

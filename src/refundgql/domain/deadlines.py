@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from refundgql.domain import runs_out
 from refundgql.domain.calendar import day_number, hours_after, window_end_at
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.policy import Policy
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.vocabulary import (
     INFORMATION_ENDED,
     TARGET_MISSED,
@@ -190,7 +192,7 @@ class Deadline:
     starts_at: Callable[[Facts, Case], datetime | None]
     ends_at: Callable[[Facts, Case, Policy], datetime | None]
     whose_move: WhoseMove | Callable[[Facts, Case], WhoseMove]
-    words: str
+    words: Sentence
     bounds: RefundActionName | None = None
     """The act that is open until then; the deadline runs while nothing else stands in that act's way."""
     triggers: str | None = None
@@ -239,7 +241,7 @@ _WAITS = frozenset({_S.APPROVED})
 
 
 def _bounded(
-    span: Span, name: ClockName, rule: str, states: frozenset[RefundCaseState], words: str, act: RefundActionName
+    span: Span, name: ClockName, rule: str, states: frozenset[RefundCaseState], words: Sentence, act: RefundActionName
 ) -> Deadline:
     """Return the end of a span in which the requester may act."""
     return Deadline(
@@ -262,7 +264,7 @@ def _decision_target(span: Span, rule: str, states: frozenset[RefundCaseState]) 
         starts_at=span.starts_at,
         ends_at=_target(span),
         whose_move=WhoseMove.SUPPORT,
-        words="The case is flagged as overdue and comes first in the queue; nothing is decided by that.",
+        words=runs_out.TARGET,
         triggers=TARGET_MISSED,
         lasts=True,
         is_reminded=True,
@@ -277,7 +279,7 @@ def _information(states: frozenset[RefundCaseState]) -> Deadline:
         starts_at=lambda _facts, case: case.information_at,
         ends_at=lambda _facts, case, _policy: information_until(case),
         whose_move=_asked_party,
-        words="Support goes on with what it has; its target runs again.",
+        words=runs_out.INFORMATION,
         triggers=INFORMATION_ENDED,
     )
 
@@ -289,7 +291,7 @@ _RESPOND_BY = Deadline(
     starts_at=lambda _facts, case: case.opened_at,
     ends_at=_respond_by,
     whose_move=WhoseMove.COUNTERPARTY,
-    words="The request moves to support by itself, with its history.",
+    words=runs_out.ANSWER_TIME,
     triggers=RefundActionName.HAND_OVER.value,
     is_reminded=True,
 )
@@ -300,7 +302,7 @@ _REVIEW = Deadline(
     starts_at=_review_starts_at,
     ends_at=REVIEW_WINDOW.ends_at,
     whose_move=_unposted_review,
-    words="No review of this contract can be posted any more.",
+    words=runs_out.REVIEW_TIME,
 )
 _WITHDRAWAL = Deadline(
     name=ClockName.WITHDRAWAL_ESTIMATE,
@@ -309,7 +311,7 @@ _WITHDRAWAL = Deadline(
     starts_at=lambda facts, _: facts.withdrawal_filed_at,
     ends_at=lambda facts, _case, _policy: facts.withdrawal_expected_until,
     whose_move=WhoseMove.SYSTEM,
-    words="The money should have arrived; ask support if it has not.",
+    words=runs_out.WITHDRAWAL_ESTIMATE,
 )
 _OF_CONTRACTS = (
     _decision_target(CONTRACT_TARGET, "D20", _WITH_SUPPORT),
@@ -327,7 +329,7 @@ DEADLINES: dict[RefundCaseKind, tuple[Deadline, ...]] = {
             ClockName.SECOND_LOOK,
             "D6",
             frozenset({_S.DECLINED}),
-            "The answer is final.",
+            runs_out.SECOND_LOOK,
             RefundActionName.ESCALATE,
         ),
     ),
@@ -340,30 +342,25 @@ DEADLINES: dict[RefundCaseKind, tuple[Deadline, ...]] = {
             starts_at=DIRECT_WINDOW.starts_at,
             ends_at=DIRECT_WINDOW.ends_at,
             whose_move=WhoseMove.COUNTERPARTY,
-            words="The expert can no longer decide; the request moves to support by itself.",
+            words=runs_out.DIRECT_WINDOW,
         ),
         _bounded(
             DISPUTE_WINDOW,
             ClockName.DISPUTE_RESOLUTION,
             "C31",
             frozenset({_S.REQUESTED, _S.ESCALATED}) | _DECIDED,
-            "The invoice can no longer be disputed.",
+            runs_out.DISPUTE_RESOLUTION,
             RefundActionName.DISPUTE,
         ),
         _bounded(
-            SUPPORT_WINDOW,
-            ClockName.SUPPORT_WINDOW,
-            "C24",
-            _DECIDED,
-            "What was not refunded can no longer be escalated.",
-            RefundActionName.ESCALATE,
+            SUPPORT_WINDOW, ClockName.SUPPORT_WINDOW, "C24", _DECIDED, runs_out.ESCALATION, RefundActionName.ESCALATE
         ),
         _bounded(
             SUPPORT_WINDOW,
             ClockName.SUPPORT_WINDOW,
             "D14",
             frozenset({_S.DECLINED}),
-            "The payment can no longer be asked about again.",
+            runs_out.ASKING_AGAIN,
             RefundActionName.REQUEST,
         ),
         Deadline(
@@ -373,14 +370,14 @@ DEADLINES: dict[RefundCaseKind, tuple[Deadline, ...]] = {
             starts_at=SUPPORT_WINDOW.starts_at,
             ends_at=SUPPORT_WINDOW.ends_at,
             whose_move=WhoseMove.SUPPORT,
-            words="No new request about this payment can be made; support still decides this one.",
+            words=runs_out.SUPPORT_WINDOW,
         ),
         _bounded(
             CUT_OFF,
             ClockName.TIMESHEET_DISPUTE,
             "C25",
             frozenset({_S.REQUESTED, _S.ESCALATED}) | _DECIDED,
-            "The week's hours can no longer be disputed; a request that is open goes on.",
+            runs_out.TIMESHEET_DISPUTE,
             RefundActionName.OPEN_TIMESHEET_DISPUTE,
         ),
         Deadline(
@@ -390,7 +387,7 @@ DEADLINES: dict[RefundCaseKind, tuple[Deadline, ...]] = {
             starts_at=_funds_awaited_at,
             ends_at=FUNDS_WAIT.ends_at,
             whose_move=WhoseMove.SYSTEM,
-            words="The client may escalate the case to support.",
+            words=runs_out.FUNDS_WAIT,
         ),
         *_OF_CONTRACTS,
     ),

@@ -8,6 +8,7 @@ from datetime import datetime
 from refundgql.domain.facts import Case
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import Refusal
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     Audience,
@@ -151,7 +152,7 @@ class CaseClock:
     starts_at: datetime
     ends_at: datetime
     whose_move: WhoseMove
-    when_it_runs_out: str
+    when_it_runs_out: Sentence
     paused_by_request: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.advancing import StrictMachine, advance
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import InvoiceStatus
 
 
@@ -22,4 +23,4 @@ def advance_invoice(current: InvoiceStatus, target: InvoiceStatus) -> None:
 
     Refuses: TRANSITION_NOT_ALLOWED.
     """
-    advance(InvoiceStatusMachine, "invoice", current, target)
+    advance(InvoiceStatusMachine, phrase("invoice"), current, target)

@@ -6,6 +6,7 @@ from statemachine import State
 
 from refundgql.domain.advancing import StrictMachine, advance
 from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import MilestoneStatus, RefusalCode
 
 
@@ -28,9 +29,11 @@ class MilestoneMachine(StrictMachine):
             raise Refused(
                 BasicRefusal(
                     code=RefusalCode.CASE_ALREADY_OPEN,
-                    message=(
-                        f"The refund case RC-{open_case_number:06d} on this milestone is open: "
-                        "release it after the case is decided or cancelled."
+                    message=sentence(
+                        "CASE_ON_MILESTONE_IS_OPEN",
+                        "The refund case {case} on this milestone is open: "
+                        "release it after the case is decided or cancelled.",
+                        case=f"RC-{open_case_number:06d}",
                     ),
                     rule="C30",
                 )
@@ -44,4 +47,4 @@ def advance_milestone(
 
     Refuses: TRANSITION_NOT_ALLOWED; CASE_ALREADY_OPEN for a release while a case on it is open (C30).
     """
-    advance(MilestoneMachine, "milestone", current, target, open_case_number=open_case_number)
+    advance(MilestoneMachine, phrase("milestone"), current, target, open_case_number=open_case_number)

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from iso4217 import Currency
 
+from refundgql.domain.sentences import Unfit, sentence
+
 MAXIMUM_MINOR = 2**53
 """Amounts stay exact in every client, JavaScript's numbers included (D2)."""
 _PLAIN_DIGITS = 12
@@ -20,7 +22,7 @@ _PLAIN_DIGITS = 12
 _DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII).fullmatch
 
 
-class MoneyError(ValueError):
+class MoneyError(Unfit):
     """An amount or a currency that cannot be money; the message says what to do."""
 
 
@@ -30,7 +32,7 @@ def parse_decimal(text: str) -> Decimal:
     Refuses: MoneyError for any other form.
     """
     if _DECIMAL(text) is None:
-        raise MoneyError('Give a plain decimal number as text, such as "12.50".')
+        raise MoneyError(sentence("NOT_A_DECIMAL", 'Give a plain decimal number as text, such as "12.50".'))
     return Decimal(text)
 
 
@@ -45,7 +47,13 @@ def exponent(currency: str) -> int:
     except ValueError:
         decimals = None
     if decimals is None:
-        raise MoneyError(f"{currency!r} is not a currency: give an ISO 4217 code such as USD.")
+        raise MoneyError(
+            sentence(
+                "NOT_A_CURRENCY",
+                "'{currency}' is not a currency: give an ISO 4217 code such as USD.",
+                currency=currency,
+            )
+        )
     return decimals
 
 
@@ -70,14 +78,21 @@ class Money:
         decimals = exponent(currency)
         written = amount.as_tuple().exponent
         if not isinstance(written, int) or amount.adjusted() > 20:
-            raise MoneyError("The amount is not a number that money can have.")
+            raise MoneyError(sentence("NOT_AN_AMOUNT", "The amount is not a number that money can have."))
         if -written > decimals:  # zeros too: whoever writes 3000.00 yen may not mean yen
-            raise MoneyError(f"{currency} has {decimals} decimals: give the amount with no more than that.")
+            raise MoneyError(
+                sentence(
+                    "TOO_MANY_DECIMALS",
+                    "{currency} has {decimals} decimals: give the amount with no more than that.",
+                    currency=currency,
+                    decimals=decimals,
+                )
+            )
         with localcontext() as context:
             context.prec = 60
             minor = int(amount.scaleb(decimals))
         if abs(minor) > MAXIMUM_MINOR:
-            raise MoneyError("The amount is larger than this service can hold exactly.")
+            raise MoneyError(sentence("AMOUNT_TOO_LARGE", "The amount is larger than this service can hold exactly."))
         return cls(minor, currency)
 
     @classmethod
@@ -100,7 +115,7 @@ class Money:
             context.prec = 60
             minor = int(amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
         if abs(minor) > MAXIMUM_MINOR:
-            raise MoneyError("The amount is larger than this service can hold exactly.")
+            raise MoneyError(sentence("AMOUNT_TOO_LARGE", "The amount is larger than this service can hold exactly."))
         return cls(minor, currency)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from refundgql.domain.records import Record, RecordError
+from refundgql.domain.sentences import sentence
 
 AHEAD = timedelta(minutes=5)
 """So far two machines' clocks may differ; a fact further ahead is a mistake."""
@@ -35,5 +36,8 @@ def check_past(record: Record, now: datetime) -> None:
     for name, field in _FACTS.items():
         instant = getattr(record, name, None)
         if instant is not None and instant > latest:
-            message = "This has not happened yet: tell it when it has, at most five minutes ahead of the clock."
+            message = sentence(
+                "NOT_HAPPENED_YET",
+                "This has not happened yet: tell it when it has, at most five minutes ahead of the clock.",
+            )
             raise RecordError(message, field, rule="D27")

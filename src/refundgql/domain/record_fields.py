@@ -15,6 +15,7 @@ from typing import Any, TypeGuard, TypeVar
 from refundgql.domain.calendar import CalendarError, parse_date, parse_instant
 from refundgql.domain.money import Money, MoneyError, exponent, parse_decimal
 from refundgql.domain.records import RecordError
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
     ChargebackStatus,
     ContractKind,
@@ -53,7 +54,11 @@ def read_revision(values: Shape) -> str | None:
     try:
         at = parse_instant(given if isinstance(given, str) else "")
     except CalendarError:
-        message = f"Give a whole number of at most {REVISION_DIGITS} digits or an instant, as text."
+        message = sentence(
+            "NOT_A_REVISION",
+            "Give a whole number of at most {digits} digits or an instant, as text.",
+            digits=REVISION_DIGITS,
+        )
         raise RecordError(message, "revision") from None
     fraction = _FRACTION(given)
     return f"t{at.replace(microsecond=0).isoformat()}.{fraction[1] if fraction else '':0<9}"
@@ -78,13 +83,23 @@ def read_text(values: Shape, name: str, limit_chars: int, *, blank: bool = False
     if type(value) is str and value.isprintable() and len(value) <= limit_chars and (blank or value.strip()):
         return value  # as nearly every text is; what follows finds out what is wrong with the others, if anything
     if not isinstance(value, str):
-        raise RecordError("Give a text.", name)
+        raise RecordError(sentence("NOT_A_TEXT", "Give a text."), name)
     if len(value) > limit_chars:
-        raise RecordError(f"The text is longer than {limit_chars} characters: shorten it.", name)
+        raise RecordError(
+            sentence(
+                "RECORD_TEXT_TOO_LONG", "The text is longer than {limit} characters: shorten it.", limit=limit_chars
+            ),
+            name,
+        )
     if not blank and not value.strip():
-        raise RecordError("The text is empty: write something.", name)
+        raise RecordError(sentence("RECORD_TEXT_EMPTY", "The text is empty: write something."), name)
     if "\0" in value or _SURROGATE(value):
-        raise RecordError("The text holds characters that are not text (NUL or half a surrogate pair).", name)
+        raise RecordError(
+            sentence(
+                "RECORD_TEXT_UNSTORABLE", "The text holds characters that are not text (NUL or half a surrogate pair)."
+            ),
+            name,
+        )
     return value
 
 
@@ -111,11 +126,21 @@ def read_instant(values: Shape, name: str) -> datetime:
         try:
             at = parse_instant(value)
         except CalendarError as error:
-            raise RecordError(str(error), name, rule="D1") from None
+            raise RecordError(error.why, name, rule="D1") from None
     else:
-        raise RecordError("Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z.", name)
+        raise RecordError(
+            sentence("NOT_AN_INSTANT_IN_UTC", "Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z."), name
+        )
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise RecordError(f"Give an instant in the years {FIRST_YEAR} to {LAST_YEAR}.", name)
+        raise RecordError(
+            sentence(
+                "INSTANT_OUT_OF_RANGE",
+                "Give an instant in the years {first_year} to {last_year}.",
+                first_year=FIRST_YEAR,
+                last_year=LAST_YEAR,
+            ),
+            name,
+        )
     return at
 
 
@@ -131,11 +156,19 @@ def read_day(values: Shape, name: str) -> date:
         try:
             day = parse_date(value)
         except CalendarError as error:
-            raise RecordError(str(error), name, rule="D1") from None
+            raise RecordError(error.why, name, rule="D1") from None
     else:
-        raise RecordError("Give a date such as 2026-03-02.", name)
+        raise RecordError(sentence("NOT_A_DATE", "Give a date such as 2026-03-02."), name)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise RecordError(f"Give a date in the years {FIRST_YEAR} to {LAST_YEAR}.", name)
+        raise RecordError(
+            sentence(
+                "DATE_OUT_OF_RANGE",
+                "Give a date in the years {first_year} to {last_year}.",
+                first_year=FIRST_YEAR,
+                last_year=LAST_YEAR,
+            ),
+            name,
+        )
     return day
 
 
@@ -147,14 +180,17 @@ def read_decimal(values: Shape, *path: str) -> Decimal:
     value = values.get(path[-1])
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise RecordError("Give a finite number.", *path)
+            raise RecordError(sentence("NOT_FINITE", "Give a finite number."), *path)
         return value
     if not isinstance(value, str):
-        raise RecordError('Give a decimal number as text, such as "12.50": numbers would be rounded.', *path)
+        raise RecordError(
+            sentence("NOT_A_DECIMAL_TEXT", 'Give a decimal number as text, such as "12.50": numbers would be rounded.'),
+            *path,
+        )
     try:
         return parse_decimal(value)
     except MoneyError as error:
-        raise RecordError(str(error), *path) from None
+        raise RecordError(error.why, *path) from None
 
 
 def read_currency(values: Shape, *path: str) -> str:
@@ -164,11 +200,11 @@ def read_currency(values: Shape, *path: str) -> str:
     """
     code = values.get(path[-1])
     if not isinstance(code, str):
-        raise RecordError("Give an ISO 4217 code such as USD.", *path, rule="D2")
+        raise RecordError(sentence("NOT_A_CURRENCY_CODE", "Give an ISO 4217 code such as USD."), *path, rule="D2")
     try:
         exponent(code)
     except MoneyError as error:
-        raise RecordError(str(error), *path, rule="D2") from None
+        raise RecordError(error.why, *path, rule="D2") from None
     return code
 
 
@@ -186,7 +222,9 @@ def read_money(values: Shape, name: str) -> Money:
                 return money  # as nearly every amount is written; what follows finds out what is wrong with the others
     money = read_signed_money(values, name)
     if money.minor <= 0:
-        raise RecordError("An amount is more than zero.", name, "amount", rule="D2")
+        raise RecordError(
+            sentence("RECORD_AMOUNT_NOT_POSITIVE", "An amount is more than zero."), name, "amount", rule="D2"
+        )
     return money
 
 
@@ -197,13 +235,13 @@ def read_signed_money(values: Shape, name: str) -> Money:
     """
     given = values.get(name)
     if not is_object(given) or given.keys() - {"amount", "currencyCode"}:
-        raise RecordError("Give money as an object with amount and currencyCode.", name)
+        raise RecordError(sentence("NOT_MONEY", "Give money as an object with amount and currencyCode."), name)
     code = read_currency(given, name, "currencyCode")
     number = read_decimal(given, name, "amount")
     try:
         return Money.parse(number, code)
     except MoneyError as error:
-        raise RecordError(str(error), name, "amount", rule="D2") from None
+        raise RecordError(error.why, name, "amount", rule="D2") from None
 
 
 def read_share(values: Shape, of: str) -> Money | None:
@@ -212,10 +250,19 @@ def read_share(values: Shape, of: str) -> Money | None:
         return None
     share, whole = read_money(values, "fromBalance"), read_money(values, of)
     if share.currency != whole.currency:
-        message = f"The balance that pays is in {whole.currency}, as the amount is."
+        message = sentence(
+            "FROM_BALANCE_CURRENCY",
+            "The balance that pays is in {currency}, as the amount is.",
+            currency=whole.currency,
+        )
         raise RecordError(message, "fromBalance", "currencyCode", code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
     if share.minor > whole.minor:
-        raise RecordError(f"The balance pays at most the amount, {whole}.", "fromBalance", "amount", rule="C19")
+        raise RecordError(
+            sentence("FROM_BALANCE_TOO_MUCH", "The balance pays at most the amount, {maximum}.", maximum=whole),
+            "fromBalance",
+            "amount",
+            rule="C19",
+        )
     return share
 
 
@@ -230,4 +277,6 @@ def read_choice(values: Shape, name: str, vocabulary: type[Chosen]) -> Chosen:
     try:
         return vocabulary(str(value))
     except ValueError:
-        raise RecordError(f"Give one of {', '.join(vocabulary)}.", name) from None
+        raise RecordError(
+            sentence("NOT_A_CHOICE", "Give one of {choices}.", choices=", ".join(vocabulary)), name
+        ) from None

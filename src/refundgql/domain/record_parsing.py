@@ -44,6 +44,7 @@ from refundgql.domain.records import (
     WithdrawalRecord,
 )
 from refundgql.domain.reviews import HIGHEST_RATING, LOWEST_RATING
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
     ChargebackStatus,
     ContractKind,
@@ -72,17 +73,29 @@ def parse_record(shape: object) -> Record:
     Refuses: RecordError for the first thing that is wrong.
     """
     if (type(shape) is not dict and not is_object(shape)) or len(shape) != 1:
-        raise RecordError(f"Give an object with exactly one of {', '.join(_PARSERS)} in it.")
+        raise RecordError(
+            sentence("NOT_ONE_KIND", "Give an object with exactly one of {kinds} in it.", kinds=", ".join(_PARSERS))
+        )
     ((kind, values),) = shape.items()
     known = _PARSERS.get(kind)
     if known is None:
-        raise RecordError(f"{str(kind)[:40]!r} is no kind of record: give one of {', '.join(_PARSERS)}.")
+        raise RecordError(
+            sentence(
+                "UNKNOWN_KIND",
+                "'{kind}' is no kind of record: give one of {kinds}.",
+                kind=str(kind)[:40],
+                kinds=", ".join(_PARSERS),
+            )
+        )
     if type(values) is not dict and not is_object(values):
-        raise RecordError("Give the record's fields as an object.", kind)
+        raise RecordError(sentence("NOT_A_RECORD", "Give the record's fields as an object."), kind)
     parse, fields = known
     try:
         if not fields.issuperset(values):
-            raise RecordError("There is no such field: check its name.", str(next(iter(values.keys() - fields)))[:40])
+            raise RecordError(
+                sentence("UNKNOWN_FIELD", "There is no such field: check its name."),
+                str(next(iter(values.keys() - fields)))[:40],
+            )
         return parse(values)
     except RecordError as error:
         raise error.under(kind) from None
@@ -103,15 +116,23 @@ def _account(values: Shape) -> AccountRecord:
     if isinstance(roles, str):
         roles = [roles]  # as GraphQL takes one value for a list of it
     if not isinstance(roles, list | tuple):
-        raise RecordError("Give a list of roles; it may be empty.", "roles")
+        raise RecordError(sentence("NOT_A_LIST_OF_ROLES", "Give a list of roles; it may be empty."), "roles")
     chosen = {read_choice({"roles": role}, "roles", Role) for role in roles}
     opening = optional(read_signed_money, values, "openingBalance")
     lead_credit = optional(read_signed_money, values, "openingLeadCredit")
     opening_at = optional(read_instant, values, "openingAt")
     if lead_credit is not None and lead_credit.minor < 0:
-        raise RecordError("Lead credit is never below zero.", "openingLeadCredit", "amount", rule="L17")
+        raise RecordError(
+            sentence("LEAD_CREDIT_BELOW_ZERO", "Lead credit is never below zero."),
+            "openingLeadCredit",
+            "amount",
+            rule="L17",
+        )
     if opening_at is not None and opening is None and lead_credit is None:
-        raise RecordError("openingAt says since when the opening balance was there: give one with it.", "openingAt")
+        raise RecordError(
+            sentence("OPENING_AT_ALONE", "openingAt says since when the opening balance was there: give one with it."),
+            "openingAt",
+        )
     return AccountRecord(
         read_ref(values),
         read_text(values, "name", REF_CHARS),
@@ -154,9 +175,13 @@ def _contract(values: Shape) -> ContractRecord:
     status = read_choice(values, "status", ContractStatus)
     started, ended = read_instant(values, "startedAt"), optional(read_instant, values, "endedAt")
     if (status is ContractStatus.CLOSED) != (ended is not None):
-        raise RecordError("A CLOSED contract has endedAt, and an OPEN one has none.", "endedAt")
+        raise RecordError(
+            sentence("CONTRACT_END_AND_STATUS", "A CLOSED contract has endedAt, and an OPEN one has none."), "endedAt"
+        )
     if ended is not None and ended < started:
-        raise RecordError("A contract does not end before it starts.", "endedAt")
+        raise RecordError(
+            sentence("CONTRACT_ENDS_BEFORE_START", "A contract does not end before it starts."), "endedAt"
+        )
     return ContractRecord(
         read_ref(values),
         read_choice(values, "kind", ContractKind),
@@ -175,14 +200,23 @@ def _milestone(values: Shape) -> MilestoneRecord:
     status = read_choice(values, "status", MilestoneStatus)
     funded, released = optional(read_instant, values, "fundedAt"), optional(read_instant, values, "releasedAt")
     if status is MilestoneStatus.UNFUNDED and funded is not None:
-        raise RecordError("An UNFUNDED milestone has no fundedAt.", "fundedAt")
+        raise RecordError(sentence("UNFUNDED_WITH_FUNDED_AT", "An UNFUNDED milestone has no fundedAt."), "fundedAt")
     if status is not MilestoneStatus.RELEASED and released is not None:
-        raise RecordError("Only a RELEASED milestone has releasedAt.", "releasedAt")
+        raise RecordError(
+            sentence("RELEASED_AT_WITHOUT_RELEASE", "Only a RELEASED milestone has releasedAt."), "releasedAt"
+        )
     if funded is not None and released is not None and released < funded:
-        raise RecordError("A milestone is not released before it is funded.", "releasedAt")
+        raise RecordError(
+            sentence("RELEASED_BEFORE_FUNDED", "A milestone is not released before it is funded."), "releasedAt"
+        )
     amount, from_balance = read_money(values, "amount"), read_share(values, "amount")
     if from_balance is not None and status is MilestoneStatus.UNFUNDED:
-        raise RecordError("fromBalance says how the milestone was funded: give it with status FUNDED.", "fromBalance")
+        raise RecordError(
+            sentence(
+                "FROM_BALANCE_UNFUNDED", "fromBalance says how the milestone was funded: give it with status FUNDED."
+            ),
+            "fromBalance",
+        )
     return MilestoneRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -199,28 +233,41 @@ def _milestone(values: Shape) -> MilestoneRecord:
 def _billing_week(values: Shape) -> BillingWeekRecord:
     starts_on = read_day(values, "startsOn")
     if starts_on.weekday() != 0:
-        raise RecordError("A billing week starts on a Monday.", "startsOn", rule="C25")
+        raise RecordError(
+            sentence("WEEK_NOT_FROM_MONDAY", "A billing week starts on a Monday."), "startsOn", rule="C25"
+        )
     hours = read_decimal(values, "hours")
     if not 0 <= hours <= HOURS_PER_WEEK:
-        raise RecordError(f"A week has 0 to {HOURS_PER_WEEK} hours.", "hours")
+        raise RecordError(
+            sentence("WEEK_HOURS_OUT_OF_RANGE", "A week has 0 to {limit} hours.", limit=HOURS_PER_WEEK), "hours"
+        )
     if hours != round(hours, HOURS_DECIMALS):
-        raise RecordError(f"Give the hours with at most {HOURS_DECIMALS} decimals.", "hours")
+        raise RecordError(
+            sentence("WEEK_HOURS_DECIMALS", "Give the hours with at most {limit} decimals.", limit=HOURS_DECIMALS),
+            "hours",
+        )
     rate, revision = read_money(values, "rate"), read_revision(values)
     record = BillingWeekRecord(read_ref(values), read_ref(values, "contract"), starts_on, hours, rate, revision)
     try:
         _ = record.amount
     except MoneyError as error:
-        raise RecordError(str(error), "rate", "amount", rule="D2") from None
+        raise RecordError(error.why, "rate", "amount", rule="D2") from None
     return record
 
 
 def _invoice(values: Shape) -> InvoiceRecord:
     paid, from_balance = optional(read_instant, values, "paidAt"), read_share(values, "amount")
     if from_balance is not None and paid is None:
-        raise RecordError("fromBalance says how the invoice was paid: give it with paidAt.", "fromBalance")
+        raise RecordError(
+            sentence("FROM_BALANCE_UNPAID", "fromBalance says how the invoice was paid: give it with paidAt."),
+            "fromBalance",
+        )
     week, milestone = optional(read_ref, values, "billingWeek"), optional(read_ref, values, "milestone")
     if week is not None and milestone is not None:
-        raise RecordError("An invoice is for a billing week or for a milestone, not for both.", "milestone")
+        raise RecordError(
+            sentence("INVOICE_FOR_BOTH", "An invoice is for a billing week or for a milestone, not for both."),
+            "milestone",
+        )
     return InvoiceRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -244,7 +291,15 @@ def _whole(value: Any) -> Any:
 def _review(values: Shape) -> ReviewRecord:
     rating = _whole(values.get("rating"))
     if type(rating) is not int or not LOWEST_RATING <= rating <= HIGHEST_RATING:
-        raise RecordError(f"A rating is a whole number from {LOWEST_RATING} to {HIGHEST_RATING}.", "rating")
+        raise RecordError(
+            sentence(
+                "RATING_OUT_OF_RANGE",
+                "A rating is a whole number from {lowest} to {highest}.",
+                lowest=LOWEST_RATING,
+                highest=HIGHEST_RATING,
+            ),
+            "rating",
+        )
     return ReviewRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -266,7 +321,10 @@ def _withdrawal(values: Shape) -> WithdrawalRecord:
     reason = None
     if values.get("failureReason") is not None:
         if status is not WithdrawalStatus.FAILED:
-            raise RecordError("Only a FAILED withdrawal has a failureReason.", "failureReason")
+            raise RecordError(
+                sentence("FAILURE_REASON_WITHOUT_FAILURE", "Only a FAILED withdrawal has a failureReason."),
+                "failureReason",
+            )
         reason = read_text(values, "failureReason", REASON_CHARS)
     return WithdrawalRecord(
         named[1] if named is not None else ref,
@@ -299,7 +357,8 @@ def _subject(values: Shape) -> tuple[SubjectKind, str]:
     named = [about for about in SubjectKind if values.get(about.value) is not None]
     if len(named) != 1:
         raise RecordError(
-            "Name exactly one of invoice, milestone and lead.", (named or [SubjectKind.INVOICE])[-1].value
+            sentence("NOT_ONE_PAYMENT", "Name exactly one of invoice, milestone and lead."),
+            (named or [SubjectKind.INVOICE])[-1].value,
         )
     return named[0], read_ref(values, named[0].value)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeVar, dataclass_transform
 
 from refundgql.domain.money import Money, exponent
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import (
     ChargebackStatus,
     ContractKind,
@@ -32,7 +33,7 @@ class RecordError(Exception):
     """A record that cannot be taken; `path` leads from its kind to the field, the message says what to do."""
 
     def __init__(
-        self, message: str, *path: str, code: RefusalCode = RefusalCode.INVALID_INPUT, rule: str | None = None
+        self, message: Sentence, *path: str, code: RefusalCode = RefusalCode.INVALID_INPUT, rule: str | None = None
     ) -> None:
         """Keep the sentence, the path within the record, and what the refusal will say."""
         super().__init__(message)
@@ -250,7 +251,9 @@ def is_older(given: str | None, held: str | None) -> bool:
     if given is None or held is None:
         return False
     if given[0] != held[0]:
-        raise RecordError("Give revisions of one kind: all numbers, or all instants.", "revision")
+        raise RecordError(
+            sentence("REVISIONS_OF_TWO_KINDS", "Give revisions of one kind: all numbers, or all instants."), "revision"
+        )
     return given < held
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from refundgql.domain.money import Money
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 
 
@@ -14,7 +15,7 @@ class Refusal:
     """One reason against an act, in one sentence that says what to do."""
 
     code: RefusalCode
-    message: str
+    message: Sentence
     rule: str | None = None
     field: tuple[str, ...] | None = None
     alternatives: tuple[RefundActionName, ...] = ()
@@ -60,10 +61,10 @@ class Refused(Exception):
         self.refusals: tuple[Refusal, ...] = refusals
 
 
-def not_found(what: str, *field: str) -> BasicRefusal:
+def not_found(what: Sentence, *field: str) -> BasicRefusal:
     """Say that something does not exist, or not for this viewer: the same words for both."""
     return BasicRefusal(
         code=RefusalCode.NOT_FOUND,
-        message=f"There is no such {what} that you can see; check the id.",
+        message=sentence("NOT_FOUND", "There is no such {what} that you can see; check the id.", what=what),
         field=field or None,
     )

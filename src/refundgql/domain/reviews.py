@@ -9,6 +9,7 @@ from refundgql.domain.deadlines import REVIEW_WINDOW
 from refundgql.domain.facts import ContractFacts
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, WindowRefusal
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 
@@ -35,7 +36,12 @@ def rating_refusals(rating: int) -> tuple[Refusal, ...]:
     """Return the refusal of a rating that is not one to five."""
     if LOWEST_RATING <= rating <= HIGHEST_RATING:
         return ()
-    message = f"A rating is a whole number from {LOWEST_RATING} to {HIGHEST_RATING}."
+    message = sentence(
+        "RATING_OUT_OF_RANGE",
+        "A rating is a whole number from {lowest} to {highest}.",
+        lowest=LOWEST_RATING,
+        highest=HIGHEST_RATING,
+    )
     return (BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("rating",)),)
 
 
@@ -45,7 +51,9 @@ def refuse_stranger(viewer: Viewer, contract: ContractFacts) -> None:
     Refuses: FORBIDDEN.
     """
     if viewer.account_id not in (contract.client_id, contract.expert_id):
-        raise _forbidden("Only the client and the expert of a contract review each other.", "C22")
+        raise _forbidden(
+            sentence("ONLY_PARTIES_REVIEW", "Only the client and the expert of a contract review each other."), "C22"
+        )
 
 
 def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool, at: datetime) -> None:
@@ -55,7 +63,9 @@ def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool,
     """
     found: list[Refusal] = []
     if already_posted:
-        message = "You have reviewed this contract already; the expert may allow the client one edit."
+        message = sentence(
+            "REVIEWED_ALREADY", "You have reviewed this contract already; the expert may allow the client one edit."
+        )
         found.append(BasicRefusal(code=RefusalCode.REVIEW_ALREADY_POSTED, message=message, rule="C23"))
     until = None if contract.ended_at is None else REVIEW_WINDOW.end(contract.ended_at, policy)
     if contract.ended_at is not None and until is not None and at >= until:
@@ -64,8 +74,13 @@ def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool,
             WindowRefusal(
                 code=RefusalCode.REVIEW_WINDOW_CLOSED,
                 message=(
-                    f"Reviews close {window_days} days after a contract's end, and a refund request does not "
-                    f"shift that; today is day {elapsed}."
+                    sentence(
+                        "REVIEW_TIME_OVER",
+                        "Reviews close {limit_days} days after a contract's end, and a refund request does not shift "
+                        "that; today is day {day}.",
+                        limit_days=window_days,
+                        day=elapsed,
+                    )
                 ),
                 rule="C22",
                 available_until=until,
@@ -83,7 +98,7 @@ def refuse_foreign_edit(viewer: Viewer, review: Review) -> None:
     Refuses: FORBIDDEN.
     """
     if viewer.account_id != review.author_id:
-        raise _forbidden("Only its author edits a review.", "C23")
+        raise _forbidden(sentence("ONLY_AUTHOR_EDITS_REVIEW", "Only its author edits a review."), "C23")
 
 
 def edit_review(review: Review, *, rating: int, body: str, at: datetime) -> Review:
@@ -92,7 +107,9 @@ def edit_review(review: Review, *, rating: int, body: str, at: datetime) -> Revi
     Refuses: REVIEW_EDIT_NOT_ALLOWED.
     """
     if not review.edit_allowed:
-        raise _no_edit("The expert has not allowed an edit of this review: ask for it.")
+        raise _no_edit(
+            sentence("REVIEW_EDIT_NOT_ALLOWED", "The expert has not allowed an edit of this review: ask for it.")
+        )
     return replace(review, rating=rating, body=body, edited_at=at, edit_allowed=False)
 
 
@@ -102,7 +119,10 @@ def refuse_foreign_permission(viewer: Viewer, review: Review, contract: Contract
     Refuses: FORBIDDEN.
     """
     if viewer.account_id != contract.expert_id or review.author_id != contract.client_id:
-        raise _forbidden("Only the expert of the contract allows the client to edit a review.", "C23")
+        raise _forbidden(
+            sentence("ONLY_EXPERT_ALLOWS_EDIT", "Only the expert of the contract allows the client to edit a review."),
+            "C23",
+        )
 
 
 def allow_edit(review: Review, policy: Policy) -> Review:
@@ -111,13 +131,15 @@ def allow_edit(review: Review, policy: Policy) -> Review:
     Refuses: REVIEW_EDIT_NOT_ALLOWED when that edit was made already, or edits are switched off.
     """
     if policy.review_edits <= (review.edited_at is not None):
-        raise _no_edit("This review has had its one edit, and cannot be opened for another.")
+        raise _no_edit(
+            sentence("REVIEW_EDITED_ALREADY", "This review has had its one edit, and cannot be opened for another.")
+        )
     return replace(review, edit_allowed=True)
 
 
-def _forbidden(message: str, rule: str) -> Refused:
+def _forbidden(message: Sentence, rule: str) -> Refused:
     return Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule=rule))
 
 
-def _no_edit(message: str) -> Refused:
+def _no_edit(message: Sentence) -> Refused:
     return Refused(BasicRefusal(code=RefusalCode.REVIEW_EDIT_NOT_ALLOWED, message=message, rule="C23"))

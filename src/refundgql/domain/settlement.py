@@ -8,8 +8,10 @@ from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Posting
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, ContractFacts, Facts
+from refundgql.domain.kept_texts import MILESTONE_RELEASED, REFUND_OF_LEAD, REFUNDS, REVERSED, WEEK_RELEASED
 from refundgql.domain.ledger import balance, held, platform_leads
 from refundgql.domain.money import Money
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.vocabulary import (
     BalancePurpose,
     MilestoneStatus,
@@ -20,12 +22,6 @@ from refundgql.domain.vocabulary import (
 
 CREDIT, REVERSAL, RELEASE = "CREDIT", "REVERSAL", "RELEASE"
 
-_DESCRIPTIONS = {
-    RefundCaseKind.LEAD: "Refund of a lead",
-    RefundCaseKind.INVOICE: "Refund of an invoice",
-    RefundCaseKind.ESCROW: "Refund from escrow",
-    RefundCaseKind.TIMESHEET: "Refund of disputed hours",
-}
 _TITLE_CHARACTERS = 200
 """Leaves room for the words before a lead's title in a posting's description."""
 
@@ -100,7 +96,7 @@ def release_postings(facts: Facts, amount_minor: int, case_id: str | None = None
             from_key=held(facts.payment.id, currency),
             to_key=balance(contract_of(facts).expert_id, BalancePurpose.CONTRACTS, currency),
             amount=Money(amount_minor, currency),
-            description="Billing week released" if facts.week is not None else "Milestone released",
+            description=(WEEK_RELEASED if facts.week is not None else MILESTONE_RELEASED).of(),
             case_id=case_id,
             payment_id=facts.payment.id,
         )
@@ -111,7 +107,7 @@ def reverse(draft: Draft, case: Case) -> None:
     """Post a credited amount back: to escrow or the week where it is still held, else to the expert (D16)."""
     facts, currency = draft.facts, case.currency
     amount_minor = case.credited_minor or 0
-    what = f"Reversal: {_describe(case, facts)}"
+    what = REVERSED.of(what=_describe(case, facts))
     if case.kind is RefundCaseKind.LEAD:
         from_key = balance(case.requester_id, BalancePurpose.LEADS, currency)
         to_key = platform_leads(currency)
@@ -150,9 +146,10 @@ def _expert(contract: ContractFacts, currency: str) -> str:
     return balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
 
 
-def _describe(case: Case, facts: Facts) -> str:
-    what = _DESCRIPTIONS[case.kind]
-    return f"{what}: {facts.lead.title[:_TITLE_CHARACTERS]}" if facts.lead is not None else what
+def _describe(case: Case, facts: Facts) -> Sentence:
+    if facts.lead is not None:
+        return REFUND_OF_LEAD.of(title=facts.lead.title[:_TITLE_CHARACTERS])
+    return REFUNDS[case.kind].of()
 
 
 def _posting(fact: str, from_key: str, to_key: str, amount_minor: int, case: Case, what: str) -> Posting:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import WITHDRAWAL_CHANGED, NoticeName, WebhookVerdict
 
 URL_CHARS = 2_000
@@ -96,22 +97,28 @@ def delivery_id(endpoint_id: str, event_id: str) -> str:
     return str(UUID(bytes=bytes(made)))
 
 
-def url_problem(url: str, *, private_allowed: bool) -> str | None:
+def url_problem(url: str, *, private_allowed: bool) -> Sentence | None:
     """Return what is wrong with an endpoint's URL in one sentence that says what to give, or nothing."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "This is not a URL: give one such as https://example.com/refunds."
+        return sentence("NOT_A_URL", "This is not a URL: give one such as https://example.com/refunds.")
     schemes = ("https", "http") if private_allowed else ("https",)
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        return "Give a URL that begins with https:// and names a host."
+        return sentence("URL_NOT_HTTPS", "Give a URL that begins with https:// and names a host.")
     if len(url) > URL_CHARS or not url.isascii() or any(one <= " " or one == "\x7f" for one in url):
-        return f"Give a URL of at most {URL_CHARS} characters, without spaces, other scripts percent-encoded."
+        return sentence(
+            "URL_TOO_LONG",
+            "Give a URL of at most {limit} characters, without spaces, other scripts percent-encoded.",
+            limit=URL_CHARS,
+        )
     if parts.username is not None or parts.password is not None or "#" in url:
-        return "Give a URL without user, password and fragment; the signature proves who calls."
+        return sentence(
+            "URL_WITH_CREDENTIALS", "Give a URL without user, password and fragment; the signature proves who calls."
+        )
     if not private_allowed and not _may_be_public(parts.hostname):
-        return "Give an address that can be reached from the internet."
+        return sentence("URL_NOT_PUBLIC", "Give an address that can be reached from the internet.")
     return None
 
 

@@ -12,9 +12,17 @@ from statemachine import State
 
 from refundgql.domain.advancing import StrictMachine, advance
 from refundgql.domain.decisions import Posting
+from refundgql.domain.kept_texts import (
+    CANCELLED_BY_OWNER,
+    WITHDRAWAL,
+    WITHDRAWAL_CANCELLED,
+    WITHDRAWAL_FAILED,
+    WITHDRAWAL_PAID,
+)
 from refundgql.domain.ledger import balance, external, in_transit
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import (
     BalancePurpose,
     NoticeName,
@@ -23,9 +31,6 @@ from refundgql.domain.vocabulary import (
     WithdrawalStatus,
 )
 from refundgql.domain.webhooks import Notice
-
-CANCELLED = "You cancelled it before it was sent."
-"""The reason of a failure that its owner reads."""
 
 
 class WithdrawalMachine(StrictMachine):
@@ -72,9 +77,11 @@ def withdrawal_refusals(amount: Money, funds: WithdrawalFunds) -> tuple[Refusal,
         found.append(
             BasicRefusal(
                 code=RefusalCode.FUNDS_INSUFFICIENT,
-                message=(
-                    f"You approved the refund RC-{funds.awaiting_case_number:06d} and your balance does not cover it "
-                    "yet: withdrawals open again once it is credited."
+                message=sentence(
+                    "APPROVED_CASE_NOT_COVERED",
+                    "You approved the refund {case} and your balance does not cover it yet: "
+                    "withdrawals open again once it is credited.",
+                    case=f"RC-{funds.awaiting_case_number:06d}",
                 ),
                 rule="D13",
             )
@@ -82,11 +89,27 @@ def withdrawal_refusals(amount: Money, funds: WithdrawalFunds) -> tuple[Refusal,
     if amount.minor > funds.contracts_minor:
         maximum = Money(max(funds.contracts_minor, 0), amount.currency)
         if funds.contracts_minor < 0:
-            rule, why = "D13", "Your balance is negative: it has to be covered before anything can be withdrawn."
+            rule, why = (
+                "D13",
+                sentence(
+                    "BALANCE_NEGATIVE",
+                    "Your balance is negative: it has to be covered before anything can be withdrawn.",
+                ),
+            )
         elif funds.leads_minor > 0:
-            rule, why = "L17", f"Lead credit buys leads and cannot be withdrawn: at most {maximum} can leave."
+            rule, why = (
+                "L17",
+                sentence(
+                    "LEAD_CREDIT_STAYS",
+                    "Lead credit buys leads and cannot be withdrawn: at most {maximum} can leave.",
+                    maximum=maximum,
+                ),
+            )
         else:
-            rule, why = "D10", f"At most {maximum} of your balance can be withdrawn."
+            rule, why = (
+                "D10",
+                sentence("WITHDRAWAL_TOO_MUCH", "At most {maximum} of your balance can be withdrawn.", maximum=maximum),
+            )
         found.append(
             AmountRefusal(
                 code=RefusalCode.BALANCE_INSUFFICIENT,
@@ -108,7 +131,7 @@ def take_out(withdrawal: Withdrawal) -> Posting:
         from_key=balance(withdrawal.account_id, BalancePurpose.CONTRACTS, currency),
         to_key=in_transit(withdrawal.id, currency),
         amount=withdrawal.amount,
-        description="Withdrawal to your payment method",
+        description=WITHDRAWAL.of(),
         case_id=withdrawal.refund_case_id,
         withdrawal_id=withdrawal.id,
     )
@@ -125,11 +148,11 @@ def change_status(
         raise Refused(
             BasicRefusal(
                 code=RefusalCode.INVALID_INPUT,
-                message="Say why the withdrawal failed: its owner reads it.",
+                message=sentence("FAILURE_REASON_MISSING", "Say why the withdrawal failed: its owner reads it."),
                 field=("failureReason",),
             )
         )
-    advance(WithdrawalMachine, "withdrawal", withdrawal.status, target)
+    advance(WithdrawalMachine, phrase("withdrawal"), withdrawal.status, target)
     reason = failure_reason if target is WithdrawalStatus.FAILED else None
     changed = replace(withdrawal, status=target, updated_at=at, failure_reason=reason)
     return changed, _money_of(changed)
@@ -144,12 +167,16 @@ def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Post
         raise Refused(
             BasicRefusal(
                 code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message=f"This withdrawal is {withdrawal.status.value}: it can be cancelled only before it is sent.",
+                message=sentence(
+                    "WITHDRAWAL_TOO_LATE_TO_CANCEL",
+                    "This withdrawal is {status}: it can be cancelled only before it is sent.",
+                    status=withdrawal.status,
+                ),
                 rule="D10",
             )
         )
-    failed, postings = change_status(withdrawal, WithdrawalStatus.FAILED, at, CANCELLED)
-    what = "Withdrawal cancelled: the money is back on your balance"
+    failed, postings = change_status(withdrawal, WithdrawalStatus.FAILED, at, CANCELLED_BY_OWNER.of())
+    what = WITHDRAWAL_CANCELLED.of()
     return replace(failed, cancelled_at=at), tuple(replace(it, description=what) for it in postings)
 
 
@@ -171,10 +198,10 @@ def withdrawal_told(
 def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:
     currency = withdrawal.amount.currency
     if withdrawal.status is WithdrawalStatus.PAID:
-        fact, to_key, text = "PAYOUT", external(currency), "Withdrawal arrived at your payment method"
+        fact, to_key, text = "PAYOUT", external(currency), WITHDRAWAL_PAID.of()
     elif withdrawal.status is WithdrawalStatus.FAILED:
         to_key = balance(withdrawal.account_id, BalancePurpose.CONTRACTS, currency)
-        fact, text = "WITHDRAWAL_FAILED", "Withdrawal failed: the money is back on your balance"
+        fact, text = "WITHDRAWAL_FAILED", WITHDRAWAL_FAILED.of()
     else:
         return ()
     return (

@@ -37,11 +37,15 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A row to encode for a stream; `readers` are equal for those whose answers are the same text."""
+    """A row to encode for a stream; `readers` are equal for those whose answers are the same text.
+
+    enter: called in the task that encodes the row, right before it does, such as to choose a language.
+    """
 
     context: Any
     row: Any
     readers: Hashable
+    enter: Callable[[], None] | None = None
 
 
 class Verdict(Enum):

@@ -243,6 +243,8 @@ def end_all(streams: Collection[Stream], error: Exception) -> None:
 
 async def encoded(stream: Stream, told: Told) -> str:
     """Return a result as JSON text. Refuses: what the encoder refuses, as ApiError."""
+    if told.enter is not None:
+        told.enter()
     answer = await stream.encoder.encode(told.context, told.row)
     if "data" not in answer:
         first = answer["errors"][0]

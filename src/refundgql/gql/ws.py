@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
@@ -61,7 +62,9 @@ class SocketEndpoint:
         *,
         allowed_origins: tuple[str, ...],
         stall_seconds: float,
+        greeted: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
+        """Take the parts; `greeted` is told the payload of each connection_init, in the task of its socket."""
         self.operations = operations
         self.authentication = authentication
         self.rate = rate
@@ -69,6 +72,7 @@ class SocketEndpoint:
         self.metrics = metrics
         self.limits = limits
         self.stall_seconds = stall_seconds
+        self.greeted = greeted
         self._allowed_origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,6 +219,8 @@ class Session:
         try:
             self._caller = await self._authenticated(message.payload)
             self._presence_key = self._endpoint.presence.enter(self, self._address)
+            if self._endpoint.greeted is not None:
+                self._endpoint.greeted(message.payload)
         except RequestRefused as refused:
             self._endpoint.metrics.refused(refused.code)
             code = CloseCode.FORBIDDEN if refused.status == 401 else CloseCode.TRY_AGAIN_LATER

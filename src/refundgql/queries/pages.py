@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import orjson
 
+from refundgql.domain.sentences import Unfit, sentence
+
 # A page has to be answered at once; a client that wants everything follows the cursors.
 MAXIMUM_ITEMS = 100
 DEFAULT_ITEMS = 20
@@ -22,7 +24,7 @@ Condition = tuple[str, Sequence[Any]]
 """A condition in SQL and its parameters."""
 
 
-class BadPage(ValueError):
+class BadPage(Unfit):
     """The page that is asked for cannot be; the message says what to give instead."""
 
 
@@ -78,11 +80,16 @@ class Order:
                 base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
             )
         except (ValueError, TypeError, binascii.Error):
-            raise BadPage("Not a cursor: give one that this list gave you.") from None
+            raise BadPage(sentence("NOT_A_CURSOR", "Not a cursor: give one that this list gave you.")) from None
         if name != self.name or len(values) != len(self.keys):
-            raise BadPage("This cursor belongs to another list or another order: start again without it.")
+            raise BadPage(
+                sentence(
+                    "CURSOR_OF_ANOTHER_LIST",
+                    "This cursor belongs to another list or another order: start again without it.",
+                )
+            )
         if not all(key.accepts(value) for key, value in zip(self.keys, values, strict=True)):
-            raise BadPage("Not a cursor: give one that this list gave you.")
+            raise BadPage(sentence("NOT_A_CURSOR", "Not a cursor: give one that this list gave you."))
         return tuple(float(v) if k.kind == "float" else v for k, v in zip(self.keys, values, strict=True))
 
     def beyond(
@@ -130,10 +137,12 @@ def page_request(*, first: int | None, after: str | None, last: int | None, befo
     Refuses: BadPage for first with last, and for sizes that are negative or over 100.
     """
     if first is not None and last is not None:
-        raise BadPage("Give first or last, not both.")
+        raise BadPage(sentence("FIRST_AND_LAST", "Give first or last, not both."))
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= MAXIMUM_ITEMS:
-            raise BadPage(f"{name} is from 0 to {MAXIMUM_ITEMS}.")
+            raise BadPage(
+                sentence("PAGE_OUT_OF_RANGE", "{argument} is from 0 to {limit}.", argument=name, limit=MAXIMUM_ITEMS)
+            )
     size = first if first is not None else last if last is not None else DEFAULT_ITEMS
     return Page(size, last is not None, after, before)
 

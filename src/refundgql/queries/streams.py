@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import START, Cursor, Page, StreamEvent, event_cursor, read_stream, stream_head
+from refundgql.storage.events import START, BadCursor, Cursor, Page, StreamEvent, event_cursor, read_stream, stream_head
 from refundgql.storage.ids import made_at
 from refundgql.storage.notices import StreamNotice, read_notices
 from refundgql.storage.tail import PAGE, checked_cursor, read_history
@@ -20,30 +20,18 @@ __all__ = [
     "StreamEvent",
     "StreamNotice",
     "case_version",
+    "checked_cursor",
     "event_cursor",
     "lag_seconds",
     "missed",
     "missed_notices",
-    "parse_cursor",
     "stream_head",
 ]
-
-
-class BadCursor(ValueError):
-    """A text that is not a cursor of this stream."""
 
 
 def lag_seconds(event: StreamEvent | StreamNotice) -> float:
     """Return how many seconds ago an event was written, by this machine's clock."""
     return max(time.time() - made_at(event.id), 0.0)
-
-
-async def parse_cursor(source: Source, text: str) -> Cursor:
-    """Return the cursor that a client gives back. Refuses: BadCursor."""
-    try:
-        return await checked_cursor(source, text)
-    except ValueError as error:
-        raise BadCursor(str(error)) from None
 
 
 async def missed(

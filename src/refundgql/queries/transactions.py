@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from refundgql.domain.kept_texts import REFUND_REQUEST
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import AccountRow
 from refundgql.queries.listing import Listing, bounds_of, fetch_owned_pages
@@ -77,7 +78,7 @@ _REQUESTS = (
     " CASE c.state WHEN 'DECLINED' THEN 'DECLINED' WHEN 'CANCELLED' THEN 'CANCELLED'"
     " ELSE 'PENDING' END AS status, CASE c.kind WHEN 'LEAD' THEN 'LEADS' ELSE 'CONTRACTS' END AS purpose,"
     " COALESCE(c.approved_minor, c.requested_minor) AS amount_minor, c.currency, NULL AS balance_after_minor,"
-    " 'Refund request' AS description, c.id AS case_id, NULL AS withdrawal_id, NULL AS reverses_id"
+    f" '{REFUND_REQUEST.template}' AS description, c.id AS case_id, NULL AS withdrawal_id, NULL AS reverses_id"
     " FROM refund_case c WHERE c.state <> 'CREDITED' AND COALESCE(c.approved_minor, c.requested_minor) IS NOT NULL"
 )
 _LINES = f"({_leg('from', '-')} UNION ALL {_leg('to', '')} UNION ALL {_REQUESTS}) t"

@@ -25,9 +25,14 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.clocks import is_overdue, mover
 from refundgql.domain.decisions import Event
 from refundgql.domain.facts import Case
+from refundgql.domain.sentences import Unfit, sentence
 from refundgql.domain.vocabulary import ClockName, RefundCaseKind, RefundCaseState
 from refundgql.storage.database import Database, Dialect, Source, Write
 from refundgql.storage.ids import new_id
+
+
+class BadCursor(Unfit):
+    """A text that is not a cursor of this stream."""
 
 
 class Cursor(NamedTuple):
@@ -44,14 +49,22 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Cursor:
         """Return the cursor of a text.
 
-        Refuses: ValueError for a text that is none.
+        Refuses: BadCursor for a text that is none.
         """
         order, dot, position = text.partition(".")
         if not dot or not (order.isascii() and order.isdigit() and position.isascii() and position.isdigit()):
-            raise ValueError("This is not a cursor of this stream: give one that a former update carried.")
+            raise BadCursor(
+                sentence(
+                    "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
+                )
+            )
         found = cls(int(order), int(position))
         if max(found) > _LARGEST:
-            raise ValueError("This is not a cursor of this stream: give one that a former update carried.")
+            raise BadCursor(
+                sentence(
+                    "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
+                )
+            )
         return found
 
 

@@ -17,9 +17,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
+from refundgql.domain.sentences import sentence
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.storage.database import Database, Source
-from refundgql.storage.events import START, Cursor, Page, StreamEvent, read_stream, stream_head
+from refundgql.storage.events import START, BadCursor, Cursor, Page, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import StorageError
 
 LOOK_SECONDS = 1.0
@@ -210,9 +211,11 @@ async def read_history(
 async def checked_cursor(source: Source, text: str) -> Cursor:
     """Return the cursor that a client gives back.
 
-    Refuses: ValueError for one that this stream has not reached, so it cannot have come from it.
+    Refuses: BadCursor for one that this stream has not reached, so it cannot have come from it.
     """
     cursor = Cursor.parse(text)
     if cursor > await stream_head(source):
-        raise ValueError("This cursor is ahead of the stream: give one that a former update carried.")
+        raise BadCursor(
+            sentence("CURSOR_AHEAD", "This cursor is ahead of the stream: give one that a former update carried.")
+        )
     return cursor

@@ -29,7 +29,7 @@ from refundgql.gql.ws import SocketEndpoint
 from refundgql.web import graphiql, health
 from refundgql.web.authentication import Authentication, LoadViewer, LoadViewers, lost_access
 from refundgql.web.graphiql import DemoPeople
-from refundgql.web.languages import Languages
+from refundgql.web.languages import Languages, hear
 from refundgql.web.metrics import DeskMetrics
 from refundgql.web.scraping import Readings, scraping
 from refundgql.web.tokens import TokenVerifier
@@ -131,6 +131,7 @@ def _front_door(transport: Transport, presence: Presence) -> Middleware:
         limits,
         allowed_origins=transport.allowed_origins,
         stall_seconds=transport.stall_seconds,
+        greeted=hear,
     )
     direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
     return Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=metrics)

@@ -19,6 +19,7 @@ from refundgql.commands.evidence_files import UploadUsed, find_announced, receiv
 from refundgql.commands.unit_of_work import UnitOfWork
 from refundgql.domain.file_types import ContentCheck
 from refundgql.domain.refusals import Refused
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.gql.answers import RequestRefused
@@ -26,7 +27,7 @@ from refundgql.gql.bodies import CLOSE
 from refundgql.gql.errors import ErrorCode
 from refundgql.queries.evidence import find_file
 from refundgql.storage.evidence_uploads import AnnouncedFile
-from refundgql.web.evidence_tickets import FILES, UPLOADS, EvidenceTickets, nothing_here
+from refundgql.web.evidence_tickets import FILES, UPLOADS, EvidenceTickets, denied, nothing_here
 
 # A phone on a bad line sends 20 MiB in this time; a client that says nothing for the shorter one has gone.
 WHOLE_SECONDS: Final = 300.0
@@ -89,7 +90,9 @@ class EvidenceFiles:
         except Refused as refused:
             raise _refusal(refused) from None
         except UploadUsed:
-            raise RequestRefused(410, ErrorCode.GONE, "This address was used: ask for a new one.", CLOSE) from None
+            raise denied(
+                410, ErrorCode.GONE, sentence("UPLOAD_ADDRESS_USED", "This address was used: ask for a new one."), CLOSE
+            ) from None
         made = {
             "refundCaseId": encode_id("RefundCase", result.case_id),
             "eventId": encode_id("RefundEvent", result.event_id),
@@ -107,7 +110,7 @@ class EvidenceFiles:
         if file is None or desk.uow.files is None:
             raise nothing_here()
         if file.is_gone:
-            raise RequestRefused(410, ErrorCode.GONE, "This file was withdrawn or redacted.", CLOSE)
+            raise denied(410, ErrorCode.GONE, sentence("FILE_REMOVED", "This file was withdrawn or redacted."), CLOSE)
         headers = {
             "content-disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}",
             "content-length": str(file.size_bytes),
@@ -129,13 +132,19 @@ class EvidenceFiles:
     def _turn(self, upload_id: str) -> Iterator[None]:
         """Take one copy of a file at a time, and so many files."""
         if upload_id in self._under_way:
-            raise RequestRefused(
-                409, ErrorCode.CONFLICT, "This file is being sent already: wait for its answer.", CLOSE
+            raise denied(
+                409,
+                ErrorCode.CONFLICT,
+                sentence("UPLOAD_RUNNING", "This file is being sent already: wait for its answer."),
+                CLOSE,
             )
         if len(self._under_way) >= UPLOADS_AT_ONCE:
             headers = [*CLOSE, (b"retry-after", b"5")]
-            raise RequestRefused(
-                503, ErrorCode.SERVICE_UNAVAILABLE, "Too many files are coming: try again soon.", headers
+            raise denied(
+                503,
+                ErrorCode.SERVICE_UNAVAILABLE,
+                sentence("TOO_MANY_UPLOADS", "Too many files are coming: try again soon."),
+                headers,
             )
         self._under_way.add(upload_id)
         try:
@@ -163,11 +172,26 @@ class EvidenceFiles:
                 await asyncio.to_thread(write)
         await asyncio.to_thread(write)
         if size < announced.size_bytes:
-            raise _rejected(f"The file ended after {size} bytes; {announced.size_bytes} were announced.")
+            raise _rejected(
+                sentence(
+                    "UPLOAD_TOO_SHORT",
+                    "The file ended after {size} bytes; {announced} were announced.",
+                    size=size,
+                    announced=announced.size_bytes,
+                )
+            )
         if not hmac.compare_digest(hashed.hexdigest(), announced.sha256):
-            raise _rejected("The content does not have the SHA-256 that was announced.")
+            raise _rejected(
+                sentence("UPLOAD_OTHER_DIGEST", "The content does not have the SHA-256 that was announced.")
+            )
         if not content.fits():
-            raise _rejected(f"The content is not {announced.content_type}: announce the file as what it is.")
+            raise _rejected(
+                sentence(
+                    "UPLOAD_OTHER_TYPE",
+                    "The content is not {type}: announce the file as what it is.",
+                    type=announced.content_type,
+                )
+            )
 
     async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -180,8 +204,11 @@ class EvidenceFiles:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise RequestRefused(
-                    408, ErrorCode.REQUEST_TIMEOUT, "The file did not arrive in time.", CLOSE
+                raise denied(
+                    408,
+                    ErrorCode.REQUEST_TIMEOUT,
+                    sentence("UPLOAD_TOO_SLOW", "The file did not arrive in time."),
+                    CLOSE,
                 ) from None
             yield chunk
 
@@ -192,25 +219,44 @@ def _check_length(request: Request, announced: AnnouncedFile) -> None:
     if declared is None:
         return
     if not declared.isdigit() or len(declared) > 18:
-        raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Content-Length header is not a number.", CLOSE)
+        raise denied(
+            400,
+            ErrorCode.BAD_REQUEST,
+            sentence("UPLOAD_LENGTH_UNREADABLE", "The Content-Length header is not a number."),
+            CLOSE,
+        )
     if int(declared) > announced.size_bytes:
         raise _too_large(announced)
     if int(declared) < announced.size_bytes:
-        raise _rejected(f"{declared} bytes are to come; {announced.size_bytes} were announced.")
+        raise _rejected(
+            sentence(
+                "UPLOAD_OTHER_SIZE",
+                "{size} bytes are to come; {announced} were announced.",
+                size=declared,
+                announced=announced.size_bytes,
+            )
+        )
 
 
 def _too_large(announced: AnnouncedFile) -> RequestRefused:
-    return RequestRefused(
-        413, ErrorCode.EVIDENCE_REJECTED, f"The file is larger than the {announced.size_bytes} bytes announced.", CLOSE
+    return denied(
+        413,
+        ErrorCode.EVIDENCE_REJECTED,
+        sentence(
+            "UPLOAD_TOO_LARGE",
+            "The file is larger than the {announced} bytes announced.",
+            announced=announced.size_bytes,
+        ),
+        CLOSE,
     )
 
 
-def _rejected(message: str) -> RequestRefused:
-    return RequestRefused(422, ErrorCode.EVIDENCE_REJECTED, message, CLOSE)
+def _rejected(message: Sentence) -> RequestRefused:
+    return denied(422, ErrorCode.EVIDENCE_REJECTED, message, CLOSE)
 
 
 def _refusal(refused: Refused) -> RequestRefused:
     first = refused.refusals[0]
     if first.code is RefusalCode.NOT_FOUND:
         return nothing_here()
-    return RequestRefused(422, first.code.value, first.message, CLOSE)
+    return denied(422, first.code.value, first.message, CLOSE)

@@ -1,16 +1,19 @@
 """Sign addresses of evidence files for one purpose, one account and a short time, and read them again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import jwt
 
+from refundgql.api.languages import said
 from refundgql.commands.uploads import Upload
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.file_types import FILE_TYPES
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.answers import RequestRefused
+from refundgql.gql.answers import Header, RequestRefused
 from refundgql.gql.bodies import CLOSE
 from refundgql.gql.errors import ErrorCode
 
@@ -60,7 +63,12 @@ class EvidenceTickets:
         """
         claims = self._claims(purpose, ticket)
         if to_micros(now) >= claims["until"]:
-            raise RequestRefused(410, ErrorCode.GONE, "This address has expired: ask for a new one.", CLOSE)
+            raise denied(
+                410,
+                ErrorCode.GONE,
+                sentence("UPLOAD_ADDRESS_EXPIRED", "This address has expired: ask for a new one."),
+                CLOSE,
+            )
         return Ticket(claims["id"], claims["sub"])
 
     def _sign(self, purpose: str, file_id: str, account_ref: str, expires_at: datetime) -> str:
@@ -81,6 +89,11 @@ class EvidenceTickets:
         return claims
 
 
+def denied(status: int, code: str, why: Sentence, headers: Iterable[Header] = ()) -> RequestRefused:
+    """Return the refusal of a request, said in its sender's language."""
+    return RequestRefused(status, code, said(why), headers)
+
+
 def nothing_here() -> RequestRefused:
     """Say that there is nothing: the same words for what does not exist and what somebody may not see."""
-    return RequestRefused(404, ErrorCode.NOT_FOUND, "There is nothing at this address.", CLOSE)
+    return denied(404, ErrorCode.NOT_FOUND, sentence("NOTHING_AT_ADDRESS", "There is nothing at this address."), CLOSE)

@@ -1,8 +1,13 @@
-"""Hear from each request in which language its sender reads."""
+"""Hear from each request, and from each socket, in which language whoever sends it reads."""
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refundgql.api.languages import preferred, speak
+
+_NAMES: Final = frozenset(("accept-language", "acceptlanguage"))
 
 
 class Languages:
@@ -18,3 +23,10 @@ class Languages:
             if asked:
                 speak(preferred(b",".join(asked).decode("latin-1")))
         await self._app(scope, receive, send)
+
+
+def hear(payload: Mapping[str, Any]) -> None:
+    """Speak the language that a socket's connection_init asks for: pages cannot set headers of a handshake."""
+    for name, value in payload.items():
+        if name.lower() in _NAMES and isinstance(value, str):
+            speak(preferred(value))

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from refundgql.api.faults import told, too_many
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput, amount_of
-from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.domain.sentences import sentence
 
 Command = TypeVar("Command")
 
@@ -47,7 +48,7 @@ def required(description: str) -> Any:
 def bounded(items: Sequence[Any] | None, name: str) -> None:
     """Check a list, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
     if items is not None and len(items) > LIST_ITEMS:
-        raise ApiError(f"{name}: at most {LIST_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+        raise too_many(name, LIST_ITEMS)
 
 
 def check_filter(given: Input | None) -> None:
@@ -60,7 +61,7 @@ def check_filter(given: Input | None) -> None:
         texts = [it for it in (value if isinstance(value, list) else [value]) if type(it) is str]
         bounded(texts, name)
         if any(len(text) > TEXT_CHARS for text in texts):
-            raise ApiError(f"{name}: at most {TEXT_CHARS} characters.", ErrorCode.BAD_USER_INPUT)
+            raise told(sentence("AT_MOST_CHARACTERS", "at most {limit} characters.", limit=TEXT_CHARS), argument=name)
 
 
 def command(cls: type[Command], given: Input, **types: str) -> Command:

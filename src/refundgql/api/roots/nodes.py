@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import too_many
 from refundgql.api.types.ids import split_id
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import ById
 from refundgql.gql.declare import Level, level
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.accounts import visible_accounts
 from refundgql.queries.case_messages import case_messages_by_id
 from refundgql.queries.contracts import contracts_by_id
@@ -69,7 +69,7 @@ class NodeQueries:
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")],
     ) -> Level[list[Node | None]]:
         if len(ids) > MAXIMUM_ITEMS:
-            raise ApiError(f"ids: at most {MAXIMUM_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+            raise too_many("ids", MAXIMUM_ITEMS)
         return [await _nodes(info, ids)]
 
     @level(
@@ -84,7 +84,7 @@ class NodeQueries:
         external_refs: Annotated[list[str], strawberry.argument(description="The references, at most 100.")],
     ) -> Level[list[Node | None]]:
         if len(external_refs) > MAXIMUM_ITEMS:
-            raise ApiError(f"externalRefs: at most {MAXIMUM_ITEMS}.", ErrorCode.BAD_USER_INPUT)
+            raise too_many("externalRefs", MAXIMUM_ITEMS)
         info.context.signed_in()
         found = await ids_by_ref(info.context.app.database, kind, external_refs)
         return [await _nodes(info, [strawberry.ID(f"{kind.type_name}_{found.get(ref)}") for ref in external_refs])]

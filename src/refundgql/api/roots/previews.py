@@ -21,6 +21,7 @@ from refundgql.domain.machines.table import OPENING
 from refundgql.domain.money import Money as DomainMoney
 from refundgql.domain.refusals import BasicRefusal, Refused, not_found
 from refundgql.domain.refusals import Refusal as DomainRefusal
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     IssueDecision,
@@ -44,7 +45,12 @@ ASKED_KINDS = {
     "BillingWeek": RefundCaseKind.INVOICE,
 }
 """The kind of case that asking about each of them makes; a milestone's is told by where its money is (C29, C30)."""
-_NAMES = {"Lead": "lead", "Invoice": "invoice", "Milestone": "milestone", "BillingWeek": "billing week"}
+_NAMES = {
+    "Lead": phrase("lead"),
+    "Invoice": phrase("invoice"),
+    "Milestone": phrase("milestone"),
+    "BillingWeek": phrase("billing week"),
+}
 """As the mutations call them."""
 
 
@@ -204,7 +210,7 @@ async def _decision_preview(info: LevelInfo, viewer: Viewer, given: DecisionPrev
     case_id = uuid_of("RefundCase", given.refund_case_id)
     facts = await visible_case_facts(info.context.app.database, viewer, case_id) if case_id else None
     if facts is None:
-        raise Refused(not_found("refund case", "refundCaseId"))
+        raise Refused(not_found(phrase("refund case"), "refundCaseId"))
     checks = Checks()
     approves = given.decision is RefundDecision.APPROVE
     act = Act(
@@ -216,7 +222,7 @@ async def _decision_preview(info: LevelInfo, viewer: Viewer, given: DecisionPrev
         rest=given.rest,
     )
     if not approves and given.amount is not None:
-        checks.refuse("A decline has no amount: leave it out.", "amount")
+        checks.refuse(sentence("DECLINE_HAS_NO_AMOUNT", "A decline has no amount: leave it out."), "amount")
     found = decision_preview(replace(act, faults=tuple(checks.refusals)), facts, info.context.app.policy)
     return DecisionPreviewRow(
         found.allowed,
@@ -261,9 +267,19 @@ def _action(given: RefundPreviewInput, type_name: str, facts: Facts, viewer: Vie
         return RefundActionName.ISSUE if is_expert else RefundActionName.REQUEST
     checks = Checks()
     if given.action not in OPENING:
-        checks.refuse("Name an act that opens a case: REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE.", "action")
+        checks.refuse(
+            sentence(
+                "ACT_OPENS_NO_CASE",
+                "Name an act that opens a case: {acts}.",
+                acts="REQUEST, ISSUE or OPEN_TIMESHEET_DISPUTE",
+            ),
+            "action",
+        )
     elif given.action is RefundActionName.OPEN_TIMESHEET_DISPUTE and type_name != "BillingWeek":
-        checks.refuse("Only a billing week's hours are disputed like this: give billingWeekId.", "action")
+        checks.refuse(
+            sentence("NOT_A_BILLING_WEEK", "Only a billing week's hours are disputed like this: give billingWeekId."),
+            "action",
+        )
     checks.raise_if_any()
     return given.action
 
@@ -280,7 +296,7 @@ def _subject(given: RefundPreviewInput) -> tuple[str, str | None, str]:
     if len(named) != 1:
         refusal: DomainRefusal = BasicRefusal(
             code=RefusalCode.INVALID_INPUT,
-            message="Name one payment: give exactly one id.",
+            message=sentence("NOT_ONE_PAYMENT_ID", "Name one payment: give exactly one id."),
             field=(named[1][2] if named else "invoiceId",),
         )
         raise Refused(refusal)

@@ -7,22 +7,24 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from refundgql.api.context import LevelInfo, RequestContext
+from refundgql.api.faults import told
 from refundgql.api.feeds import CaseFeed, UpdateRow, WithdrawalFeed, WithdrawalUpdateRow
 from refundgql.api.types.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent, LazyWithdrawal
 from refundgql.api.types.relations import cases_of, events_of, withdrawals_of
+from refundgql.domain.refusals import not_found
+from refundgql.domain.sentences import phrase
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.domain.vocabulary import WithdrawalEventName
 from refundgql.gql.declare import Level, level
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.feeds import Feed
 from refundgql.queries.case_filters import waiting_for_support
 from refundgql.queries.streams import (
     BadCursor,
     Cursor,
     case_version,
-    parse_cursor,
+    checked_cursor,
     stream_head,
 )
 
@@ -75,7 +77,7 @@ async def refund_case_updates(
     viewer, start = context.signed_in(), await _start(context, after)
     case_id = uuid_of("RefundCase", refund_case_id)
     if case_id is None or await case_version(context.app.database, viewer, case_id) is None:
-        raise ApiError("There is no such refund case that you can see; check the id.", ErrorCode.BAD_USER_INPUT)
+        raise told(not_found(phrase("refund case")).message)
     return _declared(CaseFeed(context.app.fanout, case_topic(case_id), start, context.app, viewer, case_id))
 
 
@@ -146,6 +148,6 @@ async def _start(context: RequestContext, after: str | None) -> Cursor | None:
     if text is None or text is strawberry.UNSET:
         return None
     try:
-        return await parse_cursor(context.app.database, text)
+        return await checked_cursor(context.app.database, text)
     except BadCursor as error:
-        raise ApiError(f"after: {error}", ErrorCode.BAD_USER_INPUT) from None
+        raise told(error.why, argument="after") from None

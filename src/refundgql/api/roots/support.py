@@ -8,13 +8,14 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
 from refundgql.api.acts.payloads import RefundCasePayload, run_command
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import told
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.connections import After, Before, First, Last, asked_page, page_below
 from refundgql.api.types.refund_cases import RefundCaseConnection
 from refundgql.api.types.support_metrics import SupportMetrics
 from refundgql.commands import assignments as commands
+from refundgql.domain.sentences import sentence
 from refundgql.gql.declare import Level, level
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.refund_cases import list_queue
 from refundgql.queries.support import support_metrics
 
@@ -69,7 +70,7 @@ class SupportQueries:
     ) -> Level[SupportMetrics]:
         viewer = info.context.staff()
         if until <= from_at:
-            raise ApiError("until: give an instant after from.", ErrorCode.BAD_USER_INPUT)
+            raise told(sentence("UNTIL_BEFORE_FROM", "give an instant after from."), argument="until")
         database, now = info.context.app.database, info.context.now
         return [await support_metrics(database, viewer, from_at, until, info.selection, now=now)]
 

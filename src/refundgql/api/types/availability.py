@@ -10,6 +10,7 @@ from refundgql.domain import cases as domain
 from refundgql.domain.decisions import CaseClock
 from refundgql.domain.facts import Facts
 from refundgql.domain.money import Money
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import ClockName, RefundActionName, RefundCaseKind, WhoseMove
 from refundgql.queries.withdrawals import estimates_by_id
@@ -27,7 +28,7 @@ class ClockRow:
     starts_at: Any
     ends_at: Any
     whose_move: WhoseMove
-    when_it_runs_out: str
+    when_it_runs_out: Sentence
     paused_by_request: bool
 
 

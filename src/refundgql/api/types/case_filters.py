@@ -6,11 +6,12 @@ from typing import Annotated
 import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
+from refundgql.api.faults import told
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput
 from refundgql.domain.money import Money, MoneyError
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState, RefundReason, SettlementStatus, WhoseMove
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.queries.case_filters import CaseFilter
 from refundgql.queries.case_orders import RefundCaseOrder
 
@@ -103,7 +104,7 @@ def stream_filter(given: RefundCaseFilter | None) -> CaseFilter | None:
     Refuses: BAD_USER_INPUT as `case_filter` does, and for what no event tells.
     """
     if given is not None and given.unread is not None:
-        raise ApiError("filter.unread: only lists can be narrowed by it.", ErrorCode.BAD_USER_INPUT)
+        raise told(sentence("LISTS_ONLY", "only lists can be narrowed by it."), argument="filter.unread")
     return case_filter(given)
 
 
@@ -122,4 +123,4 @@ def _money(given: MoneyInput | None, name: str) -> Money | None:
     try:
         return Money.parse(given.amount, given.currency_code)
     except MoneyError as error:
-        raise ApiError(f"filter.{name}: {error}", ErrorCode.BAD_USER_INPUT) from None
+        raise told(error.why, argument=f"filter.{name}") from None

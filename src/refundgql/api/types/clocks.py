@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from refundgql.api.languages import said
+from refundgql.api.types.wording import Wording, wording
 from refundgql.domain.vocabulary import ClockName, WhoseMove
 from refundgql.gql.declare import leaf
 
@@ -18,6 +19,9 @@ class Clock:
     whose_move: WhoseMove = strawberry.field(description="Who should act before it runs out.")
     when_it_runs_out: str = leaf(
         lambda row: said(row.when_it_runs_out), description="What happens then, in one sentence."
+    )
+    wording: Wording = leaf(
+        lambda row: wording(row.when_it_runs_out), description="The code and the parameters of `whenItRunsOut`."
     )
     paused_by_request: bool = strawberry.field(
         description="Whether a request stops it; no clock of the rules is (C27)."

@@ -5,8 +5,8 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import told
 from refundgql.gql.declare import leaf
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.rows import row
 from refundgql.queries.pages import BadPage, ConnectionRow, EdgeRow, Page, PageInfoRow, page_request
 
@@ -71,7 +71,7 @@ def asked_page(first: int | None, after: str | None, last: int | None, before: s
     try:
         return page_request(first=first, after=after, last=last, before=before)
     except BadPage as error:
-        raise ApiError(str(error), ErrorCode.BAD_USER_INPUT) from None
+        raise told(error.why) from None
 
 
 def page_below(info: LevelInfo, *names: str) -> Page | None:

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import told
 from refundgql.domain import policy_rules
+from refundgql.domain.sentences import sentence
 from refundgql.gql.declare import Level, level
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.rows import row
 from refundgql.queries.policies import find_policy
 
@@ -62,5 +63,5 @@ class PolicyQueries:
         app = info.context.app
         policy = app.policy if version in (None, app.policy.version) else await find_policy(app.database, version or "")
         if policy is None:
-            raise ApiError("No policy of this version is known: use one that a case names.", ErrorCode.BAD_USER_INPUT)
+            raise told(sentence("UNKNOWN_POLICY", "No policy of this version is known: use one that a case names."))
         return [PolicyRow(policy.version, list(policy.rules()))]

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.languages import said
 from refundgql.domain.rules.given import CONTRACT_REASONS, DETAILS, LEAD_REASONS
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import RefundCaseKind, RefundReason, RefundReasonDetail
 from refundgql.gql.declare import Level, level
 from refundgql.gql.rows import row
@@ -25,24 +27,32 @@ class ReasonInfo:
 
 
 _NAMES = {
-    RefundReason.JOB_CHANGED: "The job changed",
-    RefundReason.TERMS_VIOLATION: "The customer broke the terms",
-    RefundReason.NOT_HIRED: "I was not hired",
-    RefundReason.WORK_NOT_DELIVERED: "Work was not delivered",
-    RefundReason.QUALITY: "The work is not what was agreed",
-    RefundReason.HOURS_INCORRECT: "The hours are not right",
-    RefundReason.CHARGED_IN_ERROR: "Charged in error",
-    RefundReason.OTHER: "Something else",
+    RefundReason.JOB_CHANGED: sentence("JOB_CHANGED_NAME", "The job changed"),
+    RefundReason.TERMS_VIOLATION: sentence("TERMS_VIOLATION_NAME", "The customer broke the terms"),
+    RefundReason.NOT_HIRED: sentence("NOT_HIRED_NAME", "I was not hired"),
+    RefundReason.WORK_NOT_DELIVERED: sentence("WORK_NOT_DELIVERED_NAME", "Work was not delivered"),
+    RefundReason.QUALITY: sentence("QUALITY_NAME", "The work is not what was agreed"),
+    RefundReason.HOURS_INCORRECT: sentence("HOURS_INCORRECT_NAME", "The hours are not right"),
+    RefundReason.CHARGED_IN_ERROR: sentence("CHARGED_IN_ERROR_NAME", "Charged in error"),
+    RefundReason.OTHER: sentence("OTHER_NAME", "Something else"),
 }
 _DESCRIPTIONS = {
-    RefundReason.JOB_CHANGED: "The job is not the one that was described; say what is different.",
-    RefundReason.TERMS_VIOLATION: "The customer is also reported; say what they did.",
-    RefundReason.NOT_HIRED: "That a customer chose somebody else is no reason for a refund.",
-    RefundReason.WORK_NOT_DELIVERED: "What was paid for did not come.",
-    RefundReason.QUALITY: "What came is not what was agreed.",
-    RefundReason.HOURS_INCORRECT: "More hours were billed than were worked; for hourly contracts.",
-    RefundReason.CHARGED_IN_ERROR: "The charge was a mistake.",
-    RefundReason.OTHER: "Explain it in a sentence or two.",
+    RefundReason.JOB_CHANGED: sentence(
+        "JOB_CHANGED_MEANING", "The job is not the one that was described; say what is different."
+    ),
+    RefundReason.TERMS_VIOLATION: sentence(
+        "TERMS_VIOLATION_MEANING", "The customer is also reported; say what they did."
+    ),
+    RefundReason.NOT_HIRED: sentence(
+        "NOT_HIRED_MEANING", "That a customer chose somebody else is no reason for a refund."
+    ),
+    RefundReason.WORK_NOT_DELIVERED: sentence("WORK_NOT_DELIVERED_MEANING", "What was paid for did not come."),
+    RefundReason.QUALITY: sentence("QUALITY_MEANING", "What came is not what was agreed."),
+    RefundReason.HOURS_INCORRECT: sentence(
+        "HOURS_INCORRECT_MEANING", "More hours were billed than were worked; for hourly contracts."
+    ),
+    RefundReason.CHARGED_IN_ERROR: sentence("CHARGED_IN_ERROR_MEANING", "The charge was a mistake."),
+    RefundReason.OTHER: sentence("OTHER_MEANING", "Explain it in a sentence or two."),
 }
 
 
@@ -55,8 +65,8 @@ class ReasonRow:
         """Put together what the rules say of it."""
         self.reason = reason
         self.details = list(DETAILS[reason][1]) if reason in DETAILS else []
-        self.name = _NAMES[reason]
-        self.description = _DESCRIPTIONS[reason]
+        self.name = said(_NAMES[reason])
+        self.description = said(_DESCRIPTIONS[reason])
         self.needs_explanation = kind is RefundCaseKind.LEAD and reason is RefundReason.OTHER
         self.refundable = reason is not RefundReason.NOT_HIRED
 

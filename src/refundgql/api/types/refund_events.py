@@ -6,10 +6,14 @@ import orjson
 import strawberry
 
 from refundgql.api.context import LevelInfo
+from refundgql.api.languages import said
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
+from refundgql.api.types.wording import Wording, wording
+from refundgql.domain.kept_texts import read_noted
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.vocabulary import ActorRole, RefundCaseState, RefundEventName
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.rows import row
@@ -25,6 +29,11 @@ class Fact:
 
 def _facts(row: EventRow) -> list[FactRow]:
     return [FactRow(name, value) for name, value in orjson.loads(row.facts)] if row.facts else []
+
+
+def _noted(row: EventRow) -> Sentence | None:
+    """Return what the desk noted by itself."""
+    return read_noted(row.note) if row.note is not None and row.actor_role == ActorRole.SYSTEM else None
 
 
 @strawberry.type(description="One thing that happened to a case. Everybody who sees the case sees all of its events.")
@@ -47,8 +56,13 @@ class RefundEvent(Node):
         lambda row: money(row.amount_minor, row.currency),
         description="The amount it was about: requested, approved, consented, credited or reversed.",
     )
-    note: str | None = strawberry.field(
-        description="What was said with it; none when nothing was, or when it is for staff only."
+    note: str | None = leaf(
+        lambda row: row.note if (noted := _noted(row)) is None else said(noted),
+        description="What was said with it; none when nothing was, or when it is for staff only.",
+    )
+    wording: Wording | None = leaf(
+        lambda row: None if (noted := _noted(row)) is None else wording(noted),
+        description="The code and the parameters of what the desk noted by itself; none for what people wrote.",
     )
     internal_note: str | None = strawberry.field(description="What staff noted for each other; none for others.")
     rule: str | None = strawberry.field(description="The rule that it follows, such as D7, where one number says it.")

@@ -9,9 +9,11 @@ import strawberry
 
 from refundgql.api.languages import said
 from refundgql.api.types.money import Money
+from refundgql.api.types.wording import Wording, WordingRow, wording
 from refundgql.domain import refusals as domain
 from refundgql.domain.decisions import Availability
 from refundgql.domain.money import Money as DomainMoney
+from refundgql.domain.sentences import Sentence
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 from refundgql.gql.rows import row
 
@@ -20,6 +22,9 @@ from refundgql.gql.rows import row
 class Refusal:
     code: RefusalCode = strawberry.field(description="The kind of refusal; branch on this.")
     message: str = strawberry.field(description="One sentence for people that says what to do.")
+    wording: Wording = strawberry.field(
+        description="The code and the parameters of `message`; finer than `code`, for clients with texts of their own."
+    )
     rule: str | None = strawberry.field(description="The number of the rule, such as C15; none for plain input errors.")
     field: list[str] | None = strawberry.field(
         description="The path of the value at fault below `input`, list positions included; none when it is no value."
@@ -78,10 +83,20 @@ class RefusalRow:
 
     TYPENAME: ClassVar[str] = "BasicRefusal"
     code: RefusalCode
-    message: str
+    sentence: Sentence
     rule: str | None
     field: list[str] | None
     alternatives: list[RefundActionName]
+
+    @property
+    def message(self) -> str:
+        """Return the sentence in the reader's language."""
+        return said(self.sentence)
+
+    @property
+    def wording(self) -> WordingRow:
+        """Return how the sentence is put together."""
+        return wording(self.sentence)
 
 
 @dataclass(slots=True)
@@ -128,7 +143,7 @@ def refusal_row(refusal: domain.Refusal) -> RefusalRow:
     """Return a refusal of the rules as clients see it."""
     base = (
         refusal.code,
-        said(refusal.message),
+        refusal.message,
         refusal.rule,
         None if refusal.field is None else [str(step) for step in refusal.field],
         list(refusal.alternatives),

@@ -12,13 +12,16 @@ from refundgql.api.languages import said
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of
+from refundgql.api.types.wording import Wording, wording
 from refundgql.commands import reviews as commands
+from refundgql.domain.sentences import sentence
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.reviews import ReviewRow
 
-HIDDEN_BECAUSE = (
+HIDDEN_BECAUSE = sentence(
+    "REVIEWS_HIDDEN",
     "Refunds brought what was paid for this contract below the least amount that reviews are shown for; "
-    "only the two parties and support still read it (C21)."
+    "only the two parties and support still read it (C21).",
 )
 
 
@@ -50,6 +53,10 @@ class Review(Node):
     hidden_because: str | None = leaf(
         lambda row: said(HIDDEN_BECAUSE) if row.reviews_hidden else None,
         description="Why it is hidden, in one sentence; none while it is shown.",
+    )
+    wording: Wording | None = leaf(
+        lambda row: wording(HIDDEN_BECAUSE) if row.reviews_hidden else None,
+        description="The code and the parameters of `hiddenBecause`; none while it is shown.",
     )
 
 

@@ -11,16 +11,21 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from refundgql.api.languages import said
 from refundgql.domain import calendar, money
 from refundgql.domain.calendar import CalendarError, from_micros, to_micros
 from refundgql.domain.money import MoneyError, exponent
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.gql.declare import gives, passes
 
 CurrencyCode = NewType("CurrencyCode", str)
 
 
-def _refuse(what: str, hint: str) -> GraphQLError:
-    return GraphQLError(f"{what}: {hint}")
+_A_CURRENCY_CODE = sentence("GIVE_CURRENCY_CODE", 'give an ISO 4217 code such as "USD".')
+
+
+def _refuse(what: str, why: Sentence) -> GraphQLError:
+    return GraphQLError(f"{what}: {said(why)}")
 
 
 def parse_date_time(value: Any) -> datetime:
@@ -28,7 +33,7 @@ def parse_date_time(value: Any) -> datetime:
     try:
         return calendar.parse_instant(value if isinstance(value, str) else "")
     except CalendarError as error:
-        raise _refuse("Not a DateTime", str(error)) from None
+        raise _refuse("Not a DateTime", error.why) from None
 
 
 def parse_date(value: Any) -> date:
@@ -36,7 +41,7 @@ def parse_date(value: Any) -> date:
     try:
         return calendar.parse_date(value if isinstance(value, str) else "")
     except CalendarError as error:
-        raise _refuse("Not a Date", str(error)) from None
+        raise _refuse("Not a Date", error.why) from None
 
 
 def parse_decimal(value: Any) -> Decimal:
@@ -47,17 +52,17 @@ def parse_decimal(value: Any) -> Decimal:
     try:
         return money.parse_decimal(value if isinstance(value, str) else "")
     except MoneyError as error:
-        raise _refuse("Not a Decimal", str(error)) from None
+        raise _refuse("Not a Decimal", error.why) from None
 
 
 def parse_currency_code(value: Any) -> str:
     """Return an ISO 4217 code that money can have. Refuses: GraphQLError for anything else."""
     if not isinstance(value, str) or len(value) != 3:
-        raise _refuse("Not a CurrencyCode", 'give an ISO 4217 code such as "USD".')
+        raise _refuse("Not a CurrencyCode", _A_CURRENCY_CODE)
     try:
         exponent(value)
     except MoneyError:
-        raise _refuse("Not a CurrencyCode", 'give an ISO 4217 code such as "USD".') from None
+        raise _refuse("Not a CurrencyCode", _A_CURRENCY_CODE) from None
     return value
 
 
@@ -103,7 +108,7 @@ def serialize_date_time(value: Any) -> str:
         return format_micros(value)
     if isinstance(value, datetime):
         return format_micros(to_micros(value))
-    raise GraphQLError("DateTime cannot represent this value.")
+    raise TypeError("a DateTime is microseconds or an aware datetime")
 
 
 @passes(str)

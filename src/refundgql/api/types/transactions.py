@@ -11,9 +11,21 @@ from refundgql.api.types.lazy import LazyRefundCase, LazyWithdrawal
 from refundgql.api.types.money import Money, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import cases_of, withdrawals_of
+from refundgql.api.types.wording import Wording, WordingRow, wording
+from refundgql.domain.kept_texts import read_posted
 from refundgql.domain.vocabulary import BalancePurpose, TransactionStatus
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.queries.transactions import TransactionRow, reversed_transactions
+
+
+def _described(row: TransactionRow) -> str:
+    found = read_posted(row.description)
+    return row.description if found is None else said(found)
+
+
+def _worded(row: TransactionRow) -> WordingRow | None:
+    found = read_posted(row.description)
+    return None if found is None else wording(found)
 
 
 @strawberry.type(
@@ -37,7 +49,11 @@ class Transaction(Node):
         lambda row: money(row.balance_after_minor, row.currency),
         description="The balance right after it; none for what is not posted.",
     )
-    description: str = leaf(lambda row: said(row.description), description="What it was, in a few words.")
+    description: str = leaf(_described, description="What it was, in a few words.")
+    wording: Wording | None = leaf(
+        _worded,
+        description="The code and the parameters of `description`; none for what an earlier release described.",
+    )
 
     @level(description="The case it came from, if it came from one.")
     @staticmethod

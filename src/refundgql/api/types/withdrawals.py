@@ -8,15 +8,17 @@ import strawberry
 from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import WithdrawalPayload, run_command
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import told
 from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of, cases_of
 from refundgql.commands import withdrawals as commands
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import BalancePurpose, Role, WithdrawalStatus
 from refundgql.gql.declare import Level, leaf, level
-from refundgql.gql.errors import ApiError, ErrorCode
+from refundgql.gql.errors import ErrorCode
 from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
 
 
@@ -74,7 +76,10 @@ class WithdrawalQueries:
     ) -> Level[WithdrawalConnection]:
         viewer = info.context.signed_in()
         if not viewer.roles & {Role.SERVICE, Role.ADMIN}:
-            raise ApiError("This is for the marketplace and administrators.", ErrorCode.FORBIDDEN)
+            raise told(
+                sentence("FOR_MARKETPLACE_AND_ADMINS", "This is for the marketplace and administrators."),
+                ErrorCode.FORBIDDEN,
+            )
         page = asked_page(first, after, last, before)
         return [await list_withdrawals(info.context.app.database, viewer, statuses, page, info.selection)]
 

@@ -15,6 +15,7 @@ from refundgql.domain.rules.reopening import DecidedByAnother, FinallyDeclined, 
 from refundgql.domain.rules.situation import Rule
 from refundgql.domain.rules.standing import NothingAsked
 from refundgql.domain.rules.who import NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import INFORMATION_REQUESTED, RefundCaseKind, RefundCaseState
 
 NOTHING = "NOTHING"
@@ -53,13 +54,19 @@ def noted_in(*states: RefundCaseState, cites: str) -> Remark:
 
 def question_in(*states: RefundCaseState) -> Remark:
     """Return the row for support asking a party for information, in the states that wait for support (D24)."""
-    rules = (NotOwnCase(), TextGiven("question", "the question", "D24"), PartyAsked(), DaysToAnswer(), NothingAsked())
+    rules = (
+        NotOwnCase(),
+        TextGiven("question", phrase("the question"), "D24"),
+        PartyAsked(),
+        DaysToAnswer(),
+        NothingAsked(),
+    )
     return Remark(*states, guards=guarded(Who.SUPPORT, cites="D24", rules=rules), event=INFORMATION_REQUESTED)
 
 
 def signed_by(*states: RefundCaseState, deciders: tuple[Rule, ...]) -> tuple[Remark, Remark, Remark]:
     """Return the rows of a second signature: to propose a decision, to confirm it, to return it (D23)."""
-    reason = TextGiven("reason", "what should be different", "D23")
+    reason = TextGiven("reason", phrase("what should be different"), "D23")
     return (
         Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, NothingProposed()))),
         Remark(
@@ -74,7 +81,7 @@ REOPENED = (
     NotOwnCase(),
     NotOwnFiling(),
     DecidedByAnother(),
-    TextGiven("reason", "why this is decided anew", "D22"),
+    TextGiven("reason", phrase("why this is decided anew"), "D22"),
     FinallyDeclined(),
     ReopenedOnce(),
     ReopenWindow(),

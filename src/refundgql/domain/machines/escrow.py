@@ -33,6 +33,7 @@ from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, Reque
 from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, NotReversed, RestDeclined
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 
 _ASKED = (
@@ -44,8 +45,8 @@ _ASKED = (
     RequestCap(),
 )
 _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap()))
-_MESSAGE = TextGiven("message", "a message that tells the client why")
-_EXPLANATION = TextGiven("explanation", "an explanation for support")
+_MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
+_EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
     Who.SUPPORT,
@@ -121,7 +122,7 @@ class EscrowMachine(CaseMachine):
         guards=guarded(
             Who.ADMIN,
             cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
     request_information = question_in(*_WITH_SUPPORT)

@@ -58,6 +58,7 @@ from refundgql.domain.rules.windows import (
     SupportWindow,
     is_direct,
 )
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundCaseState
 
 DIRECT_ROUTE = Condition(
@@ -86,8 +87,8 @@ _REQUESTED = guarded(
     ),
 )
 _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap()))
-_MESSAGE = TextGiven("message", "a message that tells the client why")
-_EXPLANATION = TextGiven("explanation", "an explanation for support")
+_MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
+_EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
     Who.SUPPORT,
@@ -198,7 +199,7 @@ class InvoiceMachine(CaseMachine):
         guards=guarded(
             Who.ADMIN,
             cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
     request_information = question_in(*_WITH_SUPPORT)

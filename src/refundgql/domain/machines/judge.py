@@ -11,6 +11,7 @@ from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
 from refundgql.domain.rules.limits import proposed_action, within_limit
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import not_yours, part_of
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import RefundActionName, RefusalCode
 
 _WAYS_ON = (
@@ -26,24 +27,24 @@ _WAYS_ON = (
 
 
 _TRIED = {
-    RefundActionName.CONSENT: "be consented to",
-    RefundActionName.HAND_OVER: "be handed over",
-    RefundActionName.SUPERSEDE: "be superseded",
-    RefundActionName.ADD_EVIDENCE: "get more evidence",
-    RefundActionName.SEND_MESSAGE: "get messages",
-    RefundActionName.ASSIGN: "be assigned",
-    RefundActionName.REQUEST_INFORMATION: "be asked about",
-    RefundActionName.APPROVE: "be approved",
-    RefundActionName.DECLINE: "be declined",
-    RefundActionName.ESCALATE: "be escalated",
-    RefundActionName.DISPUTE: "be disputed",
-    RefundActionName.CANCEL: "be cancelled",
-    RefundActionName.CREDIT: "be credited",
-    RefundActionName.REVERSE: "be reversed",
-    RefundActionName.PROPOSE: "have a decision proposed",
-    RefundActionName.CONFIRM: "have a decision confirmed",
-    RefundActionName.RETURN: "have a decision returned",
-    RefundActionName.REOPEN: "be reopened",
+    RefundActionName.CONSENT: phrase("be consented to"),
+    RefundActionName.HAND_OVER: phrase("be handed over"),
+    RefundActionName.SUPERSEDE: phrase("be superseded"),
+    RefundActionName.ADD_EVIDENCE: phrase("get more evidence"),
+    RefundActionName.SEND_MESSAGE: phrase("get messages"),
+    RefundActionName.ASSIGN: phrase("be assigned"),
+    RefundActionName.REQUEST_INFORMATION: phrase("be asked about"),
+    RefundActionName.APPROVE: phrase("be approved"),
+    RefundActionName.DECLINE: phrase("be declined"),
+    RefundActionName.ESCALATE: phrase("be escalated"),
+    RefundActionName.DISPUTE: phrase("be disputed"),
+    RefundActionName.CANCEL: phrase("be cancelled"),
+    RefundActionName.CREDIT: phrase("be credited"),
+    RefundActionName.REVERSE: phrase("be reversed"),
+    RefundActionName.PROPOSE: phrase("have a decision proposed"),
+    RefundActionName.CONFIRM: phrase("have a decision confirmed"),
+    RefundActionName.RETURN: phrase("have a decision returned"),
+    RefundActionName.REOPEN: phrase("be reopened"),
 }
 
 
@@ -111,10 +112,15 @@ def not_allowed(it: Situation) -> list[Refusal]:
     if before:
         return before
     case = it.case
-    message = "This cannot be asked for here: look at what the payment allows."
+    message = sentence("CANNOT_BE_ASKED_HERE", "This cannot be asked for here: look at what the payment allows.")
     if case is not None and it.action in _TRIED:
         state = case.state.value.lower()
-        message = f"A refund that is {state} cannot {_TRIED[it.action]}: look at what the case allows now."
+        message = sentence(
+            "NOT_IN_THIS_STATE",
+            "A refund that is {state} cannot {act}: look at what the case allows now.",
+            state=state,
+            act=_TRIED[it.action],
+        )
     return [
         ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,

@@ -23,6 +23,7 @@ from refundgql.domain.rules.payments import LeadCharged, OneCasePerLead, ReasonR
 from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
 from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
 _ASKED = (
@@ -36,8 +37,8 @@ _ASKED = (
     OneCasePerLead(),
     RequestsLeft(),
 )
-_MESSAGE = TextGiven("message", "a message that tells the professional why")
-_EXPLANATION = TextGiven("explanation", "an explanation of what the first look missed", "D6")
+_MESSAGE = TextGiven("message", phrase("a message that tells the professional why"))
+_EXPLANATION = TextGiven("explanation", phrase("an explanation of what the first look missed"), "D6")
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _SECOND_DECIDER = (*_DECIDER, AnotherDecider())
 _APPROVED = (NothingProposed(), LeadApprovalCap(), WithinLimit())
@@ -83,7 +84,7 @@ class LeadMachine(CaseMachine):
         guards=guarded(
             Who.ADMIN,
             cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
     request_information = question_in(*_WITH_SUPPORT)

@@ -9,6 +9,7 @@ from refundgql.domain.refusals import ConflictRefusal, Refusal, Refused
 from refundgql.domain.rules.given import AmountPositive, RestOfEscrowShape, SameCurrency, TextStorable
 from refundgql.domain.rules.situation import Group, Rule, Situation, Window
 from refundgql.domain.rules.who import Who, not_yours, part_of
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 
 _ON_EVERY_ROW: tuple[Rule, ...] = (TextStorable(), AmountPositive(), SameCurrency(), RestOfEscrowShape())
@@ -139,7 +140,11 @@ def version_conflict(it: Situation) -> list[Refusal]:
     return [
         ConflictRefusal(
             code=RefusalCode.VERSION_CONFLICT,
-            message=f"The case has moved on to version {case.version}: look at it again before acting.",
+            message=sentence(
+                "CASE_MOVED_ON",
+                "The case has moved on to version {version}: look at it again before acting.",
+                version=case.version,
+            ),
             alternatives=(it.action,),
             current_state=case.state,
             current_version=case.version,

@@ -23,11 +23,12 @@ from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, MoneyStill
 from refundgql.domain.rules.standing import NotDecidedBySupport, NotReversed
 from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.rules.windows import TimesheetCutOff
+from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 
 _OPENED = (
     AmountGiven(),
-    TextGiven("explanation", "an explanation of which hours are wrong", "C25"),
+    TextGiven("explanation", phrase("an explanation of which hours are wrong"), "C25"),
     TimesheetCutOff(),
     MoneyStillHeld(),
     InvoicePaid(),
@@ -36,7 +37,7 @@ _OPENED = (
     NotDecidedBySupport(),
     RequestCap(),
 )
-_MESSAGE = TextGiven("message", "a message that tells the client why")
+_MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
 _DECIDER = (NotOwnCase(), NotOwnFiling())
 _WITH_SUPPORT = (RefundCaseState.DISPUTED,)
 _DATED = (*_WITH_SUPPORT,)
@@ -84,7 +85,7 @@ class TimesheetMachine(CaseMachine):
         guards=guarded(
             Who.ADMIN,
             cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", "a reason", "D16"), NotReversed(), MoneyStillThere()),
+            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
         ),
     )
     request_information = question_in(*_WITH_SUPPORT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Rule, Situation
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import (
     ContractKind,
     IssueDecision,
@@ -39,7 +40,12 @@ class AmountCap(Rule):
         charged_back = it.facts.payment.charged_back_minor
         if charged_back and maximum == it.refundable_minor:
             code, rule = RefusalCode.CHARGED_BACK, "D25"
-            message = f"The bank wants {it.money(charged_back)} of this payment back: {_at_most(it, maximum)}"
+            message = sentence(
+                "CHARGED_BACK",
+                "The bank wants {amount} of this payment back: {rest}",
+                amount=it.money(charged_back),
+                rest=_at_most(it, maximum),
+            )
         else:
             code, message = RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE, self.too_much(it, maximum)
         return AmountRefusal(
@@ -51,11 +57,13 @@ class AmountCap(Rule):
             requested=it.money(wanted or 0),
         )
 
-    def too_much(self, it: Situation, maximum: int) -> str:
+    def too_much(self, it: Situation, maximum: int) -> Sentence:
         """Say how much there is."""
         if maximum <= 0:
-            return "Nothing is left of this payment to refund: look at its earlier refunds."
-        return f"At most {it.money(maximum)} can be refunded here: give that or less."
+            return sentence("NOTHING_LEFT", "Nothing is left of this payment to refund: look at its earlier refunds.")
+        return sentence(
+            "AT_MOST", "At most {maximum} can be refunded here: give that or less.", maximum=it.money(maximum)
+        )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return the maximum."""
@@ -124,11 +132,19 @@ class SupportApprovalCap(ApprovalCap):
         consented = (it.case.consented_minor if it.case is not None else None) or 0
         return (consented, goodwill) if goodwill is not None and consented < maximum else (maximum, rule)
 
-    def too_much(self, it: Situation, maximum: int) -> str:
+    def too_much(self, it: Situation, maximum: int) -> Sentence:
         """Say how much there is, or that consent is missing."""
         if maximum <= 0 < it.refundable_minor:
-            why = "The work was accepted" if _only_goodwill(it) == "C29" else "Support has decided on this before"
-            return f"{why} and the expert has consented to nothing: decline, or wait for consent."
+            if _only_goodwill(it) == "C29":
+                return sentence(
+                    "ACCEPTED_WITHOUT_CONSENT",
+                    "The work was accepted and the expert has consented to nothing: decline, or wait for consent.",
+                )
+            return sentence(
+                "DECIDED_WITHOUT_CONSENT",
+                "Support has decided on this before and the expert has consented to nothing: "
+                "decline, or wait for consent.",
+            )
         return super().too_much(it, maximum)
 
 
@@ -171,7 +187,10 @@ class FundsThere(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.FUNDS_INSUFFICIENT,
-            message="The expert's balance does not cover this refund yet: it is credited by itself when it does.",
+            message=sentence(
+                "EXPERT_FUNDS_MISSING",
+                "The expert's balance does not cover this refund yet: it is credited by itself when it does.",
+            ),
             rule="D13",
         )
 
@@ -191,13 +210,18 @@ class MoneyStillThere(Rule):
             return None  # NotReversed says so already
         return BasicRefusal(
             code=RefusalCode.BALANCE_INSUFFICIENT,
-            message="The recipient no longer has the money on the balance: reverse this once the balance covers it.",
+            message=sentence(
+                "RECIPIENT_FUNDS_MISSING",
+                "The recipient no longer has the money on the balance: reverse this once the balance covers it.",
+            ),
             rule="D16",
         )
 
 
-def _at_most(it: Situation, maximum: int) -> str:
-    return "nothing is left to refund." if maximum <= 0 else f"at most {it.money(maximum)} can be refunded here."
+def _at_most(it: Situation, maximum: int) -> Sentence:
+    if maximum <= 0:
+        return sentence("REST_IS_NOTHING", "nothing is left to refund.")
+    return sentence("REST_IS_AT_MOST", "at most {maximum} can be refunded here.", maximum=it.money(maximum))
 
 
 def shortfall_minor(it: Situation) -> int:

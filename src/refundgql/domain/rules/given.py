@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refundgql.domain.refusals import BasicRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import (
     ContractKind,
     IssueDecision,
@@ -63,7 +64,7 @@ CONTRACT_REASONS = (
 )
 
 
-def invalid(message: str, rule: str | None, *field: str) -> BasicRefusal:
+def invalid(message: Sentence, rule: str | None, *field: str) -> BasicRefusal:
     """Say what is wrong with one given value."""
     return BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, rule=rule, field=field or None)
 
@@ -81,7 +82,11 @@ class LeadReason(Rule):
         if reason in LEAD_REASONS or (it.asking and reason is None):
             return None
         accepted = ", ".join(reason for reason in LEAD_REASONS if reason is not RefundReason.NOT_HIRED)
-        return invalid(f"Give one of the reasons that leads have: {accepted}.", "D17", "reason")
+        return invalid(
+            sentence("LEAD_REASON_MISSING", "Give one of the reasons that leads have: {reasons}.", reasons=accepted),
+            "D17",
+            "reason",
+        )
 
 
 class LeadReasonDetail(Rule):
@@ -100,8 +105,18 @@ class LeadReasonDetail(Rule):
         if detail in details or (detail is None and not details):
             return None
         if not details:
-            return invalid(f"{reason.value} has no detail: leave reasonDetail out.", rule, "reasonDetail")
-        return invalid(f"Say which: give reasonDetail as one of {', '.join(details)}.", rule, "reasonDetail")
+            return invalid(
+                sentence("REASON_HAS_NO_DETAIL", "{reason} has no detail: leave reasonDetail out.", reason=reason),
+                rule,
+                "reasonDetail",
+            )
+        return invalid(
+            sentence(
+                "REASON_DETAIL_MISSING", "Say which: give reasonDetail as one of {details}.", details=", ".join(details)
+            ),
+            rule,
+            "reasonDetail",
+        )
 
 
 class ReasonExplained(Rule):
@@ -116,7 +131,11 @@ class ReasonExplained(Rule):
         if it.asking or it.act.reason is not RefundReason.OTHER or (it.act.text or "").strip():
             return None
         return invalid(
-            "Explain in a sentence or two what happened, so that support can weigh it.", "L12", "explanation"
+            sentence(
+                "EXPLANATION_MISSING", "Explain in a sentence or two what happened, so that support can weigh it."
+            ),
+            "L12",
+            "explanation",
         )
 
 
@@ -135,10 +154,18 @@ class FiledWithReason(Rule):
         if it.viewer.account_id == it.facts.lead.pro_id:
             if not given:
                 return None
-            return invalid("You ask for yourself: leave onBehalfReason out.", "D4", "onBehalfReason")
+            return invalid(
+                sentence("ON_BEHALF_OF_YOURSELF", "You ask for yourself: leave onBehalfReason out."),
+                "D4",
+                "onBehalfReason",
+            )
         if given:
             return None
-        return invalid("Say in onBehalfReason why you file this for the professional.", "D4", "onBehalfReason")
+        return invalid(
+            sentence("ON_BEHALF_REASON_MISSING", "Say in onBehalfReason why you file this for the professional."),
+            "D4",
+            "onBehalfReason",
+        )
 
 
 class ContractReason(Rule):
@@ -155,11 +182,21 @@ class ContractReason(Rule):
             return None
         if reason not in CONTRACT_REASONS:
             return invalid(
-                f"Give one of the reasons that contracts have, or none: {', '.join(CONTRACT_REASONS)}.", "D17", "reason"
+                sentence(
+                    "CONTRACT_REASON_UNKNOWN",
+                    "Give one of the reasons that contracts have, or none: {reasons}.",
+                    reasons=", ".join(CONTRACT_REASONS),
+                ),
+                "D17",
+                "reason",
             )
         contract = it.facts.contract
         if reason is RefundReason.HOURS_INCORRECT and contract is not None and contract.kind is not ContractKind.HOURLY:
-            return invalid("This contract bills no hours: give another reason, or none.", "D17", "reason")
+            return invalid(
+                sentence("NO_HOURS_BILLED", "This contract bills no hours: give another reason, or none."),
+                "D17",
+                "reason",
+            )
         return None
 
 
@@ -168,7 +205,7 @@ class TextGiven(Rule):
 
     group = Group.GIVEN
 
-    def __init__(self, field: str, about: str, rule: str | None = None) -> None:
+    def __init__(self, field: str, about: Sentence, rule: str | None = None) -> None:
         """Name the input field and what the words are for."""
         self.field = field
         self.about = about
@@ -179,7 +216,7 @@ class TextGiven(Rule):
         """Refuse with INVALID_INPUT words that are missing."""
         if it.asking or (it.act.text or "").strip():
             return None
-        return invalid(f"Write {self.about}.", self.rule, self.field)
+        return invalid(sentence("TEXT_MISSING", "Write {what}.", what=self.about), self.rule, self.field)
 
 
 class PartyAsked(Rule):
@@ -197,7 +234,7 @@ class PartyAsked(Rule):
         if asked is WhoseMove.COUNTERPARTY and case is not None and case.counterparty_id is not None:
             return None
         others = "REQUESTER" if case is None or case.counterparty_id is None else "REQUESTER or COUNTERPARTY"
-        return invalid(f"Ask a party of this case: {others}.", "D24", "from")
+        return invalid(sentence("NOT_A_PARTY", "Ask a party of this case: {parties}.", parties=others), "D24", "from")
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return whom support asks."""
@@ -216,7 +253,9 @@ class DaysToAnswer(Rule):
         days, most = it.act.days, it.policy.information_most_days
         if days is None or 1 <= days <= most:
             return None
-        return invalid(f"Give 1 to {most} days for the answer.", "D24", "days")
+        return invalid(
+            sentence("DAYS_OUT_OF_RANGE", "Give 1 to {limit} days for the answer.", limit=most), "D24", "days"
+        )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return the days."""
@@ -239,9 +278,17 @@ class TextStorable(Rule):
             if text is None:
                 continue
             if len(text) > MAXIMUM_TEXT_CHARACTERS:
-                return invalid(f"Shorten the text to {MAXIMUM_TEXT_CHARACTERS} characters.", None, field)
+                return invalid(
+                    sentence("TEXT_TOO_LONG", "Shorten the text to {limit} characters.", limit=MAXIMUM_TEXT_CHARACTERS),
+                    None,
+                    field,
+                )
             if (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)) or "\0" in text:
-                return invalid("Remove the characters from the text that are no characters.", None, field)
+                return invalid(
+                    sentence("TEXT_UNSTORABLE", "Remove the characters from the text that are no characters."),
+                    None,
+                    field,
+                )
         return None
 
 
@@ -257,7 +304,7 @@ class AmountPositive(Rule):
         amount = it.act.amount
         if amount is None or amount.minor > 0:
             return None
-        return invalid("Give an amount above zero.", "D2", "amount")
+        return invalid(sentence("AMOUNT_NOT_POSITIVE", "Give an amount above zero."), "D2", "amount")
 
 
 class AmountGiven(Rule):
@@ -271,7 +318,7 @@ class AmountGiven(Rule):
         """Refuse with INVALID_INPUT an act without amount."""
         if it.asking or it.act.amount is not None:
             return None
-        return invalid("Give the amount.", "D2", "amount")
+        return invalid(sentence("AMOUNT_MISSING", "Give the amount."), "D2", "amount")
 
 
 class SameCurrency(Rule):
@@ -288,7 +335,9 @@ class SameCurrency(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.CURRENCY_MISMATCH,
-            message=f"This was paid in {currency}: give the amount in {currency}.",
+            message=sentence(
+                "CURRENCY_MISMATCH", "This was paid in {currency}: give the amount in {currency}.", currency=currency
+            ),
             rule="D2",
             field=("amount",),
         )
@@ -306,7 +355,11 @@ class RestOfEscrowShape(Rule):
         with_support = it.state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
         if it.act.rest is None or (it.kind is RefundCaseKind.ESCROW and with_support):
             return None
-        return invalid("Only support says what becomes of the rest of escrow: leave rest out.", "D11", "rest")
+        return invalid(
+            sentence("REST_NOT_YOURS", "Only support says what becomes of the rest of escrow: leave rest out."),
+            "D11",
+            "rest",
+        )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return what was said."""
@@ -326,14 +379,22 @@ class IssueShape(Rule):
         if it.asking:
             return None
         if decision is None:
-            return invalid("Say whether all, part or nothing is refunded.", "C12", "decision")
+            return invalid(
+                sentence("DECISION_MISSING", "Say whether all, part or nothing is refunded."), "C12", "decision"
+            )
         if decision is not IssueDecision.PARTIAL:
             if amount is None:
                 return None
             rule = "C13" if decision is IssueDecision.NONE else "C12"
-            return invalid(f"{decision.value} takes no amount: leave it out.", rule, "amount")
+            return invalid(
+                sentence("DECISION_TAKES_NO_AMOUNT", "{decision} takes no amount: leave it out.", decision=decision),
+                rule,
+                "amount",
+            )
         if amount is None:
-            return invalid("Give the part to refund as an amount.", "C12", "amount")
+            return invalid(sentence("PART_MISSING", "Give the part to refund as an amount."), "C12", "amount")
         if amount.currency == it.facts.payment.currency and 0 < amount.minor == it.refundable_minor:
-            return invalid("That is all there is to refund: issue it as FULL.", "C12", "amount")
+            return invalid(
+                sentence("PART_IS_ALL", "That is all there is to refund: issue it as FULL."), "C12", "amount"
+            )
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refundgql.domain.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.rules.who import Who, actor_role
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefundDecision, RefusalCode
 
@@ -57,9 +58,13 @@ class WithinLimit(Rule):
             requested=it.money(amount),
         )
 
-    def too_much(self, it: Situation, limit: int) -> str:
+    def too_much(self, it: Situation, limit: int) -> Sentence:
         """Say how much the viewer decides alone."""
-        return f"You decide alone up to {it.money(limit)}: above that your decision is proposed to a colleague."
+        return sentence(
+            "DECIDE_ALONE_UP_TO",
+            "You decide alone up to {limit}: above that your decision is proposed to a colleague.",
+            limit=it.money(limit),
+        )
 
     def signs(self, it: Situation) -> bool:
         """Tell whether the limit does not matter."""
@@ -71,9 +76,13 @@ class MaySign(WithinLimit):
 
     about = "amount ≤ the limit of whoever confirms, or an administrator"
 
-    def too_much(self, it: Situation, limit: int) -> str:
+    def too_much(self, it: Situation, limit: int) -> Sentence:
         """Say how much the viewer may sign."""
-        return f"You sign decisions up to {it.money(limit)}: ask a colleague with a higher limit."
+        return sentence(
+            "SIGN_UP_TO",
+            "You sign decisions up to {limit}: ask a colleague with a higher limit.",
+            limit=it.money(limit),
+        )
 
     def signs(self, it: Situation) -> bool:
         """Tell whether the viewer is an administrator."""
@@ -93,7 +102,9 @@ class NothingProposed(Rule):
             return None
         return ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message="A decision on this case is proposed: confirm it, or return it first.",
+            message=sentence(
+                "DECISION_IS_PROPOSED", "A decision on this case is proposed: confirm it, or return it first."
+            ),
             rule="D23",
             alternatives=(RefundActionName.CONFIRM, RefundActionName.RETURN),
             current_state=case.state,
@@ -114,7 +125,7 @@ class DecisionProposed(Rule):
             return None
         return ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message="No decision on this case is proposed: decide it.",
+            message=sentence("NO_DECISION_PROPOSED", "No decision on this case is proposed: decide it."),
             rule="D23",
             alternatives=(RefundActionName.APPROVE, RefundActionName.DECLINE, RefundActionName.PROPOSE),
             current_state=case.state,
@@ -135,7 +146,7 @@ class AnotherSigner(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,
-            message="You proposed this decision: a colleague confirms it.",
+            message=sentence("PROPOSED_BY_YOU", "You proposed this decision: a colleague confirms it."),
             rule="D23",
         )
 
@@ -145,7 +156,7 @@ def within_limit(it: Situation) -> ConflictRefusal:
     case = it.case
     return ConflictRefusal(
         code=RefusalCode.TRANSITION_NOT_ALLOWED,
-        message="You may decide this alone: approve or decline it.",
+        message=sentence("MAY_DECIDE_ALONE", "You may decide this alone: approve or decline it."),
         rule="D23",
         alternatives=(RefundActionName.APPROVE, RefundActionName.DECLINE),
         current_state=case.state if case is not None else None,

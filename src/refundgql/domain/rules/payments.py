@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from refundgql.domain.deadlines import CUT_OFF, LEAD_WINDOW
 from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
-from refundgql.domain.rules.situation import Rule, Situation, Window, moment
+from refundgql.domain.rules.situation import Rule, Situation, Window
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import (
     InvoiceStatus,
     MilestoneStatus,
@@ -49,7 +50,11 @@ class WeekEnded(Rule):
             return None
         return WindowRefusal(
             code=RefusalCode.UNBILLED_PERIOD,
-            message=f"These hours are billed when their week ends: ask from {moment(week.ends_at)}.",
+            message=sentence(
+                "HOURS_NOT_BILLED_YET",
+                "These hours are billed when their week ends: ask from {from_at}.",
+                from_at=week.ends_at,
+            ),
             rule="C10",
             available_from=week.ends_at,
         )
@@ -71,7 +76,7 @@ class InvoicePaid(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.INVOICE_NOT_PAID,
-            message="This has not been paid yet: ask once the invoice is paid.",
+            message=sentence("NOT_PAID_YET", "This has not been paid yet: ask once the invoice is paid."),
             rule="C11" if it.facts.week is not None else "C04",
         )
 
@@ -89,7 +94,11 @@ class LeadCharged(Rule):
             return None
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
-            message=f"This lead has not been charged yet: ask from {moment(lead.charged_at)}.",
+            message=sentence(
+                "LEAD_NOT_CHARGED_YET",
+                "This lead has not been charged yet: ask from {from_at}.",
+                from_at=lead.charged_at,
+            ),
             rule="L15",
             available_from=lead.charged_at,
             available_until=LEAD_WINDOW.end(lead.charged_at, it.policy),
@@ -111,12 +120,17 @@ class NotInEscrow(Rule):
         if milestone.status is MilestoneStatus.RETURNED:
             return BasicRefusal(
                 code=RefusalCode.MILESTONE_NOT_FUNDED,
-                message="This milestone's money was returned already: look at its earlier refund case.",
+                message=sentence(
+                    "MONEY_RETURNED_ALREADY",
+                    "This milestone's money was returned already: look at its earlier refund case.",
+                ),
                 rule="C30",
             )
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
-            message="This invoice's money is still in escrow: ask for the milestone's escrow instead.",
+            message=sentence(
+                "MONEY_IN_ESCROW", "This invoice's money is still in escrow: ask for the milestone's escrow instead."
+            ),
             rule="C30",
             alternatives=(it.action,),
         )
@@ -137,13 +151,18 @@ class MilestoneInEscrow(Rule):
         if milestone is not None and milestone.status is MilestoneStatus.RELEASED and not is_later:
             return BasicRefusal(
                 code=RefusalCode.MILESTONE_RELEASED,
-                message="This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",
+                message=sentence(
+                    "MILESTONE_RELEASED_ASK_EXPERT",
+                    "This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",
+                ),
                 rule="C30",
                 alternatives=(RefundActionName.REQUEST, RefundActionName.ISSUE),
             )
         return BasicRefusal(
             code=RefusalCode.MILESTONE_NOT_FUNDED,
-            message="There is no money in this milestone's escrow: nothing needs to be returned.",
+            message=sentence(
+                "NO_MONEY_IN_ESCROW", "There is no money in this milestone's escrow: nothing needs to be returned."
+            ),
             rule="C30",
         )
 
@@ -160,7 +179,7 @@ class HoursWorked(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message="This week has no hours to dispute: choose a week that has.",
+            message=sentence("NO_HOURS_TO_DISPUTE", "This week has no hours to dispute: choose a week that has."),
             rule="C25",
         )
 
@@ -179,10 +198,22 @@ class MoneyStillHeld(Rule):
             return None  # after the cut-off, its own rule says so
         return BasicRefusal(
             code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message="This week's money was released to the expert: ask the expert for a refund instead.",
+            message=sentence(
+                "WEEK_RELEASED", "This week's money was released to the expert: ask the expert for a refund instead."
+            ),
             rule="D28",
             alternatives=(RefundActionName.REQUEST,),
         )
+
+
+def _open_case(number: int | None) -> Sentence:
+    if number is None:
+        return sentence("CASE_IS_OPEN", "A refund case on this payment is open: go on with that one.")
+    return sentence(
+        "CASE_IS_OPEN_BY_NUMBER",
+        "A refund case on this payment is open ({case}): go on with that one.",
+        case=f"RC-{number:06d}",
+    )
 
 
 class NoOpenCase(Rule):
@@ -198,10 +229,9 @@ class NoOpenCase(Rule):
         open_id = payment.open_case_id
         if open_id is None or (it.case is not None and it.case.id == open_id) or self.gives_way(it):
             return None
-        number = f" (RC-{payment.open_case_number:06d})" if payment.open_case_number is not None else ""
         return BasicRefusal(
             code=RefusalCode.CASE_ALREADY_OPEN,
-            message=f"A refund case on this payment is open{number}: go on with that one.",
+            message=_open_case(payment.open_case_number),
             rule="D14",
             alternatives=(
                 RefundActionName.APPROVE,
@@ -242,10 +272,15 @@ class RequestsLeft(Rule):
         limit, lead = it.policy.requests_per_payment, it.facts.lead
         if it.facts.payment.requests_made < limit or (lead is not None and lead.case_id is not None):
             return None  # of a lead's lasting case, OneCasePerLead speaks
-        whom = "the other side" if lead is None else "support"
+        whom = phrase("the other side") if lead is None else phrase("support")
         return BasicRefusal(
             code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message=f"This payment has been asked about {limit} times already: talk to {whom} about it.",
+            message=sentence(
+                "ASKED_TOO_OFTEN",
+                "This payment has been asked about {limit} times already: talk to {whom} about it.",
+                limit=limit,
+                whom=whom,
+            ),
             rule="D14",
             alternatives=(RefundActionName.ESCALATE, RefundActionName.DISPUTE),
         )
@@ -269,7 +304,9 @@ class OneCasePerLead(Rule):
         if facts.payment.open_case_id is not None:
             return BasicRefusal(
                 code=RefusalCode.CASE_ALREADY_OPEN,
-                message="This lead's refund is being looked at already: add to that case.",
+                message=sentence(
+                    "LEAD_BEING_LOOKED_AT", "This lead's refund is being looked at already: add to that case."
+                ),
                 rule="D6",
                 alternatives=(
                     RefundActionName.APPROVE,
@@ -284,7 +321,9 @@ class OneCasePerLead(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message="This lead has had its one refund case: a declined one can have a second look.",
+            message=sentence(
+                "LEAD_HAD_ITS_CASE", "This lead has had its one refund case: a declined one can have a second look."
+            ),
             rule="D6",
             alternatives=(RefundActionName.ESCALATE,),
         )
@@ -302,7 +341,10 @@ class ReasonRefundable(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.REASON_NOT_REFUNDABLE,
-            message="Not being hired is no reason for a refund: ask again if another reason applies.",
+            message=sentence(
+                "NOT_HIRED_IS_NO_REASON",
+                "Not being hired is no reason for a refund: ask again if another reason applies.",
+            ),
             rule="L08",
             field=("reason",),
             alternatives=(RefundActionName.REQUEST,),

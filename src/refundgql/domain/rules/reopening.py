@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from refundgql.domain.deadlines import REOPEN_WINDOW
 from refundgql.domain.refusals import BasicRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.rules.windows import DayWindow
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefundActionName, RefusalCode
 
 
@@ -25,7 +28,7 @@ class DecidedByAnother(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,
-            message="You decided this case: another administrator reopens it.",
+            message=sentence("DECIDED_BY_YOU", "You decided this case: another administrator reopens it."),
             rule="D22",
         )
 
@@ -42,7 +45,11 @@ class FinallyDeclined(Rule):
         asked = case is not None and case.opened_by is not RefundActionName.ISSUE
         if case is None or (case.final_decision and asked):
             return None
-        words = "This decline is not final: it can still be taken further." if asked else "Nothing was asked for here."
+        words = (
+            sentence("DECLINE_NOT_FINAL", "This decline is not final: it can still be taken further.")
+            if asked
+            else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here.")
+        )
         return BasicRefusal(code=RefusalCode.TRANSITION_NOT_ALLOWED, message=words, rule="D22")
 
 
@@ -57,7 +64,9 @@ class ReopenedOnce(Rule):
         if it.case is None or it.case.reopened_at is None:
             return None
         return BasicRefusal(
-            code=RefusalCode.FINAL_DECISION, message="This case was reopened once: its answer is final.", rule="D22"
+            code=RefusalCode.FINAL_DECISION,
+            message=sentence("REOPENED_ALREADY", "This case was reopened once: its answer is final."),
+            rule="D22",
         )
 
 
@@ -68,6 +77,10 @@ class ReopenWindow(DayWindow):
     about = "within the days of reopening from the decline"
     span = REOPEN_WINDOW
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open."""
-        return f"This case could be reopened until {last_day} (UTC): its answer is final."
+        return sentence(
+            "REOPENING_OVER",
+            "This case could be reopened until {last_day} (UTC): its answer is final.",
+            last_day=last_day,
+        )

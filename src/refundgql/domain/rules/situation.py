@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from refundgql.domain.facts import Case, Facts
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
+from refundgql.domain.sentences import Sentence, phrase
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import OPEN_STATES, RefundActionName, RefundCaseKind, RefundCaseState
 
@@ -121,18 +122,13 @@ class Rule:
         return f"{type(self).__name__}({', '.join(self.rules)})"
 
 
-def goes_on(it: Situation) -> str:
+def goes_on(it: Situation) -> Sentence:
     """Say how it goes on without the act: by the request that somebody still decides, or else."""
     if it.state in OPEN_STATES:
-        return "go on with the refund request"
-    return "look at what else the payment allows"
+        return phrase("go on with the refund request")
+    return phrase("look at what else the payment allows")
 
 
-def last_day(until: datetime) -> str:
-    """Show the last UTC date before an exclusive end in a sentence."""
-    return f"{until - timedelta(microseconds=1):%Y-%m-%d}"
-
-
-def moment(at: datetime) -> str:
-    """Show an instant in a sentence."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def last_day(until: datetime) -> date:
+    """Return the last UTC date before an exclusive end."""
+    return (until - timedelta(microseconds=1)).date()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from refundgql.domain.deadlines import information_until
 from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
-from refundgql.domain.rules.situation import Rule, Situation, goes_on, moment
+from refundgql.domain.rules.situation import Rule, Situation, goes_on
+from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
     ContractKind,
     MilestoneStatus,
@@ -14,8 +15,8 @@ from refundgql.domain.vocabulary import (
 )
 
 _FINAL_WORDS = {
-    "C13": "This records that the expert refunds nothing: ask for a refund instead.",
-    "D14": "A later request took this one's place: go on with that one.",
+    "C13": sentence("RECORDED_AS_NO_REFUND", "This records that the expert refunds nothing: ask for a refund instead."),
+    "D14": sentence("LATER_REQUEST", "A later request took this one's place: go on with that one."),
 }
 
 
@@ -56,7 +57,9 @@ class NotDecidedBySupport(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.FINAL_DECISION,
-            message="Support has decided on this payment finally: read its answer in the case.",
+            message=sentence(
+                "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
+            ),
             rule="D12",
             alternatives=(RefundActionName.REQUEST,),
         )
@@ -76,7 +79,9 @@ class RestDeclined(Rule):
         escalated = it.action is RefundActionName.ESCALATE
         return BasicRefusal(
             code=RefusalCode.ESCALATION_NOT_AVAILABLE if escalated else RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message="The rest of this request was taken to support already: go on with that case.",
+            message=sentence(
+                "REST_TAKEN_TO_SUPPORT", "The rest of this request was taken to support already: go on with that case."
+            ),
             rule="D19",
         )
 
@@ -114,7 +119,10 @@ class HourlyEscalation(Rule):
         if _released(it):
             return BasicRefusal(
                 code=RefusalCode.ESCALATION_NOT_AVAILABLE,
-                message="This milestone was released, so its work is accepted: talk to the expert, or ask again.",
+                message=sentence(
+                    "WORK_ACCEPTED_TALK",
+                    "This milestone was released, so its work is accepted: talk to the expert, or ask again.",
+                ),
                 rule="C29",
                 alternatives=(RefundActionName.REQUEST,),
             )
@@ -122,7 +130,10 @@ class HourlyEscalation(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.ESCALATION_NOT_AVAILABLE,
-            message="Only refunds of hourly work can be escalated: talk to the expert, or ask again.",
+            message=sentence(
+                "ONLY_HOURLY_ESCALATES",
+                "Only refunds of hourly work can be escalated: talk to the expert, or ask again.",
+            ),
             rule="C24",
             alternatives=(RefundActionName.REQUEST,),
         )
@@ -139,7 +150,10 @@ class Disputable(Rule):
         if _released(it):
             return BasicRefusal(
                 code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-                message="This milestone was released, so its work is accepted: ask the expert for a refund.",
+                message=sentence(
+                    "WORK_ACCEPTED_ASK",
+                    "This milestone was released, so its work is accepted: ask the expert for a refund.",
+                ),
                 rule="C29",
                 alternatives=(RefundActionName.REQUEST,),
             )
@@ -147,7 +161,11 @@ class Disputable(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message=f"Only hourly invoices and unreleased escrow can be disputed: {goes_on(it)}.",
+            message=sentence(
+                "NOT_DISPUTABLE",
+                "Only hourly invoices and unreleased escrow can be disputed: {instead}.",
+                instead=goes_on(it),
+            ),
             rule="C31",
             alternatives=(RefundActionName.REQUEST,),
         )
@@ -165,7 +183,7 @@ class SecondLookUnused(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.SECOND_LOOK_USED,
-            message="A second look has been taken: this answer is final.",
+            message=sentence("SECOND_LOOK_TAKEN", "A second look has been taken: this answer is final."),
             rule="D6",
         )
 
@@ -183,7 +201,7 @@ class NotReversed(Rule):
             return None
         return ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message="This refund was reversed already: look at the case's history.",
+            message=sentence("REVERSED_ALREADY", "This refund was reversed already: look at the case's history."),
             rule="D16",
             current_state=case.state,
             current_version=case.version,
@@ -205,7 +223,11 @@ class NothingAsked(Rule):
             return None
         return ConflictRefusal(
             code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message=f"A question is waiting for its answer until {moment(until)}: ask again after that.",
+            message=sentence(
+                "QUESTION_WAITS",
+                "A question is waiting for its answer until {until}: ask again after that.",
+                until=until,
+            ),
             rule="D24",
             current_state=case.state,
             current_version=case.version,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.refusals import BasicRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
+from refundgql.domain.sentences import either, phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RefusalCode, Role
 
@@ -23,12 +24,12 @@ class Who(StrEnum):
 
 
 _NAMES = {
-    Who.PRO: "the professional who bought the lead",
-    Who.CLIENT: "the client of the contract",
-    Who.EXPERT: "the expert of the contract",
-    Who.SUPPORT: "support",
-    Who.ADMIN: "an administrator",
-    Who.SYSTEM: "the system itself",
+    Who.PRO: phrase("the professional who bought the lead"),
+    Who.CLIENT: phrase("the client of the contract"),
+    Who.EXPERT: phrase("the expert of the contract"),
+    Who.SUPPORT: phrase("support"),
+    Who.ADMIN: phrase("an administrator"),
+    Who.SYSTEM: phrase("the system itself"),
 }
 
 
@@ -70,7 +71,11 @@ def not_yours(by: tuple[Who, ...], rule: str | None, instead: tuple[RefundAction
     """Say whose act it is, and what somebody else may do instead."""
     return BasicRefusal(
         code=RefusalCode.FORBIDDEN,
-        message=f"This act belongs to {' or '.join(_NAMES[who] for who in by)}: leave it to them.",
+        message=sentence(
+            "NOT_YOUR_ACT",
+            "This act belongs to {whose}: leave it to them.",
+            whose=either([_NAMES[who] for who in by]),
+        ),
         rule=rule,
         alternatives=instead,
     )
@@ -98,7 +103,7 @@ class NotOwnCase(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.OWN_CASE,
-            message="You are a party to this case: ask a colleague to decide it.",
+            message=sentence("OWN_CASE", "You are a party to this case: ask a colleague to decide it."),
         )
 
 
@@ -117,7 +122,7 @@ class NotOwnFiling(Rule):
             return None  # NotOwnCase says so already
         return BasicRefusal(
             code=RefusalCode.OWN_CASE,
-            message="You filed this case for somebody: ask a colleague to decide it.",
+            message=sentence("FILED_BY_YOU", "You filed this case for somebody: ask a colleague to decide it."),
             rule="D4",
         )
 
@@ -139,7 +144,9 @@ class AnotherDecider(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,
-            message="You gave the first answer on this lead: a colleague takes the second look.",
+            message=sentence(
+                "FIRST_ANSWER_BY_YOU", "You gave the first answer on this lead: a colleague takes the second look."
+            ),
             rule="D6",
         )
 
@@ -160,6 +167,8 @@ class AskedYourself(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.FORBIDDEN,
-            message="Only whoever asked for this refund can cancel it: leave it to them.",
+            message=sentence(
+                "ONLY_REQUESTER_CANCELS", "Only whoever asked for this refund can cancel it: leave it to them."
+            ),
             rule="D15",
         )

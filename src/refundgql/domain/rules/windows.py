@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from refundgql.domain.deadlines import (
@@ -19,7 +19,8 @@ from refundgql.domain.deadlines import (
 )
 from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
 from refundgql.domain.rules.payments import is_paid, is_running
-from refundgql.domain.rules.situation import Rule, Situation, Window, goes_on, last_day, moment
+from refundgql.domain.rules.situation import Rule, Situation, Window, goes_on, last_day
+from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import (
     IssueDecision,
     RefundActionName,
@@ -38,7 +39,7 @@ class DayWindow(Rule):
         """Return where days are counted from; None when the window does not apply."""
         return self.span.starts_at(it.facts, it.case)
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Return the sentence for an act after the window, whose last UTC date is given."""
         raise NotImplementedError
 
@@ -88,9 +89,13 @@ class LeadWindow(DayWindow):
         """Count from the charge, and not at all for staff."""
         return None if it.viewer_is_filing else super().starts_at(it)
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open, and who can still help."""
-        return f"This lead could be reported until {last_day} (UTC): contact support, who may still file for you."
+        return sentence(
+            "LEAD_WINDOW_OVER",
+            "This lead could be reported until {last_day} (UTC): contact support, who may still file for you.",
+            last_day=last_day,
+        )
 
 
 class SupportWindow(DayWindow):
@@ -104,9 +109,13 @@ class SupportWindow(DayWindow):
         """Count from the payment, once there is one."""
         return super().starts_at(it) if is_paid(it) and not is_running(it) else None
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open."""
-        return f"Refunds of this payment could be asked for until {last_day} (UTC): nothing more can be done here."
+        return sentence(
+            "SUPPORT_WINDOW_OVER",
+            "Refunds of this payment could be asked for until {last_day} (UTC): nothing more can be done here.",
+            last_day=last_day,
+        )
 
 
 class EscalationWindow(SupportWindow):
@@ -115,9 +124,13 @@ class EscalationWindow(SupportWindow):
     rules = ("C24",)
     about = "within the support window from the payment"
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open."""
-        return f"This could be escalated until {last_day} (UTC): nothing more can be done here."
+        return sentence(
+            "ESCALATION_WINDOW_OVER",
+            "This could be escalated until {last_day} (UTC): nothing more can be done here.",
+            last_day=last_day,
+        )
 
 
 def is_direct(it: Situation) -> bool:
@@ -138,7 +151,9 @@ class AskedOfTheExpert(Rule):
             return None
         return BasicRefusal(
             code=RefusalCode.FINAL_DECISION,
-            message="Support has decided on this payment finally: read its answer in the case.",
+            message=sentence(
+                "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
+            ),
             rule="D12",
         )
 
@@ -155,9 +170,13 @@ class DirectWindow(DayWindow):
         """Count from the payment, once there is one."""
         return super().starts_at(it) if is_paid(it) and not is_running(it) else None
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open, and who decides now."""
-        return f"Experts could decide on this payment until {last_day} (UTC): support decides from then on."
+        return sentence(
+            "DIRECT_WINDOW_OVER",
+            "Experts could decide on this payment until {last_day} (UTC): support decides from then on.",
+            last_day=last_day,
+        )
 
 
 class AnswerInTime(DayWindow):
@@ -168,9 +187,13 @@ class AnswerInTime(DayWindow):
     span = ANSWER_TIME
     alternatives = (RefundActionName.APPROVE, RefundActionName.CONSENT)
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it had to be answered, and who takes it over."""
-        return f"This had to be answered until {last_day} (UTC): support takes it over."
+        return sentence(
+            "ANSWER_TIME_OVER",
+            "This had to be answered until {last_day} (UTC): support takes it over.",
+            last_day=last_day,
+        )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return nothing: the event's own instant tells."""
@@ -199,7 +222,7 @@ class HandOverDue(Rule):
             return None
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
-            message="The expert can still answer: wait for the hand-over.",
+            message=sentence("EXPERT_CAN_STILL_ANSWER", "The expert can still answer: wait for the hand-over."),
             rule=due[1] if due is not None else self.rules[0],
             available_from=due[0] if due is not None else None,
         )
@@ -219,9 +242,13 @@ class SecondLookWindow(DayWindow):
     about = "within the second look's window from the decline"
     span = SECOND_LOOK
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open."""
-        return f"A second look could be asked for until {last_day} (UTC): the answer is final now."
+        return sentence(
+            "SECOND_LOOK_OVER",
+            "A second look could be asked for until {last_day} (UTC): the answer is final now.",
+            last_day=last_day,
+        )
 
 
 class FundsOverdue(Rule):
@@ -236,7 +263,9 @@ class FundsOverdue(Rule):
         if case is None or case.approved_at is None or case.settlement is not SettlementStatus.AWAITING_FUNDS:
             return WindowRefusal(
                 code=RefusalCode.ESCALATION_NOT_AVAILABLE,
-                message="This refund is not waiting for funds: there is nothing to escalate.",
+                message=sentence(
+                    "NOT_WAITING_FOR_FUNDS", "This refund is not waiting for funds: there is nothing to escalate."
+                ),
                 rule="D13",
             )
         opens_at = FUNDS_WAIT.end(case.approved_at, it.policy)
@@ -244,7 +273,11 @@ class FundsOverdue(Rule):
             return None
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
-            message=f"The expert's balance may still receive the money: escalate from {moment(opens_at)}.",
+            message=sentence(
+                "FUNDS_MAY_STILL_COME",
+                "The expert's balance may still receive the money: escalate from {from_at}.",
+                from_at=opens_at,
+            ),
             rule="D13",
             available_from=opens_at,
             elapsed_days=FUNDS_WAIT.elapsed(case.approved_at, it.at),
@@ -273,9 +306,14 @@ class DisputeWindow(DayWindow):
     span = DISPUTE_WINDOW
     alternatives = (RefundActionName.ESCALATE,)
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open."""
-        return f"This invoice could be disputed until {last_day} (UTC): {goes_on(it)}."
+        return sentence(
+            "DISPUTE_WINDOW_OVER",
+            "This invoice could be disputed until {last_day} (UTC): {instead}.",
+            last_day=last_day,
+            instead=goes_on(it),
+        )
 
 
 class TimesheetCutOff(Rule):
@@ -296,7 +334,11 @@ class TimesheetCutOff(Rule):
         if it.at < week.ends_at:
             return WindowRefusal(
                 code=RefusalCode.NOT_YET_AVAILABLE,
-                message=f"This week is still running: dispute its hours from {moment(week.ends_at)}.",
+                message=sentence(
+                    "WEEK_STILL_RUNNING",
+                    "This week is still running: dispute its hours from {from_at}.",
+                    from_at=week.ends_at,
+                ),
                 rule="C25",
                 available_from=week.ends_at,
                 available_until=until,
@@ -304,7 +346,11 @@ class TimesheetCutOff(Rule):
             )
         return WindowRefusal(
             code=RefusalCode.WINDOW_CLOSED,
-            message=f"This week's hours could be disputed before {moment(until)}: ask the expert for a refund instead.",
+            message=sentence(
+                "TIMESHEET_DISPUTE_OVER",
+                "This week's hours could be disputed before {until}: ask the expert for a refund instead.",
+                until=until,
+            ),
             rule="C28",
             alternatives=(RefundActionName.REQUEST,),
             available_from=week.ends_at,
@@ -336,9 +382,14 @@ class IssueWindow(DirectWindow):
             return None
         return super().starts_at(it)
 
-    def too_late(self, it: Situation, last_day: str) -> str:
+    def too_late(self, it: Situation, last_day: date) -> Sentence:
         """Say until when it was open, and who can still be asked."""
         until = SUPPORT_WINDOW.ends_at(it.facts, None, it.policy)
         asks = until is not None and it.at < until
-        asked = "the client can still ask support" if asks else "nothing more can be done"
-        return f"Experts could refund this payment until {last_day} (UTC): {asked}."
+        asked = phrase("the client can still ask support") if asks else phrase("nothing more can be done")
+        return sentence(
+            "ISSUE_WINDOW_OVER",
+            "Experts could refund this payment until {last_day} (UTC): {instead}.",
+            last_day=last_day,
+            instead=asked,
+        )
