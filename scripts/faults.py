@@ -27,6 +27,7 @@ WHOLE = {
     "WORKER_SECONDS": 120,
     "SLOW_READERS": 20,
     "READERS": 30,
+    "RECORDS": 200_000,
 }
 PLENTY = "REFUNDGQL_PLENTY_CASES"
 TESTS = ("tests/faults", "tests/storage/test_plenty.py")

@@ -33,6 +33,7 @@ from refundgql.gql.persisted_documents import TrustedDocuments, TrustedDocuments
 from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings, in_force, unknown_settings
 from refundgql.storage.faults import StorageError
+from refundgql.storage.time import measure_skew
 from refundgql.web import server
 from refundgql.web.app import Transport, build_app
 from refundgql.web.authentication import AccountsUnavailable
@@ -336,8 +337,8 @@ async def _check(settings: Settings) -> None:
     bootstrap.policy_of(settings)
     bootstrap.clock_of(settings)
     bootstrap.files_of(settings)
-    async with bootstrap.database_of(settings):
-        pass
+    async with bootstrap.database_of(settings) as database:
+        await measure_skew(database)  # which warns of clocks that differ
 
 
 def log_as_json(settings: Settings) -> None:

@@ -183,7 +183,7 @@ def test_the_unit_is_hardened_and_runs_commands_that_exist() -> None:
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    """Its own tool, where the machine has it, finds nothing to say, with commands in the place that it names."""
+    """Its own tool, where the machine has it, finds nothing to say of it, and next to nothing that it exposes."""
     tool = shutil.which("systemd-analyze")
     if tool is None:
         return
@@ -197,3 +197,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     told = [line for line in done.stderr.splitlines() if "refundgql.service" in line]
     assert told == []
+    # Exposure from 0 to 10, in tenths; what is left is the network, which a server needs.
+    exposed = [tool, "security", "--no-pager", "--offline=true", "--threshold=15", str(unit)]
+    made = subprocess.run(exposed, capture_output=True, text=True, timeout=60, check=False)
+    assert made.returncode == 0, made.stdout

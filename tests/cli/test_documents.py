@@ -161,6 +161,23 @@ async def evidence_is_taken_back_and_redacted(them: Clients, case: dict[str, Any
         assert it[mark]
 
 
+async def payouts_are_followed_and_a_person_forgotten(them: Clients) -> None:
+    """Take money out, cancel that, list and follow payouts; then an administrator erases somebody who has none."""
+    await them.run("expert-gus", "FollowPayouts")
+    amount = {"amount": "0.01", "currencyCode": "USD"}
+    made = (await them.run("expert-gus", "TakeOut", input={"amount": amount, "idempotencyKey": "out"}))[
+        "requestWithdrawal"
+    ]
+    assert made["refusals"] == []
+    given = {"withdrawalId": made["withdrawal"]["id"], "idempotencyKey": "back"}
+    assert (await them.run("expert-gus", "CancelPayout", input=given))["cancelWithdrawal"]["withdrawal"]["cancelledAt"]
+    assert (await them.run("expert-gus", "Payouts"))["viewer"]["withdrawals"]["edges"]
+    jon = (await them.walk.desk.execute("support-jon", "{ viewer { id } }", {}))["data"]["viewer"]["id"]
+    given = {"accountId": jon, "reason": "Asked for.", "idempotencyKey": "erase"}
+    erased = (await them.run("admin-kim", "EraseAccount", input=given))["eraseAccount"]
+    assert (erased["refusals"], erased["account"]["name"]) == ([], "[erased]")
+
+
 async def test_documents_of_real_clients_run(walk: Walk) -> None:
     """Every operation of fixtures/operations does what it is for, on the demo's desk."""
     them = Clients(walk)
@@ -235,6 +252,7 @@ async def test_documents_of_real_clients_run(walk: Walk) -> None:
     await them.run(None, "PolicyAndWorkflow", kind="LEAD")
     await them.run("marketplace", "Sync", input={"records": []})
     await them.run("admin-kim", "WebhookLog", endpoint="none")
+    await payouts_are_followed_and_a_person_forgotten(them)
     assert them.left == {}, "an operation of fixtures/operations is run here, as somebody whom it is for"
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,15 +35,16 @@ LEADS = 40
 INVOICES = 40
 
 
-def _records() -> list[dict[str, Any]]:
-    """Return what the marketplace had told before: leads and paid invoices of a few people."""
+def records_before(suffix: str = "") -> list[dict[str, Any]]:
+    """Return what the marketplace had told before: leads and paid invoices of a few people, with names of their own."""
     at = (NOW - timedelta(days=3)).isoformat().replace("+00:00", "Z")
 
     def account(ref: str, role: str) -> dict[str, Any]:
         return {"account": {"externalRef": ref, "name": ref, "roles": [role]}}
 
     records = [account("ivy", "SUPPORT"), account("customer", "CUSTOMER")]
-    for number in range(PEOPLE):
+    for place in range(PEOPLE):
+        number = f"{suffix}{place}"
         pro, client, expert = f"pro-{number}", f"client-{number}", f"expert-{number}"
         records += [account(pro, "PRO"), account(client, "CLIENT"), account(expert, "EXPERT")]
         for one in range(LEADS):
@@ -74,6 +75,7 @@ class People:
     """People who act on whatever servers there are, one act after another, and note every answer that is none."""
 
     fleet: Fleet
+    suffix: str = ""
     urls: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     acts: Counter[str] = field(default_factory=Counter)
@@ -116,13 +118,14 @@ class People:
 
     async def ask_for_leads(self, number: int) -> None:
         """Ask for one lead after another; support approves and declines in turn."""
-        leads = await self.ask(f"pro-{number}", ASK_LEADS)
+        pro = f"pro-{self.suffix}{number}"
+        leads = await self.ask(pro, ASK_LEADS)
         for place, edge in enumerate(leads["leads"]["edges"]):
             if self.stopped.is_set():
                 return
             given = {"leadId": edge["node"]["id"], "reason": "OTHER", "explanation": "Not it."}
-            case = await self.act(f"pro-{number}", "requestLeadRefund", **given)
-            await self.act(f"pro-{number}", "addStatement", refundCaseId=case, text="Please.")
+            case = await self.act(pro, "requestLeadRefund", **given)
+            await self.act(pro, "addStatement", refundCaseId=case, text="Please.")
             if place % 2:
                 await self.act("ivy", "approveRefund", refundCaseId=case)
             else:
@@ -130,20 +133,24 @@ class People:
 
     async def ask_for_invoices(self, number: int) -> None:
         """Ask for a part of one invoice after another; the expert approves."""
-        answer = await self.ask(f"client-{number}", ASK_INVOICES)
+        client, expert = f"client-{self.suffix}{number}", f"expert-{self.suffix}{number}"
+        answer = await self.ask(client, ASK_INVOICES)
         for edge in answer["contracts"]["edges"][0]["node"]["invoices"]["edges"]:
             if self.stopped.is_set():
                 return
             given = {"invoiceId": edge["node"]["id"], "amount": {"amount": "5.00", "currencyCode": "USD"}}
-            case = await self.act(f"client-{number}", "requestInvoiceRefund", **given)
-            await self.act(f"expert-{number}", "approveRefund", refundCaseId=case)
+            case = await self.act(client, "requestInvoiceRefund", **given)
+            await self.act(expert, "approveRefund", refundCaseId=case)
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what everybody does."""
+        everybody = range(PEOPLE)
+        return [*map(self.ask_for_leads, everybody), *map(self.ask_for_invoices, everybody)]
 
     @contextlib.asynccontextmanager
     async def acting(self) -> AsyncIterator[None]:
         """Let everybody act meanwhile."""
-        work = [self.ask_for_leads(number) for number in range(PEOPLE)]
-        work += [self.ask_for_invoices(number) for number in range(PEOPLE)]
-        tasks = [asyncio.create_task(one) for one in work]
+        tasks = [asyncio.create_task(one) for one in self.work()]
         try:
             yield
             self.stopped.set()
@@ -190,6 +197,14 @@ class Upgrade:
             check=False,
         )
 
+    def import_before(self, records: list[dict[str, Any]]) -> None:
+        """Let the former release make its schema and take records in."""
+        lines = "".join(f"{json.dumps(one)}\n" for one in records)
+        (self.folder / "records.jsonl").write_text(lines, encoding="utf-8")
+        for arguments in (("migrate",), ("import", "records.jsonl")):
+            made = self.of_former(*arguments)
+            assert made.returncode == 0, (made.stdout + made.stderr)[-2_000:]
+
     async def by_the_page(self, begins: str) -> str:
         """Run a block of docs/operations.md, word for word, and return what it printed."""
         return await asyncio.to_thread(done, block("operations.md", begins).text, self.folder, **self.settings)
@@ -231,10 +246,7 @@ def upgrade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Upgrade]
     """Give a database of the former release with a marketplace in it, and a server of that release's to start."""
     url = empty_database_url(request.param, tmp_path)
     prepared = Upgrade(tmp_path, url)
-    (tmp_path / "records.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in _records()), encoding="utf-8")
-    for arguments in (("migrate",), ("import", "records.jsonl")):
-        made = prepared.of_former(*arguments)
-        assert made.returncode == 0, (made.stdout + made.stderr)[-2_000:]
+    prepared.import_before(records_before())
     yield prepared
     for server in prepared.fleet.servers:
         server.kill()

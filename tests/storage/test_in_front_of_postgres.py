@@ -15,7 +15,7 @@ import pytest
 from test_secure_lines import certificate
 
 from databases import LIMITS
-from refundgql import bootstrap
+from refundgql import bootstrap, serving
 from refundgql.bootstrap import CannotRun
 from refundgql.settings import Settings, in_force
 from refundgql.storage import time as storage_time
@@ -153,7 +153,7 @@ async def test_a_server_without_tls_is_refused_where_tls_is_required(postgres_ur
 
 
 async def test_clocks_that_differ_are_measured_and_warned_of(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A machine that is a minute ahead is told so; one that is right is not."""
     database = await Database.open(postgres_url, LIMITS)
@@ -163,6 +163,9 @@ async def test_clocks_that_differ_are_measured_and_warned_of(
         monkeypatch.setattr(storage_time.time, "time", lambda: now() + 60)
         assert 30 < await storage_time.measure_skew(database) < 90
         assert "synchronize both with NTP" in caplog.text
+        caplog.clear()
+        await serving._check(Settings(database_url=postgres_url, key_file=tmp_path / "key.pem"))
+        assert "synchronize both with NTP" in caplog.text, "a server says so at its start, whoever scrapes it"
     finally:
         await database.close()
 
