@@ -23,6 +23,9 @@ class Toy:
     log: ToyLog = field(default_factory=ToyLog)
     encoded: int = 0
     closed: int = 0
+    begun: int = 0
+    finished: int = 0
+    may_finish: bool = False
 
     def context(self, viewer: Any, resume_after: str | None = None) -> Context:
         """Return the context of one operation."""
@@ -114,6 +117,17 @@ class Query:
 class Mutation:
     @strawberry.mutation
     def act(self) -> str | None:
+        return "done"
+
+    @strawberry.mutation
+    async def act_when_told(self, info: Info) -> str | None:
+        toy = info.context.toy
+        toy.begun += 1
+        for _ in range(2_000):  # told from another thread
+            if toy.may_finish:
+                break
+            await asyncio.sleep(0.01)
+        toy.finished += 1
         return "done"
 
 

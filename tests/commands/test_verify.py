@@ -22,6 +22,11 @@ LIMITED = replace(Policy(), decision_limit_minor={"USD": 1_000})
 _FIRST = "position = (SELECT MIN(position) FROM posting)"
 _LAST = "position = (SELECT MAX(position) FROM posting)"
 DAMAGE: dict[str, tuple[str, ...]] = {
+    "a credit is reversed whole, each of its postings by one as large (D16)": (
+        "UPDATE posting SET amount_minor = amount_minor + 1 WHERE fact = 'REVERSAL'",
+        "UPDATE posting SET reverses_id = NULL WHERE fact = 'REVERSAL'",
+        "UPDATE posting SET from_key = 'external:USD' WHERE fact = 'REVERSAL'",
+    ),
     "postings of a currency sum to zero": (f"UPDATE posting SET to_key = 'held:x:EUR' WHERE {_FIRST}",),
     "a posting moves a positive amount between two accounts": (
         f"UPDATE posting SET amount_minor = -amount_minor WHERE {_FIRST}",

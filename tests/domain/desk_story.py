@@ -12,7 +12,7 @@ from refundgql.domain.cases import deadline_moved, decide, run_out
 from refundgql.domain.clocks import indexed
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Act, Decision, Event, Posting
-from refundgql.domain.facts import Case, Facts, FundsFacts
+from refundgql.domain.facts import Case, CreditedPart, Facts, FundsFacts
 from refundgql.domain.machines.table import ROWS
 from refundgql.domain.payment_cases import with_cases
 from refundgql.domain.policy import Policy
@@ -33,6 +33,7 @@ class Story:
     cases: dict[str, Case] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     ledger: Counter[str] = field(default_factory=Counter)
+    credits: dict[str, tuple[CreditedPart, ...]] = field(default_factory=dict)
     overdrawn_by_support: bool = False
 
     @classmethod
@@ -53,6 +54,7 @@ class Story:
         owner = LEDGER["pro"] if self.facts.lead else LEDGER["client"]
         return replace(
             with_cases(self.facts, self.cases.values(), case),
+            credit=() if case is None else self.credits.get(case.id, ()),
             funds=FundsFacts(
                 held_minor=self.ledger[LEDGER["held"]],
                 expert_available_minor=self.ledger[LEDGER["expert"]],
@@ -78,6 +80,14 @@ class Story:
             self.events.setdefault(event.case_after.id, []).append(event)
         for posting in decision.postings:
             self.post(posting)
+            if posting.fact == "CREDIT":
+                part = CreditedPart(
+                    posting_id=f"posting-{len(self.credits)}",
+                    from_key=posting.from_key,
+                    to_key=posting.to_key,
+                    minor=posting.amount.minor,
+                )
+                self.credits[decision.case.id] = (*self.credits.get(decision.case.id, ()), part)
         refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
         payment, contract, milestone, week = facts.payment, facts.contract, facts.milestone, facts.week
         payment = replace(
@@ -131,6 +141,14 @@ class Story:
                 self.keep(decision, facts)
             else:
                 self.cases[case_id] = indexed(self.cases[case_id], facts, policy)
+
+    def charge_back(self, minor: int) -> None:
+        """Let banks want so much of the payment in all, as far as it was not refunded (D25)."""
+        payment, contract = self.facts.payment, self.facts.contract
+        wanted = min(minor, payment.paid_minor - payment.refunded_minor)
+        if contract is not None:
+            contract = replace(contract, charged_back_minor=wanted)
+        self.facts = replace(self.facts, payment=replace(payment, charged_back_minor=wanted), contract=contract)
 
     def release_milestone(self) -> None:
         """Release the milestone to the expert, unless a case holds it."""

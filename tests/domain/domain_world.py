@@ -12,6 +12,7 @@ from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import (
     Case,
     ContractFacts,
+    CreditedPart,
     Facts,
     FundsFacts,
     InvoiceFacts,
@@ -226,7 +227,15 @@ def with_case(facts: Facts, case: Case) -> Facts:
     lead = replace(facts.lead, case_id=case.id) if facts.lead is not None else None
     if refunded and case.kind is K.LEAD:
         facts = replace(facts, funds=FundsFacts(requester_available_minor=refunded))
-    return replace(facts, payment=payment, contract=there, lead=lead, case=case)
+    credit = (credited_part(case, facts),) if case.state is S.CREDITED else ()
+    return replace(facts, payment=payment, contract=there, lead=lead, case=case, credit=credit)
+
+
+def credited_part(case: Case, facts: Facts) -> CreditedPart:
+    """Return the posting that credited a case, from where its payment's money was then."""
+    was = "platform" if facts.lead else "held" if facts.week or facts.milestone else "expert"
+    to_key = LEDGER["pro" if facts.lead else "client"]
+    return CreditedPart(posting_id="posting-1", from_key=LEDGER[was], to_key=to_key, minor=case.credited_minor or 0)
 
 
 def good_act(

@@ -62,8 +62,8 @@ def test_a_lead_is_asked_about() -> None:
     (event,) = decision.events
     assert (event.name, event.sequence, event.from_state, event.to_state) == ("REQUEST", 1, None, S.REQUESTED)
     assert (event.actor_id, event.actor_role, event.amount, event.note) == ("pro", "PRO", usd(2_000), "Why.")
-    seen = (("elapsedDays", "3"), ("limitDays", "30"), ("requestsMade", "0"), ("policyVersion", POLICY.version))
-    assert event.facts == seen
+    seen = (("elapsedDays", "3"), ("limitDays", "30"), ("requestsMade", "0"), ("maximum", "20.00 USD"))
+    assert event.facts == (*seen, ("policyVersion", POLICY.version))
     assert (decision.postings, decision.customer_reported) == ((), False)
 
 
@@ -332,7 +332,7 @@ def test_reversals_go_back_where_the_money_belongs() -> None:
     lead = done(A.REVERSE, with_case(lead_facts(), case_in(S.CREDITED, K.LEAD)), ADMIN)
     assert (moves(lead), names(lead)) == ([("pro", "platform", 2_000)], ["REVERSE"])
     assert (lead.case.state, lead.case.settlement.value, lead.case.reversed_at) == (S.CREDITED, "REVERSED", NOW)
-    assert (lead.payment_refunded_delta_minor, lead.postings[0].reverses_fact) == (-2_000, "CREDIT")
+    assert (lead.payment_refunded_delta_minor, lead.postings[0].reverses_id) == (-2_000, "posting-1")
     own = done(A.REVERSE, with_case(invoice_facts(), case_in(S.CREDITED)), ADMIN)
     assert moves(own) == [("client", "expert", 6_000)]
     for status, to, again in (

@@ -38,6 +38,10 @@ SETTINGS = {
     "dispute_resolution_days": (1, 30, 60),
     "funds_wait_days": (1, 14, 40),
     "requests_per_payment": (1, 3),
+    "information_days": (1, 3),
+    "reopen_window_days": (1, 30),
+    "decision_limit_minor": ("USD:0.50", "USD:15", "USD:1000"),
+    "admin_decision_limit_minor": ("USD:0.50", "USD:1000"),
 }
 
 
@@ -57,10 +61,12 @@ STEPS = st.one_of(
     st.tuples(st.just("hours"), st.sampled_from([-30, -1, 1, 23, 25, 49])),
     st.tuples(st.just("rules"), rules()),
     st.tuples(st.sampled_from(["money", "spend", "release"]), st.just(1)),
+    st.tuples(st.just("bank"), st.sampled_from([0, 0, 1, 1_500, 4_000, 10_000])),
 )
 EVERYBODY = (PRO, CLIENT, EXPERT, *STAFF)
 OPENINGS = (A.REQUEST, A.ISSUE, A.OPEN_TIMESHEET_DISPUTE)
 QUIET = (A.SEND_MESSAGE, A.ADD_EVIDENCE, A.ASSIGN)
+DECIDING = (A.APPROVE, A.DECLINE, A.PROPOSE, A.CONFIRM)
 
 
 def choices(story: Story, kind: RefundCaseKind) -> list[tuple[RefundActionName, Viewer, Case | None]]:
@@ -103,12 +109,14 @@ def do_something(story: Story, kind: RefundCaseKind, choice: int, number: int) -
 
 
 def live(story: Story, kind: RefundCaseKind, script: list[tuple[str, Any]]) -> None:
-    """Perform steps: acts, days with their sweeps, hours in both directions without one, and changes of the rules."""
+    """Perform steps: acts, days with their sweeps, hours in both directions, changed rules, and what banks want."""
     for number, (what, value) in enumerate(script):
         if what == "rules":
             story.change_rules(value)
         elif what == "hours":
             story.at += timedelta(hours=value)
+        elif what == "bank":
+            story.charge_back(value)
         elif what == "act":
             do_something(story, kind, value, number)
         else:
@@ -122,9 +130,9 @@ def may(story: Story, case: Case, viewer: Viewer, at: datetime, *actions: Refund
 
 
 def check_somebody_decides(story: Story, case: Case, at: datetime) -> None:
-    """Assert that somebody may decide an undecided case now, or that a clock will move it."""
+    """Assert that somebody may decide an undecided case now, maybe with two signatures, or that a clock moves it."""
     facts = story.seen(case)
-    decides = any(may(story, case, viewer, at, A.APPROVE, A.DECLINE) for viewer in (EXPERT, *STAFF))
+    decides = any(may(story, case, viewer, at, *DECIDING) for viewer in (EXPERT, *STAFF))
     moves = any(timer.event == "HAND_OVER" for timer in timers(facts, case, at, story.policy))
     assert decides or moves, (case.kind, case.state, at)
 
@@ -136,7 +144,7 @@ def check_whose_move(story: Story, case: Case, at: datetime) -> None:
     if case.state in UNDECIDED or case.state is S.APPROVED:
         assert mover(case, at) is move
     if move is WhoseMove.SUPPORT:
-        assert any(may(story, case, viewer, at, A.APPROVE, A.DECLINE) for viewer in STAFF)
+        assert any(may(story, case, viewer, at, *DECIDING) for viewer in STAFF)
     if move is WhoseMove.COUNTERPARTY and case.information_from is None:
         assert may(story, case, EXPERT, at, A.APPROVE, A.DECLINE)
     if case.state in (S.DECLINED, S.CREDITED) and case.requester_id == requester.account_id:

@@ -76,7 +76,15 @@ def test_an_open_case_holds_a_milestone() -> None:
 
 
 def _withdrawal(status: WithdrawalStatus) -> Withdrawal:
-    return Withdrawal(id="w", account_id="a", amount=Money(500, "USD"), status=status, requested_at=AT, updated_at=AT)
+    return Withdrawal(
+        id="w",
+        account_id="a",
+        amount=Money(500, "USD"),
+        status=status,
+        requested_at=AT,
+        updated_at=AT,
+        posting_id="taken",
+    )
 
 
 def test_a_withdrawal_moves_its_money_with_its_steps() -> None:
@@ -89,7 +97,7 @@ def test_a_withdrawal_moves_its_money_with_its_steps() -> None:
     assert (arrived.from_key, arrived.to_key) == ("in_transit:w:USD", "external:USD")
     failed, (back,) = change_status(sent, WithdrawalStatus.FAILED, AT, "Account closed")
     assert (back.from_key, back.to_key, back.amount) == ("in_transit:w:USD", "balance:a:CONTRACTS:USD", out.amount)
-    assert (failed.failure_reason, back.reverses_fact) == ("Account closed", "WITHDRAWAL")
+    assert (failed.failure_reason, back.reverses_id) == ("Account closed", "taken")
     with pytest.raises(Refused, match="Say why"):
         change_status(sent, WithdrawalStatus.FAILED, AT)
 

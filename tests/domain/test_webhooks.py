@@ -114,9 +114,33 @@ def test_urls(url: str, public: bool, private: bool) -> None:
     assert (url_problem(url, private_allowed=True) is None) is private
 
 
+HOSTS = {
+    **dict.fromkeys(["example.com", "hooks.example.co.uk", "8.8.8.8", "[2606:4700::1111]", "[64:ff9b::808:808]"], True),
+    **dict.fromkeys(["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "localhost"], False),
+    **dict.fromkeys(["db.internal", "printer.local", "[64:ff9b::7f00:1]", "a.localhost"], False),
+}
+
+
+@given(
+    scheme=st.sampled_from(["https", "HTTPS", "http", "ftp", "file", "javascript"]),
+    user=st.sampled_from(["", "", "", "somebody@", "somebody:secret@", ":@"]),
+    host=st.sampled_from(sorted(HOSTS)),
+    port=st.sampled_from(["", ":443", ":8443", ":0", ":65535", ":65536", ":x"]),
+    tail=st.text(st.sampled_from("/ab?=&%20.-_"), max_size=20).map(lambda rest: "/" + rest),
+    spoilt=st.sampled_from(["", "", "", " ", "#", "\n", "\x7f", "é", "x" * 2_000]),
+)
+def test_a_url_is_judged_by_its_parts(scheme: str, user: str, host: str, port: str, tail: str, spoilt: str) -> None:
+    """A URL is taken exactly when each of its parts may be there, and in production from the internet alone."""
+    url = f"{scheme}://{user}{host}{port}{tail}{spoilt}"
+    formed = scheme.lower() in ("https", "http") and not user and port not in (":0", ":65536", ":x") and not spoilt
+    assert (url_problem(url, private_allowed=True) is None) is formed
+    assert (url_problem(url, private_allowed=False) is None) is (formed and scheme.lower() == "https" and HOSTS[host])
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_judged(text: str) -> None:
-    """Whatever somebody gives, the check says yes or why not, and allows in production only what it allows anywhere."""
+    """Whatever somebody gives, the answer is nothing or a sentence that says what to give."""
     for given_text in (text, "https://" + text):
-        if url_problem(given_text, private_allowed=False) is None:
-            assert url_problem(given_text, private_allowed=True) is None
+        for private_allowed in (True, False):
+            problem = url_problem(given_text, private_allowed=private_allowed)
+            assert problem is None or problem.endswith(".")

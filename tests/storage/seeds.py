@@ -127,7 +127,7 @@ def posting(
     case: Case | None = None,
     payment_id: str | None = None,
     may_overdraw: bool = False,
-    reverses_fact: str | None = None,
+    reverses_id: str | None = None,
 ) -> Posting:
     """Return a posting in dollars."""
     return Posting(
@@ -139,7 +139,7 @@ def posting(
         case_id=None if case is None else case.id,
         payment_id=case.payment_id if case is not None else payment_id,
         may_overdraw=may_overdraw,
-        reverses_fact=reverses_fact,
+        reverses_id=reverses_id,
     )
 
 

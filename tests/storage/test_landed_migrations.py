@@ -12,6 +12,7 @@ from tortoise.migrations import operations as ops
 
 from refundgql.storage import migrations
 from refundgql.storage.migrations._steps import (
+    AddConstraints,
     BuildIndexes,
     FillByCode,
     FillInBatches,
@@ -23,7 +24,7 @@ from refundgql.storage.schema import LAST_OF_TORTOISE, is_contraction, known_mig
 
 FOLDER = Path(migrations.__file__).parent
 LANDED = Path(__file__).parent / "landed_migrations.txt"
-EXPANDING_STEPS = (BuildIndexes, RebuildIndex, WidenChecks, FillInBatches, FillByCode)
+EXPANDING_STEPS = (AddConstraints, BuildIndexes, RebuildIndex, WidenChecks, FillInBatches, FillByCode)
 NEW = [name for name in known_migrations() if name > LAST_OF_TORTOISE]
 
 

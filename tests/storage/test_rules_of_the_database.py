@@ -15,6 +15,7 @@ from refundgql.domain.webhooks import Notice
 from refundgql.storage.cases import save_decision
 from refundgql.storage.database import Database
 from refundgql.storage.events import event_writes
+from refundgql.storage.evidence import EvidenceKind, NewEvidence, insert_evidence, withdraw_evidence_row
 from refundgql.storage.faults import (
     ONE_CREDIT_PER_CASE,
     ONE_LIVE_CASE_PER_LEAD,
@@ -23,6 +24,7 @@ from refundgql.storage.faults import (
     TransientFault,
 )
 from refundgql.storage.notices import notice_writes
+from refundgql.storage.records import told_changes, write_rows
 
 
 @pytest.fixture
@@ -40,7 +42,26 @@ async def case(database: Database) -> Case:
         await save_decision(tx, decision, facts)
         told = Notice(name=NoticeName.REVIEWS_HIDDEN, at=made.opened_at, contract_id=of.payment_id)
         tx.later(*notice_writes(tx.dialect, [told]))
+        insert_evidence(tx, piece_of(made))
+        await write_rows(tx, told_changes([(made.payment_id, 1, 0)], 1) or ("", 0, []))
+    async with database.transaction() as tx:
+        withdraw_evidence_row(tx, piece_of(made).id, 1)
     return decision.case
+
+
+def piece_of(case: Case) -> NewEvidence:
+    """Return what the professional said of a case."""
+    return NewEvidence(
+        id="0192f0c4-0000-7000-8000-0000000000ee",
+        case_id=case.id,
+        kind=EvidenceKind.STATEMENT,
+        added_at=1,
+        added_by_id=case.requester_id,
+        sha256="hash",
+        content="What was said.",
+        side="REQUESTER",
+        sequence=1,
+    )
 
 
 async def _refused(database: Database, statement: str, parameters: Sequence[object] = ()) -> str:
@@ -62,7 +83,7 @@ async def _refused(database: Database, statement: str, parameters: Sequence[obje
         ("UPDATE refund_case SET route = 'POST'", "case_route"),
         ("UPDATE refund_case SET approved_minor = requested_minor + 1", "case_amounts"),
         ("UPDATE refund_case SET requested_minor = 0", "case_amounts"),
-        ("UPDATE refund_case SET credited_minor = 1", "case_amounts"),
+        ("UPDATE refund_case SET credited_minor = 1 WHERE kind = 'LEAD'", "case_amounts"),
         ("UPDATE refund_event SET note = 'changed'", "refund_event_append_only"),
         ("DELETE FROM refund_event", "refund_event_append_only"),
         ("UPDATE posting SET amount_minor = 1", "posting_append_only"),
@@ -74,6 +95,25 @@ async def _refused(database: Database, statement: str, parameters: Sequence[obje
         ("UPDATE lead SET price_minor = 0", "lead_price"),
         ("UPDATE invoice SET paid_at = NULL", "invoice_paid"),
         ("UPDATE account SET id = '0192f0c4-0000-7000-8000-000000000009' WHERE roles = 'PRO'", "foreign_key"),
+        ("UPDATE refund_case SET state = 'CANCELLED' WHERE kind = 'LEAD'", "case_credited"),
+        ("UPDATE refund_case SET credited_minor = NULL WHERE kind = 'LEAD'", "case_credited"),
+        ("UPDATE refund_case SET credited_at = NULL WHERE kind = 'LEAD'", "case_credited"),
+        ("UPDATE refund_case SET reversed_at = 1 WHERE kind = 'INVOICE'", "case_credited"),
+        (
+            "UPDATE refund_case SET state = 'CREDITED', credited_minor = 1, credited_at = 1 WHERE kind = 'INVOICE'",
+            "case_approved",
+        ),
+        ("UPDATE refund_case SET state = 'APPROVED' WHERE kind = 'INVOICE'", "case_approved"),
+        ("UPDATE evidence SET sha256 = 'other'", "evidence_append_only"),
+        ("UPDATE evidence SET content = 'other'", "evidence_append_only"),
+        ("UPDATE evidence SET added_by_id = case_id", "evidence_append_only"),
+        ("UPDATE evidence SET audience = 'INTERNAL'", "evidence_append_only"),
+        ("UPDATE evidence SET file_name = 'other.png'", "evidence_append_only"),
+        ("UPDATE evidence SET withdrawn_at = NULL", "evidence_append_only"),
+        ("UPDATE evidence SET withdrawn_at = 2", "evidence_append_only"),
+        ("DELETE FROM evidence", "evidence_append_only"),
+        ("UPDATE told_change SET refunded_minor = 2", "told_change_append_only"),
+        ("DELETE FROM told_change", "told_change_append_only"),
         ("UPDATE account SET name = NULL", "account.name"),
         ("UPDATE account SET external_ref = 'same'", "account(external_ref)"),
     ],
@@ -162,3 +202,72 @@ async def test_a_second_open_case_is_refused_by_its_payment_and_its_lead(databas
     new = "0192f0c4-0000-7000-8000-00000000000b"
     assert await _refused(database, insert, (new, "LEAD")) == ONE_LIVE_CASE_PER_LEAD
     assert await _refused(database, insert, (new, "INVOICE")) == ONE_OPEN_CASE
+
+
+NOWHERE = "0192f0c4-0000-7000-8000-00000000000f"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        *[("refund_case", f"{name}_id") for name in ("lead", "contract", "invoice", "milestone", "billing_week")],
+        *[("refund_case", f"{name}_id") for name in ("counterparty", "filed_by", "decided_by", "assignee")],
+        *[("refund_case", f"{name}_id") for name in ("withdrawal", "continues", "payment", "requester")],
+        ("clock", "case_id"),
+        ("clock", "billing_week_id"),
+        ("ledger_account", "owner_id"),
+    ],
+)
+async def test_nothing_refers_to_what_is_not_there(database: Database, case: Case, table: str, column: str) -> None:
+    """A row that names something else than a row of the table that it means is refused, on both databases."""
+    assert await database.fetch_value(f"SELECT count(*) FROM {table}") > 0
+    one = "key" if table == "ledger_account" else "id"
+    which = f"{one} = (SELECT min(CAST({one} AS TEXT)) FROM {table})".replace("id = (", "CAST(id AS TEXT) = (")
+    assert await _refused(database, f"UPDATE {table} SET {column} = ? WHERE {which}", (NOWHERE,)) == "foreign_key"
+
+
+@pytest.mark.parametrize("column", ["case_id", "payment_id", "withdrawal_id", "reverses_id"])
+async def test_no_posting_refers_to_what_is_not_there(database: Database, case: Case, column: str) -> None:
+    """What is booked for something is booked for something that is there."""
+    make = "gen_random_uuid()" if database.dialect == "postgres" else "'0192f0c4-0000-7000-8000-00000000000a'"
+    insert = (
+        f"INSERT INTO posting (id, at, fact, from_key, to_key, amount_minor, currency, description, {column})"
+        f" VALUES ({make}, 0, 'PAYMENT', 'external:USD', 'balance:x:CONTRACTS:USD', 1, 'USD', '', ?)"
+    )
+    assert await _refused(database, insert, (NOWHERE,)) == "foreign_key"
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "values"),
+    [
+        (
+            "refund_event",
+            "case_id, sequence, name, at, actor_id, actor_role, to_state, currency, facts, snapshot",
+            "?1, 4, 'ASSIGN', 0, ?2, 'SUPPORT', 'CREDITED', 'USD', '[]', '{}'",
+        ),
+        ("evidence", "case_id, kind, added_at, added_by_id, sha256", "?1, 'STATEMENT', 0, ?2, ''"),
+        ("case_message", "case_id, author_id, audience, body, sent_at", "?1, ?2, 'EVERYONE', '', 0"),
+        ("customer_report", "customer_id, case_id, at", "?2, ?1, 0"),
+        (
+            "withdrawal",
+            "refund_case_id, account_id, currency, amount_minor, status, requested_at, updated_at,"
+            " estimated_from, estimated_until",
+            "?2, ?3, 'USD', 1, 'REQUESTED', 0, 0, '', ''",
+        ),
+        ("past_refund", "external_ref, payment_id, currency, amount_minor, credited_at", "'r', ?2, 'USD', 1, 0"),
+        (
+            "chargeback",
+            "external_ref, payment_id, currency, amount_minor, status, opened_at, updated_at",
+            "'c', ?2, 'USD', 1, 'OPEN', 0, 0",
+        ),
+        ("told_change", "payment_id, at, after_position, refunded_minor, charged_back_minor", "?2, 0, 0, 0, 0"),
+    ],
+)
+async def test_no_new_row_refers_to_what_is_not_there(
+    database: Database, case: Case, table: str, columns: str, values: str
+) -> None:
+    """Who did something, and what it is about, is there when it is written."""
+    for place, given in (("?1", case.id), ("?2", NOWHERE), ("?3", case.requester_id)):
+        values = values.replace(place, f"'{given}'")
+    insert = f"INSERT INTO {table} (id, {columns}) VALUES ('{NOWHERE}', {values})"
+    assert await _refused(database, insert) == "foreign_key"

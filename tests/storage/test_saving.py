@@ -27,6 +27,7 @@ from seeds import (
 
 from refundgql.domain import ledger as keys
 from refundgql.domain.decisions import Decision
+from refundgql.domain.facts import Case
 from refundgql.domain.vocabulary import BalancePurpose, RefundReasonDetail
 from refundgql.storage.cases import save_decision
 from refundgql.storage.clocks import next_due_at
@@ -39,7 +40,7 @@ from refundgql.storage.faults import (
     ConstraintViolated,
     TransientFault,
 )
-from refundgql.storage.ledger import find_balances, post
+from refundgql.storage.ledger import find_balances, load_credit, post
 from refundgql.storage.ledger_checks import Finding, verify
 from refundgql.storage.statements import counted_statements
 
@@ -226,8 +227,8 @@ async def test_only_a_support_decision_overdraws_an_expert(database: Database) -
             await post(tx, [posting("SPENT", expert, client, 6)], NOW)
 
 
-async def test_a_reversal_points_to_the_posting_it_undoes(database: Database) -> None:
-    """The reversing posting names the credit of its own case that it takes back (D16)."""
+async def test_a_reversal_undoes_each_posting_of_its_credit(database: Database) -> None:
+    """Each reversing posting names the one of its own case that it takes back; half a reversal is found out (D16)."""
     async with database.transaction() as tx:
         of = await contract(tx)
         expert = keys.balance(of.expert_id, BalancePurpose.CONTRACTS, "USD")
@@ -235,7 +236,7 @@ async def test_a_reversal_points_to_the_posting_it_undoes(database: Database) ->
         held = keys.held(of.payment_id, "USD")
         await post(tx, [posting("HOLD", expert, held, 1_000)], NOW)
     cases = []
-    for _ in range(2):
+    for _ in range(3):
         case = invoice_case(of)
         await open_case(database, case)
         async with database.transaction() as tx:
@@ -244,23 +245,40 @@ async def test_a_reversal_points_to_the_posting_it_undoes(database: Database) ->
             halves = tuple(posting("CREDIT", key, client, 250, case=decision.case) for key in (held, expert))
             await save_decision(tx, replace(decision, postings=halves), facts)
         cases.append(case)
-    async with database.transaction() as tx:
-        facts = await locked_facts(tx, cases[1].id)
-        assert facts.case is not None
-        after = replace(facts.case, reversed_at=NOW, version=facts.case.version + 1)
-        decision = Decision(
-            cases=(after,),
-            events=(event_of(after, "REVERSE", facts.case),),
-            postings=(posting("REVERSAL", client, expert, 500, case=after, reverses_fact="CREDIT"),),
-            payment_refunded_delta_minor=-500,
-        )
-        await save_decision(tx, decision, facts)
-    row = await database.fetch_row(
+
+    async def reverse(case: Case, count: int) -> None:
+        async with database.transaction() as tx:
+            facts = await locked_facts(tx, case.id)
+            assert facts.case is not None
+            after = replace(facts.case, reversed_at=NOW, version=facts.case.version + 1)
+            parts = await load_credit(tx, case.id)
+            assert [(part.from_key, part.to_key, part.minor) for part in parts] == [
+                (held, client, 250),
+                (expert, client, 250),
+            ]
+            back = tuple(
+                posting("REVERSAL", client, part.from_key, 500 // count, case=after, reverses_id=part.posting_id)
+                for part in parts[:count]
+            )
+            decision = Decision(
+                cases=(after,),
+                events=(event_of(after, "REVERSE", facts.case),),
+                postings=back,
+                payment_refunded_delta_minor=-500,
+            )
+            await save_decision(tx, decision, facts)
+
+    await reverse(cases[1], 2)
+    rows = await database.fetch(
         "SELECT o.case_id, o.from_key FROM posting r JOIN posting o ON o.id = r.reverses_id WHERE r.fact = 'REVERSAL'"
+        " ORDER BY r.position"
     )
-    assert row is not None
-    assert tuple(row) == (cases[1].id, expert)
+    assert [tuple(row) for row in rows] == [(cases[1].id, held), (cases[1].id, expert)]
     assert await _findings(database) == []
+    await reverse(cases[2], 1)
+    # One posting is undone by twice as much as it was, the other not at all.
+    found = [one for one in await _findings(database) if one.invariant.startswith("a credit is reversed whole")]
+    assert sorted(one.detail["reversed_minor"] or 0 for one in found) == [0, 500]
 
 
 async def test_postings_stand_in_the_order_in_which_balances_were_locked(postgres: Database) -> None:

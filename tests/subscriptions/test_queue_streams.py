@@ -7,6 +7,8 @@ from stream_world import MINE, QUEUE, opened, subscribed
 
 from api_world import HOUR, START, Desk, at, lead, usd
 
+SEND = "mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) { message { id } } }"
+
 
 async def test_a_case_comes_and_leaves(desk: Desk, things: dict[str, str]) -> None:
     """A lead's case enters the queue, and the event that takes it out says so, once."""
@@ -21,6 +23,31 @@ async def test_a_case_comes_and_leaves(desk: Desk, things: dict[str, str]) -> No
         assert (update["event"]["name"], update["matchesFilter"]) == ("APPROVE", False)
         await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"))
         assert await sam.is_quiet()
+
+
+async def test_a_message_to_support_enters_the_queue(desk: Desk, things: dict[str, str]) -> None:
+    """On a request that the expert decides, a client's message to support puts it there until support answers."""
+    case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-2"], amount=usd("10.00"))
+
+    async def queued() -> list[str]:
+        found = await desk.run("sam", "{ supportQueue { totalCount edges { node { id whoseMove } } } }")
+        edges = found["supportQueue"]["edges"]
+        assert found["supportQueue"]["totalCount"] == len(edges)
+        return [edge["node"]["whoseMove"] for edge in edges if edge["node"]["id"] == case["id"]]
+
+    async def say(ref: str, audience: str) -> None:
+        given = {"refundCaseId": case["id"], "body": "Is it usual?", "audience": audience}
+        assert (await desk.run(ref, SEND, input=given))["sendCaseMessage"]["message"]
+
+    await say("karl", "EVERYONE")
+    assert await queued() == []
+    async with subscribed(desk, "sam", QUEUE) as sam:
+        await say("karl", "REQUESTER_AND_SUPPORT")
+        assert (await sam.take())["matchesFilter"] is True
+        assert await queued() == ["COUNTERPARTY"]
+        await say("sam", "REQUESTER_AND_SUPPORT")
+        assert (await sam.take())["matchesFilter"] is False
+        assert await queued() == []
 
 
 async def test_a_list_goes_on_as_a_stream(desk: Desk, things: dict[str, str]) -> None:

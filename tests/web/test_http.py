@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from transport_desk import MakeDesk
+from transport_desk import MakeDesk, begun, finished_by_itself, slow_acts
 
 from refundgql.gql.limits import Limits
 
@@ -299,6 +299,17 @@ async def test_client_that_leaves_disturbs_nothing(serve: MakeDesk, http: httpx.
             connection.sendall(head)
     answer = await http.post(f"{desk.url}/graphql", content=body("{ hello }"), headers=JSON)
     assert answer.status_code == 200
+
+
+async def test_mutation_is_finished_when_its_client_leaves(serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """Leaving before the answer does not cut a mutation in two."""
+    desk = slow_acts(serve())
+    content = body("mutation { actWhenTold }")
+    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: "
+    with socket.create_connection(("127.0.0.1", desk.port)) as connection:
+        connection.sendall(b"%s%d\r\n\r\n%s" % (head, len(content), content))
+        await begun(desk)
+    await finished_by_itself(desk, http)
 
 
 async def test_bad_length_header(serve: MakeDesk) -> None:

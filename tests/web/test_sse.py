@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from test_ws import WITHIN_A_SECOND
-from transport_desk import Desk, MakeDesk
+from transport_desk import Desk, MakeDesk, begun, finished_by_itself, slow_acts
 
 from refundgql.gql.limits import Limits
 
@@ -157,6 +157,15 @@ async def test_left_stream_closes_its_source(serve: MakeDesk, http: httpx.AsyncC
             return
         await asyncio.sleep(0.02)
     pytest.fail("the source of events was left open")
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/stream"])
+async def test_mutation_is_finished_when_its_client_leaves(path: str, serve: MakeDesk, http: httpx.AsyncClient) -> None:
+    """Leaving the stream does not cut a mutation in two."""
+    desk = slow_acts(serve())
+    async with streaming(http, desk, "mutation { actWhenTold }", path):
+        await begun(desk)
+    await finished_by_itself(desk, http)
 
 
 @pytest.mark.parametrize("how", ["expires", "gone", "role"])

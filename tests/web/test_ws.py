@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
-from transport_desk import Desk, MakeDesk, viewer
+from transport_desk import Desk, MakeDesk, begun, finished_by_itself, slow_acts, viewer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
@@ -456,13 +457,18 @@ async def test_restart_closes_1012(serve: MakeDesk) -> None:
 
 
 async def test_mutation_is_finished_when_its_client_leaves(serve: MakeDesk) -> None:
-    """Leaving does not cut a mutation in two; a client that completed it hears nothing more of it."""
-    async with ready(serve()) as ws:
-        await ask(ws, "mutation { act }", "m")
+    """Leaving does not cut a mutation in two, nor does completing it, after which nothing more of it is heard."""
+    desk = slow_acts(serve())
+    async with ready(desk) as ws:
+        await ask(ws, "mutation { actWhenTold }", "m")
+        await begun(desk)
         await say(ws, id="m", type="complete")
         await ask(ws, "{ hello }", "q")
-        while (message := await hear(ws))["id"] != "q":
-            assert message["type"] in ("next", "complete")
+        assert [(await hear(ws))["id"] for _ in range(2)] == ["q", "q"]
+        await ask(ws, "mutation { actWhenTold }", "n")
+        await begun(desk, 2)
+    async with httpx.AsyncClient() as http:
+        await finished_by_itself(desk, http, 2)
 
 
 async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
 from refundgql.domain.viewers import Viewer
@@ -118,3 +119,33 @@ def serving(desk: Desk, port: int = 0, **options: Any) -> Iterator[Desk]:
         yield desk
     finally:
         desk.stop()
+
+
+def slow_acts(desk: Desk) -> Desk:
+    """Begin to count the toy's slow mutations anew, none of which finishes until it is told."""
+    desk.toy.begun = desk.toy.finished = 0
+    desk.toy.may_finish = False
+    return desk
+
+
+async def begun(desk: Desk, times: int = 1) -> None:
+    """Wait until the toy's slow mutation has begun so many times."""
+    for _ in range(1_000):
+        if desk.toy.begun == times:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the mutation did not begin")
+
+
+async def finished_by_itself(desk: Desk, http: httpx.AsyncClient, times: int = 1) -> None:
+    """Let the toy's mutations finish whose client has left, once the server has had time to notice that."""
+    for _ in range(5):
+        answer = await http.post(f"{desk.url}/graphql", json={"query": "{ hello }"})
+        assert answer.status_code == 200
+    assert desk.toy.finished == 0
+    desk.toy.may_finish = True
+    for _ in range(1_000):
+        if desk.toy.finished == times:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the mutation was cut off")

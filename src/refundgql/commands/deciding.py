@@ -25,7 +25,7 @@ from refundgql.storage.cases import SavedDecision
 from refundgql.storage.facts import load_case_facts
 from refundgql.storage.visibility import sees_case
 
-_LOOKS_FURTHER = (RefundActionName.REVERSE, RefundActionName.ESCALATE, RefundActionName.DISPUTE)
+_LOOKS_FURTHER = (RefundActionName.ESCALATE, RefundActionName.DISPUTE)
 
 FillAct = Callable[[Act, Checks], Act]
 """Puts the checked input into an act."""
@@ -82,8 +82,7 @@ async def act_on_case(
         made, saved = await _decide_and_save(unit, act, facts, given, fill, after)
         return made
 
-    # What prepares or adds to an act may lock more than its case, a reversal looks for the posting that it undoes, and
-    # a follow-up case for its number.
+    # What prepares or adds to an act may look at more than its case, and a follow-up case is given its number.
     prepares = prepare is not None and prepare_locks
     alone = not prepares and after is None and action not in _LOOKS_FURTHER
     made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)

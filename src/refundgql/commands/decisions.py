@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from refundgql.commands.checks import EXPLANATION_CHARS, Amount, Checks
 from refundgql.commands.deciding import act_on_case
 from refundgql.commands.results import CaseResult
-from refundgql.commands.unit_of_work import UnitOfWork
+from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.decisions import Act
+from refundgql.domain.facts import Facts
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName, RestOfEscrow, WhoseMove
+from refundgql.storage.ledger import load_credit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,12 @@ async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) 
     def fill(act: Act, checks: Checks) -> Act:
         return replace(act, text=checks.text(given.reason, "reason"))
 
-    return await act_on_case(uow, viewer, given, RefundActionName.REVERSE, fill, operation="reverse_refund")
+    async def with_credit(unit: Unit, facts: Facts) -> Facts:
+        return replace(facts, credit=await load_credit(unit.tx, given.refund_case_id))
+
+    return await act_on_case(
+        uow, viewer, given, RefundActionName.REVERSE, fill, operation="reverse_refund", prepare=with_credit
+    )
 
 
 async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInformation) -> CaseResult:

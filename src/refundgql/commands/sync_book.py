@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from uuid_utils import uuid7
 
+from refundgql.domain.decisions import Posting
+from refundgql.domain.entries import held_first, payment_entry, release_entry
 from refundgql.domain.kept_texts import TAKEN_BACK
-from refundgql.domain.ledger import balance, external, held, platform_leads
+from refundgql.domain.ledger import balance, held, platform_leads
 from refundgql.domain.money import Money
 from refundgql.domain.records import Record, RecordError
 from refundgql.domain.sentences import sentence
@@ -110,6 +112,7 @@ class Book:
     past_refunds: dict[str, PastRefundRow] = field(default_factory=dict)
     chargebacks: dict[str, ChargebackRow] = field(default_factory=dict)
     charged_back: list[ChargebackStep] = field(default_factory=list)
+    told_changes: list[tuple[str, int, int]] = field(default_factory=list)  # payment id, refunded, charged back
     open_cases: dict[str, int] = field(default_factory=dict)  # payment id -> case number
     shares: dict[str, PaidShare] = field(default_factory=dict)  # by payment id
     awaiting: set[str] = field(default_factory=set)  # keys of balances that approved cases wait for (D13)
@@ -225,46 +228,39 @@ class Book:
             self.balances[key] = row
         return row
 
-    def post(
-        self,
-        fact: str,
-        from_key: str,
-        to_key: str,
-        amount_minor: int,
-        currency: str,
-        at: int,
-        description: str,
-        payment_id: str | None = None,
-        *,
-        withdrawal_id: str | None = None,
-        may_overdraw: bool = False,
-    ) -> None:
-        """Move a positive amount between two ledger accounts; the outside world and the platform keep no balance.
+    def post(self, entry: Sequence[Posting], at: int) -> list[str]:
+        """Append an entry that the domain has made, move the balances that it touches, and return its postings' ids.
 
-        What has happened outside may overdraw a balance.
+        The outside world and the platform keep no balance. What has happened outside may overdraw one.
         Refuses: RecordError when a balance would be larger than can be kept.
         """
-        counted = [self.balance_of(key) for key in (from_key, to_key) if not key.startswith(UNCOUNTED)]
-        booked_at = max([self.at, *(row.booked_at for row in counted)])  # never before what they have booked (C20)
-        for row in counted:
-            row.booked_at = booked_at
-        self.postings.append(
-            PostingRow(
-                str(uuid7()),
-                at,
-                fact,
-                from_key,
-                to_key,
-                amount_minor,
-                currency,
-                description[:DESCRIPTION_CHARS],
-                payment_id,
-                withdrawal_id,
-                self._changed(from_key, -amount_minor, may_overdraw),
-                self._changed(to_key, amount_minor),
-                booked_at,
+        ids = []
+        for one in entry:
+            minor = one.amount.minor
+            counted = [self.balance_of(key) for key in (one.from_key, one.to_key) if not key.startswith(UNCOUNTED)]
+            booked_at = max([self.at, *(row.booked_at for row in counted)])  # never before what they have booked (C20)
+            for row in counted:
+                row.booked_at = booked_at
+            ids.append(str(uuid7()))
+            self.postings.append(
+                PostingRow(
+                    ids[-1],
+                    at,
+                    one.fact,
+                    one.from_key,
+                    one.to_key,
+                    minor,
+                    one.amount.currency,
+                    one.description[:DESCRIPTION_CHARS],
+                    one.payment_id,
+                    one.withdrawal_id,
+                    one.reverses_id,
+                    self._changed(one.from_key, -minor, one.may_overdraw),
+                    self._changed(one.to_key, minor),
+                    booked_at,
+                )
             )
-        )
+        return ids
 
     def _changed(self, key: str, delta_minor: int, may_overdraw: bool = False) -> int | None:
         if key.startswith(UNCOUNTED):
@@ -288,12 +284,8 @@ class Book:
         what: str,
     ) -> None:
         """Pay a contract's payment into an account, `from_minor` of it from the client's balance (C19)."""
-        own = client_balance(contract)
-        if from_minor:
-            self.post("PAYMENT", own, to_key, from_minor, contract.currency, at, what, payment.id)
-        if amount_minor > from_minor:
-            outside = external(contract.currency)
-            self.post("PAYMENT", outside, to_key, amount_minor - from_minor, contract.currency, at, what, payment.id)
+        amount = Money(amount_minor, contract.currency)
+        self.post(payment_entry(payment.id, contract.client_id, to_key, amount, from_minor, what), at)
         payment.paid_minor += amount_minor
         payment.dirty = True
         if from_minor:
@@ -306,27 +298,19 @@ class Book:
         self, payment: PaymentRow, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
     ) -> None:
         """Take money of a payment back to where it goes now: what is held first, then what its receiver has."""
+        amount, hold = Money(amount_minor, payment.currency), held(payment.id, payment.currency)
+        receiver = platform_leads(amount.currency) if about.contract is None else expert_balance(about.contract)
+        held_minor = self.balances[hold].balance_minor if hold in self.balances else 0
         what = TAKEN_BACK[fact].of(what=about.what)
-        currency = payment.currency
-        if about.contract is None:
-            self.post(fact, platform_leads(currency), to_key, amount_minor, currency, at, what, payment.id)
-            return
-        source = held(payment.id, currency)
-        from_held = min(self.balances[source].balance_minor if source in self.balances else 0, amount_minor)
-        if from_held > 0:
-            self.post(fact, source, to_key, from_held, currency, at, what, payment.id)
-        if amount_minor > from_held:
-            rest, from_key = amount_minor - from_held, expert_balance(about.contract)
-            self.post(fact, from_key, to_key, rest, currency, at, what, payment.id, may_overdraw=True)
+        entry = held_first(fact, hold, held_minor, receiver, to_key, amount, what, payment.id)
+        self.post([replace(one, may_overdraw=one.from_key == receiver) for one in entry], at)
 
     def release(self, payment: PaymentRow, contract: ContractRow, at: int, what: str) -> None:
         """Let what is still held for a payment go to the expert."""
-        source = held(payment.id, contract.currency)
-        rest = self.balance_of(source).balance_minor
+        hold = held(payment.id, contract.currency)
+        left = Money(self.balance_of(hold).balance_minor, contract.currency)
         self.released.append(payment.id)
-        if rest > 0:
-            to_key = expert_balance(contract)
-            self.post("RELEASE", source, to_key, rest, contract.currency, at, what, payment.id)
+        self.post(release_entry(payment.id, hold, contract.expert_id, left, what), at)
 
     def set_clock(self, week: BillingWeekRow, due_at: int) -> None:
         """Let the sweeper release a week's money at the dispute cut-off (C25)."""

@@ -10,7 +10,7 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.storage.record_rows import BillingWeekRow, InvoiceRow, MilestoneRow, PostingRow, ReviewRow, WeekClockRow
-from refundgql.storage.records import RowsWritten, inserted_rows, updated_rows
+from refundgql.storage.records import RowsWritten, inserted_rows, told_changes, updated_rows
 
 UNDER_WAY = (WithdrawalStatus.REQUESTED.value, WithdrawalStatus.SENT.value)
 """Made withdrawals that concern their owner now; others are of the past, and moving in rings nobody's phone."""
@@ -42,6 +42,7 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
         written.append(updated_rows(row_type, [row for row in rows.values() if row.stored and row.dirty]))
     written.append(inserted_rows(PostingRow, book.postings))
     written.append(inserted_rows(WeekClockRow, book.clocks))
+    written.append(told_changes(book.told_changes, book.at))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
     kept = [rows for rows in written if rows is not None]
     made = [row for row in book.withdrawals.values() if not row.stored and row.status in UNDER_WAY]

@@ -9,8 +9,8 @@ from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book, Revised
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.kept_texts import LEAD, LEAD_TOP_UP, OPENING_BALANCE
-from refundgql.domain.ledger import balance, external, platform_leads
+from refundgql.domain.entries import charge_entry, opening_entry
+from refundgql.domain.ledger import balance
 from refundgql.domain.money import Money
 from refundgql.domain.records import AccountRecord, LeadRecord, MessageRecord, RecordError
 from refundgql.domain.sentences import Sentence, phrase, sentence
@@ -102,7 +102,7 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
     if opening is not None:
         held = (row.opening_minor, row.opening_currency)
         if row.opening_minor is None:
-            _open(book, row, BalancePurpose.CONTRACTS, opening, at)
+            book.post(opening_entry(row.id, BalancePurpose.CONTRACTS, opening), at)
             row.opening_minor, row.opening_currency, posted = opening.minor, opening.currency, True
         else:
             same = held == (opening.minor, opening.currency)
@@ -110,7 +110,7 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
     if lead_credit is not None:
         held = (row.opening_leads_minor, row.opening_leads_currency)
         if row.opening_leads_minor is None:
-            _open(book, row, BalancePurpose.LEADS, lead_credit, at)
+            book.post(opening_entry(row.id, BalancePurpose.LEADS, lead_credit), at)
             row.opening_leads_minor, row.opening_leads_currency, posted = lead_credit.minor, lead_credit.currency, True
         else:
             same = held == (lead_credit.minor, lead_credit.currency)
@@ -118,14 +118,6 @@ def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
     if posted:
         row.opening_at, row.dirty = at, True
     return posted
-
-
-def _open(book: Book, row: AccountRow, purpose: BalancePurpose, opening: Money, at: int) -> None:
-    own, outside, currency = balance(row.id, purpose, opening.currency), external(opening.currency), opening.currency
-    if opening.minor > 0:
-        book.post("OPENING", outside, own, opening.minor, currency, at, OPENING_BALANCE.of())
-    elif opening.minor < 0:
-        book.post("OPENING", own, outside, -opening.minor, currency, at, OPENING_BALANCE.of(), may_overdraw=True)
 
 
 def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
@@ -167,14 +159,9 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
         None,
     )
     share = 0 if record.from_balance is None else record.from_balance.minor
-    if minor > share:
-        book.post(
-            "TOP_UP", external(currency), purse, minor - share, currency, charged_at, LEAD_TOP_UP.of(), payment.id
-        )
     if share:
         book.shares[payment.id] = PaidShare(payment.id, share)
-    told = LEAD.of(title=record.title)
-    book.post("CHARGE", purse, platform_leads(currency), minor, currency, charged_at, told, payment.id)
+    book.post(charge_entry(payment.id, pro.id, record.price, share, record.title), charged_at)
     return Outcome.CREATED
 
 

@@ -41,6 +41,7 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
     book.take_back(payment, about, to_key, minor, "REFUND", credited_at)
     payment.refunded_minor += minor
     payment.dirty = True
+    book.told_changes.append((payment.id, minor, 0))
     if about.contract is not None:
         totals = book.totals.setdefault(about.contract.id, TotalsRow(about.contract.id, 0, 0))
         totals.refunded_minor += minor
@@ -91,8 +92,10 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
 def _move(book: Book, about: Subject, row: ChargebackRow, before_minor: int) -> None:
     """Count a chargeback as it stands now instead of as it was, and take the money where it is lost."""
     payment, minor = about.payment, row.amount_minor
-    payment.charged_back_minor += (0 if row.status == ChargebackStatus.WON else minor) - before_minor
+    delta_minor = (0 if row.status == ChargebackStatus.WON else minor) - before_minor
+    payment.charged_back_minor += delta_minor
     payment.dirty = True
+    book.told_changes.append((payment.id, 0, delta_minor))
     if row.status == ChargebackStatus.LOST:
         book.take_back(payment, about, external(payment.currency), minor, "CHARGEBACK", book.at)
     elif row.status == ChargebackStatus.WON and about.contract is not None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_contracts import is_behind, steps_back, way
 from refundgql.commands.sync_people import Outcome, behind, fixed
 from refundgql.domain.business_days import withdrawal_estimate
-from refundgql.domain.calendar import to_micros
-from refundgql.domain.kept_texts import WITHDRAWAL, WITHDRAWAL_FAILED, WITHDRAWAL_PAID
-from refundgql.domain.ledger import balance, external, in_transit
+from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import RecordError, WithdrawalRecord
 from refundgql.domain.refusals import not_found
 from refundgql.domain.sentences import phrase, sentence
-from refundgql.domain.vocabulary import BalancePurpose, RefusalCode, WithdrawalStatus
-from refundgql.domain.withdrawals import WithdrawalMachine
+from refundgql.domain.vocabulary import RefusalCode, WithdrawalStatus
+from refundgql.domain.withdrawals import Withdrawal, WithdrawalMachine, money_of, take_out
 from refundgql.storage.record_rows import WithdrawalRow
 
 
@@ -100,20 +101,25 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
         record.failure_reason,
     )
     book.withdrawals[record.ref] = row
-    own, transit = balance(owner.id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
-    what = WITHDRAWAL.of()
-    book.post("WITHDRAWAL", own, transit, minor, currency, at, what, withdrawal_id=row.id, may_overdraw=True)
+    book.post([replace(take_out(_withdrawal_of(row)), may_overdraw=True)], at)
     _end(book, row)
     return Outcome.CREATED
 
 
+def _withdrawal_of(row: WithdrawalRow) -> Withdrawal:
+    at = from_micros(row.requested_at)
+    return Withdrawal(
+        id=row.id,
+        account_id=row.account_id,
+        amount=Money(row.amount_minor, row.currency),
+        status=WithdrawalStatus(row.status),
+        requested_at=at,
+        updated_at=at,
+        failure_reason=row.failure_reason,
+    )
+
+
 def _end(book: Book, row: WithdrawalRow) -> None:
-    """Let the money of a withdrawal arrive, or come back, as its status says."""
-    currency, minor, at = row.currency, row.amount_minor, row.requested_at
-    own, transit = balance(row.account_id, BalancePurpose.CONTRACTS, currency), in_transit(row.id, currency)
-    if row.status == WithdrawalStatus.PAID:
-        what = WITHDRAWAL_PAID.of()
-        book.post("PAYOUT", transit, external(currency), minor, currency, at, what, withdrawal_id=row.id)
-    elif row.status == WithdrawalStatus.FAILED:
-        what = WITHDRAWAL_FAILED.of()
-        book.post("WITHDRAWAL_FAILED", transit, own, minor, currency, at, what, withdrawal_id=row.id)
+    """Let the money of a withdrawal of this batch arrive, or come back, as its status says."""
+    posting_id = next(one.id for one in book.postings if one.withdrawal_id == row.id)
+    book.post(money_of(replace(_withdrawal_of(row), posting_id=posting_id)), row.requested_at)

@@ -86,7 +86,7 @@ class Posting:
     case_id: str | None = None
     payment_id: str | None = None
     withdrawal_id: str | None = None
-    reverses_fact: str | None = None  # storage points the reversal at the posting of this fact it undoes
+    reverses_id: str | None = None  # the posting that this one undoes; an entry's are undone together
     may_overdraw: bool = False  # only support's decision may leave an expert's balance negative (D13)
 
 

@@ -75,6 +75,7 @@ class Case:
     target_paused_micros: int = 0  # how long support's target stood still for answers that have come (D24)
     overdue: bool = False  # that the target was missed has been told, once (L14, D20)
     reminded: bool = False  # that a deadline ends soon has been told, once (D21)
+    asks_support: bool = False  # a party has written to support, and nobody of it has answered yet
     # The rest of clocks.py's answers that lists and filters look for: an index, which no rule reads (D28).
     respond_by: datetime | None = None
     deadline_at: datetime | None = None
@@ -82,7 +83,7 @@ class Case:
     move_until: datetime | None = None
     next_move: WhoseMove | None = None
     final_decision: bool = False  # declined for good: by support, by issue(NONE), or by a later request (D12, D14)
-    support_decided: bool = False  # the standing decision is support's (D13)
+    support_decided: bool = False  # the latest decision is support's, also while it is decided anew (D12, D13, D22)
     second_look_used: bool = False
     assignee_id: str | None = None
     withdrawal_id: str | None = None
@@ -236,6 +237,16 @@ class FundsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditedPart:
+    """One posting of a case's credit, as the ledger has it."""
+
+    posting_id: str
+    from_key: str
+    to_key: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything one decision about one payment looks at.
 
@@ -255,6 +266,7 @@ class Facts:
         None  # the payment's latest case declined in whole or in part, and not for good; a new request ends it (D14)
     )
     funds: FundsFacts = FundsFacts()
+    credit: tuple[CreditedPart, ...] = ()  # of the case; loaded for REVERSE, which undoes each (D16)
     withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)
     withdrawal_expected_until: datetime | None = None
     # What whoever acts on the case can read of its evidence, by SHA-256 in hexadecimal, oldest first (D26).

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from refundgql.domain.decisions import Act
-from refundgql.domain.facts import Case, Facts, FundsFacts, MilestoneFacts, PaymentFacts, WeekFacts
+from refundgql.domain.facts import Case, CreditedPart, Facts, FundsFacts, MilestoneFacts, PaymentFacts, WeekFacts
 from refundgql.domain.money import Money
 from refundgql.domain.rules.situation import refundable_minor
 from refundgql.domain.viewers import Viewer
@@ -63,6 +64,19 @@ class PastEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToldChange:
+    """What the marketplace told of a payment's money beside its cases (D25), in minor units.
+
+    It counts for acts behind `after_position`, the place of an event in the stream.
+    """
+
+    payment_id: str
+    after_position: int
+    refunded_minor: int = 0
+    charged_back_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """One past case: what stands, what happened on it, and what happened to the same money."""
 
@@ -76,6 +90,8 @@ class History:
     """The case approved in part whose rest this one asks for, as it stands now (D19)."""
     contract_payments: Sequence[tuple[datetime, int]] = ()
     """When each payment of the contract was made, and its minor units."""
+    told: Sequence[ToldChange] = ()
+    """Of every payment of the contract."""
 
     @property
     def case(self) -> Case:
@@ -94,19 +110,18 @@ def facts_before(history: History, index: int) -> Facts:
     """Return the facts that the act at this place of the case's events found, without a case."""
     event, facts = history.events[index], history.facts
     earlier = [one for one in history.money_events if one.place < event.place]
-    refunded, reserved = _spoken_for(one for one in earlier if one.payment_id == facts.payment.id)
+    told = [one for one in history.told if one.after_position < event.place[1]]
     payment = replace(
-        _payment_of_others(facts.payment, history.case.id, earlier), refunded_minor=refunded, reserved_minor=reserved
+        _payment_of_others(facts.payment, history.case.id, earlier),
+        **_spoken_for(
+            [one for one in earlier if one.payment_id == facts.payment.id],
+            [one for one in told if one.payment_id == facts.payment.id],
+        ),
     )
     contract = facts.contract
     if contract is not None:
-        of_contract = _spoken_for(earlier)
-        contract = replace(
-            contract,
-            paid_minor=sum(minor for paid_at, minor in history.contract_payments if paid_at <= event.at),
-            refunded_minor=of_contract[0],
-            reserved_minor=of_contract[1],
-        )
+        paid_minor = sum(minor for paid_at, minor in history.contract_payments if paid_at <= event.at)
+        contract = replace(contract, paid_minor=paid_minor, **_spoken_for(earlier, told))
     lead = facts.lead
     if lead is not None:
         lead = replace(lead, case_id=payment.latest_case_id)
@@ -121,6 +136,7 @@ def facts_before(history: History, index: int) -> Facts:
         open_case=None,
         previous_declined=None,
         funds=_funds(history, index),
+        credit=_credit(event),
     )
 
 
@@ -177,9 +193,12 @@ def _viewer(event: PastEvent) -> Viewer | None:
     return Viewer(account_id=event.actor_id, external_ref="", name="", roles=frozenset({Role(event.actor_role)}))
 
 
-def _spoken_for(events: Iterable[PastEvent]) -> tuple[int, int]:
-    """Return what was refunded and what was reserved after these events, in minor units (D9)."""
-    refunded = 0
+def _spoken_for(events: Iterable[PastEvent], told: Iterable[ToldChange]) -> dict[str, Any]:
+    """Return what was refunded, reserved and charged back after all of this, in minor units (D9, D25)."""
+    refunded = charged_back = 0
+    for change in told:
+        refunded += change.refunded_minor
+        charged_back += change.charged_back_minor
     approved: dict[str, int] = {}
     for event in events:
         if event.to_state is not RefundCaseState.APPROVED:
@@ -190,7 +209,8 @@ def _spoken_for(events: Iterable[PastEvent]) -> tuple[int, int]:
             refunded -= event.amount_minor or 0
         elif event.name in _APPROVING and event.to_state is RefundCaseState.APPROVED:
             approved[event.case_id] = event.amount_minor or 0
-    return refunded, sum(approved.values())
+    reserved = sum(approved.values())
+    return {"refunded_minor": refunded, "reserved_minor": reserved, "charged_back_minor": charged_back}
 
 
 @dataclass(slots=True)
@@ -251,6 +271,13 @@ def _milestone(milestone: MilestoneFacts | None, kind: RefundCaseKind) -> Milest
 def _week(week: WeekFacts | None, kind: RefundCaseKind) -> WeekFacts | None:
     """Return the week as a dispute of its hours found it: its money was held (D28)."""
     return replace(week, released=False) if week is not None and kind is RefundCaseKind.TIMESHEET else week
+
+
+def _credit(event: PastEvent) -> tuple[CreditedPart, ...]:
+    """Return what a reversal undid: all of it, wherever it had come from."""
+    if event.name != RefundActionName.REVERSE.value:
+        return ()
+    return (CreditedPart(posting_id="", from_key="", to_key="", minor=event.amount_minor or 0),)
 
 
 def _funds(history: History, index: int) -> FundsFacts:

@@ -13,6 +13,7 @@ from refundgql.domain.rules.limits import decided_minor
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import (
+    Audience,
     RefundActionName,
     RefundCaseKind,
     RefundCaseState,
@@ -36,7 +37,7 @@ def _in_state(case: Case, state: RefundCaseState, at: datetime) -> Case:
     changed = answered(case, at).changed(state=state).without_proposal()
     if case.state is RefundCaseState.ESCALATED and state is RefundCaseState.DISPUTED:
         return changed
-    return changed.changed(overdue=False, reminded=False, target_paused_micros=0)
+    return changed.changed(overdue=False, reminded=False, target_paused_micros=0, asks_support=False)
 
 
 def answered(case: Case, at: datetime) -> Case:
@@ -57,6 +58,17 @@ def _heard(case: Case, it: Situation, _row: TableRow) -> Case:
     viewer = it.viewer
     is_asked = case.information_from is not None and viewer is not None and viewer.account_id == asked
     return answered(case, it.at) if is_asked else case
+
+
+def _said(case: Case, it: Situation, row: TableRow) -> Case:
+    """Note a party's message to support, which somebody there has to see, and support's answer to it."""
+    heard, viewer, audience = _heard(case, it, row), it.viewer, it.act.audience
+    if viewer is None or audience is Audience.INTERNAL:
+        return heard
+    if viewer.account_id not in (case.requester_id, case.counterparty_id):
+        return heard.changed(asks_support=False)
+    to_support = audience is not Audience.EVERYONE or case.counterparty_id is None
+    return heard.changed(asks_support=True) if to_support else heard
 
 
 def _asked(case: Case, it: Situation, _row: TableRow) -> Case:
@@ -124,19 +136,22 @@ def _reopened(case: Case, it: Situation, row: TableRow) -> Case:
         approved_at=None,
         decided_at=None,
         decided_by_id=None,
-        support_decided=False,
         settlement=SettlementStatus.NOT_DUE,
         second_look_used=case.second_look_used or case.kind is RefundCaseKind.LEAD,
     )
 
 
 def _mended(case: Case, it: Situation, row: TableRow) -> Case:
-    """Take a finally declined case to support again; earlier decisions stay in its history (D22)."""
+    """Take a finally declined case to support again; earlier decisions stay in its history (D22).
+
+    That support has decided on the money stays true, so that nobody has more ways on than before (D12).
+    """
     return _reopened(case, it, row).changed(final_decision=False, reopened_at=it.at)
 
 
 def _returned(case: Case, _it: Situation, _row: TableRow) -> Case:
-    return case.without_proposal()
+    """Drop a proposal, and with it whose it was: whoever proposed has decided nothing."""
+    return case.without_proposal().changed(proposed_by_id=None)
 
 
 def _consented(case: Case, it: Situation, _row: TableRow) -> Case:
@@ -164,7 +179,7 @@ _MOVES: dict[RefundActionName, Move] = {
     RefundActionName.REVERSE: _reversed,
     RefundActionName.REQUEST_INFORMATION: _asked,
     RefundActionName.ADD_EVIDENCE: _heard,
-    RefundActionName.SEND_MESSAGE: _heard,
+    RefundActionName.SEND_MESSAGE: _said,
 }
 
 _AMOUNTS = {

@@ -129,9 +129,7 @@ def _route(it: Situation, state: RefundCaseState) -> RefundRoute:
 
 
 def _requested_minor(it: Situation) -> int:
-    """Return what is asked for; a lead's refund asks for its price."""
-    if it.facts.lead is not None:
-        return it.facts.lead.price.minor
+    """Return what is asked for; a lead's refund asks for its price, as far as that has not gone back (D9, D25)."""
     return it.act.amount.minor if it.act.amount is not None else it.refundable_minor
 
 

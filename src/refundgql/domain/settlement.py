@@ -7,6 +7,7 @@ from dataclasses import replace
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.decisions import Posting
 from refundgql.domain.draft import Draft
+from refundgql.domain.entries import held_first, release_entry
 from refundgql.domain.facts import Case, ContractFacts, Facts
 from refundgql.domain.kept_texts import MILESTONE_RELEASED, REFUND_OF_LEAD, REFUNDS, REVERSED, WEEK_RELEASED
 from refundgql.domain.ledger import balance, held, platform_leads
@@ -20,7 +21,7 @@ from refundgql.domain.vocabulary import (
     SettlementStatus,
 )
 
-CREDIT, REVERSAL, RELEASE = "CREDIT", "REVERSAL", "RELEASE"
+CREDIT, REVERSAL = "CREDIT", "REVERSAL"
 
 _TITLE_CHARACTERS = 200
 """Leaves room for the words before a lead's title in a posting's description."""
@@ -45,24 +46,20 @@ def credit(draft: Draft, case: Case) -> Case:
 
 def credit_postings(case: Case, facts: Facts, amount_minor: int) -> list[Posting]:
     """Return the postings of a credit of minor units: held money first, then the expert's balance."""
-    currency = case.currency
-    what = _describe(case, facts)
+    currency, what = case.currency, _describe(case, facts)
     if case.kind is RefundCaseKind.LEAD:
         to_key = balance(case.requester_id, BalancePurpose.LEADS, currency)
         return [_posting(CREDIT, platform_leads(currency), to_key, amount_minor, case, what)]
-    contract = contract_of(facts)
+    contract, hold = contract_of(facts), held(case.payment_id, currency)
     to_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
-    from_held = amount_minor
-    if case.kind is not RefundCaseKind.ESCROW:  # a week may have been released meanwhile
-        from_held = min(max(facts.funds.held_minor, 0), amount_minor) if _has_hold(facts) else 0
-    postings = []
-    if from_held > 0:
-        postings.append(_posting(CREDIT, held(case.payment_id, currency), to_key, from_held, case, what))
-    if amount_minor > from_held:
-        from_key = balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
-        rest = _posting(CREDIT, from_key, to_key, amount_minor - from_held, case, what)
-        postings.append(replace(rest, may_overdraw=case.support_decided))
-    return postings
+    held_minor = facts.funds.held_minor if _has_hold(facts) else 0
+    if case.kind is RefundCaseKind.ESCROW:
+        held_minor = amount_minor  # escrow comes back from escrow alone
+    from_key = balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
+    entry = held_first(CREDIT, hold, held_minor, from_key, to_key, Money(amount_minor, currency), what, case.payment_id)
+    return [
+        replace(one, case_id=case.id, may_overdraw=one.from_key == from_key and case.support_decided) for one in entry
+    ]
 
 
 def release_rest(draft: Draft, case: Case) -> None:
@@ -87,37 +84,26 @@ def release_escrow(draft: Draft, case: Case) -> None:
 
 def release_postings(facts: Facts, amount_minor: int, case_id: str | None = None) -> list[Posting]:
     """Return the posting that gives held money to the expert: a week at its cut-off, or a released milestone."""
-    if amount_minor <= 0:
-        return []
-    currency = facts.payment.currency
-    return [
-        Posting(
-            fact=RELEASE,
-            from_key=held(facts.payment.id, currency),
-            to_key=balance(contract_of(facts).expert_id, BalancePurpose.CONTRACTS, currency),
-            amount=Money(amount_minor, currency),
-            description=(WEEK_RELEASED if facts.week is not None else MILESTONE_RELEASED).of(),
-            case_id=case_id,
-            payment_id=facts.payment.id,
-        )
-    ]
+    payment = facts.payment
+    what = (WEEK_RELEASED if facts.week is not None else MILESTONE_RELEASED).of()
+    left, hold = Money(amount_minor, payment.currency), held(payment.id, payment.currency)
+    entry = release_entry(payment.id, hold, contract_of(facts).expert_id, left, what)
+    return [replace(one, case_id=case_id) for one in entry]
 
 
 def reverse(draft: Draft, case: Case) -> None:
-    """Post a credited amount back: to escrow or the week where it is still held, else to the expert (D16)."""
+    """Undo a credit, posting by posting: to where each came from, or to the expert once that is over (D16)."""
     facts, currency = draft.facts, case.currency
-    amount_minor = case.credited_minor or 0
-    what = REVERSED.of(what=_describe(case, facts))
-    if case.kind is RefundCaseKind.LEAD:
-        from_key = balance(case.requester_id, BalancePurpose.LEADS, currency)
-        to_key = platform_leads(currency)
-    else:
-        contract = contract_of(facts)
-        from_key = balance(contract.client_id, BalancePurpose.CONTRACTS, currency)
-        to_key = held(case.payment_id, currency) if _is_held(facts) else _expert(contract, currency)
-    posting = _posting(REVERSAL, from_key, to_key, amount_minor, case, what)
-    draft.postings.append(replace(posting, reverses_fact=CREDIT))
-    draft.refunded_delta_minor -= amount_minor
+    if sum(part.minor for part in facts.credit) != case.credited_minor:
+        raise ValueError("a credit is reversed whole: its postings have to be among the facts")
+    for part in facts.credit:
+        to_key = part.from_key
+        if to_key == held(case.payment_id, currency) and not _is_held(facts):
+            to_key = balance(contract_of(facts).expert_id, BalancePurpose.CONTRACTS, currency)
+        what = REVERSED.of(what=_describe(case, facts))
+        posting = _posting(REVERSAL, part.to_key, to_key, part.minor, case, what)
+        draft.postings.append(replace(posting, reverses_id=part.posting_id))
+        draft.refunded_delta_minor -= part.minor
     milestone = facts.milestone
     if case.kind is RefundCaseKind.ESCROW and milestone is not None and milestone.status is MilestoneStatus.RETURNED:
         draft.move_milestone(MilestoneStatus.FUNDED)
@@ -140,10 +126,6 @@ def _is_held(facts: Facts) -> bool:
     if facts.milestone is not None:
         return facts.milestone.status is not MilestoneStatus.RELEASED
     return facts.week is not None and not facts.week.released and facts.paid_at is not None
-
-
-def _expert(contract: ContractFacts, currency: str) -> str:
-    return balance(contract.expert_id, BalancePurpose.CONTRACTS, currency)
 
 
 def _describe(case: Case, facts: Facts) -> Sentence:

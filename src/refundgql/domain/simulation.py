@@ -96,7 +96,7 @@ class _Track:
     def run_out(self, timer: Timer, at: datetime, facts: Facts) -> None:
         """Act on a timer as the desk does (D7, D8, L14, D20, D24)."""
         self.missed = self.missed or timer.event == TARGET_MISSED
-        decision = run_out(replace(facts, case=self.case), at, self.policy, reminding=False)
+        decision = run_out(replace(facts, case=self.case), at, self.policy, due_by=timer.due_at, reminding=False)
         if decision is not None:
             self.take(decision, facts)
 

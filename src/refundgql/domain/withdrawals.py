@@ -59,6 +59,7 @@ class Withdrawal:
     updated_at: datetime
     failure_reason: str | None = None
     cancelled_at: datetime | None = None
+    posting_id: str | None = None  # the one that took the money off the balance, which a failure undoes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,7 @@ def change_status(
     advance(WithdrawalMachine, phrase("withdrawal"), withdrawal.status, target)
     reason = failure_reason if target is WithdrawalStatus.FAILED else None
     changed = replace(withdrawal, status=target, updated_at=at, failure_reason=reason)
-    return changed, _money_of(changed)
+    return changed, money_of(changed)
 
 
 def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Posting, ...]]:
@@ -195,7 +196,8 @@ def withdrawal_told(
     return Notice(name=name, at=at, account_id=account_id, withdrawal_id=withdrawal_id, case_id=case_id)
 
 
-def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:
+def money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:
+    """Return where the money of a withdrawal goes that has come so far: out, or back; nothing on its way."""
     currency = withdrawal.amount.currency
     if withdrawal.status is WithdrawalStatus.PAID:
         fact, to_key, text = "PAYOUT", external(currency), WITHDRAWAL_PAID.of()
@@ -213,6 +215,6 @@ def _money_of(withdrawal: Withdrawal) -> tuple[Posting, ...]:
             description=text,
             case_id=withdrawal.refund_case_id,
             withdrawal_id=withdrawal.id,
-            reverses_fact="WITHDRAWAL" if withdrawal.status is WithdrawalStatus.FAILED else None,
+            reverses_id=withdrawal.posting_id if withdrawal.status is WithdrawalStatus.FAILED else None,
         ),
     )

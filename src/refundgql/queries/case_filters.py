@@ -52,6 +52,7 @@ class CaseFilter:
     due_before: datetime | None = None
     unread: bool | None = None
     """Of lists alone: what somebody has read is in no event, so streams are not narrowed by it."""
+    in_queue: bool = False
 
 
 def case_number(text: str) -> int | None:
@@ -61,9 +62,9 @@ def case_number(text: str) -> int | None:
 
 
 def waiting_for_support(given: CaseFilter | None) -> CaseFilter:
-    """Return the queue's own filter: waiting for support, unless the filter itself says whose move it is."""
+    """Return the queue's own filter: support's move, or a question to it; unless the filter says whose move it is."""
     given = given or CaseFilter()
-    return given if given.whose_move is not None else replace(given, whose_move=WhoseMove.SUPPORT)
+    return given if given.whose_move is not None else replace(given, in_queue=True)
 
 
 def conditions(given: CaseFilter | None, viewer: Viewer, dialect: Dialect, now: datetime) -> list[Condition]:
@@ -126,6 +127,16 @@ def whose_move_is(move: WhoseMove, now_micros: int) -> Condition:
     return f"COALESCE(c.next_move, c.whose_move) = ? AND {begun}", (move.value, now_micros)
 
 
+_QUEUED = f"CASE WHEN c.asks_support THEN '{WhoseMove.SUPPORT}' ELSE COALESCE(c.next_move, c.whose_move) END"
+"""As the queue's index has it (migration 0030): one equality finds what waits and who asks."""
+
+
+def is_queued(now_micros: int) -> Condition:
+    """Return the condition that support has something to do on a case: it is its move, or a party has written to it."""
+    begun = "(c.asks_support OR c.next_move IS NULL OR c.move_until <= ?)"
+    return f"{_QUEUED} = ? AND {begun}", (WhoseMove.SUPPORT.value, now_micros)
+
+
 def is_overdue(now_micros: int) -> Condition:
     """Return the condition that support's decision is late at an instant (L14, D20)."""
     move, parameters = whose_move_is(WhoseMove.SUPPORT, now_micros)
@@ -139,6 +150,8 @@ def _moves(given: CaseFilter, now_micros: int) -> list[Condition]:
         found.append((sql if given.overdue else f"NOT {sql}", parameters))
     if given.whose_move is not None:
         found.append(whose_move_is(given.whose_move, now_micros))
+    if given.in_queue:
+        found.append(is_queued(now_micros))
     return found
 
 
@@ -221,6 +234,7 @@ def matches(given: CaseFilter, snapshot: Mapping[str, Any] | None) -> bool:
         and (given.opened_before is None or snapshot["opened_at"] < to_micros(given.opened_before))
         and (given.overdue is None or bool(snapshot["overdue"]) is given.overdue)
         and (given.whose_move is None or snapshot["whose_move"] == given.whose_move.value)
+        and (not given.in_queue or snapshot["whose_move"] == WhoseMove.SUPPORT or snapshot.get("asks_support", False))
         and (given.assignee_id is None or snapshot["assignee_id"] == given.assignee_id)
         and (given.unassigned is None or (snapshot["assignee_id"] is None) is given.unassigned)
         and (given.proposed is None or snapshot.get("proposed", False) is given.proposed)

@@ -39,6 +39,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
             "send_to_payment_method",
             "overdue",
             "reminded",
+            "asks_support",
             "final_decision",
             "support_decided",
             "second_look_used",

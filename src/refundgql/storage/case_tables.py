@@ -55,6 +55,7 @@ class RefundCase(Model):
     target_paused_micros = fields.BigIntField(db_default=0)
     overdue = fields.BooleanField(db_default=False)
     reminded = fields.BooleanField(db_default=False)
+    asks_support = fields.BooleanField(db_default=False)
     whose_move = fields.CharField(max_length=20)
     move_until = fields.BigIntField(null=True)
     next_move = fields.CharField(max_length=20, null=True)

@@ -44,7 +44,7 @@ async def save_decision(tx: Transaction, decision: Decision, facts: Facts) -> Sa
     await _save_cases(tx, decision, facts, numbers)
     events, event_ids = event_writes(tx.dialect, decision.events, numbers)
     at = decision.events[-1].at
-    postings, posting_ids = await posting_writes(tx, decision.postings, at)
+    postings, posting_ids = posting_writes(tx.dialect, decision.postings, at)
     tx.later(
         *events,
         *postings,

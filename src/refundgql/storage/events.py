@@ -132,6 +132,7 @@ def snapshot_of(case: Case) -> dict[str, Any]:
         "clock": _clock(case),
         "updated_at": to_micros(case.updated_at),
         "proposed": case.proposed_decision is not None,
+        "asks_support": case.asks_support,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
 
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.facts import Facts
-from refundgql.domain.history import History, PastEvent
+from refundgql.domain.history import History, PastEvent, ToldChange
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 from refundgql.storage.database import Row, Source
 from refundgql.storage.facts import load_case_facts
@@ -31,6 +32,13 @@ FROM payment p LEFT JOIN invoice i ON i.payment_id = p.id LEFT JOIN milestone m 
 WHERE p.contract_id = ANY(?) AND COALESCE(m.funded_at, i.paid_at) IS NOT NULL"""
 
 
+_TOLD = """
+SELECT COALESCE(p.contract_id, p.id) AS owner_id, t.payment_id, t.after_position, t.refunded_minor, t.charged_back_minor
+FROM payment p JOIN told_change t ON t.payment_id = p.id
+WHERE p.id IN (SELECT o.id FROM payment o WHERE o.contract_id = ANY(?)
+  UNION SELECT o.id FROM payment o WHERE o.id = ANY(?))"""
+
+
 async def load_histories(source: Source, case_ids: Collection[str]) -> dict[str, History]:
     """Return the history of each case that exists, by case id."""
     found = await load_case_facts(source, case_ids)
@@ -44,7 +52,24 @@ async def load_histories(source: Source, case_ids: Collection[str]) -> dict[str,
     paid = defaultdict(list)
     for row in await source.fetch(_PAYMENTS, (contracts,)) if contracts else ():
         paid[row["contract_id"]].append((from_micros(row["paid_at"]), row["paid_minor"]))
-    return {case_id: events.history(case_id, facts, paid, earlier) for case_id, facts in found.items()}
+    told = defaultdict(list)
+    for row in await source.fetch(_TOLD, (contracts, payments)):
+        owner_id, payment_id, after_position, refunded_minor, charged_back_minor = row
+        told[owner_id].append(
+            ToldChange(
+                payment_id=payment_id,
+                after_position=after_position,
+                refunded_minor=refunded_minor,
+                charged_back_minor=charged_back_minor,
+            )
+        )
+    histories = {case_id: events.history(case_id, facts, paid, earlier) for case_id, facts in found.items()}
+    return {case_id: replace(one, told=told[_owner_of(one.facts)]) for case_id, one in histories.items()}
+
+
+def _owner_of(facts: Facts) -> str:
+    """Return whose money counts together: the contract's, or a lead's payment's."""
+    return facts.contract.id if facts.contract is not None else facts.payment.id
 
 
 class _Events:
@@ -67,7 +92,7 @@ class _Events:
         return History(
             facts=facts,
             events=self._of_case[case_id],
-            money_events=self._of_money[contract.id if contract is not None else facts.payment.id],
+            money_events=self._of_money[_owner_of(facts)],
             continues=None if continues is None else continues.case,
             contract_payments=paid[contract.id] if contract is not None else (),
         )

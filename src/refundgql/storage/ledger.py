@@ -11,6 +11,7 @@ import orjson
 
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Posting
+from refundgql.domain.facts import CreditedPart
 from refundgql.storage.database import Dialect, Source, Transaction, Write
 from refundgql.storage.ids import new_id
 
@@ -94,13 +95,13 @@ async def post(tx: Transaction, postings: Sequence[Posting], at: datetime) -> li
     Refuses: BalanceRace when a balance would be negative that may not be (D13).
     """
     await tx.flush()
-    writes, ids = await posting_writes(tx, postings, at)
+    writes, ids = posting_writes(tx.dialect, postings, at)
     tx.later(*writes)
     await tx.flush()
     return ids
 
 
-async def posting_writes(tx: Transaction, postings: Sequence[Posting], at: datetime) -> tuple[list[Write], list[str]]:
+def posting_writes(dialect: Dialect, postings: Sequence[Posting], at: datetime) -> tuple[list[Write], list[str]]:
     """Return what appends postings and moves the balances they touch, and the postings' new ids.
 
     Refuses, when it runs: BalanceRace.
@@ -116,20 +117,19 @@ async def posting_writes(tx: Transaction, postings: Sequence[Posting], at: datet
             overdrawn.add(posting.from_key)
     counted = {key: deltas[key] for key in sorted(deltas) if not key.startswith(_UNCOUNTED)}
     rest = dict(counted)
-    reversed_ids = await _reversed_ids(tx, postings)
-    writes = _move_writes(tx.dialect, counted, overdrawn, to_micros(at))
+    writes = _move_writes(dialect, counted, overdrawn, to_micros(at))
     ids: list[str] = []
-    for posting, reverses_id in zip(postings, reversed_ids, strict=True):
+    for posting in postings:
         ids.append(new_id())
         values = [ids[-1], to_micros(at), posting.fact, posting.from_key, posting.to_key, posting.amount.minor]
         values += [posting.amount.currency, posting.description[:300], posting.case_id, posting.payment_id]
-        values += [posting.withdrawal_id, reverses_id]
+        values += [posting.withdrawal_id, posting.reverses_id]
         for key, sign in ((posting.from_key, -1), (posting.to_key, 1)):
             rest[key] = rest.get(key, 0) - sign * posting.amount.minor
             values += (key, rest[key])
-        if tx.dialect is Dialect.SQLITE:
+        if dialect is Dialect.SQLITE:
             values += _booked_sqlite(counted, to_micros(at))
-        writes.append(_insert_write(tx.dialect, values, writes[-1].name, f"posted_{len(ids)}"))
+        writes.append(_insert_write(dialect, values, writes[-1].name, f"posted_{len(ids)}"))
     return writes, ids
 
 
@@ -171,40 +171,14 @@ def _account_columns(key: str) -> tuple[Any, ...]:
     return key, kind, rest[0] if is_balance else None, rest[1] if is_balance else None, rest[-1]
 
 
-async def _reversed_ids(tx: Transaction, postings: Sequence[Posting]) -> list[str | None]:
-    """Return, for each posting that undoes another, that one's id: the nearest match that is not undone yet."""
-    undoing = [posting for posting in postings if posting.reverses_fact is not None]
-    if not undoing:
-        return [None] * len(postings)
-    case_ids = sorted({posting.case_id for posting in undoing if posting.case_id is not None})
-    transit_keys = sorted({posting.from_key for posting in undoing if posting.withdrawal_id is not None})
-    left = list(
-        await tx.fetch(
-            "SELECT p.id, p.case_id, p.withdrawal_id, p.fact, p.from_key, p.to_key, p.amount_minor FROM posting p"
-            " WHERE (p.case_id = ANY(?) OR p.to_key = ANY(?))"
-            " AND NOT EXISTS (SELECT 1 FROM posting r WHERE r.reverses_id = p.id) ORDER BY p.position",
-            (case_ids, transit_keys),
-        )
+async def load_credit(tx: Transaction, case_id: str) -> tuple[CreditedPart, ...]:
+    """Return the postings of a case's credit, in the order in which they were booked."""
+    sql = "SELECT id, from_key, to_key, amount_minor FROM posting"
+    rows = await tx.fetch(f"{sql} WHERE case_id = ? AND fact = 'CREDIT' ORDER BY position", (case_id,))
+    return tuple(
+        CreditedPart(posting_id=str(posting_id), from_key=from_key, to_key=to_key, minor=minor)
+        for posting_id, from_key, to_key, minor in rows
     )
-    found: list[str | None] = []
-    for posting in postings:
-        wanted = (posting.case_id, posting.withdrawal_id, posting.reverses_fact)
-        same = [row for row in left if (row["case_id"], row["withdrawal_id"], row["fact"]) == wanted]
-        if posting.reverses_fact is None or not same:
-            found.append(None)
-            continue
-
-        def distance(row: Any, posting: Posting = posting) -> tuple[bool, bool, bool]:
-            return (
-                row["to_key"] != posting.from_key,
-                row["from_key"] != posting.to_key,
-                row["amount_minor"] != posting.amount.minor,
-            )
-
-        best = min(same, key=distance)
-        left.remove(best)
-        found.append(str(best["id"]))
-    return found
 
 
 async def find_balances(source: Source, keys: Collection[str]) -> dict[str, int]:

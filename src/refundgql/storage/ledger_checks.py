@@ -204,6 +204,13 @@ _CHECKS = (
         "SELECT payment_id, COUNT(*) AS cases FROM refund_case"
         " WHERE state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED') GROUP BY payment_id HAVING COUNT(*) > 1",
     ),
+    _Check(
+        "a credit is reversed whole, each of its postings by one as large (D16)",
+        "SELECT o.case_id, o.id, o.amount_minor, r.amount_minor AS reversed_minor FROM posting o"
+        " LEFT JOIN posting r ON r.reverses_id = o.id WHERE o.fact = 'CREDIT'"
+        " AND o.case_id IN (SELECT case_id FROM posting WHERE fact = 'REVERSAL')"
+        " AND (r.id IS NULL OR r.amount_minor <> o.amount_minor OR r.from_key <> o.to_key)",
+    ),
 )
 
 INVARIANTS = tuple(check.invariant for check in _CHECKS)

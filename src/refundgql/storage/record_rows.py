@@ -264,6 +264,7 @@ class PostingRow(Stored):
     description: str
     payment_id: str | None
     withdrawal_id: str | None
+    reverses_id: str | None
     from_balance_after_minor: int | None
     to_balance_after_minor: int | None
     booked_at: int

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from refundgql.domain.texts import fold
 from refundgql.storage.database import Dialect, Source, Transaction
 from refundgql.storage.faults import TransientFault
+from refundgql.storage.ids import new_id
 from refundgql.storage.record_rows import (
     BillingWeekRow,
     Claim,
@@ -165,6 +166,20 @@ def inserted_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritt
     marks = ", ".join("?" * len(names))
     values = list(chain.from_iterable(_with_folded(row_type, rows, values_of(row_type))))
     return f"INSERT INTO {row_type.table} ({', '.join(names)}) VALUES ({marks})", len(names), values
+
+
+def told_changes(changes: Sequence[tuple[str, int, int]], at: int) -> RowsWritten | None:
+    """Return what keeps changes of payments' money: the payment's id, and how much more was refunded and charged back.
+
+    Each is put behind the event that is the last of the stream when it is written.
+    """
+    if not changes:
+        return None
+    sql = (
+        "INSERT INTO told_change (id, payment_id, at, refunded_minor, charged_back_minor, after_position)"
+        " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) FROM refund_event))"
+    )
+    return sql, 5, [value for payment_id, *deltas in changes for value in (new_id(), payment_id, at, *deltas)]
 
 
 def updated_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritten | None:

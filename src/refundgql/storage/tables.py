@@ -353,3 +353,18 @@ class Chargeback(Model):
     class Meta:
         table = "chargeback"
         indexes = (Index(fields=("payment_id",), name="chargeback_payment"),)
+
+
+class ToldChange(Model):
+    """What the marketplace told of a payment's money beside its cases, and behind which event, append-only."""
+
+    id = fields.UUIDField(primary_key=True)
+    payment_id = fields.UUIDField()
+    at = fields.BigIntField()
+    after_position = fields.BigIntField()
+    refunded_minor = fields.BigIntField()
+    charged_back_minor = fields.BigIntField()
+
+    class Meta:
+        table = "told_change"
+        indexes = (Index(fields=("payment_id",), name="told_change_payment"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from refundgql.domain.calendar import from_micros, to_micros
-from refundgql.domain.ledger import balance
+from refundgql.domain.ledger import balance, in_transit
 from refundgql.domain.money import Money
 from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState, WithdrawalStatus
 from refundgql.domain.withdrawals import Withdrawal, WithdrawalFunds
@@ -59,6 +59,8 @@ async def lock_withdrawal(tx: Transaction, withdrawal_id: str) -> Withdrawal | N
     row = await tx.fetch_row(f"SELECT * FROM withdrawal WHERE id = ?{lock}", (withdrawal_id,))
     if row is None:
         return None
+    taken_out = "SELECT id FROM posting WHERE to_key = ? AND fact = 'WITHDRAWAL'"
+    posting_id = await tx.fetch_value(taken_out, (in_transit(str(row["id"]), row["currency"]),))
     return Withdrawal(
         id=str(row["id"]),
         account_id=str(row["account_id"]),
@@ -69,6 +71,7 @@ async def lock_withdrawal(tx: Transaction, withdrawal_id: str) -> Withdrawal | N
         updated_at=from_micros(row["updated_at"]),
         failure_reason=row["failure_reason"],
         cancelled_at=None if row["cancelled_at"] is None else from_micros(row["cancelled_at"]),
+        posting_id=None if posting_id is None else str(posting_id),
     )
 
 

@@ -129,8 +129,8 @@ class Subscription:
     )
     support_queue_updates: RefundCaseUpdate = strawberry.subscription(
         resolver=support_queue_updates,
-        description="Every event of cases that waited for support before it or do after it, and fit the filter, for "
-        "staff. A filter that says whose move it is looks at those cases instead.",
+        description="Every event of cases that were in support's queue before it or are after it, and fit the filter, "
+        "for staff. A filter that says whose move it is looks at those cases instead.",
     )
 
 

@@ -31,8 +31,9 @@ class AssignCaseInput(Input):
 @strawberry.type
 class SupportQueries:
     @level(
-        description="Cases that wait for support, for staff: late ones first, then the earliest deadline, then the "
-        "oldest. A filter that says whose move it is looks at those cases instead."
+        description="Cases that wait for support, for staff, and those on which a party has written to support and has "
+        "no answer yet: the earliest deadline first, then the oldest. A filter that says whose move it is looks at "
+        "those cases instead."
     )
     @staticmethod
     async def support_queue(

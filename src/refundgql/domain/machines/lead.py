@@ -16,7 +16,7 @@ from refundgql.domain.machines.base import (
     signed_by,
 )
 from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere
+from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere, PriceLeft
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import LeadCharged, OneCasePerLead, ReasonRefundable, RequestsLeft
@@ -36,6 +36,7 @@ _ASKED = (
     LeadWindow(),
     OneCasePerLead(),
     RequestsLeft(),
+    PriceLeft(),
 )
 _MESSAGE = TextGiven("message", phrase("a message that tells the professional why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation of what the first look missed"), "D6")

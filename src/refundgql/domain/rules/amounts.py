@@ -76,6 +76,19 @@ class RequestCap(AmountCap):
     rules = ("C14", "C05", "D9")
 
 
+class PriceLeft(AmountCap):
+    """Of a lead's price something has to be left to be asked for: it may have gone back before, or to a bank."""
+
+    rules = ("D9", "D25")
+    about = "something of the price is left"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse as AmountCap does, unless the lead has a case: then OneCasePerLead speaks."""
+        lead = it.facts.lead
+        has_case = it.facts.payment.open_case_id is not None or (lead is not None and lead.case_id is not None)
+        return None if has_case else super().check(it)
+
+
 class IssueCap(AmountCap):
     """An expert issues no more than what is left; recording none needs nothing."""
 

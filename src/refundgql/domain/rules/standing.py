@@ -7,6 +7,7 @@ from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
 from refundgql.domain.rules.situation import Rule, Situation, goes_on
 from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
+    OPEN_STATES,
     ContractKind,
     MilestoneStatus,
     RefundActionName,
@@ -55,11 +56,15 @@ class NotDecidedBySupport(Rule):
         """Refuse with FINAL_DECISION."""
         if not decided_by_support(it):
             return None
+        is_anew = it.case is not None and it.case.reopened_at is not None and it.state in OPEN_STATES
+        words = sentence("DECIDED_ANEW", "Support decides this case anew: wait for its answer.")
+        if not is_anew:
+            words = sentence(
+                "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
+            )
         return BasicRefusal(
             code=RefusalCode.FINAL_DECISION,
-            message=sentence(
-                "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
-            ),
+            message=words,
             rule="D12",
             alternatives=(RefundActionName.REQUEST,),
         )

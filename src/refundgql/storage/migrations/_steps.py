@@ -12,10 +12,7 @@ from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 
 class AddTableConstraints(RunPython):
-    """Add named constraints to existing tables, each written as after `CONSTRAINT name`.
-
-    SQLite has no statement for this: the table is made anew with them and its rows are moved over.
-    """
+    """Add named constraints to tables that nobody uses yet, each written as after `CONSTRAINT name`."""
 
     def __init__(self, constraints: dict[str, dict[str, str]]) -> None:
         """Keep the constraints by table and name."""
@@ -24,37 +21,11 @@ class AddTableConstraints(RunPython):
 
     async def _add(self, _apps: Any, editor: BaseSchemaEditor) -> None:
         for table, named in self.constraints.items():
-            clauses = [f'CONSTRAINT "{name}" {clause}' for name, clause in named.items()]
             if editor.DIALECT == "sqlite":
-                await _remake_sqlite_table(editor, table, clauses)
+                await _add_sqlite_constraints(editor.client, table, named)
             else:
-                added = ", ".join(f"ADD {clause}" for clause in clauses)
+                added = ", ".join(f'ADD CONSTRAINT "{name}" {clause}' for name, clause in named.items())
                 await editor.client.execute_query(f'ALTER TABLE "{table}" {added}')
-
-
-async def _remake_sqlite_table(editor: BaseSchemaEditor, table: str, clauses: Sequence[str]) -> None:
-    client = editor.client
-    found = await client.execute_query_dict(
-        "SELECT type, sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL", [table]
-    )
-    statement = next(row["sql"] for row in found if row["type"] == "table").rstrip()
-    body, end = _before_last_parenthesis(statement)
-    remade = body.rstrip() + ",\n    " + ",\n    ".join(clauses) + "\n" + end
-    # The old table goes and the new one takes its name, in this order: other tables' references follow a renamed
-    # table, and must not follow the old one.
-    await client.execute_query(remade.replace(f'CREATE TABLE "{table}"', f'CREATE TABLE "{table}_remade"', 1))
-    await client.execute_query(f'INSERT INTO "{table}_remade" SELECT * FROM "{table}"')
-    await client.execute_query(f'DROP TABLE "{table}"')
-    await client.execute_query(f'ALTER TABLE "{table}_remade" RENAME TO "{table}"')
-    for row in found:
-        if row["type"] != "table":
-            await client.execute_query(row["sql"])
-
-
-def _before_last_parenthesis(statement: str) -> tuple[str, str]:
-    """Split before the parenthesis that ends the columns; Tortoise lets a comment follow it."""
-    cut = statement.rindex(") /*") if statement.endswith("*/") else statement.rindex(")")
-    return statement[:cut], statement[cut:]
 
 
 class RunFor(RunPython):
@@ -210,25 +181,71 @@ class WidenChecks(LateStep):
                     await work.client.execute_query(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
 
 
-class AddChecks(WidenChecks):
-    """Add named CHECK constraints, which hold for all that is there and for whatever older processes still write.
+class AddConstraints(LateStep):
+    """Add constraints to tables in use, given as for AddTableConstraints, which every release in use keeps already.
 
-    What breaks one all the same is found when PostgreSQL looks through the rows, and refuses to migrate further.
+    On PostgreSQL each is added in a short transaction of its own, and the rows that are there are looked through after
+    it without a lock that anybody waits for; on SQLite at once. A row that breaks one ends the migration with its name.
     """
+
+    def __init__(self, constraints: dict[str, dict[str, str]]) -> None:
+        """Keep the constraints by table and name."""
+        super().__init__(self._run)
+        self.constraints = constraints
+
+    async def _run(self, _apps: Any, editor: BaseSchemaEditor) -> None:
+        for table, named in self.constraints.items() if editor.DIALECT == "sqlite" else ():
+            await _add_sqlite_constraints(editor.client, table, named)
+
+    async def finish(self, work: LateWork) -> None:
+        """Add what is not there yet, and look through the rows."""
+        for table, named in self.constraints.items() if work.dialect == "postgres" else ():
+            for name, clause in named.items():
+
+                async def add(client: Any, table: str = table, name: str = name, clause: str = clause) -> None:
+                    known = "SELECT 1 FROM pg_constraint WHERE conname = $1 AND conrelid = CAST($2 AS text)::regclass"
+                    if not await client.execute_query_dict(known, [name, table]):
+                        await client.execute_query(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {clause} NOT VALID')
+
+                await work.transaction(name, add)
+                await work.client.execute_query(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
+
+
+AddChecks = AddConstraints
+"""As the migration calls it that came before references were added too."""
+
+
+async def _add_sqlite_constraints(client: Any, table: str, named: Mapping[str, str]) -> None:
+    """Write constraints into the table's statement; SQLite has no other way, and looks at no row of it then."""
+    statement = await _sqlite_statement(client, table)
+    cut = statement.rindex(") /*") if statement.rstrip().endswith("*/") else statement.rindex(")")
+    added = "".join(f',\n    CONSTRAINT "{name}" {clause}' for name, clause in named.items())
+    await _rewrite_sqlite_table(client, table, f"{statement[:cut].rstrip()}{added}\n{statement[cut:]}")
+    for name, clause in named.items():
+        if clause.startswith("CHECK"):
+            broken = f'SELECT 1 FROM "{table}" WHERE NOT {clause.removeprefix("CHECK")} LIMIT 1'
+            if await client.execute_query_dict(broken):
+                raise ValueError(f"A row of {table} breaks {name}: mend it first.")
+    found = await client.execute_query_dict(f'PRAGMA foreign_key_check("{table}")')
+    if found:
+        raise ValueError(f"A row of {table} refers to a {found[0]['parent']} that is not there: mend it first.")
 
 
 async def _rewrite_sqlite_checks(client: Any, table: str, named: dict[str, str]) -> None:
-    """Write the table's statement anew in SQLite's catalogue, as its manual shows: no row is touched."""
-    found = await client.execute_query_dict("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
-    statement = found[0]["sql"]
+    statement = await _sqlite_statement(client, table)
     for name, clause in named.items():
-        head = f'CONSTRAINT "{name}" '
-        if f"{head}CHECK" in statement:
-            begin = statement.index(f"{head}CHECK") + len(head)
-            statement = statement[:begin] + clause + statement[_end_of_parenthesis(statement, begin) :]
-        else:
-            body, end = _before_last_parenthesis(statement.rstrip())
-            statement = f"{body.rstrip()},\n    {head}{clause}\n{end}"
+        begin = statement.index(f'CONSTRAINT "{name}" CHECK') + len(f'CONSTRAINT "{name}" ')
+        statement = statement[:begin] + clause + statement[_end_of_parenthesis(statement, begin) :]
+    await _rewrite_sqlite_table(client, table, statement)
+
+
+async def _sqlite_statement(client: Any, table: str) -> str:
+    found = await client.execute_query_dict("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
+    return str(found[0]["sql"])
+
+
+async def _rewrite_sqlite_table(client: Any, table: str, statement: str) -> None:
+    """Write a table's statement anew in SQLite's catalogue, as its manual shows: no row is touched."""
     version = (await client.execute_query_dict("PRAGMA schema_version"))[0]["schema_version"]
     await client.execute_query("PRAGMA writable_schema = ON")
     await client.execute_query("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [statement, table])
