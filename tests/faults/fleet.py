@@ -113,7 +113,7 @@ class Fleet:
             "REFUNDGQL_MAX_SOCKETS_PER_ACCOUNT": "5000",
             "REFUNDGQL_LOG_LEVEL": "WARNING",
             # As much as most tests are about: what is above it takes a second signature (D23).
-            "REFUNDGQL_POLICY": '{"decision_limit_minor": {"USD": 6000}}',
+            "REFUNDGQL_POLICY": '{"decision_limit_minor": {"USD": "60.00"}}',
             # What is tried here is that nothing is lost, on whatever machine: nobody is to be in time.
             "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": "60",
         }

@@ -34,10 +34,10 @@ class DecidedByAnother(Rule):
 
 
 class FinallyDeclined(Rule):
-    """Only a decline that is final is reopened: others still have a way on."""
+    """Only a decline by support's last word, or by a later request, is reopened: no other is support's to mend."""
 
     rules = ("D22",)
-    about = "the decline is final, and of a request"
+    about = "support declined it for good, or a later request made it final"
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with TRANSITION_NOT_ALLOWED."""
@@ -46,7 +46,7 @@ class FinallyDeclined(Rule):
         if case is None or (case.final_decision and asked):
             return None
         words = (
-            sentence("DECLINE_NOT_FINAL", "This decline is not final: it can still be taken further.")
+            sentence("NOT_DECLINED_FOR_GOOD", "Only what support declined for good, or a later request made final, is reopened.")
             if asked
             else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here.")
         )
