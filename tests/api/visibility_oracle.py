@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -77,7 +77,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
         VISIBLE: "refundCase",
         PERSONAL: "disputeAction",
     },
-    "Review": {SHARED: "id externalRef author subject rating body postedAt editAllowed hidden hiddenBecause"},
+    "Review": {SHARED: "id externalRef author subject rating body postedAt editAllowed hidden hiddenBecause wording"},
     "RefundCase": {
         WORD: "explanation",
         SHARED: "id number kind state version route subject requester counterparty filedBy goodwill reason reasonDetail"
@@ -93,7 +93,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "Settlement": {SHARED: "status", PERSONAL: "shortfall"},
     "RefundEvent": {
         SHARED: "id sequence name at actorRole actor fromState toState amount rule",
-        WORD: "note",
+        WORD: "note wording",
         STAFF: "facts internalNote",
     },
     "StatementEvidence": {SHARED: "id addedAt addedBy sha256 audience withdrawnAt redactedAt text"},
@@ -106,7 +106,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "CaseMessage": {SHARED: "id audience body sentAt author"},
     "Transaction": {
         # One movement has two legs, and each side reads its own.
-        PERSONAL: "purpose amount balanceAfter description",
+        PERSONAL: "purpose amount balanceAfter description wording",
         SHARED: "id at bookedAt status",
         VISIBLE: "refundCase withdrawal reverses",
     },
@@ -117,8 +117,10 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     },
     "Money": {SHARED: "amount currencyCode"},
     "Balance": {SHARED: "purpose available inTransit"},
-    "Clock": {SHARED: "name rule startsAt endsAt whoseMove whenItRunsOut pausedByRequest"},
+    "Clock": {SHARED: "name rule startsAt endsAt whoseMove whenItRunsOut wording pausedByRequest"},
     "Fact": {SHARED: "name value"},
+    "Wording": {SHARED: "code parameters"},
+    "WordingParameter": {SHARED: "name value wording"},
     "WebhookEndpoint": {
         SHARED: "id url description events kinds enabled stopped createdAt cursor failures failingSince nextAttemptAt"
         " formerSecretUntil deliveries",
@@ -150,6 +152,7 @@ NOT_OF_THINGS = {
     *("UploadLimits", "ReasonInfo", "AccountSummary", "Query", "Mutation", "Subscription"),
     *(
         "RefundCaseUpdate",
+        "WithdrawalUpdate",
         "RefundPolicySimulation",
         "RefundSimulationOutcome",
         "SimulatedCase",
@@ -185,8 +188,11 @@ def kind_of(type_: GraphQLNamedType) -> str:
     return "value"
 
 
-def whole(type_name: str) -> str:
-    """Return the selection of everything of a value, and of the ids of the things that it holds or leads to."""
+def whole(type_name: str, within: tuple[str, ...] = ()) -> str:
+    """Return the selection of everything of a value, and of the ids of the things that it holds or leads to.
+
+    A value within one of its own type is not looked into once more.
+    """
     type_ = SCHEMA.type_map[type_name]
     assert isinstance(type_, GraphQLObjectType)
     parts = []
@@ -199,8 +205,10 @@ def whole(type_name: str) -> str:
                 parts.append(f"{name} {{ __typename ... on Node {{ id }} }}")
             case "page":
                 parts.append(f"{name}(first: 100) {{ totalCount edges {{ node {{ id }} }} }}")
+            case "value" if inner.name not in within:
+                parts.append(f"{name} {{ {whole(inner.name, (*within, inner.name))} }}")
             case "value":
-                parts.append(f"{name} {{ {whole(inner.name)} }}")
+                pass
             case _:
                 parts.append(f"{name} {{ __typename code message rule }}")
     return " ".join(parts)
@@ -440,6 +448,22 @@ async def add_file(desk: Desk, ref: str, case: str) -> None:
     await add_file_evidence(desk.app.uow, viewer, given)
 
 
+async def _propose(desk: Desk, case: str) -> None:
+    """Have a decision wait for a second signature while a party is asked, with evidence of both that is gone."""
+    for ref in ("karl", "erik"):
+        await desk.done(ref, "addStatement", refundCaseId=case, text=f"The log of {ref}", audience="EVERYONE")
+    shown = "query($id: ID!) { refundCase(id: $id) { evidence { id addedBy { externalRef } } } }"
+    found = (await desk.run("ada", shown, id=case))["refundCase"]["evidence"]
+    of = {one["addedBy"]["externalRef"]: one["id"] for one in found}
+    await desk.done("erik", "withdrawEvidence", evidenceId=of["erik"])
+    await desk.done("ada", "redactEvidence", evidenceId=of["karl"], reason="A card.")
+    await desk.done("sam", "requestInformation", refundCaseId=case, question="Whose log?", **{"from": "COUNTERPARTY"})
+    app, policy = desk.app, replace(desk.app.policy, decision_limit_minor={"USD": 1_000})
+    desk.app = replace(app, policy=policy, uow=replace(app.uow, policy=policy))
+    await desk.done("sam", "approveRefund", refundCaseId=case, note="Half of the hours.")
+    desk.app = app
+
+
 async def make_world(desk: Desk) -> None:
     """Fill the marketplace: cases of every kind, messages for every audience, people in several roles and of none."""
     await desk.seed(
@@ -466,6 +490,8 @@ async def make_world(desk: Desk) -> None:
         document = "mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) { refusals { code } } }"
         given = {"refundCaseId": cases[2], "body": f"For {audience}", "audience": audience}
         await desk.run(ref, document, input=given)
+        await desk.done(ref, "addStatement", refundCaseId=cases[2], text=f"For {audience}", audience=audience)
+    await _propose(desk, cases[1])
     chat = await desk.run("peter", "{ conversations { edges { node { messages { edges { node { id } } } } } } }")
     said = chat["conversations"]["edges"][0]["node"]["messages"]["edges"][0]["node"]["id"]
     painted = await desk.done("peter", "requestLeadRefund", leadId=things["lead-2"], reason="OTHER", explanation="No.")

@@ -46,7 +46,10 @@ class FinallyDeclined(Rule):
         if case is None or (case.final_decision and asked):
             return None
         words = (
-            sentence("NOT_DECLINED_FOR_GOOD", "Only what support declined for good, or a later request made final, is reopened.")
+            sentence(
+                "NOT_DECLINED_FOR_GOOD",
+                "Only what support declined for good, or a later request made final, is reopened.",
+            )
             if asked
             else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here.")
         )
