@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx._transports.default
 import pytest
 
 from databases import DIALECTS, LIMITS, drop_database, new_database_url
@@ -22,6 +27,22 @@ LONGEST = (
     "test_backup",
 )
 """The files that take longest. A file is one worker's: begun last, it would be waited for by all the others."""
+
+
+_new_context = httpx._transports.default.create_ssl_context
+
+
+@cache
+def _context(_authorities: tuple[str | None, ...], *given: Any, **named: Any) -> ssl.SSLContext:
+    return _new_context(*given, **named)
+
+
+def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
+    """Return one context for all clients: each would read the world's authorities anew, to speak plain HTTP."""
+    return _context((os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")), *given, **named)
+
+
+httpx._transports.default.create_ssl_context = _shared_context
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

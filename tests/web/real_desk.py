@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from databases import new_database_url
 from refundgql import bootstrap, serving
 from refundgql.commands.demo_dataset import demo_records
 from refundgql.commands.import_records import import_lines
@@ -82,7 +83,7 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
         given.setdefault("key_file", folder / "key.pem")
     settings = Settings(
         **{
-            "database_url": f"sqlite:///{folder / 'desk.sqlite3'}",
+            "database_url": new_database_url("sqlite", folder),
             "bus": "memory",
             "requests_per_minute": 10_000_000,
             "evidence_store": f"file://{folder / 'evidence'}",
@@ -117,7 +118,6 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
 
 
 async def _prepare(settings: Settings) -> dict[str, Viewer]:
-    await bootstrap.migrate(settings)
     async with bootstrap.open_application(settings) as application:
         market = {"account": {"externalRef": MARKETPLACE, "name": "The Marketplace", "roles": ["SERVICE"]}}
         records = [*demo_records(application.clock.now().date()), market]
