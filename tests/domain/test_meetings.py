@@ -236,3 +236,15 @@ def test_a_reversal_says_why(kind: RefundCaseKind) -> None:
     for text in (None, "", " \n"):
         refusal = only(good_act(A.REVERSE, kind, ADMIN, text=text), facts)
         assert (refusal.code.value, refusal.rule, refusal.field) == ("INVALID_INPUT", "D16", ("reason",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "viewer"), [(K.INVOICE, S.REQUESTED, EXPERT), (K.TIMESHEET, S.DISPUTED, SUPPORT)]
+)
+def test_a_clock_that_is_behind_lifts_no_cap(kind: RefundCaseKind, state: RefundCaseState, viewer: Viewer) -> None:
+    """D9: a process whose clock has not come to the payment yet approves no more than was asked and is left."""
+    facts = with_case(facts_of(kind), case_in(state, kind))
+    before = NOW - timedelta(days=3)
+    assert facts.paid_at is not None
+    assert before < facts.paid_at
+    assert why(A.APPROVE, facts, viewer, before, amount=usd(6_001)) == [("AMOUNT_EXCEEDS_REFUNDABLE", "D9")]

@@ -170,9 +170,10 @@ def event_writes(
     ids = []
     orders: dict[str, Write] = {}
     rows = []
+    begun = {event.case_after.id for event in events if event.sequence == 1}  # nothing of theirs is there yet
     for event in events:
         case = event.case_after
-        if event.sequence > 1 and case.id not in orders:
+        if case.id not in begun and case.id not in orders:
             name = f"order_{len(orders)}"
             orders[case.id] = Write(_ORDER_AFTER, (case.id, event.sequence - 1), name=name)
         order = f"(SELECT place FROM {orders[case.id].name})" if case.id in orders else _OWN_ORDER

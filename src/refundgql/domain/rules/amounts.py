@@ -31,8 +31,8 @@ class AmountCap(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with AMOUNT_EXCEEDS_REFUNDABLE; without an amount only when nothing is left."""
-        if it.facts.lead is None and (is_running(it) or not is_paid(it)):
-            return None  # nothing can be counted before it is paid, which another rule says
+        if it.case is None and it.facts.lead is None and (is_running(it) or not is_paid(it)):
+            return None  # nothing can be asked for before it is paid, which another rule says
         maximum, rule = self.maximum(it)
         wanted = None if it.asking and it.act.amount is None else self.wanted(it)
         if maximum > 0 if wanted is None else wanted <= maximum and maximum > 0:

@@ -1,0 +1,132 @@
+"""Details that a change of a single word broke without any other test: found by scripts/mutations.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from domain_world import (
+    CLIENT,
+    EXPERT,
+    NOW,
+    POLICY,
+    SUPPORT,
+    A,
+    K,
+    S,
+    case_in,
+    done,
+    escrow_facts,
+    good_act,
+    invoice_facts,
+    usd,
+    week_facts,
+    with_case,
+)
+
+from refundgql.domain.calendar import from_micros, to_micros
+from refundgql.domain.cases import case_clocks, decision_preview
+from refundgql.domain.deadlines import information_until
+from refundgql.domain.ledger import balance, contracts_owner, external, held, in_transit, platform_leads
+from refundgql.domain.vocabulary import BalancePurpose, WhoseMove
+from refundgql.domain.webhooks import RetryPlan
+
+ASKED = {"information_from": WhoseMove.REQUESTER, "information_at": NOW - timedelta(hours=1), "information_days": 3}
+
+
+def test_only_contract_money_on_somebodys_balance_has_an_owner() -> None:
+    """Awaited refunds are looked for when money comes to such a balance, and to no other account (D13)."""
+    assert contracts_owner(balance("a", BalancePurpose.CONTRACTS, "USD")) == ("a", "USD")
+    others = [external("USD"), held("p", "USD"), in_transit("w", "USD"), platform_leads("USD")]
+    for key in (balance("a", BalancePurpose.LEADS, "USD"), *others):
+        assert contracts_owner(key) is None
+
+
+@pytest.mark.parametrize("client", ["aaa", "zzz"])
+def test_each_sides_balance_is_its_own_in_a_preview(client: str) -> None:
+    """Whichever of the two ids comes first in the alphabet."""
+    facts = invoice_facts(funds=9_000)
+    assert facts.contract is not None
+    facts = replace(facts, contract=replace(facts.contract, client_id=client))
+    facts = replace(facts, funds=replace(facts.funds, requester_available_minor=500))
+    facts = with_case(facts, case_in(S.ESCALATED, requester_id=client, filed_by_id=client))
+    found = decision_preview(good_act(A.APPROVE, K.INVOICE, SUPPORT), facts, POLICY)
+    assert (found.requester_balance_after, found.counterparty_balance_after) == (usd(6_500), usd(3_000))
+
+
+def test_what_is_told_of_a_target_goes_along_from_escalated_to_disputed_alone() -> None:
+    """The target goes on where support has the case already, and begins where it comes to support (D20)."""
+    told = {"overdue": True, "reminded": True, "target_paused_micros": 7}
+    for state, kept in ((S.ESCALATED, True), (S.REQUESTED, False)):
+        case = done(A.DISPUTE, with_case(invoice_facts(), case_in(state, **told)), CLIENT).case
+        assert (case.overdue, case.reminded, case.target_paused_micros) == (
+            (True, True, 7) if kept else (False, False, 0)
+        )
+
+
+@pytest.mark.parametrize(("asked", "answers"), [(WhoseMove.REQUESTER, CLIENT), (WhoseMove.COUNTERPARTY, EXPERT)])
+def test_only_the_asked_party_answers(asked: WhoseMove, answers: object) -> None:
+    """What the other side says or adds leaves the question open (D24)."""
+    facts = with_case(invoice_facts(), case_in(S.ESCALATED, **{**ASKED, "information_from": asked}))
+    for viewer in (CLIENT, EXPERT):
+        for action in (A.SEND_MESSAGE, A.ADD_EVIDENCE):
+            case = done(action, facts, viewer).case
+            assert case.information_from is (None if viewer is answers else asked)
+            assert case.target_paused_micros == (3_600_000_000 if viewer is answers else 0)
+
+
+def test_instants_are_kept_to_the_microsecond() -> None:
+    """Before and after the epoch, with days, seconds and microseconds."""
+    for at, micros in (
+        (datetime(1970, 1, 1, tzinfo=UTC), 0),
+        (datetime(1970, 1, 3, 0, 0, 4, 5, tzinfo=UTC), 2 * 86_400_000_000 + 4_000_005),
+        (datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), -1),
+        (datetime(2026, 3, 4, 12, tzinfo=UTC), 1_772_625_600_000_000),
+    ):
+        assert (to_micros(at), from_micros(micros)) == (micros, at)
+
+
+def test_what_opens_with_support_came_to_it_then() -> None:
+    """On the support route the target begins with the request; a direct request has not come to support (D20)."""
+    late = done(A.REQUEST, invoice_facts(paid_at=NOW - timedelta(days=200)), CLIENT).case
+    assert (late.state, late.escalated_at) == (S.ESCALATED, NOW)
+    direct = done(A.REQUEST, invoice_facts(), CLIENT).case
+    assert (direct.state, direct.escalated_at) == (S.REQUESTED, None)
+
+
+def test_the_target_is_no_clock_while_a_party_is_asked() -> None:
+    """The question's clock runs instead, and everything else goes on (D24)."""
+    waiting = with_case(invoice_facts(), case_in(S.ESCALATED))
+    asked = with_case(invoice_facts(), case_in(S.ESCALATED, **ASKED))
+    names = [{clock.name.value for clock in case_clocks(facts, NOW, POLICY)} for facts in (waiting, asked)]
+    assert names[0] - names[1] == {"SLA_DECISION"}
+    assert names[1] - names[0] == {"INFORMATION"}
+
+
+def test_a_question_is_open_for_its_days() -> None:
+    """Whole UTC days from the question, its own day not counted (D1, D24)."""
+    assert information_until(case_in(S.ESCALATED)) is None
+    assert information_until(case_in(S.ESCALATED, **ASKED)) == datetime(2026, 3, 8, tzinfo=UTC)
+
+
+def test_the_clocks_of_a_disputed_week_and_of_an_escrow_dispute() -> None:
+    """The target alone, and the review's as long as the contract has ended; nothing of the request before it."""
+    for facts, kind in ((week_facts(), K.TIMESHEET), (escrow_facts(), K.ESCROW)):
+        disputed = with_case(facts, case_in(S.DISPUTED, kind))
+        clocks = case_clocks(disputed, NOW, POLICY)
+        assert [(one.name.value, one.rule, one.whose_move.value) for one in clocks] == [
+            ("SLA_DECISION", "D20", "SUPPORT")
+        ]
+        assert clocks[0].ends_at == NOW - timedelta(days=1) + timedelta(hours=72)
+        assert disputed.contract is not None
+        ended = replace(disputed, contract=replace(disputed.contract, ended_at=NOW - timedelta(days=3)))
+        assert {one.name.value for one in case_clocks(ended, NOW, POLICY)} == {"SLA_DECISION", "REVIEW"}
+        asked = with_case(facts, case_in(S.DISPUTED, kind, **ASKED))
+        assert [one.name.value for one in case_clocks(asked, NOW, POLICY)] == ["INFORMATION"]
+
+
+def test_an_endpoint_is_given_up_after_five_days() -> None:
+    """As docs/webhooks.md says, to the second."""
+    assert RetryPlan().disable_after_seconds == 432_000
+    assert tuple(RetryPlan().waits_seconds) == (5, 30, 120, 900, 3_600, 21_600, 86_400)
