@@ -23,6 +23,8 @@ const VALUES = [
   'UploadLimits',
   'WorkflowState',
   'WorkflowTransition',
+  'Wording',
+  'WordingParameter',
 ];
 // Answers, and not things of their own.
 const ANSWERS = ['Payload', 'Connection', 'Edge', 'Update', 'Result', 'Refusal', 'Preview', 'Simulation', 'Outcome', 'Attempt', 'Count', 'Summary'];

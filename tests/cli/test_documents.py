@@ -56,7 +56,7 @@ WHY_NOT = {
     "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python scripts/check.py": "CI runs it",
     '{"refundCase": null, "event": null, "refusals": [': "an answer",
     "pip install 'refundgql[postgres]'": "names machines; tests/web/test_metrics.py serves with several workers",
-    "server {": "needs nginx",
+    "map $http_upgrade $connection_upgrade {": "tests/clients/test_nginx.py runs it",
     "pip install 'refundgql[otel]'": "names a machine; tests/web/test_tracing.py sends to a collector",
     "refundgql backup copy.sqlite3": TEST_BACKUP,
     "rm -f refundgql.sqlite3 refundgql.sqlite3-wal refundgql.sqlite3-shm": TEST_BACKUP,
@@ -88,7 +88,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
 
 def test_the_proxy_adds_the_address_that_it_sees() -> None:
     """In nginx a location that sets any header takes over none of the server's: each says it anew, or sets none."""
-    text = block("operations.md", "server {").text
+    text = block("operations.md", "map $http_upgrade $connection_upgrade {").text
     said = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
     server, *locations = re.split(r"^  location ", text, flags=re.MULTILINE)
     assert said in server

@@ -1,7 +1,6 @@
 """A real Chromium for the pages of the examples, and the built pages served to it."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from demo_server import free_port
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
@@ -29,16 +27,15 @@ async def answering(url: str) -> None:
 
 
 @asynccontextmanager
-async def previewed(project: Path, **environment: str) -> AsyncIterator[int]:
-    """Serve a built example, and give its port."""
-    port = free_port()
+async def previewed(project: Path, port: int) -> AsyncIterator[str]:
+    """Serve a built example on a port, and give its origin."""
     vite = ("node", "node_modules/vite/bin/vite.js", "preview", "--host", "127.0.0.1", "--port", str(port))
     preview = await asyncio.create_subprocess_exec(
-        *vite, "--strictPort", cwd=project, stdout=asyncio.subprocess.DEVNULL, env={**os.environ, **environment}
+        *vite, "--strictPort", cwd=project, stdout=asyncio.subprocess.DEVNULL
     )
     try:
         await answering(f"http://127.0.0.1:{port}/")
-        yield port
+        yield f"http://127.0.0.1:{port}"
     finally:
         preview.kill()
         await preview.wait()
@@ -55,3 +52,18 @@ async def launched() -> AsyncIterator[Browser]:
         )
         yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, origin: str) -> AsyncIterator[Page]:
+    """Open a page in a fresh profile; nothing in it may fail."""
+    expect.set_options(timeout=PATIENCE_MS)
+    context = await browser.new_context(locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    await page.goto(origin)
+    yield page
+    await context.close()
+    assert failures == []

@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class DemoServer:
 
     async def token(self, external_ref: str, lifetime_seconds: int = 3_600) -> str:
         """Return a token of the demo's own key that is good for so long by the demo's clock."""
-        settings = Settings(database_url="sqlite://", key_file=self.folder / "key.pem")
+        settings = Settings(database_url=f"sqlite:///{self.folder / 'demo.sqlite3'}", key_file=self.folder / "key.pem")
         (key, rules), ahead = serving.keys_of(settings), self._ahead()
         assert isinstance(key, LocalKey)
         issuer = TokenIssuer(key, rules, now=lambda: time.time() + ahead)
@@ -141,10 +142,25 @@ class DemoServer:
         return data
 
     async def open_case(self) -> dict[str, Any]:
-        """Have the professional report a lead, and return the case's id and number."""
-        leads = await self.run("PRO", "{ leads(first: 100) { edges { node { id refundAction { enabled } } } } }")
-        lead = next(edge["node"] for edge in leads["leads"]["edges"] if edge["node"]["refundAction"]["enabled"])
-        given = {"leadId": lead["id"], "reason": "JOB_CHANGED", "reasonDetail": "DIFFERENT_LOCATION"}
+        """Have the professional report a lead that was just bought, and return the case's id and number."""
+        ref, bought = f"lead-{uuid.uuid4()}", datetime.now(UTC) - timedelta(days=5)
+        lead: dict[str, Any] = {
+            "externalRef": ref,
+            "pro": "pro-ada",
+            "customer": "customer-cleo",
+            "title": "Mend a roof",
+        }
+        lead |= {"category": "Roofing", "location": "Leeds", "chargedAt": bought.isoformat()}
+        lead["price"] = {"amount": "12.00", "currencyCode": "USD"}
+        fed = await self.run(
+            "SERVICE",
+            "mutation ($input: SyncRecordsInput!) { syncRecords(input: $input) { refusals { message } } }",
+            {"input": {"records": [{"lead": lead}]}},
+        )
+        assert fed["syncRecords"]["refusals"] == []
+        found = await self.run("SERVICE", f'{{ byExternalRef(kind: LEAD, externalRefs: ["{ref}"]) {{ id }} }}')
+        given = {"leadId": found["byExternalRef"][0]["id"], "reason": "JOB_CHANGED"}
+        given["reasonDetail"] = "DIFFERENT_LOCATION"
         answer = await self.run(
             "PRO",
             "mutation ($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) "

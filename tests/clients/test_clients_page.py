@@ -152,3 +152,12 @@ async def first_line_of_data(command: str, environment: dict[str, str]) -> bytes
     finally:
         process.kill()
         await process.wait()
+
+
+def test_the_examples_have_one_form_of_what_they_share() -> None:
+    """How a token is held, and how a stream is followed, is the same file in each example for the web."""
+    for name in ("token.ts", "live.ts"):
+        copies = {
+            (ROOT / "examples" / example / "src" / name).read_bytes() for example in ("typescript", "urql", "relay")
+        }
+        assert len(copies) == 1, name

@@ -1,4 +1,4 @@
-"""The generated Python client: typed, and told everything once however often its line drops."""
+"""The generated Python client: typed, and told everything once, through nginx, however often its line drops."""
 
 import asyncio
 import os
@@ -105,16 +105,15 @@ async def until_now(lines: asyncio.StreamReader) -> None:
             assert line, "the follower ended"
 
 
-async def test_following_goes_on_when_a_token_runs_out(project: tuple[Path, Path], demo: DemoServer) -> None:
+async def test_following_goes_on_when_a_token_runs_out(
+    project: tuple[Path, Path], demo: DemoServer, line: CutLine
+) -> None:
     """A request with a spent token is sent again with the next; the stream goes on from its cursor with the last."""
     case = await demo.open_case()
     spent, last = await demo.token(SUPPORT, 60), await demo.token(SUPPORT, 36_000)
     await demo.run_out(spent)
     short = await demo.token(SUPPORT)
-    async with (
-        CutLine.to(demo.port) as line,
-        following(project, line.url, case["number"], f"{spent} {short} {last}") as lines,
-    ):
+    async with following(project, line.url, case["number"], f"{spent} {short} {last}") as lines:
         await until_now(lines)
         await demo.state_something(case["id"])
         told = await told_until(lines, 2)
@@ -140,13 +139,12 @@ async def test_the_last_token_that_runs_out_ends_the_following(project: tuple[Pa
             assert await lines.read() == b"Sign in again.\n"
 
 
-async def test_following_survives_cuts_and_a_killed_server(project: tuple[Path, Path], demo: DemoServer) -> None:
+async def test_following_survives_cuts_and_a_killed_server(
+    project: tuple[Path, Path], demo: DemoServer, line: CutLine
+) -> None:
     """Over sockets that are reset, a line that is down, and a server that is killed, each event comes once."""
     case = await demo.open_case()
-    async with (
-        CutLine.to(demo.port) as line,
-        following(project, line.url, case["number"], demo.people["SUPPORT"]) as lines,
-    ):
+    async with following(project, line.url, case["number"], demo.people["SUPPORT"]) as lines:
         await until_now(lines)
         told: list[int] = []
         for last in (2, 3, 4):

@@ -1,94 +1,91 @@
-"""Relay's compiler takes the schema as it is, and its network goes on when a token runs out."""
+"""Relay's compiler takes the schema as it is, and a page of another origin, through nginx, loses nothing."""
 
-import asyncio
-import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from browsers import launched, opened, previewed
 from cut_line import CutLine
 from demo_server import DemoServer
 from example_projects import node_project, run
+from playwright.async_api import Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
-
-FOLLOWS = """
-const { fetchQuery, requestSubscription } = require("relay-runtime");
-const { openDesk } = require("./environment.js");
-const compiled = (name) => require(`./__generated__/${name}.graphql.js`).default;
-const [url, id, ...tokens] = process.argv.slice(2);
-const { environment } = openDesk(url, async () => tokens.shift());
-const say = (what) => console.log(JSON.stringify(what));
-fetchQuery(environment, compiled("casePageQuery"), { id }).subscribe({
-  error: (error) => say({ error: String(error) }),
-  complete: () =>
-    requestSubscription(environment, {
-      subscription: compiled("casePageSubscription"),
-      variables: { id },
-      onNext: ({ refundCaseUpdates: { event } }) => say(event ? event.sequence : "now"),
-      onError: (error) => say({ error: String(error) }),
-    }),
-});
-"""
 
 
 @pytest.fixture(scope="module")
 def project() -> Path:
-    """Give the example with Relay's compiler."""
-    return node_project("relay")
+    """Give the example, compiled, type-checked and built."""
+    folder = node_project("relay")
+    run(["npm", "run", "--silent", "build"], folder)
+    return folder
 
 
-def test_fragments_pages_refetches_and_mutations_compile(project: Path) -> None:
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(project: Path, page_port: int) -> AsyncIterator[Page]:
+    """Open the built page; nothing in it may fail."""
+    async with previewed(project, page_port) as origin, launched() as browser, opened(browser, origin) as page:
+        yield page
+
+
+async def test_fragments_pages_refetches_and_mutations_compile(project: Path) -> None:
     """A fragment is refetched through its node, two lists are connections, and an appended edge has its type."""
-    run(["npm", "run", "--silent", "compile"], project)
     generated = {path.name.removesuffix(".graphql.ts") for path in (project / "src" / "__generated__").glob("*.ts")}
     assert generated >= {"casePageHistoryQuery", "casePageCasesQuery", "casePageQuery", "casePageApproveMutation"}
     refetch = (project / "src" / "__generated__" / "casePageHistoryQuery.graphql.ts").read_text()
     assert "node(id: $id)" in refetch
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_the_network_goes_on_when_a_token_runs_out(project: Path, demo: DemoServer) -> None:
-    """A query with a spent token is sent again with the next; the stream goes on from its cursor with the last."""
-    run(["npm", "run", "--silent", "check"], project)
-    plain = ["--noEmit", "false", "--module", "commonjs", "--verbatimModuleSyntax", "false"]
-    run(["npx", "--no-install", "tsc", *plain, "--rootDir", "src", "--outDir", "build"], project)
-    (project / "build" / "package.json").write_text(json.dumps({"type": "commonjs"}))
-    (project / "build" / "follows.js").write_text(FOLLOWS)
+async def test_a_page_loses_nothing_over_tokens_a_restart_and_a_restored_desk(
+    page: Page, demo: DemoServer, line: CutLine
+) -> None:
+    """Each event is shown once, a lost answer acts once, and a cursor from after the backup is forgotten."""
     case = await demo.open_case()
+    await demo.stop()
+    demo.keep_copy()
+    await demo.start()
     spent, last = await demo.token(SUPPORT, 60), await demo.token(SUPPORT, 36_000)
     await demo.run_out(spent)
     short = await demo.token(SUPPORT)
-    async with CutLine.to(demo.port) as line:
-        process = await asyncio.create_subprocess_exec(
-            *("node", "--experimental-websocket", "build/follows.js", f"{line.url}/graphql", case["id"]),
-            *(spent, short, last),
-            cwd=project,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        lines = process.stdout
-        assert lines is not None
-        told: list[object] = []
+    await page.get_by_label("Desk").fill(f"{line.url}/graphql")
+    await page.get_by_label("Tokens").fill(f"{spent} {short} {last}")
+    await page.get_by_label("Case id").fill(case["id"])
+    await page.get_by_role("button", name="Open").click()
+    connection, state = page.get_by_label("Connection"), page.get_by_label("State")
+    history = page.get_by_label("History").get_by_role("listitem")
+    await expect(state).to_have_text("REQUESTED")
+    await expect(connection).to_have_text("live")
+    await demo.state_something(case["id"])
+    await expect(history).to_have_count(1)
 
-        async def until(wanted: object) -> None:
-            async with asyncio.timeout(120):
-                while wanted not in told:
-                    said = await lines.readline()
-                    assert said, "the follower ended"
-                    told.append(json.loads(said))
+    # The token runs out, and the server restarts: what happens meanwhile is told afterwards.
+    await demo.run_out(short)
+    await demo.state_something(case["id"])
+    await expect(history).to_have_count(2)
+    await demo.kill()
+    await expect(connection).to_have_text("reconnecting")
+    await demo.start()
+    await demo.state_something(case["id"])
+    await expect(history).to_have_count(3)
+    await expect(connection).to_have_text("live")
 
-        try:
-            await until("now")
-            await demo.state_something(case["id"])
-            await until(2)
-            line.down = True
-            await demo.run_out(short)
-            await demo.state_something(case["id"])
-            await demo.state_something(case["id"])
-            line.down = False
-            await until(4)
-        finally:
-            process.kill()
-            await process.wait()
-    assert [one for one in told if one != "now"] == [2, 3, 4]
+    line.lose_answer_to(b"mutation casePageApproveMutation")
+    await page.get_by_role("button", name="Approve").click()
+    await expect(state).to_have_text("CREDITED")
+    await line.carried(b"mutation casePageApproveMutation", 2)
+    await expect(history).to_have_count(5)
+    numbers = await history.evaluate_all("all => all.map(one => one.value)")
+    assert numbers == [2, 3, 4, 5, 6]
+    await expect(page.get_by_role("alert")).to_be_hidden()
+
+    # A desk that is put back to before all that: the page shows what is left and hears what happens next.
+    await demo.kill()
+    demo.restore_copy()
+    await demo.start()
+    await expect(state).to_have_text("REQUESTED")
+    await demo.state_something(case["id"])
+    await expect(history).to_have_count(6)
+    await expect(page.get_by_role("alert")).to_be_hidden()

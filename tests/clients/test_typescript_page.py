@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from browsers import PATIENCE_MS, answering, launched, previewed
+from browsers import PATIENCE_MS, answering, launched, opened, previewed
 from cut_line import CutLine
 from demo_server import DemoServer, free_port
 from example_projects import node_project, run
@@ -71,10 +71,10 @@ async def test_a_server_can_take_the_generated_documents_and_no_others(project: 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def line(project: Path, demo: DemoServer) -> AsyncIterator[CutLine]:
-    """Serve the built page before the demo, and give the line that leads to it."""
-    async with previewed(project, REFUNDGQL_URL=demo.url) as port, CutLine.to(port) as line:
-        yield line
+async def origin(project: Path, page_port: int) -> AsyncIterator[str]:
+    """Serve the built page, of another origin than the desk's, and give its origin."""
+    async with previewed(project, page_port) as origin:
+        yield origin
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -85,18 +85,11 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(chromium: Browser, line: CutLine) -> AsyncIterator[Page]:
-    """Open the page in a fresh browser profile; nothing in it may fail."""
-    expect.set_options(timeout=PATIENCE_MS)
-    context = await chromium.new_context(locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    await page.goto(line.url)
-    yield page
-    await context.close()
-    assert failures == []
+async def page(chromium: Browser, origin: str, line: CutLine) -> AsyncIterator[Page]:
+    """Open the page with the desk's address in it, which leads through nginx."""
+    async with opened(chromium, origin) as page:
+        await page.get_by_label("Desk").fill(f"{line.url}/graphql")
+        yield page
 
 
 async def open_case(page: Page, tokens: str, number: str) -> None:

@@ -1,68 +1,46 @@
-import { CloseCode, createClient } from 'graphql-ws';
-import {
-  Environment,
-  type GraphQLResponse,
-  Network,
-  Observable,
-  RecordSource,
-  type RequestParameters,
-  Store,
-  type Variables,
-} from 'relay-runtime';
-import { type Renew, SignedOut, Token } from './token';
+import { Environment, type GraphQLResponse, Network, Observable, RecordSource, type RequestParameters, Store } from 'relay-runtime';
+import type { Variables } from 'relay-runtime';
+import { follow, type Line, openSocket, pause } from './live';
+import { type Renew, Token } from './token';
+
+const ATTEMPTS = 5;
 
 /** Open the desk at an address: its environment, and what closes its line. */
-export function openDesk(url: string, renew: Renew) {
+export function openDesk(url: string, renew: Renew, onLine?: (line: Line) => void) {
   const token = new Token(renew);
-  let sent: Promise<string> | undefined;
-  const socket = createClient({
-    url: url.replace(/^http/, 'ws'),
-    // Called for each connection: after a token has run out the next connection brings a new one.
-    connectionParams: async () => ({ authorization: `Bearer ${await (sent = token.get())}` }),
-    retryAttempts: Infinity,
-    retryWait: (retries) => pause(Math.min(200 * 2 ** retries, 5_000) * (0.5 + Math.random())),
-    shouldRetry: (why) => !(why instanceof SignedOut),
-    on: {
-      closed: (event) => {
-        if ((event as CloseEvent).code === CloseCode.Forbidden) token.refused(sent);
-      },
-    },
-  });
+  const socket = openSocket(url, token, onLine);
 
   async function send({ text: query }: RequestParameters, variables: Variables): Promise<GraphQLResponse> {
     const body = JSON.stringify({ query, variables });
-    for (let last = false; ; last = true) {
+    for (let attempt = 1, renewed = false; ; ) {
       const held = token.get();
       const headers = { authorization: `Bearer ${await held}`, 'content-type': 'application/json' };
-      const result = (await (await fetch(url, { method: 'POST', headers, body })).json()) as GraphQLResponse;
-      if (last || !codesOf(result).includes('UNAUTHENTICATED')) return result;
+      const answer = await fetch(url, { method: 'POST', headers, body }).catch((fault: Error) => fault);
+      // Cut off, too fast, or the desk is away: every mutation carries its key, so the same may be sent again.
+      if (answer instanceof Error || answer.status === 429 || answer.status >= 500) {
+        if (attempt === ATTEMPTS) throw answer instanceof Error ? answer : new Error(`Status ${answer.status}`);
+        await pause(200 * 2 ** attempt++ * (0.5 + Math.random()));
+        continue;
+      }
+      const result = (await answer.json()) as GraphQLResponse;
+      if (renewed || !codesOf(result).includes('UNAUTHENTICATED')) return result;
       token.refused(held); // and the same request is sent once more
+      renewed = true;
     }
   }
 
-  const follow = ({ text: query }: RequestParameters, given: Variables) =>
-    Observable.create<GraphQLResponse>((sink) => {
-      // graphql-ws sends this object again after each reconnect, with the cursor it holds by then.
-      const variables: Record<string, unknown> = { ...given };
-      return socket.subscribe<Record<string, { cursor?: string } | null>>(
-        { query: query ?? '', variables },
-        {
-          next: (result) => {
-            const update = Object.values(result.data ?? {})[0];
-            if (update?.cursor !== undefined) variables['after'] = update.cursor;
-            sink.next(result as GraphQLResponse);
-          },
-          error: (error) => sink.error(error instanceof Error ? error : new Error(JSON.stringify(error))),
-          complete: () => sink.complete(),
-        },
-      );
-    });
+  const subscribe = ({ text }: RequestParameters, variables: Variables) =>
+    Observable.create<GraphQLResponse>((sink) =>
+      follow(socket, { query: text ?? '', variables }, {
+        next: (result) => sink.next(result as GraphQLResponse),
+        error: (error) => sink.error(error instanceof Error ? error : new Error(JSON.stringify(error))),
+        complete: () => sink.complete(),
+      }),
+    );
 
-  const environment = new Environment({ network: Network.create(send, follow), store: new Store(new RecordSource()) });
+  const environment = new Environment({ network: Network.create(send, subscribe), store: new Store(new RecordSource()) });
   return { environment, close: () => void socket.dispose() };
 }
 
 const codesOf = (result: GraphQLResponse) =>
   [result].flat().flatMap((one) => ('errors' in one ? (one.errors ?? []) : [])).map((error) => Object(error).extensions?.code);
-
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useSubscription } from '@apollo/client/react';
 import { useState } from 'react';
-import type { Line } from './desk';
+import type { Line } from './live';
 import { ApproveCaseDocument, CaseByNumberDocument, DeclineCaseDocument, FollowCaseDocument } from './generated/graphql';
 import type { ApproveCaseMutation, CaseByNumberQuery } from './generated/graphql';
 

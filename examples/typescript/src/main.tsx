@@ -2,7 +2,8 @@ import { ApolloProvider } from '@apollo/client/react';
 import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { CasePage } from './case-page';
-import { type Line, openDesk } from './desk';
+import { openDesk } from './desk';
+import type { Line } from './live';
 import { SignedOut } from './token';
 
 function App() {
@@ -19,12 +20,15 @@ function App() {
       if (next === undefined) throw new SignedOut();
       return next;
     };
-    setOpened({ number: String(form.get('number')).trim(), desk: openDesk(renew, setLine) });
+    setOpened({ number: String(form.get('number')).trim(), desk: openDesk(String(form.get('url')), renew, setLine) });
   }
 
   return (
     <>
       <form action={open}>
+        <label>
+          Desk <input name="url" type="url" defaultValue={new URL('/graphql', location.href).href} required />
+        </label>{' '}
         <label>
           Tokens <input name="tokens" type="password" autoComplete="off" required />
         </label>{' '}

@@ -1,8 +1,10 @@
 import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Provider } from 'urql';
-import { type Line, openDesk } from './desk';
+import { openDesk } from './desk';
+import type { Line } from './live';
 import { Requester } from './requester';
+import { SignedOut } from './token';
 
 function App() {
   const [line, setLine] = useState<Line>('connecting');
@@ -11,8 +13,12 @@ function App() {
   function open(form: FormData) {
     desk?.close();
     const tokens = String(form.get('tokens')).split(/\s+/).filter(Boolean);
-    // Stands for your identity provider: the next token each time one has run out, then the last one again.
-    const renew = async () => (tokens.length > 1 ? tokens.shift()! : tokens[0]!);
+    // Stands for your identity provider: the next token each time one has run out.
+    const renew = async () => {
+      const next = tokens.shift();
+      if (next === undefined) throw new SignedOut();
+      return next;
+    };
     setDesk(openDesk(String(form.get('url')), renew, setLine));
   }
 

@@ -38,14 +38,22 @@ class Unfit(ValueError):
         self.why = why
 
 
-_NONE: Mapping[str, Parameter] = {}
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
 def sentence(code: str, template: str, /, **parameters: Parameter) -> Sentence:
     """Return a sentence by its code; a template has the names of its parameters in braces."""
-    said = Sentence(filled(template, parameters) if parameters else template)
-    said.code, said.template, said.parameters = code, template, parameters or _NONE
+    if not parameters:
+        return _plain(code, template)
+    said = Sentence(filled(template, parameters))
+    said.code, said.template, said.parameters = code, template, parameters
+    return said
+
+
+@cache
+def _plain(code: str, template: str) -> Sentence:
+    said = Sentence(template)
+    said.code, said.template, said.parameters = code, template, {}
     return said
 
 
@@ -61,13 +69,9 @@ def either(phrases: Sequence[Sentence]) -> Sentence:
 
 
 def filled(template: str, parameters: Mapping[str, Parameter]) -> str:
-    """Return a template with the parameters in their places, as people read them."""
-    return template.format_map({name: shown(value) for name, value in parameters.items()})
-
-
-def shown(value: Parameter) -> str:
-    """Return a parameter as it stands in a sentence; instants to the minute."""
-    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
+    """Return a template with the parameters in their places, as people read them: instants to the minute."""
+    instants = {name: f"{it:%Y-%m-%d %H:%M} UTC" for name, it in parameters.items() if isinstance(it, datetime)}
+    return template.format_map({**parameters, **instants} if instants else parameters)
 
 
 def plain(value: Parameter) -> str:
