@@ -67,6 +67,10 @@ class ThingConnection:
     nodes: list[Thing]
 
 
+SLOW: list[float] = []
+"""The slow operations that have begun."""
+
+
 @strawberry.type
 class Query:
     @strawberry.field
@@ -97,8 +101,13 @@ class Query:
 
     @strawberry.field
     async def slow(self, seconds: float) -> str | None:
+        SLOW.append(seconds)
         await asyncio.sleep(seconds)
         return "slept"
+
+    @strawberry.field
+    def slow_begun(self) -> int:
+        return len(SLOW)
 
     @strawberry.field
     def page(self, first: int | None = None, last: int | None = None, after: str | None = None) -> ThingConnection:

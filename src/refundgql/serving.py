@@ -27,6 +27,7 @@ from refundgql.bootstrap import CannotRun
 from refundgql.commands.unit_of_work import Clock
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
+from refundgql.gql import server
 from refundgql.gql.metrics import WORKERS_FOLDER
 from refundgql.gql.observability import JsonLines
 from refundgql.gql.persisted_documents import TrustedDocuments, TrustedDocumentsRefused
@@ -34,7 +35,6 @@ from refundgql.messaging.bus import Doorbell, subscribe
 from refundgql.settings import Settings, in_force, unknown_settings
 from refundgql.storage.faults import StorageError
 from refundgql.storage.time import measure_skew
-from refundgql.web import server
 from refundgql.web.app import Transport, build_app
 from refundgql.web.authentication import AccountsUnavailable
 from refundgql.web.evidence_files import EvidenceFiles

@@ -1,6 +1,8 @@
 """The GraphQL server is built and tested without the desk."""
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,9 +37,37 @@ def test_every_module_is_imported_without_the_rest() -> None:
     assert done.returncode == 0, done.stderr
 
 
+HELPERS = ("toy_schema.py", "toy_streams.py", "toy_server.py", "patience.py", "wide_limits.py")
+"""What stands beside the tests of the server."""
+
+QUICK = ("test_rows.py", "test_limits.py", "test_execution_answers.py", "test_rate.py", "test_pushing.py")
+
+
+def test_it_is_tested_without_the_rest(tmp_path: Path) -> None:
+    """Package and tests alone, copied elsewhere, are all found, and pass as far as that is quickly seen."""
+    package = tmp_path / "src" / "refundgql"
+    shutil.copytree(GQL, package / "gql", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").write_text("")
+    shutil.copytree(TESTS / "gql", tmp_path / "tests" / "gql", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in HELPERS:
+        shutil.copy(TESTS / name, tmp_path / "tests" / name)
+    (tmp_path / "tests" / "gql" / "test_ports.py").unlink()  # it looks at the project around the package
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\naddopts = --import-mode=importlib\npythonpath = src tests tests/gql\n"
+        "markers = slow\n"
+    )
+    python = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    found = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for arguments in (["--collect-only", "tests"], [f"tests/gql/{name}" for name in QUICK]):
+        done = subprocess.run(
+            [*python, *arguments], cwd=tmp_path, env=found, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stdout[-3_000:]
+
+
 @pytest.mark.parametrize(
     "path",
-    [*sorted((TESTS / "gql").glob("*.py")), TESTS / "toy_schema.py", TESTS / "toy_streams.py"],
+    [*sorted((TESTS / "gql").glob("*.py")), *(TESTS / name for name in HELPERS)],
     ids=lambda path: path.name,
 )
 def test_its_tests_know_no_desk(path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:

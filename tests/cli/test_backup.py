@@ -131,7 +131,7 @@ def test_sqlite_is_backed_up_and_restored(tmp_path: Path) -> None:
         writer.wait_for(withdrawals=3)
         notes, withdrawals = len(writer.notes), len(writer.withdrawals)
         done(block("operations.md", SQLITE_BACKUP).text, tmp_path, **settings)
-        writer.wait_for(notes=notes + 5)
+        writer.wait_for(notes=len(writer.notes) + 5)
     *_, lost, _ = asyncio.run(looked_at(url))
     printed = done(block("operations.md", SQLITE_RESTORE).text, tmp_path, **settings)
     assert "every invariant holds" in printed
@@ -152,7 +152,7 @@ def test_postgres_is_backed_up_and_restored(tmp_path: Path) -> None:
             writer.wait_for(withdrawals=3)
             notes, withdrawals = len(writer.notes), len(writer.withdrawals)
             done(block("operations.md", POSTGRES_BACKUP).text, tmp_path, **settings)
-            writer.wait_for(notes=notes + 5)
+            writer.wait_for(notes=len(writer.notes) + 5)
         *_, lost, _ = asyncio.run(looked_at(url))
         printed = done(block("operations.md", POSTGRES_RESTORE).text, tmp_path, RESTORED_URL=restored, **settings)
         assert "every invariant holds" in printed

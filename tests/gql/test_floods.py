@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from test_ws import ready
-from transport_desk import Desk, MakeDesk
 from websockets.exceptions import ConnectionClosed
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql import hardening as uvicorn_protocols
+from toy_server import Desk, MakeDesk
 
 HEAD = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 BODY = b'{"query":"{ hello }"}'
@@ -89,7 +90,7 @@ async def closed_by(desk: Desk, frames: bytes, *, begin: bytes = b"") -> int | N
             ws.transport.write(frames)
             await asyncio.sleep(0)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     await ws.recv()
         except ConnectionClosed:
@@ -144,7 +145,7 @@ async def exchange(desk: Desk, data: bytes, until: Callable[[bytes], bool] = lam
     reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
     writer.write(data)
     received = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not until(received):
             piece = await reader.read(65_536)
             if not piece:
@@ -183,12 +184,10 @@ async def test_a_trickle_after_an_answer_is_not_waited_for(
     reader, writer = await asyncio.open_connection("127.0.0.1", serve().port)
     writer.write(b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n")
     await reader.readuntil(b"}]}")
-    async with asyncio.timeout(5):
-        for _ in range(100):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not reader.at_eof():
             writer.write(rest)
             await asyncio.sleep(0.05)
-            if reader.at_eof():
-                break
     assert reader.at_eof()
     writer.close()
 

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import socket
-import time
 from typing import Any
 
 import httpx
 import pytest
-from transport_desk import MakeDesk, begun, finished_by_itself, slow_acts
 
 from refundgql.gql.limits import Limits
+from toy_server import MakeDesk, begun, finished_by_itself, slow_acts
 
 JSON = {"content-type": "application/json"}
 LEGACY = {**JSON, "accept": "application/json"}
@@ -283,11 +282,10 @@ async def test_slow_body_is_408(serve: MakeDesk) -> None:
     """A body that does not arrive in time is refused and its connection closed."""
     desk = serve(limits=Limits(body_seconds=0.3))
     head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{"
-    started = time.monotonic()
     received = await asyncio.to_thread(raw, desk.port, head)
     assert received.startswith(b"HTTP/1.1 408")
     assert b"REQUEST_TIMEOUT" in received
-    assert time.monotonic() - started < 3
+    assert b"within 0.3 seconds" in received
 
 
 async def test_client_that_leaves_disturbs_nothing(serve: MakeDesk, http: httpx.AsyncClient) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
-from transport_desk import Desk, MakeDesk
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from patience import PATIENCE_SECONDS, until
 from refundgql.gql import hardening
 from refundgql.gql.limits import Limits
+from toy_server import Desk, MakeDesk
 
 SOURCES = Path(__file__).parent / "npm"
 
@@ -113,10 +114,8 @@ async def test_graphql_ws_client_resumes_after_a_restart(npm_folder: Path, serve
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "resume")
     assert process.stdout is not None
-    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"started\n"
-    await asyncio.sleep(0.3)
-    desk.server.should_exit = True
-    await asyncio.sleep(0.5)
+    assert await asyncio.wait_for(process.stdout.readline(), PATIENCE_SECONDS) == b"started\n"
+    await asyncio.to_thread(desk.stop)
     serve(limits=limits, port=desk.port)
     heard = await result_of(process)
     assert heard["numbers"] == list(range(1, 13))
@@ -136,7 +135,7 @@ async def sockets_of(desk: Desk) -> float:
 async def heard_line(process: asyncio.subprocess.Process, line: bytes) -> None:
     """Wait until a script prints a line."""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await process.stdout.readline() == line
 
 
@@ -147,9 +146,11 @@ async def test_graphql_ws_client_comes_back_after_it_slept(npm_folder: Path, ser
     process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
     await heard_line(process, b"started\n")
     process.send_signal(signal.SIGSTOP)
-    async with asyncio.timeout(20):
-        while await sockets_of(desk):  # noqa: ASYNC110  # the server has no event to wait for
-            await asyncio.sleep(0.05)
+
+    async def given_up() -> bool:
+        return not await sockets_of(desk)
+
+    await until(given_up)
     process.send_signal(signal.SIGCONT)
     heard = await result_of(process)
     assert (heard["numbers"], heard["error"]) == (WHOLE, None)
@@ -199,9 +200,7 @@ async def test_graphql_sse_client_comes_back(npm_folder: Path, serve: MakeDesk) 
     desk = serve(limits=limits)
     async with held_socket(desk):
         process = await start_node(npm_folder, "sse.mjs", f"{desk.url}/graphql", desk.token("ada"), "keep")
-        async with asyncio.timeout(20):
-            while not await refused_streams(desk):  # noqa: ASYNC110  # the server has no event to wait for
-                await asyncio.sleep(0.05)
+        await until(lambda: refused_streams(desk))
     await heard_line(process, b"started\n")
     process.send_signal(signal.SIGSTOP)
     await asyncio.to_thread(desk.stop)

@@ -5,9 +5,10 @@ import asyncio
 import httpx
 from test_sse import events, streaming
 from test_ws import ask, closed, hear, ready, say
-from transport_desk import Desk, MakeDesk
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
+
+from toy_server import Desk, MakeDesk
 
 QUERY = "subscription { log { number } }"
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from test_ws import WITHIN_A_SECOND
-from transport_desk import Desk, MakeDesk, begun, finished_by_itself, slow_acts
+from test_ws import SOON_SECONDS, cut_off
 
+from patience import PATIENCE_SECONDS, until
 from refundgql.gql.limits import Limits
+from toy_server import Desk, MakeDesk, begun, finished_by_itself, slow_acts, somebody
 
 JSON = {"content-type": "application/json", "accept": "text/event-stream"}
 
@@ -152,11 +153,7 @@ async def test_left_stream_closes_its_source(serve: MakeDesk, http: httpx.AsyncC
     async with streaming(http, desk, "subscription { counts(to: 1000, delay: 0.01) { number } }") as answer:
         async for _ in events(answer):
             break
-    for _ in range(100):
-        if desk.toy.closed == before + 1:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("the source of events was left open")
+    await until(lambda: desk.toy.closed == before + 1)
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/graphql/stream"])
@@ -179,13 +176,11 @@ async def test_lost_access_completes_the_stream(how: str, serve: MakeDesk, http:
         if how == "gone":
             del desk.people["ada"]
         elif how == "role":
-            from transport_desk import viewer
-
-            desk.people["ada"] = viewer("ada")
+            desk.people["ada"] = somebody("ada")
         heard = [event async for event in events(answer)]
     assert [e.name for e in heard] == ["next", "complete"]
     assert heard[0].data["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert time.time() - issued_at < WITHIN_A_SECOND + (2 if how == "expires" else 0)
+    assert time.time() - issued_at < SOON_SECONDS + (2 if how == "expires" else 0)
 
 
 async def test_restart_breaks_off_without_complete(serve: MakeDesk, http: httpx.AsyncClient) -> None:
@@ -223,8 +218,8 @@ async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk, http: 
     writer.write(head + body)
     heard = await everything(http, desk, "subscription { counts(to: 20, delay: 0.05) { number } }")
     assert len(heard) == 21
-    await asyncio.sleep(0.3)
-    received = await asyncio.wait_for(reader.read(-1), 10)
+    await until(lambda: cut_off(desk))
+    received = await asyncio.wait_for(reader.read(-1), PATIENCE_SECONDS)
     assert b"event: complete" not in received
     assert received.count(b"event: next") < 2900
     writer.close()

@@ -1,10 +1,13 @@
 """Messages say values as clients wrote them, in JSON and not in Python."""
 
+import json
 from typing import Any
 
 import pytest
 from box_world import Log, make_engine, ready, refused
 
+from refundgql.gql.answers import RequestRefused
+from refundgql.gql.bodies import parse_request
 from refundgql.gql.wording import shown
 
 VALUES: list[tuple[Any, str]] = [
@@ -60,3 +63,17 @@ def test_mistakes_in_literals_are_told_in_json() -> None:
     """So it is with a null written in the document."""
     (error,) = refused(make_engine(), "{ echo(text: null) }")
     assert error["message"] == "Expected value of non-null type 'String!' not to be null."
+
+
+@pytest.mark.parametrize("name", ["it's", 'a "quoted" one', "line\nbreak", "back\\slash", "ä\u200b"])
+def test_names_are_quoted_as_clients_write_them(name: str) -> None:
+    """The name of an operation that is not there is told in JSON, not as Python would print it."""
+    (error,) = refused(make_engine(), "query A { __typename }", name)
+    assert error["message"] == f"Unknown operation named {json.dumps(name, ensure_ascii=False)}."
+
+
+def test_a_body_that_is_no_text_is_told_without_python() -> None:
+    """What is wrong with bytes is said of the body; no type of Python's is named."""
+    with pytest.raises(RequestRefused) as refused_body:
+        parse_request(b'{"query":"\xff"}')
+    assert refused_body.value.message == "The body is not valid JSON: not valid UTF-8 at line 1 column 1."

@@ -9,16 +9,17 @@ from typing import Any
 
 import httpx
 import pytest
-from transport_desk import Desk, MakeDesk, begun, finished_by_itself, slow_acts, viewer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from refundgql.domain.vocabulary import Role
+from patience import until
 from refundgql.gql.limits import Limits
+from toy_server import Desk, MakeDesk, begun, finished_by_itself, slow_acts, somebody
 
 # Half a second to notice, and as much again for a machine that is busy with other tests.
-WITHIN_A_SECOND = 2.0
+SOON_SECONDS = 20.0
+"""A busy machine takes its time; without a reason a socket stays open for ever."""
 PROTOCOL = [Subprotocol("graphql-transport-ws")]
 
 
@@ -229,8 +230,7 @@ async def test_completed_subscription_stops_at_its_source(serve: MakeDesk) -> No
         await ask(ws, "{ hello }", "2")
         while (message := await hear(ws))["id"] != "2":
             assert message["type"] == "next"
-        await asyncio.sleep(0.05)
-        assert desk.toy.closed == before + 1
+        await until(lambda: desk.toy.closed == before + 1)
 
 
 async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
@@ -244,11 +244,7 @@ async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }", "a")
         await hear(ws)
         ws.transport.abort()
-    for _ in range(100):
-        if desk.toy.closed == before + 2:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("a source of events was left open")
+    await until(lambda: desk.toy.closed == before + 2)
 
 
 @pytest.mark.parametrize(
@@ -344,8 +340,7 @@ async def test_expired_token_ends_the_socket(serve: MakeDesk) -> None:
         await ask(ws, "subscription { quiet { number } }")
         code, reason = await closed(ws)
         assert (code, reason) == (4403, "The token has expired.")
-        expiry = json.loads(__import__("base64").urlsafe_b64decode(token.split(".")[1] + "=="))["exp"]
-        assert 0 <= time.time() - expiry < WITHIN_A_SECOND
+        assert 0 <= time.time() - int(token.partition("~")[2]) < SOON_SECONDS
 
 
 @pytest.mark.parametrize("change", ["gone", "role"])
@@ -358,10 +353,10 @@ async def test_lost_access_ends_the_socket(change: str, serve: MakeDesk) -> None
         if change == "gone":
             del desk.people["ada"]
         else:
-            desk.people["ada"] = viewer("ada", Role.CLIENT)
+            desk.people["ada"] = somebody("ada", "CLIENT")
         changed_at = time.monotonic()
         assert (await closed(ws))[0] == 4403
-        assert time.monotonic() - changed_at < WITHIN_A_SECOND
+        assert time.monotonic() - changed_at < SOON_SECONDS
         await ask(other, "{ me }")
         assert (await hear(other))["payload"]["data"] == {"me": "sam"}
 
@@ -370,7 +365,7 @@ async def test_roles_are_read_for_every_operation(serve: MakeDesk) -> None:
     """An operation asks the database who its viewer is; an account that has gone gets no answer."""
     desk = serve()
     async with ready(desk, {"token": desk.token("ada")}) as ws:
-        desk.people["ada"] = viewer("ada", Role.PRO, Role.EXPERT)
+        desk.people["ada"] = somebody("ada", "PRO", "EXPERT")
         await ask(ws, "{ roles }")
         assert (await hear(ws))["payload"]["data"] == {"roles": "EXPERT PRO"}
         assert (await hear(ws))["type"] == "complete"
@@ -430,9 +425,16 @@ async def test_sockets_of_an_account_are_limited(serve: MakeDesk) -> None:
             assert await closed(third) == (1013, "More than 2 sockets for one account")
             async with ready(desk, {"token": desk.token("sam")}):
                 pass
-        await asyncio.sleep(0.1)
-        async with ready(desk, ada):
-            pass
+
+        async def let_in() -> bool:
+            async with socket(desk) as again:
+                await say(again, type="connection_init", payload=ada)
+                try:
+                    return bool((await hear(again))["type"] == "connection_ack")
+                except ConnectionClosed:
+                    return False
+
+        await until(let_in)
 
 
 async def test_rate_is_shared_by_all_roads(serve: MakeDesk) -> None:
@@ -471,6 +473,13 @@ async def test_mutation_is_finished_when_its_client_leaves(serve: MakeDesk) -> N
         await finished_by_itself(desk, http, 2)
 
 
+async def cut_off(desk: Desk) -> bool:
+    """Tell whether the server has given up on a reader."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{desk.url}/metrics")).text
+    return 'refundgql_streams_ended_total{reason="slow"} 1.0' in text
+
+
 async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> None:
     """A reader that stops reading is cut off with 1013, which it finds when it reads on; others hear all."""
     desk = serve(stall_seconds=0.5)
@@ -481,9 +490,8 @@ async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> Non
     ):
         await say(slow, type="connection_init")
         await ask(slow, query)
-        await asyncio.sleep(0.2)
         await ask(other, "subscription { counts(to: 20, delay: 0.05) { number } }")
         numbers = [(await hear(other))["payload"]["data"]["counts"]["number"] for _ in range(20)]
         assert numbers == list(range(1, 21))
-        await asyncio.sleep(1)
+        await until(lambda: cut_off(desk))
         assert await closed(slow) == (1013, "Too slow; connect again and resume")

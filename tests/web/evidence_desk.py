@@ -19,8 +19,8 @@ import uvicorn
 from api_world import START, at, marketplace
 from refundgql import bootstrap, serving
 from refundgql.commands.import_records import import_lines
+from refundgql.gql.server import Serving, make_config
 from refundgql.settings import Settings
-from refundgql.web.server import Serving, make_config
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 40
 UPLOAD = """mutation($input: CreateEvidenceUploadInput!) { createEvidenceUpload(input: $input) {

@@ -19,9 +19,9 @@ from refundgql import bootstrap, serving
 from refundgql.commands.demo_dataset import demo_records
 from refundgql.commands.import_records import import_lines
 from refundgql.domain.viewers import Viewer
+from refundgql.gql.server import make_config
 from refundgql.settings import Settings
 from refundgql.storage.accounts import find_viewers_by_ref
-from refundgql.web.server import make_config
 from refundgql.web.tokens import TokenIssuer
 
 MARKETPLACE = "the-marketplace"

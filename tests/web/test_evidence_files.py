@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from evidence_desk import PNG, EvidenceDesk, code_of, open_desk, server
 
 from api_world import START
 from databases import new_database_url
+from patience import PATIENCE_SECONDS, until_now
 from refundgql import bootstrap
 from refundgql.commands.evidence_files import clear_abandoned
 from refundgql.web import evidence_files
@@ -178,18 +180,22 @@ def _begin(address: str, size: int, content: bytes) -> socket.socket:
     return connection
 
 
-def test_a_client_that_leaves_leaves_nothing(desk: EvidenceDesk) -> None:
+def test_a_client_that_leaves_leaves_nothing(desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that breaks in the middle of a file leaves no file and no evidence, and the address still works."""
-    address = desk.address()
+    address, begun = desk.address(), threading.Event()
+    receive = evidence_files.EvidenceFiles._receive
+
+    async def noted(*given: Any) -> None:
+        begun.set()
+        await receive(*given)
+
+    monkeypatch.setattr(evidence_files.EvidenceFiles, "_receive", noted)
     with _begin(address, len(PNG), PNG[:50]):
-        time.sleep(0.1)
+        assert begun.wait(PATIENCE_SECONDS)
         assert desk.send(address) == (409, "CONFLICT")
-    for _ in range(50):
-        status, _code = desk.send(address)
-        if status != 409:
-            break
-        time.sleep(0.05)
-    assert status == 201
+    answers: list[tuple[int, str | None]] = []
+    until_now(lambda: answers.append(desk.send(address)) or answers[-1][0] != 409)
+    assert answers[-1][0] == 201
     assert (len(desk.evidence()), len(desk.stored())) == (1, 1)
 
 
@@ -223,10 +229,10 @@ def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 def test_a_client_that_says_nothing_is_not_waited_for(desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file whose bytes stop coming is refused in time and leaves nothing."""
     monkeypatch.setattr(
-        evidence_files.EvidenceFiles.__init__, "__kwdefaults__", {"whole_seconds": 5, "silent_seconds": 0.2}
+        evidence_files.EvidenceFiles.__init__, "__kwdefaults__", {"whole_seconds": 60, "silent_seconds": 0.2}
     )
     with server(desk.settings) as url, _begin(url + urlsplit(desk.address()).path, len(PNG), PNG[:50]) as connection:
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE_SECONDS)
         assert connection.recv(20_000).startswith(b"HTTP/1.1 408")
     assert (desk.evidence(), desk.stored()) == ([], [])
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from transport_desk import MakeDesk
+from transport_desk import Desk, MakeDesk
 
+from patience import until
 from refundgql.gql.limits import Limits
 from refundgql.gql.observability import JsonLines
 from refundgql.gql.persisted_documents import TrustedDocuments
@@ -91,17 +92,19 @@ async def test_metrics_count_requests_refusals_and_streams(serve: MakeDesk, http
     async with stream as answer:
         lines = answer.aiter_lines()
         await anext(lines)
-        await asyncio.sleep(0.1)
+        await until(lambda: counted(http, desk, 'refundgql_stream_subscribers{transport="sse"} 1.0'))
         text = (await http.get(f"{desk.url}/metrics")).text
-        assert 'refundgql_stream_subscribers{transport="sse"} 1.0' in text
     assert 'refundgql_requests_total{operation="query",status="200",transport="http"} 1.0' in text
     assert 'refundgql_requests_total{operation="none",status="400",transport="http"} 1.0' in text
     assert 'refundgql_refusals_total{code="GRAPHQL_PARSE_FAILED"} 1.0' in text
     assert 'refundgql_refusals_total{code="UNAUTHENTICATED"} 1.0' in text
     assert 'refundgql_operation_seconds_count{operation="query"} 1.0' in text
-    await asyncio.sleep(0.2)
-    text = (await http.get(f"{desk.url}/metrics")).text
-    assert 'refundgql_stream_subscribers{transport="sse"} 0.0' in text
+    await until(lambda: counted(http, desk, 'refundgql_stream_subscribers{transport="sse"} 0.0'))
+
+
+async def counted(http: httpx.AsyncClient, desk: Desk, line: str) -> bool:
+    """Tell whether a line stands in the metrics."""
+    return line in (await http.get(f"{desk.url}/metrics")).text
 
 
 async def test_one_line_a_request(serve: MakeDesk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -112,6 +115,7 @@ async def test_one_line_a_request(serve: MakeDesk, http: httpx.AsyncClient, capl
     content = body("query Find($t: String) { echo(text: $t) }", variables={"t": "a private word"})
     await http.post(f"{desk.url}/graphql", content=content, headers=headers)
     await http.get(f"{desk.url}/healthz")
+    await until(lambda: [r for r in caplog.records if r.name == "refundgql.access"])
     (record,) = [r for r in caplog.records if r.name == "refundgql.access"]
     line = JsonLines().format(record)
     fields = json.loads(line)
@@ -139,11 +143,8 @@ async def test_a_long_name_is_cut(serve: MakeDesk, http: httpx.AsyncClient, capl
     name = "Begin" + "x" * 50_000 + "End"
     answer = await http.post(f"{serve().url}/graphql", content=body(f"query {name} {{ hello }}"), headers=JSON)
     assert answer.json()["data"] == {"hello": "world"}
-    for _ in range(500):
-        # The line is written once the answer has been sent.
-        if any(r.name == "refundgql.access" for r in caplog.records):
-            break
-        await asyncio.sleep(0.01)
+    # The line is written once the answer has been sent.
+    await until(lambda: [r for r in caplog.records if r.name == "refundgql.access"])
     (record,) = [r for r in caplog.records if r.name == "refundgql.access"]
     line = JsonLines().format(record)
     assert len(line) < 500

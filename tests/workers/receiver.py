@@ -12,6 +12,8 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from patience import PATIENCE_SECONDS
+
 HANG = -1
 """Answer nothing at all."""
 
@@ -60,6 +62,8 @@ class Receiver:
     most_at_once: int = 0
     connections: int = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event | None = None
+    """Answers wait for it, where there is one."""
 
     @property
     def url(self) -> str:
@@ -76,7 +80,7 @@ class Receiver:
         """Return what came, without repeats, in order."""
         return list({one.id: one for one in reversed(self.received)}.values())[::-1]
 
-    async def until(self, count: int, seconds: float = 30) -> None:
+    async def until(self, count: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many requests have come."""
         async with asyncio.timeout(seconds):
             while len(self.received) < count:
@@ -101,6 +105,8 @@ class Receiver:
             self.received.append(Received(first.split(" ")[1], headers, body))
             self.came.set()
             await asyncio.sleep(self.delay_seconds)
+            if self.held is not None:
+                await self.held.wait()
             status = self.answers.popleft() if self.answers else self.usual
         finally:
             self.at_once -= 1

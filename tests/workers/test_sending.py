@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from receiver import HANG, Receiver
 from webhook_desk import WebhookDesk
 
+from patience import PATIENCE_SECONDS
 from refundgql.domain.webhooks import RetryPlan
 from refundgql.workers.webhook_requests import ReceiverConnection
 
@@ -207,7 +207,7 @@ async def test_no_answer_in_time_is_a_failure(hooks: WebhookDesk, receiver: Rece
     (one,) = await hooks.log(endpoint)
     assert one["attempts"][0]["status"] is None
     assert one["attempts"][0]["error"] == "No answer within 0.3 s."
-    assert 250 <= one["attempts"][0]["durationMs"] < 3_000
+    assert one["attempts"][0]["durationMs"] >= 250
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000])
@@ -216,9 +216,8 @@ async def test_a_status_counts_whatever_body_follows(size: int, hooks: WebhookDe
     endpoint, _ = await hooks.endpoint(receiver.url)
     receiver.body, receiver.drips = b"x" * size, True
     await hooks.cases()
-    began = time.monotonic()
-    await hooks.sender().deliver_due()
-    assert time.monotonic() - began < 5
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await hooks.sender().deliver_due()
     assert [one["state"] for one in await hooks.log(endpoint)] == ["DELIVERED"]
 
 
@@ -241,11 +240,10 @@ async def test_a_slow_receiver_delays_nobody_else(
     await hooks.endpoint(other_receiver.url)
     receiver.usual = HANG
     async with hooks.sending():
-        began = time.monotonic()
-        (case,) = await hooks.cases()
-        await hooks.say(case, 9)
-        assert time.monotonic() - began < 5
-        await other_receiver.until(10, seconds=5)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            (case,) = await hooks.cases()
+            await hooks.say(case, 9)
+        await other_receiver.until(10)
     assert len(receiver.received) == 1
     assert [one.data["eventId"] for one in other_receiver.received] == await hooks.events()
 
@@ -284,7 +282,7 @@ async def test_a_lease_that_is_not_renewed_passes_on(hooks: WebhookDesk, receive
     stuck = asyncio.create_task(dead.deliver_due())  # renews nothing while it waits for its answer
     await receiver.until(1)
     async with hooks.sending():
-        await receiver.until(2, seconds=10)
+        await receiver.until(2)
     stuck.cancel()
     assert len(set(receiver.ids)) == 1
 
@@ -293,14 +291,14 @@ async def test_an_answer_after_the_lease_is_not_written_down(hooks: WebhookDesk,
     """Whoever has lost the lease changes nothing: the next one has the say."""
     endpoint, _ = await hooks.endpoint(receiver.url)
     await hooks.cases()
-    receiver.delay_seconds = 0.5
+    receiver.held = asyncio.Event()
     late = hooks.sender(lease_seconds=0.2)
     waiting = asyncio.create_task(late.deliver_due())
     await receiver.until(1)
-    await asyncio.sleep(0.3)
     receiver.usual = 500
     async with hooks.desk.app.database.transaction() as tx:
         await tx.execute("UPDATE webhook_endpoint SET lease_owner = 'another', leased_until = leased_until + 60000000")
+    receiver.held.set()
     assert await waiting == 0
     (one,) = await hooks.log(endpoint)
     assert (one["state"], one["attempts"]) == ("PENDING", [])
@@ -309,25 +307,23 @@ async def test_an_answer_after_the_lease_is_not_written_down(hooks: WebhookDesk,
 async def test_a_sender_that_ends_gives_its_endpoints_back(hooks: WebhookDesk, receiver: Receiver) -> None:
     """The next process goes on at once, not when a lease has run out."""
     await hooks.endpoint(receiver.url)
-    async with hooks.sending():
+    async with hooks.sending(lease_seconds=600):
         await hooks.cases()
         await receiver.until(1)
     async with hooks.sending():
         await hooks.cases()
-        await receiver.until(2, seconds=3)
+        await receiver.until(2)
 
 
 async def test_what_is_under_way_at_the_end_goes_out_again_at_once(hooks: WebhookDesk, receiver: Receiver) -> None:
     """A receiver that does not answer keeps neither the process from ending nor the next one from sending."""
     await hooks.endpoint(receiver.url)
     receiver.answers.append(HANG)
-    async with hooks.sending():
+    async with hooks.sending(lease_seconds=600):
         await hooks.cases()
         await receiver.until(1)
-        began = time.monotonic()
-    assert time.monotonic() - began < 6
     async with hooks.sending():
-        await receiver.until(2, seconds=5)
+        await receiver.until(2)
     assert len(set(receiver.ids)) == 1
 
 

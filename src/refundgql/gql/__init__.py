@@ -2,7 +2,8 @@
 
 It knows no application: nothing here imports another package of this project (linted), and its tests run on toy
 schemas. An application brings its schema; an `Authentication` and the contexts of operations, see `callers` and
-`operations`; for subscriptions a `Log` and a `Readership`, see `feeds`; and builds an ASGI app of the parts.
+`operations`; for subscriptions a `Log` and a `Readership`, see `feeds`; and makes an ASGI app of `app.Roads` and
+pages of its own, which `server` runs under uvicorn.
 
 The way of an operation:
 

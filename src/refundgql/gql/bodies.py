@@ -10,7 +10,6 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from refundgql.gql import eager
 from refundgql.gql.answers import Header, RequestRefused
 from refundgql.gql.errors import ErrorCode
 
@@ -40,16 +39,9 @@ async def read_body(receive: Receive, declared_length: bytes | None, *, max_byte
             raise RequestRefused(400, ErrorCode.BAD_REQUEST, "The Content-Length header is not a number.", CLOSE)
         if len(declared_length) > 12 or int(declared_length) > max_bytes:
             raise _too_large(max_bytes)
-    reading = _read_counted(receive, max_bytes)
-    try:
-        # Most bodies are there with their headers, and then no timer is needed.
-        awaited = reading.send(None)
-    except StopIteration as read:
-        body: bytes = read.value
-        return body
     try:
         async with asyncio.timeout(seconds):
-            return await eager.resume(reading, awaited)
+            return await _read_counted(receive, max_bytes)
     except TimeoutError:
         message = f"The body did not arrive within {seconds:g} seconds."
         raise RequestRefused(408, ErrorCode.REQUEST_TIMEOUT, message, CLOSE) from None
@@ -147,7 +139,8 @@ def _count_names(value: Any) -> int:
 
 
 def _position(error: orjson.JSONDecodeError) -> str:
-    return f"{error.msg.split(':')[0]} at line {error.lineno} column {error.colno}"
+    what = error.msg.split(":")[0].removeprefix("str is ")
+    return f"{what} at line {error.lineno} column {error.colno}"
 
 
 def _bad(message: str) -> RequestRefused:

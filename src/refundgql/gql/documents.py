@@ -29,6 +29,7 @@ from refundgql.gql.given import unusable_literals
 from refundgql.gql.limits import LimitExceeded, Limits, OperationMeasure, measure_document
 from refundgql.gql.ports import PARSER_STOPPED, MaybeNullValidationRule
 from refundgql.gql.responses import request_errors
+from refundgql.gql.wording import shown
 
 Flags = tuple[bool | None, ...]
 """The values of the variables that decide which fields are asked for."""
@@ -186,7 +187,7 @@ class Documents:
         ]
         if len(named) != 1:
             if operation_name is not None:
-                message = f"Unknown operation named {operation_name!r}."
+                message = f"Unknown operation named {shown(operation_name)}."
             elif named:
                 message = "The document has several operations: say which with operationName."
             else:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from refundgql.gql.answers import errors_body
 from refundgql.gql.errors import ErrorCode
-from refundgql.gql.lean import Gate, Inbox
 from refundgql.gql.outbox import PROBE, WRITE_TEXT
 from refundgql.gql.ports import (
     CloseCode,
@@ -266,8 +265,6 @@ class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
         super().__init__(*arguments, **named)
         # Nothing is compressed, so there are no extensions to offer.
         self.conn = _JsonHandshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
-        self.queue = Inbox()  # type: ignore[assignment]
-        self.writable = Gate()  # type: ignore[assignment]
         self._control_frames = 0
         self._counted_since = 0.0
         self._reads = 0

@@ -16,6 +16,7 @@ from refundgql.gql.callers import Authentication, Caller
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
 from refundgql.gql.framing import EVENTS, PARTS
+from refundgql.gql.limits import Limits
 from refundgql.gql.negotiation import STREAMS, Answer, check_content_type, negotiate
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.rate import RequestRate
@@ -48,19 +49,15 @@ class OperationsEndpoint:
         authentication: Authentication,
         rate: RequestRate,
         streams: EventStreams,
+        limits: Limits,
         *,
-        max_body_bytes: int,
-        max_batch_bytes: int,
-        body_seconds: float,
-        always_stream: bool = False,
+        always_stream: bool,
     ) -> None:
         self._operations = operations
         self._authentication = authentication
         self._rate = rate
         self._streams = streams
-        self._max_body_bytes = max_body_bytes
-        self._max_batch_bytes = max_batch_bytes
-        self._body_seconds = body_seconds
+        self._limits = limits
         self._always_stream = always_stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,12 +87,10 @@ class OperationsEndpoint:
         caller = await self._caller(headers.get(b"authorization"))
         exchange.viewer_ref = caller.ref
         self._rate.count(caller, address_of(scope))
-        body = await read_body(
-            receive,
-            headers.get(b"content-length"),
-            max_bytes=self._max_batch_bytes if caller.sends_batches else self._max_body_bytes,
-            seconds=self._body_seconds,
-        )
+        limits = self._limits
+        most = limits.max_batch_bytes if caller.sends_batches else limits.max_body_bytes
+        declared = headers.get(b"content-length")
+        body = await read_body(receive, declared, max_bytes=most, seconds=limits.body_seconds)
         request = parse_request(body)
         prepared: Any = None
         if answer not in _FRAMINGS:

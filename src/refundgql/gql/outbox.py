@@ -10,7 +10,6 @@ from typing import Final
 
 from starlette.types import Message, Send
 
-from refundgql.gql import eager
 from refundgql.gql.streams import ReaderGone
 
 # A reader this far behind is not reading; what it missed is in the event log.
@@ -81,11 +80,10 @@ class Outbox:
         if not self._open:
             return
         if self._pump is None:
-            self._pump = eager.start(self._send_now(message))
-            if self._pump is not None:
-                self._waiting = self._waiting or deque()
-                self._pump.add_done_callback(self._pumped)
-                self._watch_for_stall()
+            self._pump = asyncio.create_task(self._send_now(message))
+            self._waiting = self._waiting or deque()
+            self._pump.add_done_callback(self._pumped)
+            self._watch_for_stall()
             return
         if self._waiting is not None:
             self._waiting.append((message, size))

@@ -161,6 +161,7 @@ class _Stream:
             subscriber = Subscriber(self._write, self._outbox.taken)
             stream.attach(subscriber)
             errors = await subscriber.ended()
+            await self._outbox.taken()
             if errors is not None:
                 raise OperationRefused(errors)
         finally:

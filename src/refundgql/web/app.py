@@ -11,21 +11,16 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from refundgql.gql.app import Roads
 from refundgql.gql.compression import Compression
-from refundgql.gql.connections import Changes, Presence
+from refundgql.gql.connections import Changes
 from refundgql.gql.engine import GraphQLEngine
-from refundgql.gql.front import FrontDoor, answer_router
-from refundgql.gql.hardening import DRAIN
-from refundgql.gql.http import OperationsEndpoint
+from refundgql.gql.front import answer_router
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
-from refundgql.gql.operations import MakeContext, Operations
+from refundgql.gql.operations import MakeContext
 from refundgql.gql.origins import Cors
-from refundgql.gql.outbox import STALL_SECONDS
 from refundgql.gql.persisted_documents import TrustedDocuments
-from refundgql.gql.rate import RequestRate
-from refundgql.gql.sse import KEEP_ALIVE_SECONDS, EventStreams
-from refundgql.gql.ws import SocketEndpoint
 from refundgql.web import graphiql, health
 from refundgql.web.authentication import Authentication, LoadViewer, LoadViewers, lost_access
 from refundgql.web.graphiql import DemoPeople
@@ -55,9 +50,6 @@ class Transport:
     graphiql: bool = False
     account_changes: Changes | None = None
     demo_people: DemoPeople | None = None
-    # How long a subscriber may take nothing before it is cut off.
-    stall_seconds: float = STALL_SECONDS
-    keep_alive_seconds: float = KEEP_ALIVE_SECONDS
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
     watched_parts: Mapping[str, health.Check] = field(default_factory=dict)
     extra_routes: tuple[BaseRoute, ...] = ()
@@ -71,11 +63,7 @@ class Transport:
 
 def build_app(transport: Transport) -> Starlette:
     """Return the ASGI app: `/graphql`, `/graphql/stream`, health, metrics and, when asked for, GraphiQL."""
-    presence = Presence(
-        lost_access(transport.load_viewers),
-        max_per_account=transport.limits.max_sockets_per_account,
-        changes=transport.account_changes,
-    )
+    roads = _roads_of(transport)
     return Starlette(
         routes=_routes(transport),
         middleware=[
@@ -83,58 +71,27 @@ def build_app(transport: Transport) -> Starlette:
             *_cors(transport),
             *_compression(transport),
             Middleware(Languages),
-            _front_door(transport, presence),
+            roads.front_door(_PageForBrowsers if transport.graphiql else None),
         ],
         exception_handlers={HTTPException: answer_router},
-        lifespan=_lifespan(transport, presence),
+        lifespan=_lifespan(transport, roads),
     )
 
 
-def _front_door(transport: Transport, presence: Presence) -> Middleware:
-    limits, metrics = transport.limits, transport.metrics
-    operations = Operations(transport.engine, transport.make_context, transport.trusted_documents)
-    authentication = Authentication(
-        transport.verifier,
-        transport.load_viewer,
-        short_tokens={person.short_token: person.token for person in transport.demo_people or ()},
-    )
-    rate = RequestRate(limits.requests_per_minute)
-    streams = EventStreams(
-        operations,
-        presence,
-        metrics,
-        keep_alive_seconds=transport.keep_alive_seconds,
-        stall_seconds=transport.stall_seconds,
-    )
-
-    def endpoint(*, always_stream: bool) -> OperationsEndpoint:
-        return OperationsEndpoint(
-            operations,
-            authentication,
-            rate,
-            streams,
-            max_body_bytes=limits.max_body_bytes,
-            max_batch_bytes=limits.max_batch_bytes,
-            body_seconds=limits.body_seconds,
-            always_stream=always_stream,
-        )
-
-    root: ASGIApp = endpoint(always_stream=False)
-    if transport.graphiql:
-        root = _PageForBrowsers(root)
-    sockets = SocketEndpoint(
-        operations,
-        authentication,
-        rate,
-        presence,
-        metrics,
-        limits,
+def _roads_of(transport: Transport) -> Roads:
+    short_tokens = {person.short_token: person.token for person in transport.demo_people or ()}
+    return Roads(
+        engine=transport.engine,
+        make_context=transport.make_context,
+        authentication=Authentication(transport.verifier, transport.load_viewer, short_tokens=short_tokens),
+        lost_access=lost_access(transport.load_viewers),
+        metrics=transport.metrics,
+        limits=transport.limits,
+        trusted_documents=transport.trusted_documents,
         allowed_origins=transport.allowed_origins,
-        stall_seconds=transport.stall_seconds,
+        account_changes=transport.account_changes,
         greeted=hear,
     )
-    direct: dict[str, ASGIApp] = {"/graphql": root, "/graphql/stream": endpoint(always_stream=True)}
-    return Middleware(FrontDoor, direct=direct, sockets=sockets, metrics=metrics)
 
 
 def _cors(transport: Transport) -> list[Middleware]:
@@ -183,15 +140,12 @@ class _PageForBrowsers:
             await self._app(scope, receive, send)
 
 
-def _lifespan(
-    transport: Transport, presence: Presence
-) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]:
+def _lifespan(transport: Transport, roads: Roads) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             if transport.lifespan is not None:
                 await stack.enter_async_context(transport.lifespan())
-            await stack.enter_async_context(presence.watched())
-            yield {DRAIN: presence.drain}
+            yield await stack.enter_async_context(roads.watched())
 
     return lifespan

@@ -32,46 +32,16 @@ async def related(load: ById, info: LevelInfo, ids: Sequence[str | None]) -> lis
     return [None if one is None else found.get(one) for one in ids]
 
 
-async def accounts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return accounts by id."""
-    return await related(accounts_by_id, info, ids)
-
-
 async def cases_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
     """Return refund cases by id, with the page of their events that is asked for below."""
     return await related(partial(cases_by_id, events=page_below(info, "events")), info, ids)
 
 
-async def contracts_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return contracts by id."""
-    return await related(contracts_by_id, info, ids)
-
-
-async def events_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return events of cases by id."""
-    return await related(events_by_id, info, ids)
-
-
-async def invoices_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return invoices by id."""
-    return await related(invoices_by_id, info, ids)
-
-
-async def leads_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return leads by id."""
-    return await related(leads_by_id, info, ids)
-
-
-async def milestones_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return milestones by id."""
-    return await related(milestones_by_id, info, ids)
-
-
-async def weeks_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return billing weeks by id."""
-    return await related(weeks_by_id, info, ids)
-
-
-async def withdrawals_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
-    """Return withdrawals by id."""
-    return await related(withdrawals_by_id, info, ids)
+accounts_of = partial(related, accounts_by_id)
+contracts_of = partial(related, contracts_by_id)
+events_of = partial(related, events_by_id)
+invoices_of = partial(related, invoices_by_id)
+leads_of = partial(related, leads_by_id)
+milestones_of = partial(related, milestones_by_id)
+weeks_of = partial(related, weeks_by_id)
+withdrawals_of = partial(related, withdrawals_by_id)

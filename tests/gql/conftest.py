@@ -1,0 +1,5 @@
+"""Servers and clients of the tests of sockets."""
+
+from toy_server import http as http
+from toy_server import plain_desk as plain_desk
+from toy_server import serve as serve
