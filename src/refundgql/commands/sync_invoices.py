@@ -15,6 +15,7 @@ from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.invoices import InvoiceStatusMachine
 from refundgql.domain.kept_texts import INVOICE, INVOICED_WEEK_RELEASED
 from refundgql.domain.ledger import held
+from refundgql.domain.milestones import advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import InvoiceRecord, RecordError
@@ -183,6 +184,7 @@ def _pay(
     told = INVOICE.of(number=row.number)
     hold = held(payment.id, row.currency)
     if milestone is not None:
+        advance_milestone(MilestoneStatus(milestone.status), MilestoneStatus.FUNDED)
         milestone.status, milestone.funded_at, milestone.dirty = MilestoneStatus.FUNDED.value, paid_at, True
         book.pay(payment, contract, hold, row.amount_minor, share, paid_at, told)
         return

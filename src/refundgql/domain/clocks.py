@@ -27,6 +27,7 @@ from refundgql.domain.vocabulary import (
     DUE_SOON,
     OPEN_STATES,
     TARGET_MISSED,
+    UNDECIDED_STATES,
     ClockName,
     RefundActionName,
     RefundCaseKind,
@@ -95,7 +96,7 @@ def whose_move(facts: Facts, case: Case, policy: Policy) -> Move:
     if case.state is RefundCaseState.REQUESTED and case.kind is not RefundCaseKind.LEAD:
         due = hand_over(facts, case, policy)
         return _until(WhoseMove.COUNTERPARTY, due[0] if due is not None else None, WhoseMove.SYSTEM)
-    if case.state in (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED):
+    if case.state in UNDECIDED_STATES:
         if case.information_from is not None:
             return _until(case.information_from, information_until(case), WhoseMove.SUPPORT)
         return Move(WhoseMove.SUPPORT)

@@ -24,16 +24,15 @@ from refundgql.domain.settlement import credit_postings
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import (
     OPEN_STATES,
+    UNDECIDED_STATES,
     BalancePurpose,
     IssueDecision,
     RefundActionName,
-    RefundCaseState,
     Role,
     WhoseMove,
 )
 
 _NEW_CASE = "preview"
-_TO_BE_DECIDED = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
 
 
 def preview(act: Act, facts: Facts, policy: Policy) -> Preview:
@@ -56,7 +55,7 @@ def preview(act: Act, facts: Facts, policy: Policy) -> Preview:
         allowed=True,
         route=case.route,
         maximum=it.money(maximum),
-        decided_by=case.whose_move if case.state in _TO_BE_DECIDED else WhoseMove.REQUESTER,
+        decided_by=case.whose_move if case.state in UNDECIDED_STATES else WhoseMove.REQUESTER,
         decision_due_by=case.deadline_at,
         contract_total_after=_total_after(facts, amount_minor),
         reviews_hidden=_reviews_hidden(facts, amount_minor, policy),

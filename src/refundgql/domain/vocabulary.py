@@ -52,6 +52,9 @@ OPEN_STATES = frozenset(
 )
 """States in which a case occupies its payment (D14)."""
 
+UNDECIDED_STATES = OPEN_STATES - {RefundCaseState.APPROVED}
+"""States in which somebody has to decide."""
+
 
 class RefundRoute(StrEnum):
     """Who decides: the counterparty directly, or support; fixed at opening (D7)."""

@@ -27,9 +27,9 @@ WHERE c.id IN (SELECT o.id FROM refund_case o WHERE o.contract_id = ANY(?)
 ORDER BY e.commit_order, e.position"""
 
 _PAYMENTS = """
-SELECT p.contract_id, p.paid_minor, COALESCE(m.funded_at, i.paid_at) AS paid_at
+SELECT p.contract_id, p.paid_minor, COALESCE(i.paid_at, m.funded_at) AS paid_at
 FROM payment p LEFT JOIN invoice i ON i.payment_id = p.id LEFT JOIN milestone m ON m.payment_id = p.id
-WHERE p.contract_id = ANY(?) AND COALESCE(m.funded_at, i.paid_at) IS NOT NULL"""
+WHERE p.contract_id = ANY(?) AND COALESCE(i.paid_at, m.funded_at) IS NOT NULL"""
 
 
 _TOLD = """

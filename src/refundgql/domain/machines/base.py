@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from statemachine import StateChart
 
 from refundgql.domain.machines.row import Condition, Remark, guarded
-from refundgql.domain.rules.amounts import ReopenCap
+from refundgql.domain.rules.amounts import MoneyStillThere, ReopenCap
 from refundgql.domain.rules.given import DaysToAnswer, PartyAsked, TextGiven
 from refundgql.domain.rules.limits import AnotherSigner, DecisionProposed, MaySign, NothingProposed
 from refundgql.domain.rules.payments import NoOpenCase
 from refundgql.domain.rules.reopening import DecidedByAnother, FinallyDeclined, ReopenedOnce, ReopenWindow
 from refundgql.domain.rules.situation import Rule
-from refundgql.domain.rules.standing import NothingAsked
+from refundgql.domain.rules.standing import NothingAsked, NotReversed
 from refundgql.domain.rules.who import NotOwnCase, NotOwnFiling, Who
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import INFORMATION_REQUESTED, RefundCaseKind, RefundCaseState
@@ -77,9 +77,11 @@ def signed_by(*states: RefundCaseState, deciders: tuple[Rule, ...]) -> tuple[Rem
     )
 
 
+DECIDER = (NotOwnCase(), NotOwnFiling())
+"""Nobody decides on their own case, nor on one they filed for somebody (D4)."""
+
 REOPENED = (
-    NotOwnCase(),
-    NotOwnFiling(),
+    *DECIDER,
     DecidedByAnother(),
     TextGiven("reason", phrase("why this is decided anew"), "D22"),
     FinallyDeclined(),
@@ -104,6 +106,14 @@ class CaseMachine(StateChart[Any]):
 
     kind: ClassVar[RefundCaseKind]
 
+    reverse = Remark(
+        RefundCaseState.CREDITED,
+        guards=guarded(
+            Who.ADMIN,
+            cites="D16",
+            rules=(*DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
+        ),
+    )
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
     evidence_redacted = Remark(*EVERY_STATE, guards=guarded(Who.ADMIN, cites="D26"))
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.machines.base import (
+    DECIDER,
     IN_PART,
     NOTHING,
     REOPENED,
@@ -23,15 +24,14 @@ from refundgql.domain.rules.amounts import (
     ConsentCap,
     FundsThere,
     IssueCap,
-    MoneyStillThere,
     RequestCap,
     RestCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft
-from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, NotReversed, RestDeclined
-from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, RestDeclined
+from refundgql.domain.rules.who import AskedYourself, Who
 from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
@@ -47,15 +47,14 @@ _ASKED = (
 _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap()))
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
-_DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
     Who.SUPPORT,
     cites=("C31", "D12"),
-    rules=(*_DECIDER, NothingProposed(), MilestoneInEscrow(), ApprovalCap(), WithinLimit()),
+    rules=(*DECIDER, NothingProposed(), MilestoneInEscrow(), ApprovalCap(), WithinLimit()),
     instead=(RefundActionName.CONSENT,),
 )
 _DECLINED_BY_SUPPORT = guarded(
-    Who.SUPPORT, cites=("C31", "D12"), rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
+    Who.SUPPORT, cites=("C31", "D12"), rules=(*DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
 )
 _DISPUTED_RULES = (_EXPLANATION, NotDecidedBySupport(), DisputeNotFinal(), Disputable(), NoOpenCase())
 _DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
@@ -111,19 +110,11 @@ class EscrowMachine(CaseMachine):
 
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
-    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=_DECIDER)
+    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=DECIDER)
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,
         guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())),
-    )
-    reverse = Remark(
-        RefundCaseState.CREDITED,
-        guards=guarded(
-            Who.ADMIN,
-            cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
-        ),
     )
     request_information = question_in(*_WITH_SUPPORT)
     information_ended = noted_in(*_WITH_SUPPORT, cites="D24")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.machines.base import (
+    DECIDER,
     IN_PART,
     NOTHING,
     REOPENED,
@@ -22,7 +23,6 @@ from refundgql.domain.rules.amounts import (
     ConsentCap,
     FundsThere,
     IssueCap,
-    MoneyStillThere,
     RequestCap,
     RestCap,
     SupportApprovalCap,
@@ -42,10 +42,9 @@ from refundgql.domain.rules.standing import (
     EscalationNotFinal,
     HourlyEscalation,
     NotDecidedBySupport,
-    NotReversed,
     RestDeclined,
 )
-from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.who import AskedYourself, Who
 from refundgql.domain.rules.windows import (
     AnswerInTime,
     AskedOfTheExpert,
@@ -89,15 +88,14 @@ _REQUESTED = guarded(
 _ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap()))
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
-_DECIDER = (NotOwnCase(), NotOwnFiling())
 _BY_SUPPORT = guarded(
     Who.SUPPORT,
     cites=("C15", "D12"),
-    rules=(*_DECIDER, NothingProposed(), SupportApprovalCap(), WithinLimit()),
+    rules=(*DECIDER, NothingProposed(), SupportApprovalCap(), WithinLimit()),
     instead=(RefundActionName.CONSENT,),
 )
 _DECLINED_BY_SUPPORT = guarded(
-    Who.SUPPORT, cites=("C15", "D12"), rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
+    Who.SUPPORT, cites=("C15", "D12"), rules=(*DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
 )
 _ESCALATED = (
     _EXPLANATION,
@@ -188,19 +186,11 @@ class InvoiceMachine(CaseMachine):
     escalate_rest = Remark(RefundCaseState.CREDITED, guards=_REST_ESCALATED, action="ESCALATE", cond=IN_PART)
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
-    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=_DECIDER)
+    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=DECIDER)
     consent = Remark(
         RefundCaseState.ESCALATED,
         RefundCaseState.DISPUTED,
         guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())),
-    )
-    reverse = Remark(
-        RefundCaseState.CREDITED,
-        guards=guarded(
-            Who.ADMIN,
-            cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
-        ),
     )
     request_information = question_in(*_WITH_SUPPORT)
     information_ended = noted_in(*_WITH_SUPPORT, cites="D24")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.machines.base import (
+    DECIDER,
     NOTHING,
     REOPENED,
     CaseMachine,
@@ -15,13 +16,13 @@ from refundgql.domain.machines.base import (
     question_in,
     signed_by,
 )
-from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, MoneyStillThere, PriceLeft
+from refundgql.domain.machines.row import guarded
+from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, PriceLeft
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import LeadCharged, OneCasePerLead, ReasonRefundable, RequestsLeft
-from refundgql.domain.rules.standing import NotReversed, SecondLookUnused
-from refundgql.domain.rules.who import AnotherDecider, AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.standing import SecondLookUnused
+from refundgql.domain.rules.who import AnotherDecider, AskedYourself, Who
 from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
@@ -40,8 +41,7 @@ _ASKED = (
 )
 _MESSAGE = TextGiven("message", phrase("a message that tells the professional why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation of what the first look missed"), "D6")
-_DECIDER = (NotOwnCase(), NotOwnFiling())
-_SECOND_DECIDER = (*_DECIDER, AnotherDecider())
+_SECOND_DECIDER = (*DECIDER, AnotherDecider())
 _APPROVED = (NothingProposed(), LeadApprovalCap(), WithinLimit())
 _DECLINED = (_MESSAGE, NothingProposed(), WithinLimit())
 _WITH_SUPPORT = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
@@ -64,10 +64,10 @@ class LeadMachine(CaseMachine):
 
     request = nothing.to(requested, validators=guarded(Who.PRO, Who.SUPPORT, cites="L01", rules=_ASKED))
     approve = requested.to(
-        approved, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, *_APPROVED))
+        approved, validators=guarded(Who.SUPPORT, cites="L14", rules=(*DECIDER, *_APPROVED))
     ) | escalated.to(approved, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, *_APPROVED)))
     decline = requested.to(
-        declined, validators=guarded(Who.SUPPORT, cites="L14", rules=(*_DECIDER, *_DECLINED))
+        declined, validators=guarded(Who.SUPPORT, cites="L14", rules=(*DECIDER, *_DECLINED))
     ) | escalated.to(declined, validators=guarded(Who.SUPPORT, cites="D6", rules=(*_SECOND_DECIDER, *_DECLINED)))
     reopen = declined.to(escalated, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     escalate = declined.to(
@@ -79,15 +79,7 @@ class LeadMachine(CaseMachine):
         cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))
     )
 
-    propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, deciders=_DECIDER)
-    reverse = Remark(
-        RefundCaseState.CREDITED,
-        guards=guarded(
-            Who.ADMIN,
-            cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
-        ),
-    )
+    propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, deciders=DECIDER)
     request_information = question_in(*_WITH_SUPPORT)
     information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
     target_missed = noted_in(*_WITH_SUPPORT, cites="L14")

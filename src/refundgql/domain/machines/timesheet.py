@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.machines.base import (
+    DECIDER,
     NOTHING,
     REOPENED,
     CaseMachine,
@@ -16,12 +17,12 @@ from refundgql.domain.machines.base import (
     signed_by,
 )
 from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, MoneyStillThere, RequestCap
+from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, MoneyStillHeld, NoLastingCase
-from refundgql.domain.rules.standing import NotDecidedBySupport, NotReversed
-from refundgql.domain.rules.who import AskedYourself, NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.standing import NotDecidedBySupport
+from refundgql.domain.rules.who import AskedYourself, Who
 from refundgql.domain.rules.windows import TimesheetCutOff
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
@@ -38,7 +39,6 @@ _OPENED = (
     RequestCap(),
 )
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
-_DECIDER = (NotOwnCase(), NotOwnFiling())
 _WITH_SUPPORT = (RefundCaseState.DISPUTED,)
 _DATED = (*_WITH_SUPPORT,)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
@@ -64,29 +64,21 @@ class TimesheetMachine(CaseMachine):
         validators=guarded(
             Who.SUPPORT,
             cites="D12",
-            rules=(*_DECIDER, NothingProposed(), ApprovalCap(), WithinLimit()),
+            rules=(*DECIDER, NothingProposed(), ApprovalCap(), WithinLimit()),
             instead=(RefundActionName.CONSENT,),
         ),
     )
     decline = disputed.to(
         declined,
-        validators=guarded(Who.SUPPORT, cites="D12", rules=(*_DECIDER, _MESSAGE, NothingProposed(), WithinLimit())),
+        validators=guarded(Who.SUPPORT, cites="D12", rules=(*DECIDER, _MESSAGE, NothingProposed(), WithinLimit())),
     )
     reopen = declined.to(disputed, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
     cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))
 
-    propose, confirm, return_ = signed_by(RefundCaseState.DISPUTED, deciders=_DECIDER)
+    propose, confirm, return_ = signed_by(RefundCaseState.DISPUTED, deciders=DECIDER)
     consent = Remark(
         RefundCaseState.DISPUTED, guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap()))
-    )
-    reverse = Remark(
-        RefundCaseState.CREDITED,
-        guards=guarded(
-            Who.ADMIN,
-            cites="D16",
-            rules=(*_DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
-        ),
     )
     request_information = question_in(*_WITH_SUPPORT)
     information_ended = noted_in(*_WITH_SUPPORT, cites="D24")

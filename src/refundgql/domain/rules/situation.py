@@ -68,11 +68,6 @@ class Situation:
         return self.case.state if self.case is not None else None
 
     @property
-    def paid_at(self) -> datetime | None:
-        """Return when the contract's payment was made; a milestone's invoice is its funding."""
-        return self.facts.paid_at
-
-    @property
     def refundable_minor(self) -> int:
         """Return what is left of the payment and of the contract, in minor units (C14, D9, D25)."""
         return refundable_minor(self.facts)
