@@ -87,7 +87,8 @@ class RefundActs(RuleBasedStateMachine):
         """Check that the simulator, with nothing changed, decides every case as it was decided."""
         policy, staff = self.it.world.policy, self.it.viewers["ivy"]
         told = await examine(self.database, staff, policy, policy, None, Page(100), self.it.now)
-        assert (told.not_reproduced, [one.simulated for one in told.found]) == (0, [])
+        if not self.it.rules_changed:  # what was decided by other rules may be decided otherwise by these
+            assert (told.not_reproduced, [one.simulated for one in told.found]) == (0, [])
         assert told.examined == len(self.it.model.cases)
 
     def act(
@@ -257,7 +258,9 @@ class RefundActs(RuleBasedStateMachine):
                 first.setdefault(case.payment.contract.expert, case)
         for expert, case in first.items():
             there = max(self.it.model.balances[expert, "CONTRACTS"], 0) + case.payment.held
-            assert there < case.approved, "credited in the transaction that brings the funds"
+            payment = case.payment
+            taken = case.approved > payment.paid - payment.refunded - payment.charged_back
+            assert taken or there < case.approved, "credited in the transaction that brings the funds"
 
     async def look(self, who: str) -> None:
         it = self.it

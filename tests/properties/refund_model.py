@@ -14,6 +14,15 @@ THRESHOLD_MINOR = 2_500
 LIMIT_MINOR = 1_500
 """What SUPPORT decides alone where the policy has a limit (D23)."""
 
+RULES = {
+    "lead_window_days": 30,
+    "direct_window_days": 180,
+    "support_window_days": 365,
+    "respond_within_days": 7,
+    "dispute_resolution_days": 30,
+    "funds_wait_days": 14,
+}
+
 # event | kinds | from | to (= no change) | who
 _TABLE = """
 REQUEST                | LEAD            | -                            | REQUESTED         | PRO SUPPORT ADMIN
@@ -56,6 +65,10 @@ DUE_SOON               | LEAD            | REQUESTED ESCALATED DECLINED | =     
 DUE_SOON               | INVOICE         | REQUESTED ESCALATED DISPUTED DECLINED CREDITED | = | SYSTEM
 DUE_SOON               | ESCROW          | REQUESTED ESCALATED DISPUTED | =                 | SYSTEM
 DUE_SOON               | TIMESHEET       | DISPUTED                     | =                 | SYSTEM
+DEADLINE_MOVED         | LEAD            | REQUESTED ESCALATED DECLINED | =                 | SYSTEM
+DEADLINE_MOVED         | INVOICE         | REQUESTED ESCALATED DISPUTED DECLINED CREDITED | = | SYSTEM
+DEADLINE_MOVED         | ESCROW          | REQUESTED ESCALATED DISPUTED | =                 | SYSTEM
+DEADLINE_MOVED         | TIMESHEET       | DISPUTED                     | =                 | SYSTEM
 CHARGEBACK | * | REQUESTED APPROVED DECLINED ESCALATED DISPUTED CREDITED CANCELLED | = | SYSTEM
 WITHDRAWAL_CHANGED     | INVOICE ESCROW TIMESHEET | CREDITED            | =                 | SYSTEM
 """
@@ -100,6 +113,8 @@ class Payment:
     released: bool = False
     ends_at: datetime | None = None
     refunded: int = 0
+    charged_back: int = 0
+    """What banks want or have taken (D25)."""
 
     @property
     def cut_off(self) -> datetime:
@@ -151,6 +166,8 @@ class Model:
     overdrawn_by_support: set[str] = field(default_factory=set)
     limited: bool = False
     """Whether support's larger decisions need a second signature (D23)."""
+    rules: dict[str, int] = field(default_factory=lambda: dict(RULES))
+    """The days in force now (D28)."""
 
     def of_payment(self, payment: Payment, *states: str) -> list[Case]:
         """Return the cases of a payment in some states."""
@@ -161,11 +178,11 @@ class Model:
         return sum(case.approved for case in self.of_payment(payment, "APPROVED"))
 
     def left(self, payment: Payment) -> int:
-        """Return what can still be refunded of a payment (C14)."""
+        """Return what can still be refunded of a payment (C14, D25)."""
         return min(self._left([payment]), self._left(self.siblings(payment)))
 
     def _left(self, payments: list[Payment]) -> int:
-        return sum(one.paid - one.refunded - self.reserved(one) for one in payments)
+        return sum(one.paid - one.refunded - one.charged_back - self.reserved(one) for one in payments)
 
     def siblings(self, payment: Payment) -> list[Payment]:
         """Return all payments of the same contract."""
@@ -251,31 +268,33 @@ class Model:
         if name == "REOPEN":
             assert it.opened_by != "ISSUE"
             assert not it.reopened
-            it.reopened, it.by_support = True, False
+            it.reopened = True  # that support has decided on the money stays true (D12)
 
     def _check_time(self, it: Case, name: str, to: str, at: datetime, by_staff: bool) -> None:
-        payment = it.payment
+        payment, rules = it.payment, self.rules
         if name == "REQUEST" and it.kind == "INVOICE":
-            assert payment.day(at) <= 365
-            assert (to == "ESCALATED") is (payment.day(at) > 180)
+            assert payment.day(at) <= rules["support_window_days"]
+            assert (to == "ESCALATED") is (payment.day(at) > rules["direct_window_days"])
         elif name == "OPEN_TIMESHEET_DISPUTE":
             assert payment.paid
             assert payment.ends_at is not None
             assert payment.ends_at <= at < payment.cut_off
         elif name == "REQUEST" and it.kind == "LEAD":
-            assert by_staff or payment.day(at) <= 30
+            assert by_staff or payment.day(at) <= rules["lead_window_days"]
         elif it.kind == "INVOICE" and to == "APPROVED" and it.state in ("-", "REQUESTED"):
-            assert payment.day(at) <= 180
+            assert payment.day(at) <= rules["direct_window_days"]
         elif name == "DISPUTE" and it.kind == "INVOICE":
             assert payment.contract is not None
             assert payment.contract.hourly
-            assert payment.day(at) <= 30
+            assert payment.day(at) <= rules["dispute_resolution_days"]
         elif name == "ESCALATE" and it.state == "APPROVED":
             assert it.approved_at is not None
-            assert days(it.approved_at, at) >= 14
+            assert days(it.approved_at, at) >= rules["funds_wait_days"]
         elif name == "HAND_OVER":
-            unanswered = days(it.opened_at, at) > 7 and (it.kind == "ESCROW" or _hourly(payment))
-            assert unanswered or (it.kind == "INVOICE" and payment.day(at) > 180)
+            unanswered = days(it.opened_at, at) > rules["respond_within_days"] and (
+                it.kind == "ESCROW" or _hourly(payment)
+            )
+            assert unanswered or (it.kind == "INVOICE" and payment.day(at) > rules["direct_window_days"])
 
     def _follow(self, it: Case, name: str, before: str, amount: int, at: datetime) -> None:
         if before == "-":
@@ -331,6 +350,16 @@ class Model:
             payment.held += it.credited
         else:
             self.balances[payment.contract.expert, "CONTRACTS"] += it.credited
+
+    def charge_back(self, payment: Payment, delta: int, lost: int) -> None:
+        """Follow what a bank wants more or less, and what it has taken: held money first, then the receiver's (D25)."""
+        payment.charged_back += delta
+        assert payment.refunded + payment.charged_back <= payment.paid
+        from_held = min(payment.held, lost)
+        payment.held -= from_held
+        if payment.contract is not None and lost > from_held:
+            self.balances[payment.contract.expert, "CONTRACTS"] -= lost - from_held
+            self.overdrawn_by_support.add(payment.contract.expert)
 
     def release(self, payment: Payment) -> None:
         """Give what is held to the expert."""

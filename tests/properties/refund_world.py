@@ -84,6 +84,9 @@ class RefundWorld:
     payment_of: dict[str, Payment] = field(default_factory=dict)
     last_position: int = 0
     made: int = 0
+    wanted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """What banks have been told to want: reference to payment's reference and minor units, while it is OPEN."""
+    rules_changed: bool = False
 
     @classmethod
     async def open(cls, database: Database) -> RefundWorld:
@@ -106,8 +109,14 @@ class RefundWorld:
         """Return the instant of the rules."""
         return self.world.clock.at
 
+    def change_rules(self, **days: int) -> None:
+        """Put other days in force, here and in the model (D28)."""
+        self.world.policy = self.world.policy.with_overrides(days)
+        self.model.rules |= days
+        self.rules_changed = True
+
     def move_clock(self, by: timedelta) -> None:
-        """Let time pass."""
+        """Let time pass, or be behind as another process is."""
         self.world.clock.at += by
         self.desk.clock.at = self.world.clock.at
 

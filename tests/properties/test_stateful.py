@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
+from marketplace import chargeback
 from refund_acts import BUTTONS, RefundActs
 from refund_model import LIMIT_MINOR, OPEN
 from refund_world import OUTSIDERS, PEOPLE, RefundWorld
@@ -18,6 +19,7 @@ from refund_world import OUTSIDERS, PEOPLE, RefundWorld
 from api_world import at, invoice, milestone, usd
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.withdrawals import RequestWithdrawal, change_withdrawal, request_withdrawal
+from refundgql.domain.calendar import from_micros
 from refundgql.domain.decisions import Act
 from refundgql.domain.vocabulary import (
     IssueDecision,
@@ -53,6 +55,17 @@ ASKED = [
     "inv-forth",
     "inv-364",
 ]
+
+
+CHANGES = {
+    "lead_window_days": (1, 30, 60),
+    "direct_window_days": (20, 180, 200),
+    "support_window_days": (200, 365, 400),
+    "respond_within_days": (1, 7, 30),
+    "dispute_resolution_days": (1, 30, 60),
+    "funds_wait_days": (1, 14, 40),
+}
+"""What the days of rules may become."""
 
 
 class Refunds(RefundActs):
@@ -98,6 +111,47 @@ class Refunds(RefundActs):
         """Due clocks are acted on, whenever that is."""
         self.wait(self.it.sweep())
 
+    @rule(minutes=st.sampled_from([1, 4]))
+    def another_process_is_behind(self, minutes: int) -> None:
+        """The next acts are taken by a process whose clock is some minutes late."""
+        self.it.move_clock(-timedelta(minutes=minutes))
+
+    @rule(name=st.sampled_from(sorted(CHANGES)), which=st.integers(0, 2))
+    def the_rules_change(self, name: str, which: int) -> None:
+        """Other days come into force, and the next start sets every deadline anew (D28)."""
+        self.it.change_rules(**{name: CHANGES[name][which]})
+        self.wait(self.it.sweep())
+
+    @rule(ref=st.sampled_from([*INVOICES, *STEPS]), minor=MINOR)
+    def a_bank_wants_money(self, ref: str, minor: int) -> None:
+        """A chargeback is told, as far as there is something to want (D25)."""
+        it, payment = self.it, self.it.payment_of[ref]
+        kind = "milestone" if ref in STEPS else "invoice"
+        minor = min(minor, payment.paid - payment.refunded - payment.charged_back)
+        if minor <= 0:
+            return
+        it.made += 1
+        name = f"bank-{it.made}"
+        it.wanted[name] = (ref, minor)
+        it.model.charge_back(payment, minor, 0)
+        record = chargeback(name, self.text(minor), **{kind: ref}, openedAt=at(it.now))
+        assert self.wait(it.sync(record)) == ()
+
+    @rule(which=NUMBERS, lost=st.booleans())
+    def a_bank_decides(self, which: int, lost: bool) -> None:
+        """What was wanted is taken for good, or may be refunded again."""
+        it = self.it
+        if not it.wanted:
+            return
+        name = sorted(it.wanted)[which % len(it.wanted)]
+        ref, minor = it.wanted.pop(name)
+        payment = it.payment_of[ref]
+        it.model.charge_back(payment, 0 if lost else -minor, minor if lost else 0)
+        opened = self.wait(it.world.rows("SELECT opened_at FROM chargeback WHERE external_ref = ?", name))
+        kind = "milestone" if ref in STEPS else "invoice"
+        given = {kind: ref, "openedAt": at(from_micros(opened[0]["opened_at"]))}
+        assert self.wait(it.sync(chargeback(name, self.text(minor), "LOST" if lost else "WON", **given))) == ()
+
     @rule(which=st.sampled_from(["hourly", "fixed", "small", "forth", "week-now"]), from_balance=st.booleans())
     def an_invoice_is_paid(self, which: str, from_balance: bool) -> None:
         """A client pays, with what is on the balance where it helps."""
@@ -130,7 +184,12 @@ class Refunds(RefundActs):
             return
         assert payment.paid_at is not None
         record = milestone(
-            which, "fixed", amount, status="RELEASED", fundedAt=at(payment.paid_at), releasedAt=at(it.now)
+            which,
+            "fixed",
+            amount,
+            status="RELEASED",
+            fundedAt=at(payment.paid_at),
+            releasedAt=at(max(it.now, payment.paid_at)),
         )
         refusals = self.wait(it.sync(record))
         returned = payment.refunded == payment.paid
