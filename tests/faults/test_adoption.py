@@ -154,11 +154,35 @@ def adoption(tmp_path: Path) -> Iterator[Adoption]:
     drop_database(url)
 
 
+@dataclass
+class LockWaits:
+    """The longest that a session was seen to wait for a lock, batches that take turns aside."""
+
+    url: str
+    longest_ms: int = 0
+
+    async def watch(self) -> None:
+        """Look again and again until it is cancelled."""
+        seen = "SELECT max(extract(epoch FROM clock_timestamp() - waitstart)) FROM pg_locks"
+        seen += " WHERE NOT granted AND locktype <> 'advisory'"
+        connection = await asyncpg.connect(self.url)
+        try:
+            while True:
+                self.longest_ms = max(self.longest_ms, round((await connection.fetchval(seen) or 0) * 1_000))
+                await asyncio.sleep(0.02)
+        finally:
+            await connection.close()
+
+
 @contextlib.asynccontextmanager
 async def measured(what: str, users: Users, **figures: Any) -> AsyncIterator[None]:
-    """Print how long something took, and how long people waited meanwhile."""
+    """Print how long something took, how long people waited meanwhile, and how much of that for locks."""
     began, acts = time.monotonic(), len(users.waits)
+    locks = LockWaits(users.fleet.settings["REFUNDGQL_DATABASE_URL"])
+    watching = asyncio.create_task(locks.watch())
     yield
+    watching.cancel()
+    figures["lock_ms"] = locks.longest_ms
     took, waits = time.monotonic() - began, sorted(users.waits[acts:]) or [0.0]
     rate = {"records_per_s": round(figures["records"] / took)} if "records" in figures else {}
     half, most = (round(waits[int(part * (len(waits) - 1))] * 1_000) for part in (0.5, 0.99))

@@ -179,6 +179,8 @@ class Upgrade:
         with tarfile.open(FORMER) as archive:
             archive.extractall(folder / "former", filter="data")
         self.fleet = Fleet.prepare(folder, url, "", NOW, 2)
+        for settings in (self.fleet.settings, *(server.environment for server in self.fleet.servers)):
+            del settings["REFUNDGQL_POLICY"]  # the release before does not know all of it
         self.former, self.new = self.fleet.servers
         self.former_path = {"PYTHONPATH": str(folder / "former" / "src")}
         self.former.environment |= self.former_path
