@@ -90,6 +90,8 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
             **given,
         }
     )
+    if "database_url" in given:  # else it is a copy of a migrated one
+        asyncio.run(bootstrap.migrate(settings))
     people = asyncio.run(_prepare(settings))
     app = serving.make_app(settings)
     listener = socket.create_server(("127.0.0.1", 0))

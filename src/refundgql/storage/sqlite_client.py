@@ -318,12 +318,8 @@ class SqliteDatabase(Database):
                 raise RuntimeError("Read through the transaction while one is open.")
             async with self.client.acquire_connection() as writer:
                 return await fetch_on(writer, sql, parameters)
-        async with self._slots:
-            reader = self._idle.pop() if self._idle else await self._open_reader()
-            try:
-                return await fetch_on(reader, sql, parameters)
-            finally:
-                self._idle.append(reader)
+        async with self._reader() as reader:
+            return await fetch_on(reader, sql, parameters)
 
     async def stream(self, sql: str, parameters: Sequence[Any] = (), *, batch: int = 1_000) -> AsyncIterator[Row]:
         """Yield the rows of a reading statement from one snapshot, in bounded memory."""
@@ -333,16 +329,16 @@ class SqliteDatabase(Database):
             return
         note(sql)
         statement = for_sqlite(sql)
-        reader = await self._connect_reader()
         try:
-            async with reader.execute(statement.sql, sqlite_parameters(statement, parameters)) as cursor:
+            async with (
+                self._reader() as reader,
+                reader.execute(statement.sql, sqlite_parameters(statement, parameters)) as cursor,
+            ):
                 while rows := await cursor.fetchmany(batch):
                     for row in rows:
                         yield row
         except sqlite3.Error as error:
             raise translated(error) from error
-        finally:
-            await reader.close()
 
     async def change_mark(self) -> ChangeMark:
         """Return what shows later whether anything was written meanwhile."""
@@ -381,13 +377,19 @@ class SqliteDatabase(Database):
         """Return what an error of Tortoise's or the driver's means here."""
         return next((translated(one) for one in causes(error) if isinstance(one, sqlite3.Error)), None)
 
-    async def _open_reader(self) -> aiosqlite.Connection:
-        reader = await self._connect_reader()
-        self._opened.append(reader)
-        return reader
+    @contextlib.asynccontextmanager
+    async def _reader(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Lend a reader, opened when none is idle; whoever comes when all are lent waits in turn."""
+        async with self._slots:
+            reader = self._idle.pop() if self._idle else await self._open_reader()
+            try:
+                yield reader
+            finally:
+                self._idle.append(reader)
 
-    async def _connect_reader(self) -> aiosqlite.Connection:
+    async def _open_reader(self) -> aiosqlite.Connection:
         reader = await _connected(self.path)
+        self._opened.append(reader)
         await reader.execute_fetchall(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
         for pragma in _READER_PRAGMAS:
             await reader.execute_fetchall(pragma)
