@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ import refundgql
 from api_world import Desk, usd
 from refundgql.api.languages import ENGLISH, LANGUAGES, catalogue, preferred, said, speak, translated
 from refundgql.cli.texts import texts_by_code
+from refundgql.commands.sweep import sweep_due
 from refundgql.domain import kept_texts
+from refundgql.domain.calendar import parse_instant
 from refundgql.domain.sentences import Kept, phrase, sentence
 from refundgql.settings import SettingsError
 
@@ -272,3 +275,66 @@ def test_languages_that_there_are_not_have_no_texts() -> None:
     """`refundgql texts` names the languages that it has."""
     with pytest.raises(SettingsError, match="en, de, es, not in fr"):
         texts_by_code("fr")
+
+
+WORDED = "wording { code parameters { name value } }"
+
+
+async def test_reviews_that_are_hidden_and_withdrawals_that_were_cancelled_say_why(
+    desk: Desk, things: dict[str, str]
+) -> None:
+    """Why a review is hidden, and that its owner cancelled a withdrawal, is said in the reader's language, by code."""
+    post = f"""mutation($input: PostReviewInput!) {{ postReview(input: $input) {{
+      review {{ id hiddenBecause {WORDED} }} refusals {{ code }} }} }}"""
+    given = {"contractId": things["fixed"], "rating": 4, "body": "Good.", "idempotencyKey": "review"}
+    review = (await desk.run("klara", post, input=given))["postReview"]["review"]
+    assert (review["hiddenBecause"], review["wording"]) == (None, None)
+    case = await desk.done("klara", "requestEscrowRefund", milestoneId=things["step-1"], amount=usd("50.00"))
+    await desk.done("emma", "approveRefund", refundCaseId=case["id"])
+    withdraw = "mutation($input: RequestWithdrawalInput!) { requestWithdrawal(input: $input) { withdrawal { id } } }"
+    made = await desk.run("erik", withdraw, input={"amount": usd("1.00"), "idempotencyKey": "w"})
+    cancel = f"""mutation($input: CancelWithdrawalInput!) {{ cancelWithdrawal(input: $input) {{
+      withdrawal {{ failureReason {WORDED} }} }} }}"""
+    read = f"query($id: ID!) {{ node(id: $id) {{ ... on Review {{ {WORDED} }} }} }}"
+    speak("de")
+    hidden = (await desk.run("klara", read.replace("{ wording", "{ hiddenBecause wording"), id=review["id"]))["node"]
+    alone = (await desk.run("klara", read, id=review["id"]))["node"]
+    given = {"withdrawalId": made["requestWithdrawal"]["withdrawal"]["id"], "idempotencyKey": "c"}
+    cancelled = (await desk.run("erik", cancel, input=given))["cancelWithdrawal"]["withdrawal"]
+    speak(ENGLISH)
+    assert hidden["hiddenBecause"].startswith("Erstattungen haben den bezahlten Betrag dieses Vertrags")
+    assert hidden["wording"] == alone["wording"] == {"code": "REVIEWS_HIDDEN", "parameters": []}
+    assert cancelled["failureReason"] == "Du hast sie storniert, bevor sie gesendet wurde."
+    assert cancelled["wording"]["code"] == "WITHDRAWAL_CANCELLED_BY_OWNER"
+
+
+async def test_reasons_are_named_in_it(desk: Desk) -> None:
+    """What a form for asking is drawn from is named in the reader's language."""
+    speak("es")
+    found = (await desk.run("karl", "{ refundReasons(kind: INVOICE) { reason name description } }"))["refundReasons"]
+    speak(ENGLISH)
+    assert found[0] == {
+        "reason": "WORK_NOT_DELIVERED", "name": "El trabajo no se entregó", "description": "Lo que se pagó no llegó."
+    }  # fmt: skip
+
+
+async def test_what_the_desk_notes_itself_is_said_in_it(desk: Desk, things: dict[str, str]) -> None:
+    """A reminder in a history is said in the reader's language; what people wrote stays as it is, whatever it says."""
+    case = await desk.done("karl", "requestInvoiceRefund", invoiceId=things["invoice-1"], amount=usd("10.00"))
+    note = "RESPOND_BY ends on 2026-01-01 00:00 UTC."
+    await desk.done("karl", "addStatement", refundCaseId=case["id"], text=note)
+    until = (await desk.run("karl", "query($id: ID!) { refundCase(id: $id) { respondBy } }", id=case["id"]))[
+        "refundCase"
+    ]
+    desk.clock.at = parse_instant(until["respondBy"]) - timedelta(hours=1)
+    await sweep_due(desk.app.uow)
+    read = f"query($id: ID!) {{ refundCase(id: $id) {{ events {{ edges {{ node {{ name note {WORDED} }} }} }} }} }}"
+    speak("de")
+    edges = (await desk.run("karl", read, id=case["id"]))["refundCase"]["events"]["edges"]
+    speak(ENGLISH)
+    events = {edge["node"]["name"]: edge["node"] for edge in edges}
+    assert events["DUE_SOON"]["note"].startswith("RESPOND_BY endet am ")
+    assert events["DUE_SOON"]["wording"]["code"] == "DUE_SOON"
+    assert {one["name"]: one["value"] for one in events["DUE_SOON"]["wording"]["parameters"]}["clock"] == "RESPOND_BY"
+    assert events["REQUEST"]["wording"] is None
+    assert events["ADD_EVIDENCE"]["wording"] is None

@@ -46,6 +46,7 @@ SHAPE = Shape(
         "edit_allowed": ("edit_allowed",),
         "hidden": ("reviews_hidden",),
         "hidden_because": ("reviews_hidden",),
+        "wording": ("reviews_hidden",),
     },
     computed={"reviews_hidden": "(SELECT k.reviews_hidden FROM contract k WHERE k.id = v.contract_id)"},
 )

@@ -9,17 +9,25 @@ from refundgql.api.acts.inputs import KEY, Input, command, required
 from refundgql.api.acts.payloads import WithdrawalPayload, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
+from refundgql.api.languages import said
 from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
 from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import accounts_of, cases_of
+from refundgql.api.types.wording import Wording, wording
 from refundgql.commands import withdrawals as commands
-from refundgql.domain.sentences import sentence
+from refundgql.domain.kept_texts import CANCELLED_BY_OWNER
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import BalancePurpose, Role, WithdrawalStatus
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.errors import ErrorCode
 from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
+
+
+def _own_words(row: WithdrawalRow) -> Sentence | None:
+    """Return why it failed where the desk says so itself."""
+    return CANCELLED_BY_OWNER.of() if row.failure_reason is not None and row.cancelled_at is not None else None
 
 
 @strawberry.type(description="Contract money on its way from a balance to a payment method (D10).")
@@ -47,7 +55,15 @@ class Withdrawal(Node):
     requested_at: datetime = strawberry.field(description="When it was requested.")
     estimated_from: date = strawberry.field(description="The first business day on which it may arrive.")
     estimated_until: date = strawberry.field(description="The last business day on which it should arrive.")
-    failure_reason: str | None = strawberry.field(description="Why it failed, for its owner; none unless it failed.")
+    failure_reason: str | None = leaf(
+        lambda row: row.failure_reason if (own := _own_words(row)) is None else said(own),
+        description="Why it failed, for its owner; none unless it failed.",
+    )
+    wording: Wording | None = leaf(
+        lambda row: None if (own := _own_words(row)) is None else wording(own),
+        description="The code and the parameters of `failureReason` where the desk says it; none for the marketplace's "
+        "own words.",
+    )
     cancelled_at: datetime | None = strawberry.field(
         description="When its owner cancelled it before it was sent; its money went back to the balance."
     )
