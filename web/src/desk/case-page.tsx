@@ -217,11 +217,16 @@ function Content({ item }: { item: Item }) {
       return <p className="as-written">{item.text}</p>;
     case 'ConversationEvidence':
       return (
-        <ol className="desk-chat frozen" aria-label="Frozen messages">
-          {item.messages.map((message) => (
-            <Said key={message.id} who={message.authorName} at={message.sentAt} text={message.body} />
-          ))}
-        </ol>
+        <>
+          <ol className="desk-chat frozen" aria-label="Frozen messages">
+            {item.messages.map((message) => (
+              <Said key={message.id} who={message.authorName} at={message.sentAt} text={message.body} />
+            ))}
+          </ol>
+          {item.messageCount > item.messages.length && (
+            <small>The first {item.messages.length} of {item.messageCount} frozen messages: the rest is read with messages(after: …).</small>
+          )}
+        </>
       );
     case 'FileEvidence':
       return (
