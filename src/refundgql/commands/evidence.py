@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
-from refundgql.commands.checks import EXPLANATION_CHARS, FILE_NAME_CHARS, MESSAGE_IDS, Checks
+from refundgql.commands.checks import EXPLANATION_CHARS, FILE_NAME_CHARS, MESSAGE_IDS, Checks, is_uuid
 from refundgql.commands.deciding import act_on_case, case_of, visible_case_facts
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.messages import refuse_outsider
@@ -117,7 +117,7 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
         await _bounded(viewer, given.audience)(unit, facts)
         lead = facts.lead
-        chat[:] = [] if lead is None else await list_chat(unit.tx, lead.id, chosen=chosen)
+        chat[:] = [] if lead is None else await read_chat(unit, lead.id, chosen)
         return with_messages(facts, chat, chosen)
 
     def fill(act: Act, checks: Checks) -> Act:
@@ -231,6 +231,11 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
 
     made, replayed = await once(uow, viewer, "create_evidence_upload", given, work)
     return UploadResult(made["upload_url"], datetime.fromisoformat(made["expires_at"]), replayed)
+
+
+async def read_chat(unit: Unit, lead_id: str, chosen: Sequence[str], *, latest: int = 0) -> list[ChatMessage]:
+    """Return the chosen and the latest messages of a lead's chat, oldest first; a text that is no id finds none."""
+    return await list_chat(unit.tx, lead_id, chosen=[one for one in chosen if is_uuid(one)], latest=latest)
 
 
 def with_messages(facts: Facts, chat: Sequence[ChatMessage], chosen: Sequence[str]) -> Facts:

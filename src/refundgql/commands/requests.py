@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from refundgql.commands.checks import EXPLANATION_CHARS, Amount, Checks, existing_id
 from refundgql.commands.deciding import AfterSave, FillAct, Prepare, decide_and_save
-from refundgql.commands.evidence import FROZEN_MESSAGES, check_selection, freeze_conversation, with_messages
+from refundgql.commands.evidence import FROZEN_MESSAGES, check_selection, freeze_conversation, read_chat, with_messages
 from refundgql.commands.idempotency import Given, Made, once
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -26,7 +26,7 @@ from refundgql.domain.vocabulary import (
     RefundReasonDetail,
 )
 from refundgql.storage.cases import SavedDecision
-from refundgql.storage.evidence import ChatMessage, list_chat
+from refundgql.storage.evidence import ChatMessage
 from refundgql.storage.facts import load_payment_facts
 from refundgql.storage.subjects import Subject, payment_of
 from refundgql.storage.visibility import sees_payment
@@ -101,7 +101,7 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
     chosen = tuple(dict.fromkeys(given.message_ids or ()))
 
     async def with_chat(unit: Unit, facts: Facts) -> Facts:
-        chat[:] = await list_chat(unit.tx, given.lead_id, chosen=chosen, latest=FROZEN_MESSAGES)
+        chat[:] = await read_chat(unit, given.lead_id, chosen, latest=FROZEN_MESSAGES)
         return with_messages(facts, chat, chosen)
 
     def fill(act: Act, checks: Checks) -> Act:
