@@ -84,8 +84,8 @@ AREAS = {
         (
             *_of("gql", "streams", "codes", "given", "wording", "ports", "persisted_documents", "cache_keys"),
             *_of("gql", "execution_answers", "execution_documents", "execution_levels", "execution_compiling"),
-            *_of("gql", "execution_subscriptions", "rate", "limits"),
-            *_of("web", "sse", "http", "ws", "multipart", "batches", "presence"),
+            *_of("gql", "execution_subscriptions", "rate", "limits", "sse", "http", "ws", "multipart"),
+            *_of("web", "batches", "presence"),
         ),
     ),
     "commands": Area(
@@ -96,6 +96,7 @@ AREAS = {
             *_of("commands", "settlement", "signatures", "sync_money", "sync_records", "moving_in", "import_records"),
             *_of("commands", "idempotency", "changed_policies", "deadline_index", "persons", "held_money"),
             *_of("api", "evidence_rules", "bulk_decisions", "payouts", "records_that_are_refused"),
+            *_of("web", "evidence_files"),
         ),
         (*_WEBHOOKS, "src/refundgql/commands/demo_dataset.py", "src/refundgql/commands/generate_records.py"),
     ),

@@ -147,7 +147,12 @@ async def _change(
         checks.key(given.idempotency_key)
         checks.raise_if_any()
         if found.redacted or (found.withdrawn and name is RefundEventName.EVIDENCE_WITHDRAWN):
-            raise Refused(_no(RefusalCode.TRANSITION_NOT_ALLOWED, sentence("EVIDENCE_GONE", "It is gone already.")))
+            raise Refused(
+                _no(
+                    RefusalCode.TRANSITION_NOT_ALLOWED,
+                    sentence("EVIDENCE_GONE", "It is gone already: look at the case again."),
+                )
+            )
         at = unit.now()
         decision = evidence_changed(
             facts, viewer, at, unit.policy, name=name, sha256=found.sha256, audience=found.audience, note=note

@@ -44,7 +44,7 @@ def advance(machine: type[StrictMachine], what: Sentence, current: str, target: 
                 code=RefusalCode.TRANSITION_NOT_ALLOWED,
                 message=sentence(
                     "CANNOT_BECOME",
-                    "A {what} that is {state} cannot become {target}.",
+                    "A {what} that is {state} cannot become {target}: look at it as it stands now.",
                     what=what,
                     state=current,
                     target=target,

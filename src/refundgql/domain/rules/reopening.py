@@ -51,7 +51,7 @@ class FinallyDeclined(Rule):
                 "Only what support declined for good, or a later request made final, is reopened.",
             )
             if asked
-            else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here.")
+            else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here: leave it as the expert recorded it.")
         )
         return BasicRefusal(code=RefusalCode.TRANSITION_NOT_ALLOWED, message=words, rule="D22")
 
