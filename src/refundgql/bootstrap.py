@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +46,6 @@ log = logging.getLogger("refundgql.bootstrap")
 
 class CannotRun(Exception):
     """The command cannot be carried out as things are; the message is one sentence that says what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """An application that is open: its database, bus, engine and sweeper."""
-
-    application: Application
-    engine: GraphQLEngine
-    sweeper: Sweeper
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -82,3 +82,12 @@ def test_its_tests_know_no_desk(path: Path) -> None:
                 or not name.startswith("refundgql.")
                 or name.startswith("refundgql.gql")
             ), name
+
+
+def test_no_class_of_the_server_has_the_name_of_one_of_the_desk() -> None:
+    """One name is one thing: whoever looks for a class finds it once."""
+    names: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in GQL.parent.rglob("*.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        names[GQL in path.parents] |= {one.name for one in body if isinstance(one, ast.ClassDef) and one.name[0] != "_"}
+    assert names[True] & names[False] == set()

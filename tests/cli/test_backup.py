@@ -83,6 +83,7 @@ class Writer:
 @contextmanager
 def written_to(folder: Path, url: str) -> Iterator[Writer]:
     """Serve a desk with the demo's records and write to it until the block ends."""
+    asyncio.run(bootstrap.migrate(Settings(database_url=url)))
     with real_desk(folder, database_url=url) as desk:
         writer = Writer(desk.url, {"pro": desk.token("pro-ada"), "client": desk.token("client-eva")})
         writer.open_case()

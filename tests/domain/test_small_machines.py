@@ -6,14 +6,12 @@ from itertools import product
 import pytest
 
 from refundgql.domain.advancing import StrictMachine, advance, steps
-from refundgql.domain.contracts import ContractMachine, advance_contract
-from refundgql.domain.invoices import InvoiceStatusMachine, advance_invoice
+from refundgql.domain.contracts import ContractMachine
+from refundgql.domain.invoices import InvoiceStatusMachine
 from refundgql.domain.milestones import MilestoneMachine, advance_milestone
 from refundgql.domain.money import Money
 from refundgql.domain.refusals import AmountRefusal, Refused
 from refundgql.domain.vocabulary import (
-    ContractStatus,
-    InvoiceStatus,
     MilestoneStatus,
     RefusalCode,
     WithdrawalStatus,
@@ -52,17 +50,6 @@ def test_a_machine_has_exactly_its_steps(machine: type[StrictMachine]) -> None:
             with pytest.raises(Refused) as refused:
                 advance(machine, "thing", current, target)
             assert [refusal.code for refusal in refused.value.refusals] == [RefusalCode.TRANSITION_NOT_ALLOWED]
-
-
-def test_each_machine_is_reached_by_its_own_function() -> None:
-    """The typed functions send the steps to the right machine."""
-    advance_milestone(MilestoneStatus.FUNDED, MilestoneStatus.RELEASED)
-    advance_invoice(InvoiceStatus.ISSUED, InvoiceStatus.PAID)
-    advance_contract(ContractStatus.OPEN, ContractStatus.CLOSED)
-    with pytest.raises(Refused, match="contract that is CLOSED"):
-        advance_contract(ContractStatus.CLOSED, ContractStatus.OPEN)
-    with pytest.raises(Refused, match="invoice that is PAID"):
-        advance_invoice(InvoiceStatus.PAID, InvoiceStatus.ISSUED)
 
 
 def test_an_open_case_holds_a_milestone() -> None:

@@ -40,9 +40,15 @@ from refundgql.storage.faults import (
     ConstraintViolated,
     TransientFault,
 )
-from refundgql.storage.ledger import find_balances, load_credit, post
+from refundgql.storage.ledger import load_credit, post
 from refundgql.storage.ledger_checks import Finding, verify
 from refundgql.storage.statements import counted_statements
+
+
+async def find_balances(database: Database, keys: list[str]) -> dict[str, int]:
+    """Return the balances of accounts by key in minor units."""
+    rows = await database.fetch("SELECT key, balance_minor FROM ledger_account WHERE key = ANY(?)", (keys,))
+    return {row["key"]: row["balance_minor"] for row in rows}
 
 
 async def _findings(database: Database) -> list[Finding]:

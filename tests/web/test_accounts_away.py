@@ -6,7 +6,7 @@ import pytest
 
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.answers import RequestRefused
-from refundgql.web.authentication import AccountsUnavailable, Authentication
+from refundgql.web.authentication import AccountsUnavailable, TokenAuthentication
 from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 
@@ -18,7 +18,7 @@ async def test_a_database_that_is_away_is_a_503(tmp_path: Path) -> None:
     async def away(_: str) -> Viewer | None:
         raise AccountsUnavailable("The database is away.")
 
-    authentication = Authentication(TokenVerifier(key, rules), away)
+    authentication = TokenAuthentication(TokenVerifier(key, rules), away)
     with pytest.raises(RequestRefused) as refused:
         await authentication.by_token(TokenIssuer(key, rules).issue_token("ada"))
     assert refused.value.status == 503

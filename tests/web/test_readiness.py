@@ -18,6 +18,7 @@ import pytest
 from fleet import Fleet, running
 from real_desk import real_desk
 from test_secure_lines import certificate
+from test_tokens import key_set
 
 from databases import LIMITS, new_database_url
 from refundgql.storage.database import Database
@@ -162,7 +163,7 @@ async def test_an_issuer_that_is_not_trusted_is_named_as_such(tmp_path: Path, mo
     file = certificate("localhost", tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(file)
-    body = orjson.dumps(LocalKey.load_or_create(tmp_path / "key.pem").key_set())
+    body = orjson.dumps(key_set(LocalKey.load_or_create(tmp_path / "key.pem")))
     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

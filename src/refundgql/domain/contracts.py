@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.advancing import StrictMachine, advance
-from refundgql.domain.sentences import phrase
+from refundgql.domain.advancing import StrictMachine
 from refundgql.domain.vocabulary import ContractStatus
 
 
@@ -16,11 +15,3 @@ class ContractMachine(StrictMachine):
     closed = State(value=ContractStatus.CLOSED, final=True)
 
     close = open.to(closed)
-
-
-def advance_contract(current: ContractStatus, target: ContractStatus) -> None:
-    """Check that a contract may take this step.
-
-    Refuses: TRANSITION_NOT_ALLOWED.
-    """
-    advance(ContractMachine, phrase("contract"), current, target)

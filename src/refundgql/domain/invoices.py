@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.advancing import StrictMachine, advance
-from refundgql.domain.sentences import phrase
+from refundgql.domain.advancing import StrictMachine
 from refundgql.domain.vocabulary import InvoiceStatus
 
 
@@ -16,11 +15,3 @@ class InvoiceStatusMachine(StrictMachine):
     paid = State(value=InvoiceStatus.PAID, final=True)
 
     pay = issued.to(paid)
-
-
-def advance_invoice(current: InvoiceStatus, target: InvoiceStatus) -> None:
-    """Check that an invoice may take this step.
-
-    Refuses: TRANSITION_NOT_ALLOWED.
-    """
-    advance(InvoiceStatusMachine, phrase("invoice"), current, target)

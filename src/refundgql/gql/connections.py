@@ -29,7 +29,7 @@ class ChangeSignal(Protocol):
 
 
 Changes = Callable[[], AbstractAsyncContextManager[ChangeSignal]]
-"""Give a bell that rings for changes of accounts while the block runs; rings may be lost."""
+"""Give a signal of changes of accounts while the block runs; some may be lost."""
 
 
 class OpenConnection(Protocol):
@@ -133,9 +133,9 @@ class Presence:
         connection.end_access("The token has expired.")
 
     async def _watch(self) -> None:
-        async with self._changes() as bell:
+        async with self._changes() as signal:
             while True:
-                await bell.wait(self._check_seconds)
+                await signal.wait(self._check_seconds)
                 try:
                     await self.check()
                 except Exception:
@@ -163,7 +163,7 @@ class Presence:
 
 
 class _Silence:
-    """A bell that nobody rings."""
+    """A signal that nobody gives."""
 
     async def wait(self, timeout_seconds: float | None = None) -> bool:
         await asyncio.sleep(timeout_seconds or CHECK_SECONDS)

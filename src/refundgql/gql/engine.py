@@ -28,7 +28,7 @@ NO_VARIABLES = VariableValues({}, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class SubscribedDocument:
     """One subscription's document and variables, to be executed for each event."""
 
     engine: "GraphQLEngine"
@@ -111,7 +111,7 @@ class GraphQLEngine:
             return {"errors": [self._late(prepared)]}
         if isinstance(feed, list):
             return {"errors": self._format.describe(feed, None)}
-        return feed.fanout.stream(feed, prepared, variables, Subscription(self, prepared, variables))
+        return feed.fanout.stream(feed, prepared, variables, SubscribedDocument(self, prepared, variables))
 
     async def encode_event(
         self, prepared: Prepared, variables: dict[str, Any] | None, context: Any, row: Any

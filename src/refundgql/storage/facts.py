@@ -159,17 +159,6 @@ async def load_payment_facts(source: Source, payment_ids: Collection[str], *, lo
     return {facts.payment.id: with_cases(facts, cases, None) for facts, cases, _ in loaded}
 
 
-async def load_chat_ids(source: Source, lead_ids: Collection[str]) -> dict[str, frozenset[str]]:
-    """Return the ids of the messages of each lead's chat that were not deleted, by lead id."""
-    rows = await source.fetch(
-        "SELECT id, lead_id FROM message WHERE lead_id = ANY(?) AND deleted_at IS NULL", (list(lead_ids),)
-    )
-    found: dict[str, set[str]] = {lead_id: set() for lead_id in lead_ids}
-    for row in rows:
-        found[row["lead_id"]].add(row["id"])
-    return {lead_id: frozenset(ids) for lead_id, ids in found.items()}
-
-
 async def _load(
     source: Source, ids: Sequence[str], *, of_cases: bool, lock: bool, reader: Viewer | None = None
 ) -> list[tuple[Facts, list[Case], _Hashes]]:

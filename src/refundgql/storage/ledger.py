@@ -12,7 +12,7 @@ import orjson
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Posting
 from refundgql.domain.facts import CreditedPart
-from refundgql.storage.database import Dialect, Source, Transaction, Write
+from refundgql.storage.database import Dialect, Transaction, Write
 from refundgql.storage.ids import new_id
 
 _UNCOUNTED = ("external:", "platform_leads:")
@@ -179,9 +179,3 @@ async def load_credit(tx: Transaction, case_id: str) -> tuple[CreditedPart, ...]
         CreditedPart(posting_id=str(posting_id), from_key=from_key, to_key=to_key, minor=minor)
         for posting_id, from_key, to_key, minor in rows
     )
-
-
-async def find_balances(source: Source, keys: Collection[str]) -> dict[str, int]:
-    """Return the balances of accounts by key in minor units; those never touched are missing."""
-    rows = await source.fetch("SELECT key, balance_minor FROM ledger_account WHERE key = ANY(?)", (list(keys),))
-    return {row["key"]: row["balance_minor"] for row in rows}

@@ -22,7 +22,7 @@ from refundgql.gql.operations import MakeContext
 from refundgql.gql.origins import Cors
 from refundgql.gql.persisted_documents import TrustedDocuments
 from refundgql.web import graphiql, health
-from refundgql.web.authentication import Authentication, LoadViewer, LoadViewers, lost_access
+from refundgql.web.authentication import LoadViewer, LoadViewers, TokenAuthentication, lost_access
 from refundgql.web.graphiql import DemoPeople
 from refundgql.web.languages import Languages, hear
 from refundgql.web.metrics import DeskMetrics
@@ -83,7 +83,7 @@ def _roads_of(transport: Transport) -> Roads:
     return Roads(
         engine=transport.engine,
         make_context=transport.make_context,
-        authentication=Authentication(transport.verifier, transport.load_viewer, short_tokens=short_tokens),
+        authentication=TokenAuthentication(transport.verifier, transport.load_viewer, short_tokens=short_tokens),
         lost_access=lost_access(transport.load_viewers),
         metrics=transport.metrics,
         limits=transport.limits,

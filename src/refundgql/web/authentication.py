@@ -21,7 +21,7 @@ class AccountsUnavailable(Exception):
     """Whoever loads accounts cannot reach them at the moment; the caller may be known or not."""
 
 
-class Authentication:
+class TokenAuthentication:
     """Turn an Authorization header, or a token on its own, into a caller."""
 
     def __init__(

@@ -118,11 +118,6 @@ class LocalKey:
         private = self._private_key.private_bytes_raw()
         return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(private)
 
-    def key_set(self) -> dict[str, Any]:
-        """Return the public half as a JSON Web Key Set."""
-        public: dict[str, Any] = self._public._jwk_data
-        return {"keys": [public]}
-
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """Return the key when its id is asked for."""
         return self._public if key_id == self.key_id else None
