@@ -36,7 +36,7 @@ async def report_a_lead(demo: Demo) -> str:
     newest = (await demo.run("support-jon", NEWEST_LEAD))["leads"]["edges"][0]["node"]
     job = {"title": "Oil a gate", "category": "Carpentry", "location": "Leeds"}
     sale = {"chargedAt": newest["chargedAt"], "price": {"amount": "24.00", "currencyCode": "USD"}}
-    lead = {"externalRef": f"story-lead-{number}", "pro": "pro-ada", "customer": "customer-cleo", **job, **sale}
+    lead = {"externalRef": f"lead-gate-{number}", "pro": "pro-ada", "customer": "customer-cleo", **job, **sale}
     sold = (await demo.run("marketplace", SELL, {"input": {"records": [{"lead": lead}]}}))["syncRecords"]
     assert sold == {"created": 1, "refusals": []}
     (found,) = (await demo.run("pro-ada", SOLD, {"refs": [lead["externalRef"]]}))["leads"]["edges"]
@@ -67,9 +67,18 @@ async def dispute_escrow(demo: Demo, milestone: str, amount: str) -> str:
 
 
 async def decidable(demo: Demo, who: str = "support-jon") -> list[dict[str, Any]]:
-    """Return the cases of the queue that this member of staff can approve, the queue's first ones first."""
+    """Return the cases of the queue that this member of staff can approve alone, the queue's first ones first."""
+    return await _queue(demo, who, "APPROVE")
+
+
+async def proposable(demo: Demo, who: str) -> list[dict[str, Any]]:
+    """Return the cases of the queue that this member of staff can only propose to decide."""
+    return await _queue(demo, who, "PROPOSE")
+
+
+async def _queue(demo: Demo, who: str, act: str) -> list[dict[str, Any]]:
     nodes = [edge["node"] for edge in (await demo.run(who, DECIDABLE))["supportQueue"]["edges"]]
-    return [one for one in nodes if {"name": "APPROVE", "enabled": True} in one["actions"]]
+    return [one for one in nodes if {"name": act, "enabled": True} in one["actions"]]
 
 
 async def open_number(demo: Demo) -> tuple[str, str]:

@@ -110,8 +110,17 @@ async def stop(page: Page) -> None:
 
 async def response_text(page: Page) -> str:
     """Return the whole of the response pane, lines out of view included."""
+    return await _text(page, "response.json")
+
+
+async def variables_text(page: Page) -> str:
+    """Return the whole of the variables pane, lines out of view included."""
+    return await _text(page, "variables.json")
+
+
+async def _text(page: Page, name: str) -> str:
     text: str = await page.evaluate(
-        """() => __MONACO.editor.getModels().find((model) => model.uri.path.endsWith('response.json')).getValue()"""
+        """(name) => __MONACO.editor.getModels().find((model) => model.uri.path.endsWith(name)).getValue()""", name
     )
     return text
 

@@ -1,18 +1,14 @@
-"""The pictures of README.md and docs/support.md, taken of the demo as it begins."""
-
-import os
-from pathlib import Path
+"""The pictures of README.md and docs/support.md that show the demo as it begins."""
 
 import graphiql_page as pages
 import pytest
 from browser_notes import Demo
 from desk_page import case_page, desk, outcome, rows
 from desk_stories import report_a_lead
+from pictures import take
 from playwright.async_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -35,11 +31,8 @@ async def test_pictures(chromium: Browser, demo: Demo, theme: str, width: int) -
         await rows(page).filter(has_text="D-3").click()
         await expect(desk(page).get_by_role("article")).to_contain_text("second round")
         await page.keyboard.press("a")
-        await expect(desk(page).get_by_role("form")).to_be_visible()
-    picture = await page.screenshot(animations="disabled")
-    assert picture.startswith(b"\x89PNG")
-    if os.environ.get("REFUNDGQL_SCREENSHOT"):
-        (DOCS / f"desk-{theme}-{width}.png").write_bytes(picture)
+        await expect(desk(page).get_by_role("list", name="What it will do")).to_be_visible()
+    await take(page, f"desk-{theme}-{width}")
     await context.close()
 
 
@@ -54,7 +47,4 @@ async def test_picture_of_the_live_view(page: Page, demo: Demo) -> None:
     await page.keyboard.press("Control+Enter")
     await expect(outcome(page)).to_contain_text("Done.")
     await pages.response(page, '"CREDITED"')
-    picture = await page.screenshot(animations="disabled")
-    assert picture.startswith(b"\x89PNG")
-    if os.environ.get("REFUNDGQL_SCREENSHOT"):
-        (DOCS / "graphiql.png").write_bytes(picture)
+    await take(page, "graphiql")

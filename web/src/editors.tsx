@@ -25,7 +25,8 @@ export function EditorManners() {
     if (!monaco) return;
     const listening = [queryEditor, variableEditor, headerEditor, responseEditor].flatMap((editor) => {
       if (!editor) return [];
-      editor.updateOptions({ wordSeparators: WORD_SEPARATORS });
+      // Beside the desk a pane is half as wide as its lines, and on a phone too.
+      editor.updateOptions({ wordSeparators: WORD_SEPARATORS, wordWrap: 'on' });
       const frame = editor.getContainerDomNode();
       frame.title = LEAVES;
       return editor.onKeyDown((event) => {

@@ -96,19 +96,20 @@ function TabManners() {
 /** The desk takes half of the page, every other panel a third; whoever drags the bar is not corrected. */
 function PanelWidth() {
   const title = useGraphiQL((store) => store.visiblePlugin?.title);
-  const before = useRef<string | undefined>(undefined);
+  const storage = useGraphiQL((store) => store.storage);
+  const before = useRef(title); // as it was left, or as it is set at first
   useEffect(() => {
-    const first = before.current === undefined;
     if (title === before.current) return;
     before.current = title;
-    if (first) return; // as it was left, or as it is set at first
     const panel = document.querySelector<HTMLElement>('.graphiql-plugin');
     if (panel && title) {
-      panel.style.flex = title === deskPlugin.title ? HALF : THIRD;
+      const flex = title === deskPlugin.title ? HALF : THIRD;
+      panel.style.flex = flex;
+      storage.set('docExplorerFlex', flex); // a panel that was hidden is given the width that is kept
       // GraphiQL looks for the panel it kept before it has read which one that is, and hides it.
       panel.style.position = panel.style.left = panel.style.opacity = '';
     }
-  }, [title]);
+  }, [title, storage]);
   return null;
 }
 

@@ -61,7 +61,8 @@ const isProposed = (one: Case, name: 'APPROVE' | 'DECLINE', amount: string | und
   const most = itself && limit(itself);
   return most != null && 'maximum' in most && Number(amount) > Number(most.maximum.amount);
 };
-const common = (one: Case, key: string) => ({ refundCaseId: one.id, expectedVersion: one.version, idempotencyKey: key });
+/** What was looked at, and the key of this press; last, for people read what is decided first. */
+const once = (one: Case, key: string) => ({ expectedVersion: one.version, idempotencyKey: key });
 const orNothing = (text: string | undefined) => (text?.trim() ? text.trim() : undefined);
 const currency = (one: Case) => one.requestedAmount?.currencyCode ?? one.approvedAmount?.currencyCode ?? 'USD';
 const reason = (label: string): Field[] => [{ name: 'reason', label, kind: 'text', required: true }];
@@ -83,10 +84,11 @@ export const acts: Act[] = [
     ],
     variables: (one, { amount, rest, note }, _staff, key) => ({
       input: {
-        ...common(one, key),
+        refundCaseId: one.id,
         amount: { amount: amount!.trim(), currencyCode: currency(one) },
         rest: rest as ApproveCaseMutationVariables['input']['rest'],
         note: orNothing(note),
+        ...once(one, key),
       },
     }),
     consequence: (one, { amount, rest }) => {
@@ -106,7 +108,7 @@ export const acts: Act[] = [
       { name: 'internalNote', label: 'Note for staff', kind: 'text', required: false },
     ],
     variables: (one, { message, internalNote }, _staff, key) => ({
-      input: { ...common(one, key), message: message!.trim(), internalNote: orNothing(internalNote) },
+      input: { refundCaseId: one.id, message: message!.trim(), internalNote: orNothing(internalNote), ...once(one, key) },
     }),
     consequence: (one) =>
       isProposed(one, 'DECLINE', one.requestedAmount?.amount) ? 'It is proposed; nobody is told until a colleague confirms it.' : `No money moves, and ${one.requester.name} is told why.`,
@@ -136,7 +138,7 @@ export const acts: Act[] = [
       { name: 'days', label: 'Days to answer', kind: 'days', required: true, initial: '3', help: '1 to 14. Our own time stands still meanwhile.' },
     ],
     variables: (one, { from, question, days }, _staff, key) => ({
-      input: { ...common(one, key), from: (from ?? 'REQUESTER') as SupportAsksMutationVariables['input']['from'], question: question!.trim(), days: Number(days) },
+      input: { refundCaseId: one.id, from: (from ?? 'REQUESTER') as SupportAsksMutationVariables['input']['from'], question: question!.trim(), days: Number(days), ...once(one, key) },
     }),
     consequence: (one, { from, days }) => `It is ${(from === 'COUNTERPARTY' ? one.counterparty : one.requester)?.name}’s move for ${days} days, then ours again.`,
   },
@@ -160,7 +162,7 @@ export const acts: Act[] = [
     operation: 'TakeCase',
     availability: (one, { me }) => (one.assignee?.id === me ? null : by('ASSIGN')(one)),
     fields: () => [],
-    variables: (one, _values, { me }, key) => ({ input: { ...common(one, key), assigneeId: me } }),
+    variables: (one, _values, { me }, key) => ({ input: { refundCaseId: one.id, assigneeId: me, ...once(one, key) } }),
     consequence: (one) => (one.assignee ? `It is ${one.assignee.name}’s now, and will be yours.` : 'It will be yours.'),
   },
   {
@@ -178,7 +180,7 @@ export const acts: Act[] = [
         choices: [[NOBODY, 'Nobody'], ...colleagues.map(({ id, name }): Choice => [id, name])],
       },
     ],
-    variables: (one, { assigneeId }, _staff, key) => ({ input: { ...common(one, key), assigneeId: assigneeId || null } }),
+    variables: (one, { assigneeId }, _staff, key) => ({ input: { refundCaseId: one.id, assigneeId: assigneeId || null, ...once(one, key) } }),
     consequence: (one, { assigneeId }, { colleagues }) => {
       const next = colleagues.find(({ id }) => id === assigneeId)?.name;
       return `${one.assignee ? `It is ${one.assignee.name}’s now, and` : 'It'} will be ${next ? `${next}’s` : 'nobody’s'}.`;
@@ -188,18 +190,18 @@ export const acts: Act[] = [
     label: 'Confirm',
     letter: 'c',
     operation: 'ConfirmDecision',
-    availability: by('CONFIRM'),
+    availability: (one) => one.proposal && by('CONFIRM')(one),
     fields: () => [{ name: 'note', label: 'A word for the parties', kind: 'text', required: false }],
-    variables: (one, { note }, _staff, key) => ({ input: { ...common(one, key), note: orNothing(note) } }),
+    variables: (one, { note }, _staff, key) => ({ input: { refundCaseId: one.id, note: orNothing(note), ...once(one, key) } }),
     consequence: ({ proposal }) => proposal && `What ${proposal.proposedBy.name} proposed is done at once: ${plain(proposal.decision)}${proposal.amount ? ` ${money(proposal.amount)}` : ''}.` || '',
   },
   {
     label: 'Return',
     letter: 'b',
     operation: 'ReturnDecision',
-    availability: by('RETURN'),
+    availability: (one) => one.proposal && by('RETURN')(one),
     fields: () => reason('Reason'),
-    variables: (one, { reason }, _staff, key) => ({ input: { ...common(one, key), reason: reason!.trim() } }),
+    variables: (one, { reason }, _staff, key) => ({ input: { refundCaseId: one.id, reason: reason!.trim(), ...once(one, key) } }),
     consequence: (one) => `${one.proposal?.proposedBy.name}’s proposal is gone, and the case waits for a decision again.`,
   },
   {
@@ -208,7 +210,7 @@ export const acts: Act[] = [
     operation: 'ReopenCase',
     availability: by('REOPEN'),
     fields: () => reason('Reason, for both sides'),
-    variables: (one, { reason }, _staff, key) => ({ input: { ...common(one, key), reason: reason!.trim() } }),
+    variables: (one, { reason }, _staff, key) => ({ input: { refundCaseId: one.id, reason: reason!.trim(), ...once(one, key) } }),
     consequence: () => 'The case is support’s to decide again, once; the earlier decision stays in its history.',
   },
   {
@@ -217,7 +219,7 @@ export const acts: Act[] = [
     operation: 'ReverseCredit',
     availability: by('REVERSE'),
     fields: () => reason('Reason'),
-    variables: (one, { reason }, _staff, key) => ({ input: { ...common(one, key), reason: reason!.trim() } }),
+    variables: (one, { reason }, _staff, key) => ({ input: { refundCaseId: one.id, reason: reason!.trim(), ...once(one, key) } }),
     consequence: (one) => `${money(one.creditedAmount)} go back with a posting of their own; the case stays credited.`,
   },
   {

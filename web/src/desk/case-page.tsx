@@ -249,6 +249,7 @@ function Chat({ one }: { one: Case }) {
   const messages = one.subject.conversation.messages.edges.map(({ node }) => node);
   return (
     <Section title={`Chat with ${one.subject.customer.name}`} count={messages.length}>
+      {messages.length === 0 && <p>Nobody has written.</p>}
       <ol className="desk-chat">
         {messages.map((message) => (
           <Said key={message.id} who={message.authorName} at={message.sentAt} text={message.body} mark={frozen.has(`${message.sentAt} ${message.body}`) ? 'in evidence' : undefined} />

@@ -8,6 +8,7 @@ const KEYS: [string, string][] = [
   ['Enter', 'open the case'],
   ['Esc', 'back to the list; out of a form'],
   ['/', 'search'],
+  ['1 … 5', 'waiting, mine, unread, late, all'],
   ['x', 'select the case, to decide several at once with a or d'],
   ...acts.map(({ letter, label }): [string, string] => [letter, `${label.toLowerCase()} (in a case)`]),
   ['Ctrl+Enter', 'do it (in a form)'],

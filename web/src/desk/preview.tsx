@@ -40,10 +40,18 @@ export function Preview({ one, decision, amount, rest }: Props) {
   );
 }
 
+/** `balance(expert, CONTRACTS)` as people say it; what is new stays as the server tells it. */
+function place(account: string): string {
+  const [, kind, who, purpose] = /^(\w+)\((\w+)(?:, (\w+))?\)$/.exec(account) ?? [];
+  if (kind === 'balance' && who && purpose) return `the ${who}’s balance for ${plain(purpose)}`;
+  if (kind === 'held' && who) return `what is held for the ${who}`;
+  return account;
+}
+
 function inWords(one: Case, foretold: Foretold): string[] {
   const lines = foretold.blockers.map(({ message, rule }) => (rule ? `${message} (${rule})` : message));
   if (foretold.needsConfirmation) lines.push('It is above your limit: a colleague has to confirm it.');
-  for (const { amount, fromAccount, toAccount } of foretold.postings) lines.push(`${money(amount)} from ${fromAccount} to ${toAccount}.`);
+  for (const { amount, fromAccount, toAccount } of foretold.postings) lines.push(`${money(amount)} from ${place(fromAccount)} to ${place(toAccount)}.`);
   if (foretold.requesterBalanceAfter) lines.push(`${one.requester.name} has ${money(foretold.requesterBalanceAfter)} afterwards.`);
   if (foretold.counterpartyBalanceAfter) lines.push(`${one.counterparty?.name} has ${money(foretold.counterpartyBalanceAfter)} afterwards.`);
   if (foretold.contractTotalAfter) lines.push(`The contract is worth ${money(foretold.contractTotalAfter)} then${foretold.reviewsHidden ? ', and both reviews are hidden' : ''}.`);

@@ -1,5 +1,5 @@
 /** The queue as a table: what waits, who against whom, how much, until when, whose it is; several of it decided at once. */
-import { type RefObject, useEffect, useRef, useState } from 'react';
+import { type RefObject, useLayoutEffect, useRef, useState } from 'react';
 import { Bulk } from './bulk';
 import type { Somebody } from './case-page';
 import { useList, type View } from './data';
@@ -12,6 +12,7 @@ import type { Row } from './words';
 
 export type Tab = 'waiting' | 'mine' | 'unread' | 'late' | 'all';
 const TABS: Record<Tab, string> = { waiting: 'Waiting', mine: 'Mine', unread: 'Unread', late: 'Late', all: 'All' };
+const ORDER = Object.keys(TABS) as Tab[];
 /** What is looked at: a list, what was searched for, and whose cases. */
 type Looked = { tab: Tab; text: string; whose: Somebody | null; me: string };
 /** As many as one request decides. */
@@ -64,6 +65,7 @@ export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Pr
     setDeciding({ decision, cases: chosen });
   };
   useLetters({
+    ...Object.fromEntries(ORDER.map((name, at) => [`${at + 1}`, () => onTab(name)])),
     j: () => move(1),
     k: () => move(-1),
     ArrowDown: () => move(1),
@@ -76,11 +78,12 @@ export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Pr
     '/': () => searchField.current?.focus(),
   });
   const came = list !== null;
-  useEffect(() => {
+  // Before anything else is pressed: the focus selects, and would take back what a key has selected meanwhile.
+  useLayoutEffect(() => {
     if (came && last !== null) focusRow(table, last);
   }, [came, last]);
   const [wanting, setWanting] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wanting || list === null) return;
     setWanting(false);
     const first = list.rows[0];
@@ -99,8 +102,8 @@ export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Pr
     <>
       <div className="desk-tools">
         <div role="group" aria-label="Which cases" className="desk-tabs">
-          {(Object.keys(TABS) as Tab[]).map((name) => (
-            <button key={name} type="button" aria-pressed={name === looked.tab} onClick={() => onTab(name)}>
+          {ORDER.map((name, at) => (
+            <button key={name} type="button" title={`${at + 1}`} aria-pressed={name === looked.tab} onClick={() => onTab(name)}>
               {TABS[name]}
             </button>
           ))}
