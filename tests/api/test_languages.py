@@ -26,7 +26,7 @@ from refundgql.settings import SettingsError
 SOURCE = Path(refundgql.__file__).parent
 FOR_PROGRAMS = (
     # The rules' own texts, what is made up, and what only whoever runs the server reads.
-    *("domain/business_days.py", "domain/policy.py", "domain/policy_rules.py", "domain/workflow.py"),
+    *("domain/business_days.py", "domain/policy_rules.py", "domain/workflow.py"),
     *("commands/generate_records.py", "commands/import_reading.py", "commands/import_records.py"),
     *("commands/sweep.py", "commands/unit_of_work.py", "commands/webhook_sending.py", "commands/demo_dataset.py"),
 )
@@ -44,7 +44,7 @@ def schema_descriptions() -> Iterator[str | None]:
             yield from (argument.description for argument in getattr(part, "args", {}).values())
 
 
-MADE_BY_FAULTS = {"RuntimeError", "ValueError", "TypeError", "PolicyError", "LookupError", "KeyError", "TransientFault"}
+MADE_BY_FAULTS = {"RuntimeError", "ValueError", "TypeError", "LookupError", "KeyError", "TransientFault"}
 DESCRIPTIONS = "\n".join(text for text in schema_descriptions() if text)
 
 

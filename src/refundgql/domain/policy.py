@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from refundgql.domain.money import Money, MoneyError, format_minor
+from refundgql.domain.sentences import Unfit, sentence
 
 if TYPE_CHECKING:
     from refundgql.domain.policy_rules import PolicyRule
@@ -19,7 +20,7 @@ MAXIMUM_DAYS = 3_660
 """Ten years: a longer window is a typing mistake, and keeps dates far from the calendar's end."""
 
 
-class PolicyError(ValueError):
+class PolicyError(Unfit):
     """A setting that cannot be policy; the message says which one and what to do."""
 
 
@@ -104,15 +105,26 @@ class Policy:
         values: dict[str, Any] = {}
         for name, given in overrides.items():
             if name not in known:
-                raise PolicyError(f"There is no policy setting {name!r}: use one of {', '.join(sorted(known))}.")
+                raise PolicyError(
+                    sentence(
+                        "UNKNOWN_SETTING",
+                        "There is no policy setting '{setting}': use one of {known}.",
+                        setting=name,
+                        known=", ".join(sorted(known)),
+                    )
+                )
             values[name] = _PARSERS.get(name, _number)(name, given, self)
         changed = replace(self, **values)
-        if changed.direct_window_days > changed.support_window_days:
-            raise PolicyError("direct_window_days must not be larger than support_window_days: lower it.")
-        if changed.information_days > changed.information_most_days:
-            raise PolicyError("information_days must not be larger than information_most_days: lower it.")
-        if changed.withdrawal_days_from > changed.withdrawal_days_until:
-            raise PolicyError("withdrawal_days_from must not be larger than withdrawal_days_until: lower it.")
+        for smaller, larger in _ORDERED:
+            if getattr(changed, smaller) > getattr(changed, larger):
+                raise PolicyError(
+                    sentence(
+                        "SETTING_TOO_LARGE",
+                        "{setting} must not be larger than {other}: lower it.",
+                        setting=smaller,
+                        other=larger,
+                    )
+                )
         return changed
 
 
@@ -130,10 +142,26 @@ def _number(name: str, given: object, _base: Policy) -> int:
             raise ValueError
         number = int(given)
     except ValueError:
-        raise PolicyError(f"{name} must be a whole number: {given!r} is not.") from None
+        raise PolicyError(
+            sentence(
+                "SETTING_NOT_A_NUMBER",
+                "{setting} must be a whole number: {given} is not.",
+                setting=name,
+                given=repr(given),
+            )
+        ) from None
     least = 0 if name == "review_edits" else 1
     if not least <= number <= MAXIMUM_DAYS:
-        raise PolicyError(f"{name} must lie between {least} and {MAXIMUM_DAYS}: {number} does not.")
+        raise PolicyError(
+            sentence(
+                "SETTING_OUT_OF_RANGE",
+                "{setting} must lie between {least} and {most}: {given} does not.",
+                setting=name,
+                least=least,
+                most=MAXIMUM_DAYS,
+                given=number,
+            )
+        )
     return number
 
 
@@ -148,14 +176,35 @@ def _thresholds(name: str, given: object, base: Policy) -> Mapping[str, int]:
     found = dict(getattr(base, name))
     for pair in pairs:
         if len(pair) != 2:
-            raise PolicyError(f"{name} needs a currency and an amount each, as in USD:25.00: {given!r} has not.")
+            raise PolicyError(
+                sentence(
+                    "SETTING_NEEDS_CURRENCY",
+                    "{setting} needs a currency and an amount each, as in USD:25.00: {given} has not.",
+                    setting=name,
+                    given=repr(given),
+                )
+            )
         code, amount = pair
         try:
             money = Money.parse(Decimal(amount), code)
         except (MoneyError, InvalidOperation):
-            raise PolicyError(f"{name}: {code}:{amount} is not money; write it as USD:25.00.") from None
+            raise PolicyError(
+                sentence(
+                    "SETTING_NOT_MONEY",
+                    "{setting}: {given} is not money; write it as USD:25.00.",
+                    setting=name,
+                    given=f"{code}:{amount}",
+                )
+            ) from None
         if money.minor < 0:
-            raise PolicyError(f"{name}: {code}:{amount} must not be negative.")
+            raise PolicyError(
+                sentence(
+                    "SETTING_NEGATIVE",
+                    "{setting}: {given} must not be negative.",
+                    setting=name,
+                    given=f"{code}:{amount}",
+                )
+            )
         found[code] = money.minor
     return found
 
@@ -167,8 +216,20 @@ def _dates(name: str, given: object, _base: Policy) -> frozenset[date]:
             raise ValueError
         return frozenset(part if isinstance(part, date) else date.fromisoformat(str(part)) for part in parts)
     except ValueError:
-        raise PolicyError(f"{name} must be dates such as 2026-12-25, separated by spaces: {given!r} is not.") from None
+        raise PolicyError(
+            sentence(
+                "SETTING_NOT_DATES",
+                "{setting} must be dates such as 2026-12-25, separated by spaces: {given} is not.",
+                setting=name,
+                given=repr(given),
+            )
+        ) from None
 
 
+_ORDERED = (
+    ("direct_window_days", "support_window_days"),
+    ("information_days", "information_most_days"),
+    ("withdrawal_days_from", "withdrawal_days_until"),
+)
 _PER_CURRENCY = ("review_threshold_minor", "decision_limit_minor", "admin_decision_limit_minor")
 _PARSERS = {**dict.fromkeys(_PER_CURRENCY, _thresholds), "holidays": _dates}

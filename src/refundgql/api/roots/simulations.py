@@ -1,6 +1,5 @@
 """What other parameters would have meant for past cases, for staff."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -11,6 +10,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from refundgql.api.acts.inputs import Input, bounded, optional
 from refundgql.api.context import LevelInfo
+from refundgql.api.faults import told
 from refundgql.api.types.case_filters import CaseFilterArgument, case_filter
 from refundgql.api.types.connections import After, PageInfo, asked_page
 from refundgql.api.types.lazy import LazyRefundCase
@@ -18,10 +18,10 @@ from refundgql.api.types.money import MoneyInput, amount_of
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
 from refundgql.api.types.relations import cases_of
 from refundgql.domain.policy import Policy, PolicyError
+from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.simulation import Outcome, SimulationChange
 from refundgql.domain.vocabulary import RefundCaseState, RefundRoute
 from refundgql.gql.declare import Level, level
-from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.rows import row
 from refundgql.queries.simulations import Examination, FoundDifference, examine
 
@@ -222,15 +222,15 @@ def _changed(in_force: Policy, given: RefundPolicyOverridesInput) -> Policy:
     try:
         return in_force.with_overrides(values)
     except PolicyError as error:
-        raise ApiError(f"overrides: {_as_clients_write(str(error))}", ErrorCode.BAD_USER_INPUT) from None
+        raise told(_as_clients_write(error.why), argument="overrides") from None
 
 
-def _as_clients_write(message: str) -> str:
-    """Return a message about settings with their names as the input has them."""
-    for one in fields(RefundPolicyOverridesInput):
-        setting = "review_threshold_minor" if one.name == "review_thresholds" else one.name
-        message = re.sub(rf"\b{setting}\b", to_camel_case(one.name), message)
-    return message
+def _as_clients_write(why: Sentence) -> Sentence:
+    """Return a sentence about settings with their names as the input has them."""
+    given = {one.name: to_camel_case(one.name) for one in fields(RefundPolicyOverridesInput)}
+    given["review_threshold_minor"] = given["review_thresholds"]
+    parameters = {name: given.get(str(value), value) for name, value in why.parameters.items()}
+    return sentence(why.code, why.template, **parameters)
 
 
 def _row(found: Examination, in_force: Policy, changed: Policy, after: str | None) -> SimulationRow:
