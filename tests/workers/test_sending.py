@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from receiver import HANG, Receiver
 from webhook_desk import WebhookDesk
 
 from patience import PATIENCE_SECONDS
+from refundgql.commands.sweep import sweep_due
 from refundgql.domain.webhooks import RetryPlan
 from refundgql.workers.webhook_requests import ReceiverConnection
 
@@ -49,6 +51,13 @@ async def test_the_body_says_whom_to_call_and_until_when(hooks: WebhookDesk, rec
     assert (asked["whoseMove"], asked["assignee"], asked["settlement"]) == ("SUPPORT", None, "NOT_DUE")
     assert asked["clock"] == {"name": "SLA_DECISION", "endsAt": "2026-03-06T12:00:00Z"}
     assert (assigned["assignee"], assigned["audience"]) == ({"externalRef": "sam"}, "INTERNAL")
+    await hooks.desk.done("sam", "declineRefund", refundCaseId=case, message="No.")
+    hooks.desk.clock.at += timedelta(days=30)
+    await sweep_due(hooks.desk.app.uow)
+    await hooks.sender().deliver_due()
+    soon = receiver.received[-1].data
+    assert (soon["event"], soon["whoseMove"]) == ("DUE_SOON", "REQUESTER")
+    assert soon["clock"] == {"name": "SECOND_LOOK", "endsAt": "2026-04-04T00:00:00Z"}
 
 
 async def test_the_body_tells_what_moved_and_nothing_that_was_said(hooks: WebhookDesk, receiver: Receiver) -> None:
@@ -100,6 +109,50 @@ async def test_the_body_tells_what_moved_and_nothing_that_was_said(hooks: Webhoo
     everything = b" ".join(one.body for one in receiver.received)
     for word in (b"secret", b"Paula", b"Sam", b"Job"):
         assert word not in everything
+
+
+async def test_what_staff_settle_among_themselves_is_told_as_internal(hooks: WebhookDesk, receiver: Receiver) -> None:
+    """Proposals, signatures, questions, gone evidence, reopening and chargebacks arrive, without what was said."""
+    await hooks.endpoint(receiver.url)
+    (case,) = await hooks.cases()
+    desk, alone = hooks.desk, hooks.desk.app
+    policy = replace(alone.policy, decision_limit_minor={"USD": 1_000})
+    limited = replace(alone, policy=policy, uow=replace(alone.uow, policy=policy))
+    fifteen = {"amount": "15", "currencyCode": "USD"}
+    await desk.done("sam", "declineRefund", refundCaseId=case, message="No secret.")
+    await desk.done("paula", "escalateRefund", refundCaseId=case, explanation="A secret look.")
+    desk.app = limited
+    await desk.done("sue", "approveRefund", refundCaseId=case, amount=fifteen, note="A secret.")
+    await desk.done("ada", "returnDecision", refundCaseId=case, reason="A secret.")
+    await desk.done("sue", "requestInformation", refundCaseId=case, question="A secret?", **{"from": "REQUESTER"})
+    shown = "evidence { id }"
+    said = await desk.done("paula", "addStatement", shown, refundCaseId=case, text="A secret answer.")
+    await desk.done("paula", "withdrawEvidence", evidenceId=said["evidence"][-1]["id"])
+    await desk.done("ada", "redactEvidence", evidenceId=said["evidence"][-1]["id"], reason="A secret.")
+    bank = {"externalRef": "bank-1", "lead": "hooked-1", "amount": {"amount": "5", "currencyCode": "USD"}}
+    await desk.seed({"chargeback": {**bank, "status": "OPEN", "openedAt": "2026-03-04T00:00:00Z"}})
+    desk.app = alone
+    await desk.done("sue", "declineRefund", refundCaseId=case, message="No secret.")
+    await desk.done("ada", "reopenRefund", refundCaseId=case, reason="A secret.")
+    desk.app = limited
+    await desk.done("sue", "approveRefund", refundCaseId=case, amount=fifteen)
+    await desk.done("ada", "confirmDecision", refundCaseId=case, note="A secret.")
+    await hooks.sender().deliver_due()
+    told = [one.data for one in receiver.received]
+    assert [one["event"] for one in told] == [
+        *("REQUEST", "DECLINE", "ESCALATE", "PROPOSE", "RETURN", "INFORMATION_REQUESTED", "ADD_EVIDENCE"),
+        *("EVIDENCE_WITHDRAWN", "EVIDENCE_REDACTED", "CHARGEBACK", "DECLINE", "REOPEN", "PROPOSE", "CONFIRM"),
+        *("APPROVE", "CREDIT"),
+    ]
+    internal = [(one["event"], one["amountMinor"]) for one in told if one["audience"] == "INTERNAL"]
+    assert internal == [("PROPOSE", None), ("RETURN", None), ("PROPOSE", None), ("CONFIRM", None)]
+    (asked,) = (one for one in told if one["event"] == "INFORMATION_REQUESTED")
+    assert (asked["whoseMove"], asked["clock"]) == (
+        "REQUESTER",
+        {"name": "INFORMATION", "endsAt": "2026-03-08T00:00:00Z"},
+    )
+    assert [one["actorRole"] for one in told if one["event"] in ("CONFIRM", "APPROVE")] == ["ADMIN", "ADMIN"]
+    assert b"secret" not in b" ".join(one.body for one in receiver.received)
 
 
 async def test_a_failed_event_holds_those_behind_it_and_comes_again(hooks: WebhookDesk, receiver: Receiver) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -104,8 +105,10 @@ class Page(NamedTuple, Generic[T]):
     """Rows exist that may not be delivered yet: look again in a moment."""
 
 
-def snapshot_of(case: Case) -> dict[str, Any]:
-    """Return what RefundCaseFilter looks at, apart from texts, as the case stands after its last event."""
+def snapshot_of(event: Event) -> dict[str, Any]:
+    """Return what RefundCaseFilter looks at, apart from texts, and the clock, as the case stands after an event."""
+    case = event.case_after
+    clock, ends_at = _clock(event, case)
     return {
         "number": case.number,
         "kind": case.kind.value,
@@ -129,20 +132,27 @@ def snapshot_of(case: Case) -> dict[str, Any]:
         "approved_minor": case.approved_minor,
         "consented_minor": case.consented_minor,
         "credited_minor": case.credited_minor,
-        "clock": _clock(case),
+        "clock": clock,
+        "clock_ends_at": None if ends_at is None else to_micros(ends_at),
         "updated_at": to_micros(case.updated_at),
         "proposed": case.proposed_decision is not None,
         "asks_support": case.asks_support,
     }
 
 
-def _clock(case: Case) -> str | None:
-    """Return the name of the clock that ends at the case's deadline."""
+def _clock(event: Event, case: Case) -> tuple[str | None, datetime | None]:
+    """Return the clock that an event is about, or that runs on its case, with its end."""
+    about = dict(event.facts)
+    if "clock" in about:
+        return about["clock"], datetime.fromisoformat(about["endsAt"])
+    if case.information_at is not None:
+        return ClockName.INFORMATION.value, case.move_until
     if case.deadline_at is None:
-        return None
-    if case.kind is RefundCaseKind.LEAD or case.state is not RefundCaseState.REQUESTED:
-        return ClockName.SLA_DECISION.value
-    return (ClockName.RESPOND_BY if case.deadline_at == case.respond_by else ClockName.DIRECT_WINDOW).value
+        return None, None
+    name = ClockName.SLA_DECISION
+    if case.kind is not RefundCaseKind.LEAD and case.state is RefundCaseState.REQUESTED:
+        name = ClockName.RESPOND_BY if case.deadline_at == case.respond_by else ClockName.DIRECT_WINDOW
+    return name.value, case.deadline_at
 
 
 _INSERT = (
@@ -178,7 +188,7 @@ def event_writes(
             orders[case.id] = Write(_ORDER_AFTER, (case.id, event.sequence - 1), name=name)
         order = f"(SELECT place FROM {orders[case.id].name})" if case.id in orders else _OWN_ORDER
         rows.append(f"({_VALUES}, {order})" if dialect is Dialect.POSTGRES else f"({_VALUES})")
-        snapshot = snapshot_of(case)
+        snapshot = snapshot_of(event)
         snapshot["number"] = numbers.get(case.id, case.number)
         ids.append(new_id())
         values += (

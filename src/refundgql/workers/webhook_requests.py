@@ -122,7 +122,8 @@ def _person(ref: str | None) -> dict[str, str | None] | None:
 
 def _clock(snapshot: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the clock that runs on the case, with its end; none where none does."""
-    name, ends_at = snapshot.get("clock"), snapshot["deadline_at"]
+    # Events of former releases have no end of their own.
+    name, ends_at = snapshot.get("clock"), snapshot.get("clock_ends_at", snapshot["deadline_at"])
     return None if name is None or ends_at is None else {"name": name, "endsAt": _instant(ends_at)}
 
 
