@@ -82,7 +82,7 @@ AREAS = {
         0.2,
         ("src/refundgql/gql",),
         (
-            *_of("gql", "streams", "codes", "given", "wording", "ports", "persisted_documents", "cache_keys"),
+            *_of("gql", "streams", "codes", "given", "wording", "persisted_documents", "cache_keys"),
             *_of("gql", "execution_answers", "execution_documents", "execution_levels", "execution_compiling"),
             *_of("gql", "execution_subscriptions", "rate", "limits", "sse", "http", "ws", "multipart"),
             *_of("web", "batches", "presence"),

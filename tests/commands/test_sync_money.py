@@ -261,6 +261,15 @@ async def test_money_that_arrives_settles_waiting_cases_in_the_same_batch(world:
     assert f"case:{case['id']}" in world.bus.rung
 
 
+async def test_an_opening_balance_told_late_settles_beside_somebody_new(world: World) -> None:
+    """An account that its own record creates has no balance to read; those after it in the batch have."""
+    await _owing_expert(world)
+    newcomer = account("newcomer", "PRO", openingLeadCredit=money("1.00"))
+    assert await sync(world, newcomer, ARRIVALS["an opening balance"]) == (1, 1, 0)
+    (case,) = await world.rows("SELECT state, settlement FROM refund_case")
+    assert case == {"state": "CREDITED", "settlement": "SETTLED"}
+
+
 async def test_money_that_an_import_brings_settles_waiting_cases_too(world: World, tmp_path: Path) -> None:
     """What an import's check has worked out ends where a case is settled: later lines find its money."""
     desk, _ = await _owing_expert(world)

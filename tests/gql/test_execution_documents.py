@@ -5,6 +5,7 @@ from box_world import EXECUTORS, Log, codes, make_engine, ready, refused
 
 from refundgql.gql import documents
 from refundgql.gql.engine import GraphQLEngine
+from refundgql.gql.wording import MAX_CHARS, shown
 
 
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS.keys())
@@ -103,6 +104,8 @@ def test_messages_are_cut(document: str) -> None:
 
 
 def test_messages_about_operation_names_are_cut() -> None:
-    """So does one about a name that no operation has."""
+    """So is one about a name that no operation has: it is shown as any value is."""
     answer = make_engine().prepare("query A { __typename }", "y" * 50_000)
-    assert len(answer.errors[0]["message"]) == 1_001  # type: ignore[union-attr]  # it has no such operation
+    named = shown("y" * 50_000)
+    assert answer.errors[0]["message"] == f"Unknown operation named {named}."  # type: ignore[union-attr]  # none has it
+    assert len(named) == MAX_CHARS

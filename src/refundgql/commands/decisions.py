@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from refundgql.commands.checks import EXPLANATION_CHARS, Amount, Checks
-from refundgql.commands.deciding import act_on_case
+from refundgql.commands.checks import EXPLANATION_CHARS, NOTE_CHARS, Amount, Checks
+from refundgql.commands.deciding import Prepare, act_on_case
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.decisions import Act
@@ -16,119 +16,95 @@ from refundgql.storage.ledger import load_credit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveRefund:
-    """Approve all of what is asked (no amount) or part of it."""
+class OnCase:
+    """An act on a case that is there, as its sender last saw it."""
 
     refund_case_id: str
+    expected_version: int | None = None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveRefund(OnCase):
+    """Approve all of what is asked (no amount) or part of it."""
+
     amount: Amount | None = None
     note: str | None = None
     rest: RestOfEscrow | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeclineRefund:
+class DeclineRefund(OnCase):
     """Decline with a message for the requester; the internal note is for staff only."""
 
-    refund_case_id: str
     message: str
     internal_note: str | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EscalateRefund:
+class EscalateRefund(OnCase):
     """Bring a case to support."""
 
-    refund_case_id: str
     explanation: str
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeRefund:
+class DisputeRefund(OnCase):
     """Bring a case to dispute resolution."""
 
-    refund_case_id: str
     explanation: str
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentToRefund:
+class ConsentToRefund(OnCase):
     """The expert consents to an amount while support decides."""
 
-    refund_case_id: str
     amount: Amount
     note: str | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRefund:
+class CancelRefund(OnCase):
     """The requester takes the request back."""
 
-    refund_case_id: str
     note: str | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReverseRefund:
+class ReverseRefund(OnCase):
     """Undo a credited refund by a compensating posting."""
 
-    refund_case_id: str
     reason: str
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestInformation:
+class RequestInformation(OnCase):
     """Ask a party a question, to be answered within a number of days."""
 
-    refund_case_id: str
     asked_party: WhoseMove
     question: str
     days: int | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmDecision:
+class ConfirmDecision(OnCase):
     """Sign a proposed decision; the note is for staff."""
 
-    refund_case_id: str
     note: str | None = None
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnDecision:
+class ReturnDecision(OnCase):
     """Give a proposed decision back, with what should be different."""
 
-    refund_case_id: str
     reason: str
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenRefund:
+class ReopenRefund(OnCase):
     """Mend a final decline."""
 
-    refund_case_id: str
     reason: str
-    expected_version: int | None = None
-    idempotency_key: str
 
 
 async def approve_refund(uow: UnitOfWork, viewer: Viewer, given: ApproveRefund) -> CaseResult:
@@ -156,20 +132,30 @@ async def decline_refund(uow: UnitOfWork, viewer: Viewer, given: DeclineRefund) 
 
 async def escalate_refund(uow: UnitOfWork, viewer: Viewer, given: EscalateRefund) -> CaseResult:
     """Bring a declined case, or an approved one that waits for funds, to support (D6, C24, D13)."""
-
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.explanation, "explanation", EXPLANATION_CHARS))
-
-    return await act_on_case(uow, viewer, given, RefundActionName.ESCALATE, fill, operation="escalate_refund")
+    return await _with_words(
+        uow,
+        viewer,
+        given,
+        RefundActionName.ESCALATE,
+        "escalate_refund",
+        "explanation",
+        given.explanation,
+        EXPLANATION_CHARS,
+    )
 
 
 async def dispute_refund(uow: UnitOfWork, viewer: Viewer, given: DisputeRefund) -> CaseResult:
     """Open dispute resolution on a case (C31)."""
-
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.explanation, "explanation", EXPLANATION_CHARS))
-
-    return await act_on_case(uow, viewer, given, RefundActionName.DISPUTE, fill, operation="dispute_refund")
+    return await _with_words(
+        uow,
+        viewer,
+        given,
+        RefundActionName.DISPUTE,
+        "dispute_refund",
+        "explanation",
+        given.explanation,
+        EXPLANATION_CHARS,
+    )
 
 
 async def consent_to_refund(uow: UnitOfWork, viewer: Viewer, given: ConsentToRefund) -> CaseResult:
@@ -183,25 +169,17 @@ async def consent_to_refund(uow: UnitOfWork, viewer: Viewer, given: ConsentToRef
 
 async def cancel_refund(uow: UnitOfWork, viewer: Viewer, given: CancelRefund) -> CaseResult:
     """Cancel an undecided case of one's own (D15)."""
-
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.note, "note"))
-
-    return await act_on_case(uow, viewer, given, RefundActionName.CANCEL, fill, operation="cancel_refund")
+    return await _with_words(uow, viewer, given, RefundActionName.CANCEL, "cancel_refund", "note", given.note)
 
 
 async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) -> CaseResult:
     """Reverse a credited refund by a posting of its own; never by editing (D16)."""
 
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.reason, "reason"))
-
     async def with_credit(unit: Unit, facts: Facts) -> Facts:
         return replace(facts, credit=await load_credit(unit.tx, given.refund_case_id))
 
-    return await act_on_case(
-        uow, viewer, given, RefundActionName.REVERSE, fill, operation="reverse_refund", prepare=with_credit
-    )
+    action = RefundActionName.REVERSE
+    return await _with_words(uow, viewer, given, action, "reverse_refund", "reason", given.reason, prepare=with_credit)
 
 
 async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInformation) -> CaseResult:
@@ -218,26 +196,34 @@ async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInf
 
 async def confirm_decision(uow: UnitOfWork, viewer: Viewer, given: ConfirmDecision) -> CaseResult:
     """Take a decision that a colleague proposed, as far as it can be taken now (D23)."""
-
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.note, "note"))
-
-    return await act_on_case(uow, viewer, given, RefundActionName.CONFIRM, fill, operation="confirm_decision")
+    return await _with_words(uow, viewer, given, RefundActionName.CONFIRM, "confirm_decision", "note", given.note)
 
 
 async def return_decision(uow: UnitOfWork, viewer: Viewer, given: ReturnDecision) -> CaseResult:
     """Return a proposed decision: nothing is decided (D23)."""
-
-    def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.reason, "reason"))
-
-    return await act_on_case(uow, viewer, given, RefundActionName.RETURN, fill, operation="return_decision")
+    return await _with_words(uow, viewer, given, RefundActionName.RETURN, "return_decision", "reason", given.reason)
 
 
 async def reopen_refund(uow: UnitOfWork, viewer: Viewer, given: ReopenRefund) -> CaseResult:
     """Take a finally declined case to support again, once (D22)."""
+    return await _with_words(uow, viewer, given, RefundActionName.REOPEN, "reopen_refund", "reason", given.reason)
+
+
+async def _with_words(
+    uow: UnitOfWork,
+    viewer: Viewer,
+    given: OnCase,
+    action: RefundActionName,
+    operation: str,
+    field: str,
+    words: str | None,
+    limit_chars: int = NOTE_CHARS,
+    *,
+    prepare: Prepare | None = None,
+) -> CaseResult:
+    """Perform an act that takes nothing but words, which the input calls `field`."""
 
     def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(given.reason, "reason"))
+        return replace(act, text=checks.text(words, field, limit_chars))
 
-    return await act_on_case(uow, viewer, given, RefundActionName.REOPEN, fill, operation="reopen_refund")
+    return await act_on_case(uow, viewer, given, action, fill, operation=operation, prepare=prepare)
