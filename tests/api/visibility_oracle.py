@@ -37,7 +37,7 @@ marketplace, which reads no words."""
 
 WORDS = {"Message", "CaseMessage", "StatementEvidence", "ConversationEvidence", "FileEvidence"}
 """Things that hold words: the marketplace sees none of them."""
-INTERNAL = {"ASSIGN", "STAFF_NOTE"}
+INTERNAL = {"ASSIGN", "CONFIRM", "PROPOSE", "RETURN", "STAFF_NOTE"}
 UNPOSTED = {"PENDING", "DECLINED", "CANCELLED"}
 
 ROLES = {ref: set(roles) for ref, _, roles in PEOPLE} | {"rita": {"CLIENT", "EXPERT", "PRO"}, "fred": {"CLIENT"}}
@@ -113,7 +113,7 @@ _OF_TYPE: dict[str, dict[str, str]] = {
     "Withdrawal": {
         VISIBLE: "refundCase",
         SHARED: "id externalRef account purpose cancelledAt status amount requestedAt estimatedFrom estimatedUntil"
-        " failureReason",
+        " failureReason wording",
     },
     "Money": {SHARED: "amount currencyCode"},
     "Balance": {SHARED: "purpose available inTransit"},
