@@ -52,8 +52,6 @@ def _pool_options(url: str, limits: DatabaseLimits, *, size: int, read_only: boo
         "jit": "off",  # compiling costs more than any statement here takes
         "timezone": "UTC",
         "default_transaction_read_only": "on" if read_only else "off",
-        # Planning a decision's write anew at each use costs a third of it; lists gain by their values being known.
-        "plan_cache_mode": "auto" if read_only else "force_generic_plan",
         # An acknowledged commit is on disk.
         "synchronous_commit": "on",
     }
