@@ -32,9 +32,9 @@ async def test_plans_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> 
     small = make_engine(compile_after=0)
     for i in range(6):
         await run(small, f"{{ boxes(n: 1) {{ id a{i}: size }} }}")
-        assert 0 < small.plans.source_chars <= 1_000
+        assert 0 < small.plans._source_chars <= 1_000
     await run(small, "{ " + " ".join(f"a{i}: boxes {{ id }}" for i in range(20)) + " }")
-    assert small.plans.source_chars <= 1_000
+    assert small.plans._source_chars <= 1_000
 
 
 async def test_only_booleans_make_new_plans() -> None:

@@ -80,9 +80,9 @@ async def test_documents_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch)
     assert len(engine.documents) == 3
     assert engine.prepare("{ a1: boxes { id } }") is first
     engine.prepare("{ long: boxes { id } }" + " " * 150)
-    assert engine.documents.source_chars <= 200
+    assert engine.documents._source_chars <= 200
     engine.prepare("{ longer: boxes { id } }" + " " * 500)
-    assert engine.documents.source_chars <= 200
+    assert engine.documents._source_chars <= 200
     assert len(engine.documents) >= 1
 
 

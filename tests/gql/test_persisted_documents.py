@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from refundgql.gql import persisted_documents
 from refundgql.gql.persisted_documents import (
     PersistedRefused,
     RememberedDocuments,
@@ -111,9 +112,11 @@ def test_a_digest_of_another_text_is_refused() -> None:
     assert len(remembered) == 0
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least recently used documents make room, by number and by length."""
-    remembered = RememberedDocuments(max_documents=3, max_chars=50)
+    monkeypatch.setattr(persisted_documents, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(persisted_documents, "MAX_REMEMBERED_CHARS", 50)
+    remembered = RememberedDocuments()
     texts = [f"{{ a{n} }}" for n in range(5)]
     for text in texts:
         remembered.keep(text, apq(text))
@@ -125,7 +128,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert refusal(remembered, None, None, apq(texts[3])) == "PERSISTED_QUERY_NOT_FOUND"
     long = "{ " + "x" * 40 + " }"
     remembered.keep(long, apq(long))
-    assert remembered.chars <= 50
+    assert remembered._chars <= 50
     remembered.keep(long * 2, apq(long * 2))
     assert remembered.find(None, None, apq(long)) == long
 

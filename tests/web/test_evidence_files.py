@@ -228,9 +228,7 @@ def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_client_that_says_nothing_is_not_waited_for(desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file whose bytes stop coming is refused in time and leaves nothing."""
-    monkeypatch.setattr(
-        evidence_files.EvidenceFiles.__init__, "__kwdefaults__", {"whole_seconds": 60, "silent_seconds": 0.2}
-    )
+    monkeypatch.setattr(evidence_files, "SILENT_SECONDS", 0.2)
     with server(desk.settings) as url, _begin(url + urlsplit(desk.address()).path, len(PNG), PNG[:50]) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         assert connection.recv(20_000).startswith(b"HTTP/1.1 408")

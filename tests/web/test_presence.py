@@ -14,6 +14,7 @@ from transport_desk import viewer
 from patience import until
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
+from refundgql.gql import connections
 from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence
 from refundgql.messaging.bus import Doorbell
@@ -55,8 +56,14 @@ class Accounts:
     async def changes(self) -> AsyncIterator[Doorbell]:
         yield self.bell
 
-    def presence(self, check_seconds: float = 60.0) -> Presence:
-        return Presence(lost_access(self.load), max_per_account=5, check_seconds=check_seconds, changes=self.changes)
+    def presence(self) -> Presence:
+        return Presence(lost_access(self.load), max_per_account=5, changes=self.changes)
+
+
+@pytest.fixture(autouse=True)
+def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody be found by looking now and then, but where that is what is tested."""
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 60.0)
 
 
 async def test_a_token_ends_to_the_moment() -> None:
@@ -108,10 +115,11 @@ async def test_rings_without_end_are_answered_now_and_then() -> None:
     assert 1 <= accounts.looks <= 12
 
 
-async def test_a_lost_ring_is_made_up_for() -> None:
+async def test_a_lost_ring_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a ring the accounts are looked at again and again."""
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.1)
     accounts = Accounts()
-    presence, connection = accounts.presence(check_seconds=0.1), Open()
+    presence, connection = accounts.presence(), Open()
     async with presence.watched():
         presence.enter(connection, "")
         accounts.known.clear()

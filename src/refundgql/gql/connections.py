@@ -62,14 +62,10 @@ class Presence:
         lost_access: LostAccess,
         *,
         max_per_account: int,
-        now: Callable[[], float] = time.time,
-        check_seconds: float | None = None,
         changes: Changes | None = None,
     ) -> None:
         self._lost_access = lost_access
         self._max_per_account = max_per_account
-        self._now = now
-        self._check_seconds = CHECK_SECONDS if check_seconds is None else check_seconds
         self._changes = changes or _no_changes
         self._by_key: dict[str, set[OpenConnection]] = {}
         self._expiries: dict[OpenConnection, asyncio.TimerHandle] = {}
@@ -123,10 +119,10 @@ class Presence:
 
     def _expect_expiry(self, connection: OpenConnection) -> None:
         expires_at = connection.caller.expires_at
-        if expires_at is None or expires_at - self._now() > _LONGEST_TIMER_SECONDS:
+        if expires_at is None or expires_at - time.time() > _LONGEST_TIMER_SECONDS:
             return
         loop = asyncio.get_running_loop()
-        self._expiries[connection] = loop.call_later(expires_at - self._now(), self._expired, connection)
+        self._expiries[connection] = loop.call_later(expires_at - time.time(), self._expired, connection)
 
     def _expired(self, connection: OpenConnection) -> None:
         self._expiries.pop(connection, None)
@@ -135,17 +131,17 @@ class Presence:
     async def _watch(self) -> None:
         async with self._changes() as signal:
             while True:
-                await signal.wait(self._check_seconds)
+                await signal.wait(CHECK_SECONDS)
                 try:
                     await self.check()
                 except Exception:
                     # A database that is away for a moment takes nobody's access; the next round decides.
                     log.warning("access could not be checked", exc_info=True)
-                await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, self._check_seconds))
+                await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, CHECK_SECONDS))
 
     async def check(self) -> None:
         """End every connection whose token has expired or whose account has lost access."""
-        now = self._now()
+        now = time.time()
         people: dict[Any, list[OpenConnection]] = {}
         for connection in self._all():
             caller = connection.caller

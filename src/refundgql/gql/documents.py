@@ -105,11 +105,6 @@ class Documents:
     def __len__(self) -> int:
         return len(self._known)
 
-    @property
-    def source_chars(self) -> int:
-        """Tell the length of all source texts kept, in characters."""
-        return self._source_chars
-
     def prepare(self, query: str, operation_name: str | None) -> Prepared | RequestErrors:
         """Parse and validate a document, or remember it, and pick the operation by name.
 

@@ -29,10 +29,10 @@ _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 
 
 
 class Metrics:
-    """The counters of one process, whose names begin with `prefix`; pass a registry to keep two applications apart."""
+    """The counters of one process, whose names begin with `prefix`."""
 
-    def __init__(self, prefix: str, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+    def __init__(self, prefix: str) -> None:
+        self.registry = CollectorRegistry()
         self._requests = Counter(
             f"{prefix}_requests_total",
             "Requests answered, by transport, kind of operation and status.",

@@ -73,19 +73,12 @@ class TrustedDocuments:
 class RememberedDocuments:
     """The documents that clients sent together with their digest, the least recently used forgotten first."""
 
-    def __init__(self, max_documents: int = MAX_REMEMBERED, max_chars: int = MAX_REMEMBERED_CHARS) -> None:
+    def __init__(self) -> None:
         self._by_digest: OrderedDict[str, str] = OrderedDict()
-        self._max_documents = max_documents
-        self._max_chars = max_chars
         self._chars = 0
 
     def __len__(self) -> int:
         return len(self._by_digest)
-
-    @property
-    def chars(self) -> int:
-        """Tell the length of all texts remembered, in characters."""
-        return self._chars
 
     def find(self, query: str | None, document_id: str | None, extensions: Mapping[str, Any] | None) -> str:
         """Return the text of a request, sent or remembered.
@@ -109,11 +102,11 @@ class RememberedDocuments:
     def keep(self, text: str, extensions: Mapping[str, Any] | None) -> None:
         """Remember the text of a document that can run, when its digest came with it."""
         digest = _digest_given(extensions)
-        if digest is None or digest in self._by_digest or len(text) > self._max_chars:
+        if digest is None or digest in self._by_digest or len(text) > MAX_REMEMBERED_CHARS:
             return
         self._by_digest[digest] = text
         self._chars += len(text)
-        while len(self._by_digest) > self._max_documents or self._chars > self._max_chars:
+        while len(self._by_digest) > MAX_REMEMBERED or self._chars > MAX_REMEMBERED_CHARS:
             _, forgotten = self._by_digest.popitem(last=False)
             self._chars -= len(forgotten)
 

@@ -51,18 +51,9 @@ class EvidenceDesk(Protocol):
 class EvidenceFiles:
     """The two endpoints of evidence files; a ticket in the address stands for the bearer token."""
 
-    def __init__(
-        self,
-        tickets: EvidenceTickets,
-        desk: Callable[[], EvidenceDesk],
-        *,
-        whole_seconds: float = WHOLE_SECONDS,
-        silent_seconds: float = SILENT_SECONDS,
-    ) -> None:
+    def __init__(self, tickets: EvidenceTickets, desk: Callable[[], EvidenceDesk]) -> None:
         self._tickets = tickets
         self._desk = desk
-        self._whole_seconds = whole_seconds
-        self._silent_seconds = silent_seconds
         self._under_way: set[str] = set()
 
     def routes(self) -> tuple[Route, ...]:
@@ -195,11 +186,11 @@ class EvidenceFiles:
 
     async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._whole_seconds
+        ends_at = loop.time() + WHOLE_SECONDS
         body = request.stream()
         while True:
             try:
-                async with asyncio.timeout_at(min(ends_at, loop.time() + self._silent_seconds)):
+                async with asyncio.timeout_at(min(ends_at, loop.time() + SILENT_SECONDS)):
                     chunk = await anext(body)
             except StopAsyncIteration:
                 return

@@ -135,8 +135,6 @@ class IssuerKeys:
         url: str,
         *,
         client: "httpx.AsyncClient | None" = None,
-        min_seconds_between_fetches: float = MIN_SECONDS_BETWEEN_FETCHES,
-        max_age_seconds: float = KEY_SET_MAX_AGE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         import httpx
@@ -148,8 +146,6 @@ class IssuerKeys:
         self._url = url
         self._client = client or httpx.AsyncClient(timeout=FETCH_TIMEOUT_SECONDS, follow_redirects=False)
         self._failures = httpx.HTTPError
-        self._min_seconds = min_seconds_between_fetches
-        self._max_age = max_age_seconds
         self._monotonic = monotonic
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at: float | None = None
@@ -196,7 +192,7 @@ class IssuerKeys:
 
     def keep_fresh(self) -> None:
         """Ask the issuer in the background when the set is older than it may get."""
-        if self._fetched_at is None or self._monotonic() - self._fetched_at <= self._max_age:
+        if self._fetched_at is None or self._monotonic() - self._fetched_at <= KEY_SET_MAX_AGE_SECONDS:
             return
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self._fetch())
@@ -204,7 +200,9 @@ class IssuerKeys:
     async def _fetch(self) -> None:
         async with self._fetching:
             # Whoever waited for the lock has the answer of the one before.
-            least = self._min_seconds if self._keys else min(self._min_seconds, SECONDS_WITHOUT_KEYS)
+            least = (
+                MIN_SECONDS_BETWEEN_FETCHES if self._keys else min(MIN_SECONDS_BETWEEN_FETCHES, SECONDS_WITHOUT_KEYS)
+            )
             if self._tried_at is not None and self._monotonic() - self._tried_at < least:
                 return
             self._tried_at = self._monotonic()

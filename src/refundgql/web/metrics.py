@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from platform import python_version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from refundgql import __version__
 from refundgql.domain.refusals import Refusal
@@ -29,8 +29,8 @@ _ABOUT: Final = {
 class DeskMetrics(Metrics):
     """The counters of one process of the desk."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        super().__init__(PREFIX, registry)
+    def __init__(self) -> None:
+        super().__init__(PREFIX)
         Gauge(
             "refundgql_build_info",
             "The version that runs.",

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
@@ -16,6 +16,7 @@ ALLOWED_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 # Ours are under 400 bytes, issuers' under 3 KiB; the limit keeps anybody from making us decode more.
 MAX_TOKEN_BYTES: Final = 8 * 1024
 LEEWAY_SECONDS: Final = 10
+TOKEN_TYPES: Final = frozenset(("at+jwt", "jwt"))
 # Checking a signature costs 0.1 ms; the same token comes back with every request of a client.
 MAX_REMEMBERED_TOKENS: Final = 10_000
 MAX_SUBJECT_LENGTH: Final = 255
@@ -38,9 +39,6 @@ class TokenRules:
     issuer: str
     audience: str
     algorithms: tuple[str, ...] = ("EdDSA",)
-    token_types: frozenset[str] = field(default=frozenset({"at+jwt", "jwt"}))
-    leeway_seconds: int = LEEWAY_SECONDS
-    max_token_bytes: int = MAX_TOKEN_BYTES
 
     def __post_init__(self) -> None:
         foreign = sorted(set(self.algorithms) - set(ALLOWED_ALGORITHMS))
@@ -85,8 +83,8 @@ class TokenVerifier:
 
     async def _check(self, token: str) -> VerifiedToken:
         rules = self._rules
-        if len(token) > rules.max_token_bytes:
-            raise TokenRefused(f"The token is longer than {rules.max_token_bytes} bytes.")
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenRefused(f"The token is longer than {MAX_TOKEN_BYTES} bytes.")
         if not _COMPACT.fullmatch(token):
             raise TokenRefused("This is not a signed token.")
         try:
@@ -120,9 +118,7 @@ class TokenVerifier:
         if header.get("alg") not in self._rules.algorithms:
             raise TokenRefused("The token's algorithm is not accepted.")
         token_type = header.get("typ")
-        if not isinstance(token_type, str) or (
-            token_type.lower().removeprefix("application/") not in self._rules.token_types
-        ):
+        if not isinstance(token_type, str) or (token_type.lower().removeprefix("application/") not in TOKEN_TYPES):
             raise TokenRefused("The token's type is not accepted.")
         # RFC 7515: an extension that is critical and not understood makes the token invalid.
         if "crit" in header or "b64" in header or "zip" in header:
@@ -134,9 +130,9 @@ class TokenVerifier:
 
     def _check_time(self, verified: VerifiedToken) -> None:
         now = self._now()
-        if now >= verified.expires_at + self._rules.leeway_seconds:
+        if now >= verified.expires_at + LEEWAY_SECONDS:
             raise TokenRefused("The token has expired.")
-        if now < verified.not_before - self._rules.leeway_seconds:
+        if now < verified.not_before - LEEWAY_SECONDS:
             raise TokenRefused("The token is not valid yet.")
 
 

@@ -41,11 +41,6 @@ class Plans:
     def __len__(self) -> int:
         return len(self._known)
 
-    @property
-    def source_chars(self) -> int:
-        """Tell the length of all generated code kept, in characters."""
-        return self._source_chars
-
     def find(self, prepared: Prepared, variables: VariableValues) -> Plan | None:
         """Give the plan to execute with, or None when graphql-core is to do it."""
         flags = tuple(variables.coerced.get(name) for name in prepared.flags)
