@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.async_api import ConsoleMessage, Page, Request, Response, WebSocket
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebSocket
+
+# Generous: a busy machine draws late, and a page that is right does not make anybody wait.
+PATIENCE_MS = 60_000
+
+
+async def open_context(chromium: Browser, **options: Any) -> BrowserContext:
+    """Open a fresh browser profile whose pages are waited for as long as a busy machine needs."""
+    context = await chromium.new_context(**{"locale": "en-GB", **options})
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 @dataclass(frozen=True, slots=True)

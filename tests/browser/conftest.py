@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from browser_notes import Demo, Watched
+from browser_notes import PATIENCE_MS, Demo, Watched, open_context
 from demo_process import DemoProcess
 from playwright.async_api import Browser, Page, async_playwright, expect
 
@@ -20,8 +20,6 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# Generous: a busy machine draws late, and a page that is right does not make anybody wait.
-PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -61,13 +59,12 @@ async def watched() -> Watched:
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(chromium: Browser, demo: Demo, watched: Watched) -> AsyncIterator[Page]:
     """Open the page in a fresh browser profile; afterwards nothing may have complained or gone elsewhere."""
-    context = await chromium.new_context(
+    context = await open_context(
+        chromium,
         viewport={"width": 1440, "height": 900},
-        locale="en-GB",
         color_scheme="light",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(PATIENCE_MS)
     context.on("page", watched.follow)
     page = await context.new_page()
     await page.goto(f"{demo.address}/graphql")

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 from browser_notes import Demo
 
-STARTUP_SECONDS = 60
-STOP_SECONDS = 15
+# As long as a busy machine may take; one that is idle makes nobody wait.
+STARTUP_SECONDS = 300
+STOP_SECONDS = 60
 
 
 class DemoProcess:

@@ -2,7 +2,7 @@
 
 import graphiql_page as pages
 import pytest
-from browser_notes import Demo, Watched
+from browser_notes import Demo, Watched, open_context
 from demo_process import DemoProcess
 from desk_page import case_page, desk, open_case, open_found, outcome, row, rows, selected
 from desk_stories import approve, case_of, decidable, dispute_escrow, note, report_a_lead
@@ -10,6 +10,12 @@ from playwright.async_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
+# GraphiQL takes its two editor packages together; nothing else of the page waits for just two things.
+EDITORS_LATE = """(() => {
+  const all = Promise.all.bind(Promise);
+  const come = new Promise((resolve) => { window.letEditorsCome = resolve; });
+  Promise.all = (some) => all(some).then((found) => (found.length === 2 ? come.then(() => found) : found));
+})()"""
 TWO_LINES = "We have read the chat.\n\nThe job is the one that was offered."
 
 
@@ -149,6 +155,26 @@ async def test_notes_statements_search_and_help_by_keys_alone(page: Page, demo: 
     assert told["messages"]["edges"][0]["node"] == {"body": "Malmö is in Sweden.", "audience": "INTERNAL"}
 
 
+async def test_an_act_waits_for_the_editors(chromium: Browser, demo: Demo) -> None:
+    """Pressed before the editors are there, an act is written into its tab and run as soon as they are."""
+    number = await report_a_lead(demo)
+    context = await open_context(chromium)
+    await context.add_init_script(EDITORS_LATE)
+    page = await context.new_page()
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    await open_case(page, number)
+    await page.keyboard.press("m")
+    await page.keyboard.press("Tab")
+    await page.keyboard.insert_text("Pressed early.")
+    await page.keyboard.press("Control+Enter")
+    await expect(desk(page).get_by_role("button", name="Asking the server…")).to_be_visible()
+    await expect(page.locator(".monaco-editor")).to_have_count(0)
+    await page.evaluate("() => window.letEditorsCome()")
+    await expect(outcome(page)).to_contain_text("Done.")
+    await pages.response(page, "Pressed early.")
+    await context.close()
+
+
 async def test_closed_buttons_say_why(page: Page, demo: Demo) -> None:
     """A second look is not for whoever declined the first: the button is there, closed, with the rule."""
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
@@ -276,7 +302,7 @@ async def test_two_agents_at_one_case(page: Page, chromium: Browser, demo: Demo)
     number = await report_a_lead(demo)
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
     await open_case(page, number)
-    context = await chromium.new_context(locale="en-GB")
+    context = await open_context(chromium)
     other = await context.new_page()
     await pages.sign_in_by_link(other, demo.address, "support-jon")
     await open_case(other, number)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import graphiql_page as pages
 import pytest
 import pytest_asyncio
-from browser_notes import Demo, Watched
+from browser_notes import Demo, Watched, open_context
 from demo_process import DemoProcess
 from desk_stories import note, open_number, report_a_lead
 from playwright.async_api import Browser, Page, Route, expect
@@ -102,7 +102,7 @@ async def test_it_comes_back_after_a_restart_and_after_the_last_update(
 
 async def test_a_network_that_was_away_is_noticed(chromium: Browser, demo: Demo) -> None:
     """A line that went dead without a word is found out by its missing answer, told, and taken up when it is back."""
-    context = await chromium.new_context(locale="en-GB")
+    context = await open_context(chromium)
     page = await context.new_page()
     await pages.sign_in_by_link(page, demo.address, "support-jon")
     await pages.hide_desk(page)
@@ -112,7 +112,7 @@ async def test_a_network_that_was_away_is_noticed(chromium: Browser, demo: Demo)
     await expect(live).to_contain_text("Live")
 
     await context.set_offline(True)
-    await expect(live).to_contain_text("Reconnecting", timeout=40_000)
+    await expect(live).to_contain_text("Reconnecting")
     missed = await report_a_lead(demo)
     await context.set_offline(False)
 
@@ -123,7 +123,7 @@ async def test_a_network_that_was_away_is_noticed(chromium: Browser, demo: Demo)
 
 async def test_what_does_not_come_at_first_is_asked_for_again(chromium: Browser, demo: Demo) -> None:
     """A page that meets a restart still gets its schema, its editors' helper and tabs about what is there."""
-    context = await chromium.new_context(locale="en-GB")
+    context = await open_context(chromium)
     page = await context.new_page()
     needed = ["IntrospectionQuery", "cases: refundCases", "language.worker"]
     missed: list[str] = []

@@ -9,7 +9,7 @@ import graphiql_page as pages
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from browser_notes import Demo
+from browser_notes import Demo, open_context
 from desk_page import case_page, desk, rows
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
@@ -48,7 +48,7 @@ class Wire:
 @pytest_asyncio.fixture(loop_scope="module")
 async def phone(chromium: Browser, demo: Demo) -> AsyncIterator[BrowserContext]:
     """Return a browser as wide as a phone."""
-    context = await chromium.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    context = await open_context(chromium, viewport={"width": 390, "height": 844})
     yield context
     await context.close()
 
@@ -60,7 +60,7 @@ async def test_the_first_load_is_light(chromium: Browser, demo: Demo) -> None:
     wire = Wire(port)
     server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
     own = server.sockets[0].getsockname()[1]
-    context = await chromium.new_context(locale="en-GB")
+    context = await open_context(chromium)
     page = await context.new_page()
     await pages.sign_in_by_link(page, f"http://127.0.0.1:{own}", "support-ivy")
     await expect(rows(page).first).to_be_visible()
@@ -132,10 +132,10 @@ async def test_keys_get_out_of_an_editor(page: Page) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 async def test_axe_finds_nothing(chromium: Browser, demo: Demo, theme: str, width: int) -> None:
     """No rule of axe is broken: dialog, list, case, form, help, answers, ready-made operations, documentation."""
-    context = await chromium.new_context(
+    context = await open_context(
+        chromium,
         viewport={"width": width, "height": 900},
         color_scheme="dark" if theme == "dark" else "light",
-        locale="en-GB",
         reduced_motion="reduce",
     )
     page = await context.new_page()

@@ -2,7 +2,7 @@
 
 import graphiql_page as pages
 import pytest
-from browser_notes import Demo
+from browser_notes import Demo, open_context
 from desk_page import case_page, desk, outcome, rows
 from desk_stories import report_a_lead
 from pictures import take
@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 @pytest.mark.parametrize("width", [1440, 390])
 async def test_pictures(chromium: Browser, demo: Demo, theme: str, width: int) -> None:
     """A disputed case with an act before it is done, and the list on a phone, light and dark."""
-    context = await chromium.new_context(
+    context = await open_context(
+        chromium,
         viewport={"width": width, "height": 900 if width > 390 else 844},
         color_scheme="dark" if theme == "dark" else "light",
-        locale="en-GB",
         reduced_motion="reduce",
     )
     page = await context.new_page()

@@ -13,7 +13,7 @@ from typing import Any
 import graphiql_page as pages
 import httpx
 import pytest
-from browser_notes import Watched
+from browser_notes import Watched, open_context
 from desk_page import case_page, desk, outcome, row
 from playwright.async_api import Browser, expect
 from prefix_proxy import PREFIX, prefix_proxy
@@ -40,7 +40,7 @@ async def test_a_shift_below_a_prefix(chromium: Browser, tmp_path: Path, watched
         with contextlib.ExitStack() as stack:
             served = await asyncio.to_thread(stack.enter_context, real_desk(tmp_path, public_url=home, **settings))
             proxy.target_port = served.port
-            context = await chromium.new_context(locale="en-GB")
+            context = await open_context(chromium)
             context.on("page", watched.follow)
             page = await context.new_page()
             await page.goto(f"{home}/")

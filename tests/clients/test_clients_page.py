@@ -80,7 +80,7 @@ async def test_operations_run(demo: DemoServer) -> None:
     for role, variables, text in told:
         given: dict[str, Any] = json.loads(variables.replace("$case", case["id"]))
         if text.startswith("subscription"):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 assert case["id"] in await first_event(demo, role, text, given)
         else:
             answer = await demo.run(role, text, given)
@@ -93,7 +93,7 @@ async def first_event(demo: DemoServer, role: str, text: str, variables: dict[st
     headers = {"authorization": f"Bearer {demo.people[role]}", "accept": "text/event-stream"}
     body = {"query": text, "variables": variables}
     async with (
-        httpx.AsyncClient(timeout=30) as http,
+        httpx.AsyncClient(timeout=120) as http,
         http.stream("POST", f"{demo.url}/graphql", json=body, headers=headers) as answer,
     ):
         async for line in answer.aiter_lines():
