@@ -74,7 +74,7 @@ async def type_operation(page: Page, operation: str) -> None:
 
 async def type_operation_plain(page: Page, operation: str) -> None:
     """Replace what stands in the operation editor by typing, where the page may not use the clipboard."""
-    await page.get_by_role("region", name="Operation Editor").locator(".view-lines:visible").first.click()
+    await _enter(page.get_by_role("region", name="Operation Editor"))
     await page.keyboard.press("Control+A")
     await page.keyboard.insert_text(operation)
 
@@ -82,9 +82,14 @@ async def type_operation_plain(page: Page, operation: str) -> None:
 async def _type(page: Page, pane: Locator, text: str) -> None:
     # Pasted, because the editor closes brackets and quotes by itself while one types.
     await page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
-    await pane.locator(".view-lines:visible").first.click()
+    await _enter(pane)
     await page.keyboard.press("Control+A")
     await page.keyboard.press("Control+V")
+
+
+async def _enter(pane: Locator) -> None:
+    # At its beginning: the middle of a long text may be out of view.
+    await pane.locator(".view-lines:visible").first.click(position={"x": 5, "y": 5})
 
 
 async def loaded(page: Page) -> None:
