@@ -227,6 +227,7 @@ class Mutation:
                 return Approved(refund_case=None, event=None, refusals=[Refusal(code="STATE", message="Not open.")])
             case.state, case.version, case.settlement = "CREDITED", case.version + 1, "SETTLED"
             case.approved_minor = case.credited_minor = case.requested_minor
+            case.credited_at = case.updated_at
             await case.save(using_db=tx)
             event = await case_tables.RefundEvent.create(
                 id=uuid.uuid4(), commit_order=0, case_id=case.id, sequence=case.version, name="APPROVE",
