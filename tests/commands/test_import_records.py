@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ async def test_a_file_is_imported_and_a_rerun_changes_nothing(world: World, tmp_
     records = everything()
     file = write(tmp_path / "records.jsonl", [b"\xef\xbb\xbf" + orjson.dumps(records[0]), b"", *records[1:], b"  "])
     heard: list[Progress] = []
+    started = time.monotonic()
     report = await import_files(world.uow, [file], tell=heard.append, batch_records=7)
+    assert 0 < report.seconds <= time.monotonic() - started
     assert (report.ok, report.lines, report.counts.created) == (True, len(records), len(records))
     size = sum(len(orjson.dumps(record)) + 1 for record in records) + 3 + 1 + 3  # a mark, two lines of nothing
     assert {progress.phase for progress in heard} == {Phase.CHECKING, Phase.WRITING}

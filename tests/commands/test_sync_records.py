@@ -117,6 +117,10 @@ async def test_what_may_change_is_updated(world: World) -> None:
 
 FIXED: list[tuple[Shape, str]] = [
     (account("client", "CLIENT", openingBalance=money("101.00")), "account.openingBalance"),
+    (
+        account("client", "CLIENT", openingBalance=money("100.00"), openingAt="2026-01-01T00:00:00Z"),
+        "account.openingAt",
+    ),
     (lead(pro="client"), "lead.pro"),
     (lead(customer="client"), "lead.customer"),
     (lead(price=money("19.00")), "lead.price"),

@@ -26,7 +26,7 @@ def event(place: int, line: Line, kind: RefundCaseKind, **given: Any) -> PastEve
         "opened_by": A.REQUEST,
         "payment_id": "payment",
         "place": (place, place),
-        "name": name,
+        "name": "".join(list(name)),  # as a database gives it: equal to its constant, and another object
         "at": NOW - timedelta(hours=100 - place),
         "actor_id": "client",
         "actor_role": "CLIENT",
