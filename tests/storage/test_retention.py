@@ -20,9 +20,10 @@ async def _mark(database: Database, number: int, state: str, updated_at: int) ->
         )
         await tx.execute(
             "INSERT INTO refund_case (number, id, kind, state, route, opened_by, payment_id, requester_id, filed_by_id,"
-            " currency, settlement, opened_at, updated_at, whose_move, policy_version)"
-            " VALUES (?, ?, 'LEAD', ?, 'SUPPORT', 'REQUEST', ?, ?, ?, 'USD', 'NOT_DUE', 1, ?, 'NOBODY', 'x')",
-            (number, case_id, state, case_id, PERSON, PERSON, updated_at),
+            " currency, settlement, opened_at, updated_at, whose_move, policy_version, approved_minor, credited_minor,"
+            " credited_at)"
+            " VALUES (?, ?, 'LEAD', ?, 'SUPPORT', 'REQUEST', ?, ?, ?, 'USD', 'NOT_DUE', 1, ?, 'NOBODY', 'x', ?, ?, ?)",
+            (number, case_id, state, case_id, PERSON, PERSON, updated_at, *[100 if state == "CREDITED" else None] * 3),
         )
         await tx.execute("INSERT INTO case_read (account_id, case_id, sequence) VALUES (?, ?, 1)", (PERSON, case_id))
 

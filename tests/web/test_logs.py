@@ -176,3 +176,12 @@ def test_a_fault_is_masked(transport: str, desk: RealDesk, lines: io.StringIO, m
     named = [line for line in errors if fault_id in line["message"]]
     assert len(named) == 1
     assert inside in named[0]["exception"]
+
+
+@pytest.mark.parametrize(("character", "shown"), [("\u202e", "\\u202e"), ("\x9b", "\\u009b"), ("\x7f", "\\u007f")])
+def test_a_terminal_does_not_obey_a_line(character: str, shown: str) -> None:
+    """What would turn text round or begin a command is written as JSON escapes it, and reads back as it was."""
+    record = logging.LogRecord("desk", logging.INFO, "", 1, f"a{character}b", None, None)
+    line = JsonLines().format(record)
+    assert f"a{shown}b" in line
+    assert json.loads(line)["message"] == f"a{character}b"
