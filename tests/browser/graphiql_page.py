@@ -88,8 +88,9 @@ async def _type(page: Page, pane: Locator, text: str) -> None:
 
 
 async def _enter(pane: Locator) -> None:
-    # At its beginning: the middle of a long text may be out of view.
-    await pane.locator(".view-lines:visible").first.click(position={"x": 5, "y": 5})
+    # Not by a click: the middle of a long text may be out of view.
+    await pane.locator(".view-lines:visible").first.wait_for()
+    await pane.get_by_role("textbox").locator("visible=true").first.focus()
 
 
 async def loaded(page: Page) -> None:
