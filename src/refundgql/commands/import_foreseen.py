@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_finding import DatabaseFinder
 from refundgql.storage.database import Source, Transaction
-from refundgql.storage.record_rows import Claim, MessageRow, PaidShare, ReviewRow, Stored, TotalsRow
+from refundgql.storage.record_rows import Claim, PaidShare, Stored, StoredMessage, StoredReview, StoredTotals
 from refundgql.storage.records import has_rows, values_of
 from refundgql.storage.scratch import Scratch
 
@@ -18,7 +18,7 @@ ROWS_IN_MEMORY = 50_000
 """Rows of a generation; two generations are kept, about 60 MB."""
 
 RowType = TypeVar("RowType", bound=Stored)
-LEAVES = frozenset({MessageRow.table, ReviewRow.table})
+LEAVES = frozenset({StoredMessage.table, StoredReview.table})
 """Tables that no other record refers to: their rows matter only to lines that tell the same record again."""
 _KEY = itemgetter(0)
 
@@ -55,9 +55,9 @@ class Foreseen:
             found += await self._database.claims(row_type, {key: owners[key] for key in missing})
         return found
 
-    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[StoredTotals]:
         """Return what the payments of these contracts sum up to."""
-        found, missing = self._foreseen(TotalsRow, "totals", contract_ids)
+        found, missing = self._foreseen(StoredTotals, "totals", contract_ids)
         return [*found, *await self._database.totals(missing)]
 
     async def shares(self, payment_ids: Collection[str]) -> Iterable[PaidShare]:

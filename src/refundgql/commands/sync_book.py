@@ -24,39 +24,39 @@ from refundgql.domain.vocabulary import (
     WithdrawalStatus,
 )
 from refundgql.storage.record_rows import (
-    AccountRow,
-    BalanceRow,
-    BillingWeekRow,
-    ChargebackRow,
     Claim,
-    ContractRow,
-    InvoiceRow,
-    LeadRow,
-    MessageRow,
-    MilestoneRow,
     PaidShare,
-    PastRefundRow,
-    PaymentRow,
-    PostingRow,
-    ReviewRow,
     Stored,
-    TotalsRow,
-    WeekClockRow,
-    WithdrawalRow,
+    StoredAccount,
+    StoredBalance,
+    StoredBillingWeek,
+    StoredChargeback,
+    StoredContract,
+    StoredInvoice,
+    StoredLead,
+    StoredMessage,
+    StoredMilestone,
+    StoredPastRefund,
+    StoredPayment,
+    StoredPosting,
+    StoredReview,
+    StoredTotals,
+    StoredWeekClock,
+    StoredWithdrawal,
 )
 
 Revised = (
-    AccountRow
-    | LeadRow
-    | MessageRow
-    | ContractRow
-    | MilestoneRow
-    | BillingWeekRow
-    | InvoiceRow
-    | ReviewRow
-    | WithdrawalRow
-    | PastRefundRow
-    | ChargebackRow
+    StoredAccount
+    | StoredLead
+    | StoredMessage
+    | StoredContract
+    | StoredMilestone
+    | StoredBillingWeek
+    | StoredInvoice
+    | StoredReview
+    | StoredWithdrawal
+    | StoredPastRefund
+    | StoredChargeback
 )
 """Rows of records, each with the revision it was told with."""
 DESCRIPTION_CHARS = 300
@@ -80,10 +80,10 @@ class ChargebackStep(NamedTuple):
 class Subject(NamedTuple):
     """What a refund of the past or a chargeback is about; a lead has no contract."""
 
-    payment: PaymentRow
-    contract: ContractRow | None
-    lead: LeadRow | None
-    milestone: MilestoneRow | None
+    payment: StoredPayment
+    contract: StoredContract | None
+    lead: StoredLead | None
+    milestone: StoredMilestone | None
     what: str
 
 
@@ -93,24 +93,24 @@ class Book:
 
     at: int  # microseconds
     holiday_calendar: str = ""
-    accounts: dict[str, AccountRow] = field(default_factory=dict)
-    contracts: dict[str, ContractRow] = field(default_factory=dict)
-    payments: dict[str, PaymentRow] = field(default_factory=dict)
-    leads: dict[str, LeadRow] = field(default_factory=dict)
-    messages: dict[str, MessageRow] = field(default_factory=dict)
-    weeks: dict[str, BillingWeekRow] = field(default_factory=dict)
-    milestones: dict[str, MilestoneRow] = field(default_factory=dict)
-    invoices: dict[str, InvoiceRow] = field(default_factory=dict)
-    reviews: dict[str, ReviewRow] = field(default_factory=dict)
-    balances: dict[str, BalanceRow] = field(default_factory=dict)
+    accounts: dict[str, StoredAccount] = field(default_factory=dict)
+    contracts: dict[str, StoredContract] = field(default_factory=dict)
+    payments: dict[str, StoredPayment] = field(default_factory=dict)
+    leads: dict[str, StoredLead] = field(default_factory=dict)
+    messages: dict[str, StoredMessage] = field(default_factory=dict)
+    weeks: dict[str, StoredBillingWeek] = field(default_factory=dict)
+    milestones: dict[str, StoredMilestone] = field(default_factory=dict)
+    invoices: dict[str, StoredInvoice] = field(default_factory=dict)
+    reviews: dict[str, StoredReview] = field(default_factory=dict)
+    balances: dict[str, StoredBalance] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
-    totals: dict[str, TotalsRow] = field(default_factory=dict)
-    postings: list[PostingRow] = field(default_factory=list)
-    clocks: list[WeekClockRow] = field(default_factory=list)
+    totals: dict[str, StoredTotals] = field(default_factory=dict)
+    postings: list[StoredPosting] = field(default_factory=list)
+    clocks: list[StoredWeekClock] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # payments whose held money has gone to the expert
-    withdrawals: dict[str, WithdrawalRow] = field(default_factory=dict)  # by what records call them
-    past_refunds: dict[str, PastRefundRow] = field(default_factory=dict)
-    chargebacks: dict[str, ChargebackRow] = field(default_factory=dict)
+    withdrawals: dict[str, StoredWithdrawal] = field(default_factory=dict)  # by what records call them
+    past_refunds: dict[str, StoredPastRefund] = field(default_factory=dict)
+    chargebacks: dict[str, StoredChargeback] = field(default_factory=dict)
     charged_back: list[ChargebackStep] = field(default_factory=list)
     told_changes: list[tuple[str, int, int]] = field(default_factory=list)  # payment id, refunded, charged back
     open_cases: dict[str, int] = field(default_factory=dict)  # payment id -> case number
@@ -129,19 +129,19 @@ class Book:
     def tables(self) -> tuple[tuple[type[Stored], Mapping[str, Stored]], ...]:
         """Return the rows of every table by key, referenced ones before those that refer to them."""
         return (
-            (AccountRow, self.accounts),
-            (ContractRow, self.contracts),
-            (PaymentRow, self.payments),
-            (LeadRow, self.leads),
-            (MessageRow, self.messages),
-            (BillingWeekRow, self.weeks),
-            (MilestoneRow, self.milestones),
-            (InvoiceRow, self.invoices),
-            (ReviewRow, self.reviews),
-            (WithdrawalRow, self.withdrawals),
-            (PastRefundRow, self.past_refunds),
-            (ChargebackRow, self.chargebacks),
-            (BalanceRow, self.balances),
+            (StoredAccount, self.accounts),
+            (StoredContract, self.contracts),
+            (StoredPayment, self.payments),
+            (StoredLead, self.leads),
+            (StoredMessage, self.messages),
+            (StoredBillingWeek, self.weeks),
+            (StoredMilestone, self.milestones),
+            (StoredInvoice, self.invoices),
+            (StoredReview, self.reviews),
+            (StoredWithdrawal, self.withdrawals),
+            (StoredPastRefund, self.past_refunds),
+            (StoredChargeback, self.chargebacks),
+            (StoredBalance, self.balances),
         )
 
     def note_read(self) -> None:
@@ -164,7 +164,7 @@ class Book:
         )
         return RecordError(message, field_name, code=RefusalCode.NOT_FOUND)
 
-    def account(self, ref: str, field_name: str, role: Role | None = None) -> AccountRow:
+    def account(self, ref: str, field_name: str, role: Role | None = None) -> StoredAccount:
         """Return the account of a reference, which has to hold the role where one is named.
 
         Refuses: RecordError.
@@ -181,7 +181,7 @@ class Book:
             )
         return row
 
-    def lead(self, ref: str) -> LeadRow:
+    def lead(self, ref: str) -> StoredLead:
         """Return the lead of a reference.
 
         Refuses: RecordError.
@@ -191,7 +191,7 @@ class Book:
             raise self.missing("lead", ref, "lead")
         return row
 
-    def contract(self, ref: str) -> ContractRow:
+    def contract(self, ref: str) -> StoredContract:
         """Return the contract of a reference.
 
         Refuses: RecordError.
@@ -201,30 +201,32 @@ class Book:
             raise self.missing("contract", ref, "contract")
         return row
 
-    def add_contract(self, row: ContractRow) -> None:
+    def add_contract(self, row: StoredContract) -> None:
         """Add a contract, to be found by its reference and by its id."""
         self.contracts[row.external_ref] = row
         claim = self.claims[row.id] = Claim(row.id, row.external_ref)
         claim.stored = row.stored
 
-    def contract_by_id(self, contract_id: str) -> ContractRow:
+    def contract_by_id(self, contract_id: str) -> StoredContract:
         """Return the contract that a payment belongs to."""
         return self.contracts[self.claims[contract_id].external_ref or ""]
 
-    def new_payment(self, kind: str, contract: ContractRow | None, currency: str, paid_minor: int = 0) -> PaymentRow:
+    def new_payment(
+        self, kind: str, contract: StoredContract | None, currency: str, paid_minor: int = 0
+    ) -> StoredPayment:
         """Add a payment, the unit that cases draw on (D14)."""
         contract_id = None if contract is None else contract.id
-        row = PaymentRow(str(uuid7()), kind, contract_id, currency, paid_minor, 0, 0)
+        row = StoredPayment(str(uuid7()), kind, contract_id, currency, paid_minor, 0, 0)
         self.payments[row.id] = row
         return row
 
-    def balance_of(self, key: str) -> BalanceRow:
+    def balance_of(self, key: str) -> StoredBalance:
         """Return the running balance of a ledger account, a new one at zero."""
         row = self.balances.get(key)
         if row is None:
             kind, *rest, currency = key.split(":")
             owner_id, purpose = rest if kind == "balance" else (None, None)
-            row = BalanceRow(key, kind, owner_id, purpose, currency, 0, False, 0)
+            row = StoredBalance(key, kind, owner_id, purpose, currency, 0, False, 0)
             self.balances[key] = row
         return row
 
@@ -243,7 +245,7 @@ class Book:
                 row.booked_at = booked_at
             ids.append(str(uuid7()))
             self.postings.append(
-                PostingRow(
+                StoredPosting(
                     ids[-1],
                     at,
                     one.fact,
@@ -275,8 +277,8 @@ class Book:
 
     def pay(
         self,
-        payment: PaymentRow,
-        contract: ContractRow,
+        payment: StoredPayment,
+        contract: StoredContract,
         to_key: str,
         amount_minor: int,
         from_minor: int,
@@ -290,12 +292,12 @@ class Book:
         payment.dirty = True
         if from_minor:
             self.shares[payment.id] = PaidShare(payment.id, from_minor)
-        totals = self.totals.setdefault(contract.id, TotalsRow(contract.id, 0, 0))
+        totals = self.totals.setdefault(contract.id, StoredTotals(contract.id, 0, 0))
         totals.paid_minor = bounded(totals.paid_minor + amount_minor)
         totals.dirty = True
 
     def take_back(
-        self, payment: PaymentRow, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
+        self, payment: StoredPayment, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
     ) -> None:
         """Take money of a payment back to where it goes now: what is held first, then what its receiver has."""
         amount, hold = Money(amount_minor, payment.currency), held(payment.id, payment.currency)
@@ -305,16 +307,16 @@ class Book:
         entry = held_first(fact, hold, held_minor, receiver, to_key, amount, what, payment.id)
         self.post([replace(one, may_overdraw=one.from_key == receiver) for one in entry], at)
 
-    def release(self, payment: PaymentRow, contract: ContractRow, at: int, what: str) -> None:
+    def release(self, payment: StoredPayment, contract: StoredContract, at: int, what: str) -> None:
         """Let what is still held for a payment go to the expert."""
         hold = held(payment.id, contract.currency)
         left = Money(self.balance_of(hold).balance_minor, contract.currency)
         self.released.append(payment.id)
         self.post(release_entry(payment.id, hold, contract.expert_id, left, what), at)
 
-    def set_clock(self, week: BillingWeekRow, due_at: int) -> None:
+    def set_clock(self, week: StoredBillingWeek, due_at: int) -> None:
         """Let the sweeper release a week's money at the dispute cut-off (C25)."""
-        self.clocks.append(WeekClockRow(str(uuid7()), week.id, ClockName.WEEK_RELEASE.value, due_at))
+        self.clocks.append(StoredWeekClock(str(uuid7()), week.id, ClockName.WEEK_RELEASE.value, due_at))
 
 
 def bounded(minor: int) -> int:
@@ -344,11 +346,11 @@ _ROWS = {
 }
 
 
-def client_balance(contract: ContractRow) -> str:
+def client_balance(contract: StoredContract) -> str:
     """Return the key of the balance that may pay for a contract, and that its refunds go to."""
     return balance(contract.client_id, BalancePurpose.CONTRACTS, contract.currency)
 
 
-def expert_balance(contract: ContractRow) -> str:
+def expert_balance(contract: StoredContract) -> str:
     """Return the key of the balance that a contract's money goes to."""
     return balance(contract.expert_id, BalancePurpose.CONTRACTS, contract.currency)

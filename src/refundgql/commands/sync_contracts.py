@@ -14,7 +14,7 @@ from refundgql.domain.contracts import ContractMachine
 from refundgql.domain.records import BillingWeekRecord, ContractRecord, RecordError, ReviewRecord
 from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import ContractKind, PaymentKind, RefusalCode, Role
-from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, ReviewRow
+from refundgql.storage.record_rows import Claim, StoredBillingWeek, StoredContract, StoredReview
 
 WEEK_MICROS = 7 * 86_400_000_000
 
@@ -68,7 +68,7 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
                 sentence("PARTIES_ARE_ONE_ACCOUNT", "The client and the expert of a contract are two accounts."),
                 "expert",
             )
-        row = ContractRow(
+        row = StoredContract(
             str(uuid7()),
             record.ref,
             record.contract_kind.value,
@@ -117,7 +117,7 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
             )
         claim_week(book, contract, starts_at, record.ref)
         payment = book.new_payment(PaymentKind.WEEK.value, contract, contract.currency)
-        book.weeks[record.ref] = BillingWeekRow(
+        book.weeks[record.ref] = StoredBillingWeek(
             str(uuid7()),
             record.ref,
             contract.id,
@@ -141,7 +141,7 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
     return describe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)
 
 
-def claim_week(book: Book, contract: ContractRow, starts_at: int, ref: str) -> None:
+def claim_week(book: Book, contract: StoredContract, starts_at: int, ref: str) -> None:
     """Take a contract's week for one record.
 
     Refuses: RecordError when another record has it.
@@ -156,7 +156,7 @@ def claim_week(book: Book, contract: ContractRow, starts_at: int, ref: str) -> N
     book.claims[key] = Claim(key, ref)
 
 
-def other_currency(contract: ContractRow, *path: str) -> RecordError:
+def other_currency(contract: StoredContract, *path: str) -> RecordError:
     """Return the refusal of an amount in another currency than the contract's (D2)."""
     message = sentence(
         "CONTRACT_CURRENCY", "The contract is in {currency}: give the amount in it.", currency=contract.currency
@@ -190,7 +190,7 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
         raise RecordError(message, "author", code=RefusalCode.REVIEW_ALREADY_POSTED, rule="C22")
     book.claims[key] = Claim(key, record.ref)
     subject_id = contract.expert_id if author.id == contract.client_id else contract.client_id
-    book.reviews[record.ref] = ReviewRow(
+    book.reviews[record.ref] = StoredReview(
         str(uuid7()), record.ref, contract.id, author.id, subject_id, record.rating, record.body, posted_at, False
     )
     return Outcome.CREATED

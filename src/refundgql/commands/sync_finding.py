@@ -32,24 +32,24 @@ from refundgql.domain.records import (
 from refundgql.domain.vocabulary import OPEN_STATES, BalancePurpose
 from refundgql.storage.database import Source, Transaction
 from refundgql.storage.record_rows import (
-    AccountRow,
-    BalanceRow,
-    BillingWeekRow,
-    ChargebackRow,
     Claim,
-    ContractRow,
-    InvoiceRow,
-    LeadRow,
-    MessageRow,
-    MilestoneRow,
     PaidShare,
-    PastRefundRow,
-    PaymentRow,
-    ReviewRow,
     Stored,
-    TotalsRow,
+    StoredAccount,
+    StoredBalance,
+    StoredBillingWeek,
+    StoredChargeback,
+    StoredContract,
+    StoredInvoice,
+    StoredLead,
+    StoredMessage,
+    StoredMilestone,
+    StoredPastRefund,
+    StoredPayment,
+    StoredReview,
+    StoredTotals,
+    StoredWithdrawal,
     WithdrawalById,
-    WithdrawalRow,
 )
 from refundgql.storage.records import (
     find_awaiting,
@@ -79,7 +79,7 @@ class Finder(Protocol):
         """Return who has taken these unique places; the values say which contract or payment owns the place."""
         ...
 
-    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[StoredTotals]:
         """Return what the payments of these contracts sum up to."""
         ...
 
@@ -103,7 +103,7 @@ class DatabaseFinder:
         """Return who has taken these unique places."""
         return await find_claims(self.source, row_type, set(owners.values())) if owners else ()
 
-    async def totals(self, contract_ids: Collection[str]) -> Iterable[TotalsRow]:
+    async def totals(self, contract_ids: Collection[str]) -> Iterable[StoredTotals]:
         """Return what the payments of these contracts sum up to."""
         return await find_totals(self.source, contract_ids) if contract_ids else ()
 
@@ -182,20 +182,20 @@ class _Wanted:
 async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     """Find every row that these records name or move money for, and lock those that others change too."""
     wanted = _Wanted.by(records)
-    for contract in await finder.rows(ContractRow, wanted.contracts):
+    for contract in await finder.rows(StoredContract, wanted.contracts):
         book.add_contract(contract)
-    for account in await finder.rows(AccountRow, wanted.accounts):
+    for account in await finder.rows(StoredAccount, wanted.accounts):
         book.accounts[account.external_ref] = account
-    for lead in await finder.rows(LeadRow, wanted.leads):
+    for lead in await finder.rows(StoredLead, wanted.leads):
         book.leads[lead.external_ref] = lead
-    for message in await finder.rows(MessageRow, wanted.messages):
+    for message in await finder.rows(StoredMessage, wanted.messages):
         book.messages[message.external_ref] = message
-    for review in await finder.rows(ReviewRow, wanted.reviews):
+    for review in await finder.rows(StoredReview, wanted.reviews):
         book.reviews[review.external_ref] = review
     await _fill_withdrawals(book, finder, wanted.withdrawals)
-    for refund in await finder.rows(PastRefundRow, {it.ref for it in wanted.past_refunds}):
+    for refund in await finder.rows(StoredPastRefund, {it.ref for it in wanted.past_refunds}):
         book.past_refunds[refund.external_ref] = refund
-    for chargeback in await finder.rows(ChargebackRow, {it.ref for it in wanted.chargebacks}):
+    for chargeback in await finder.rows(StoredChargeback, {it.ref for it in wanted.chargebacks}):
         book.chargebacks[chargeback.external_ref] = chargeback
     await _fill_payments(book, finder, wanted)
     await _fill_claims(book, finder, wanted)
@@ -205,36 +205,36 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
 
 async def _fill_withdrawals(book: Book, finder: Finder, records: Sequence[WithdrawalRecord]) -> None:
     """Find withdrawals under the names that records give them; one that has two names is one row."""
-    by_ref = await finder.rows(WithdrawalRow, {it.ref for it in records if not it.made_here})
+    by_ref = await finder.rows(StoredWithdrawal, {it.ref for it in records if not it.made_here})
     by_id = await finder.rows(WithdrawalById, {it.ref for it in records if it.made_here})
-    rows: dict[str, WithdrawalRow] = {}
+    rows: dict[str, StoredWithdrawal] = {}
     for row in (*by_ref, *by_id):
         one = rows.setdefault(row.id, row)
         book.withdrawals[row.id if isinstance(row, WithdrawalById) else row.external_ref or ""] = one
 
 
 async def _fill_payments(book: Book, finder: Finder, wanted: _Wanted) -> None:
-    for week in await finder.rows(BillingWeekRow, wanted.weeks):
+    for week in await finder.rows(StoredBillingWeek, wanted.weeks):
         book.weeks[week.external_ref] = week
-    for milestone in await finder.rows(MilestoneRow, wanted.milestones):
+    for milestone in await finder.rows(StoredMilestone, wanted.milestones):
         book.milestones[milestone.external_ref] = milestone
-    for invoice in await finder.rows(InvoiceRow, wanted.invoices):
+    for invoice in await finder.rows(StoredInvoice, wanted.invoices):
         book.invoices[invoice.external_ref] = invoice
     await _fill_subjects(book, finder, wanted)
     of_milestones = {row.payment_id for row in book.milestones.values()}
     parts = of_milestones | {row.payment_id for row in book.weeks.values()}
-    for claim in await finder.claims(InvoiceRow, {payment_id: payment_id for payment_id in parts}):
+    for claim in await finder.claims(StoredInvoice, {payment_id: payment_id for payment_id in parts}):
         book.claims[claim.key] = claim
     ids = parts | {row.payment_id for row in book.invoices.values()}
     ids |= {book.leads[it.subject].payment_id for it in wanted.taken_back() if it.subject in book.leads}
-    for payment in await finder.rows(PaymentRow, sorted(ids)):
+    for payment in await finder.rows(StoredPayment, sorted(ids)):
         book.payments[payment.id] = payment
     untold = {
         book.claims[payment_id].external_ref
         for payment_id in of_milestones
         if payment_id in book.claims and book.claims[payment_id].external_ref not in book.invoices
     }
-    for invoice in await finder.rows(InvoiceRow, {ref for ref in untold if ref is not None}):
+    for invoice in await finder.rows(StoredInvoice, {ref for ref in untold if ref is not None}):
         book.invoices[invoice.external_ref] = invoice
     if of_milestones:
         book.open_cases = await find_open_cases(finder.source, of_milestones, OPEN_STATES)
@@ -255,15 +255,15 @@ async def _fill_subjects(book: Book, finder: Finder, wanted: _Wanted) -> None:
         return
     invoices = list(book.invoices.values())
     paid = {f"milestone:{row.payment_id}": row.payment_id for row in invoices if row.milestone_id is not None}
-    for claim in await finder.claims(MilestoneRow, paid):
+    for claim in await finder.claims(StoredMilestone, paid):
         book.claims[claim.key] = claim
     untold = {book.claims[key].external_ref for key in paid if key in book.claims} - book.milestones.keys()
-    for milestone in await finder.rows(MilestoneRow, {ref for ref in untold if ref is not None}):
+    for milestone in await finder.rows(StoredMilestone, {ref for ref in untold if ref is not None}):
         book.milestones[milestone.external_ref] = milestone
     ids = {row.contract_id for row in invoices} | {row.contract_id for row in book.milestones.values()}
-    claims = await finder.claims(ContractRow, {contract_id: contract_id for contract_id in ids})
+    claims = await finder.claims(StoredContract, {contract_id: contract_id for contract_id in ids})
     refs = {claim.external_ref for claim in claims} - book.contracts.keys()
-    for contract in await finder.rows(ContractRow, {ref for ref in refs if ref is not None}):
+    for contract in await finder.rows(StoredContract, {ref for ref in refs if ref is not None}):
         book.add_contract(contract)
 
 
@@ -273,14 +273,14 @@ async def _fill_claims(book: Book, finder: Finder, wanted: _Wanted) -> None:
         contract = book.contracts.get(worked.contract)
         if contract is not None and worked.ref not in book.weeks:
             weeks[f"{contract.id}:{to_micros(midnight(worked.starts_on))}"] = contract.id
-    for claim in await finder.claims(BillingWeekRow, weeks):
+    for claim in await finder.claims(StoredBillingWeek, weeks):
         book.claims[claim.key] = claim
     reviews: dict[str, str] = {}
     for reviewed in wanted.reviewed:
         contract, author = book.contracts.get(reviewed.contract), book.accounts.get(reviewed.author)
         if contract is not None and author is not None and reviewed.ref not in book.reviews:
             reviews[f"{contract.id}:{author.id}"] = contract.id
-    for claim in await finder.claims(ReviewRow, reviews):
+    for claim in await finder.claims(StoredReview, reviews):
         book.claims[claim.key] = claim
 
 
@@ -320,7 +320,7 @@ async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
         keys.update(balance(account_id, BalancePurpose.CONTRACTS, currency) for account_id in parties)
         receivers.update(parties)
     keys.update(held(row.id, row.currency) for row in book.payments.values())
-    for running in await finder.rows(BalanceRow, sorted(keys)):
+    for running in await finder.rows(StoredBalance, sorted(keys)):
         book.balances[running.key] = running
     for totals in await finder.totals(contracts):
         book.totals[totals.key] = totals
@@ -333,14 +333,14 @@ async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
 
 def _fill_taken_back(book: Book, wanted: _Wanted, keys: set[str], receivers: set[str]) -> set[str]:
     """Name the balances that refunds of the past and chargebacks move, and return the ids of their contracts."""
-    contracts: dict[str, ContractRow] = {}
+    contracts: dict[str, StoredContract] = {}
     for record in wanted.taken_back():
         if record.about is SubjectKind.LEAD:
             lead = book.leads.get(record.subject)
             if lead is not None:
                 keys.add(balance(lead.pro_id, BalancePurpose.LEADS, lead.currency))
             continue
-        rows: Mapping[str, InvoiceRow | MilestoneRow]
+        rows: Mapping[str, StoredInvoice | StoredMilestone]
         rows = book.invoices if record.about is SubjectKind.INVOICE else book.milestones
         row = rows.get(record.subject)
         if row is not None:

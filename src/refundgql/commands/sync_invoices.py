@@ -21,9 +21,9 @@ from refundgql.domain.policy import Policy
 from refundgql.domain.records import InvoiceRecord, RecordError
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import InvoiceStatus, MilestoneStatus, PaymentKind
-from refundgql.storage.record_rows import BillingWeekRow, Claim, ContractRow, InvoiceRow, MilestoneRow
+from refundgql.storage.record_rows import Claim, StoredBillingWeek, StoredContract, StoredInvoice, StoredMilestone
 
-Part = TypeVar("Part", BillingWeekRow, MilestoneRow)
+Part = TypeVar("Part", StoredBillingWeek, StoredMilestone)
 
 
 def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded: bool) -> Outcome:
@@ -68,7 +68,7 @@ def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded:
     return outcome
 
 
-def _part(book: Book, contract: ContractRow, name: str, ref: str | None, rows: Mapping[str, Part]) -> Part | None:
+def _part(book: Book, contract: StoredContract, name: str, ref: str | None, rows: Mapping[str, Part]) -> Part | None:
     """Return the week or the milestone that an invoice is for."""
     if ref is None:
         return None
@@ -87,7 +87,7 @@ def _status(paid_at: int | None) -> str:
 
 
 def _check_links(
-    row: InvoiceRow, contract: ContractRow, week: BillingWeekRow | None, milestone: MilestoneRow | None
+    row: StoredInvoice, contract: StoredContract, week: StoredBillingWeek | None, milestone: StoredMilestone | None
 ) -> None:
     fixed(row.contract_id == contract.id, phrase("The contract of an invoice"), "contract")
     fixed(row.billing_week_id == (None if week is None else week.id), phrase("The week of an invoice"), "billingWeek")
@@ -98,7 +98,7 @@ def _check_links(
     )
 
 
-def _describe_paid(book: Book, row: InvoiceRow, record: InvoiceRecord, superseded: bool) -> Outcome:
+def _describe_paid(book: Book, row: StoredInvoice, record: InvoiceRecord, superseded: bool) -> Outcome:
     if record.paid_at is None:
         return behind(row, record.revision, steps_back(phrase("An invoice"), row.status, _status(None), "paidAt"))
     fixed(row.amount_minor == record.amount.minor, phrase("The amount of a paid invoice"), "amount")
@@ -111,9 +111,9 @@ def _new_invoice(
     book: Book,
     policy: Policy,
     record: InvoiceRecord,
-    contract: ContractRow,
-    week: BillingWeekRow | None,
-    milestone: MilestoneRow | None,
+    contract: StoredContract,
+    week: StoredBillingWeek | None,
+    milestone: StoredMilestone | None,
 ) -> Outcome:
     part = week or milestone
     if part is not None and part.payment_id in book.claims:
@@ -133,7 +133,7 @@ def _new_invoice(
         payment_id = book.new_payment(PaymentKind.INVOICE.value, contract, contract.currency).id
     else:
         payment_id = part.payment_id
-    row = InvoiceRow(
+    row = StoredInvoice(
         str(uuid7()),
         record.ref,
         record.number,
@@ -155,7 +155,7 @@ def _new_invoice(
 
 
 def _check_money(
-    book: Book, record: InvoiceRecord, contract: ContractRow, part: BillingWeekRow | MilestoneRow | None
+    book: Book, record: InvoiceRecord, contract: StoredContract, part: StoredBillingWeek | StoredMilestone | None
 ) -> None:
     """Refuse a share of the balance that is not there, or not what already funded the milestone."""
     if way(InvoiceStatusMachine, InvoiceStatus.ISSUED.value, InvoiceStatus.PAID.value) is None:
@@ -170,11 +170,11 @@ def _check_money(
 def _pay(
     book: Book,
     policy: Policy,
-    row: InvoiceRow,
+    row: StoredInvoice,
     record: InvoiceRecord,
-    contract: ContractRow,
-    week: BillingWeekRow | None,
-    milestone: MilestoneRow | None,
+    contract: StoredContract,
+    week: StoredBillingWeek | None,
+    milestone: StoredMilestone | None,
     paid_at: int,
 ) -> None:
     payment = book.payments[row.payment_id]

@@ -9,7 +9,14 @@ from refundgql.commands.sync_book import Book
 from refundgql.domain.policy import Policy
 from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.vocabulary import WithdrawalStatus
-from refundgql.storage.record_rows import BillingWeekRow, InvoiceRow, MilestoneRow, PostingRow, ReviewRow, WeekClockRow
+from refundgql.storage.record_rows import (
+    StoredBillingWeek,
+    StoredInvoice,
+    StoredMilestone,
+    StoredPosting,
+    StoredReview,
+    StoredWeekClock,
+)
 from refundgql.storage.records import RowsWritten, inserted_rows, told_changes, updated_rows
 
 UNDER_WAY = (WithdrawalStatus.REQUESTED.value, WithdrawalStatus.SENT.value)
@@ -40,8 +47,8 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     for row_type, rows in book.tables():
         written.append(inserted_rows(row_type, [row for row in rows.values() if not row.stored]))
         written.append(updated_rows(row_type, [row for row in rows.values() if row.stored and row.dirty]))
-    written.append(inserted_rows(PostingRow, book.postings))
-    written.append(inserted_rows(WeekClockRow, book.clocks))
+    written.append(inserted_rows(StoredPosting, book.postings))
+    written.append(inserted_rows(StoredWeekClock, book.clocks))
     written.append(told_changes(book.told_changes, book.at))
     changed = [row.id for row in book.accounts.values() if row.stored and row.dirty]
     kept = [rows for rows in written if rows is not None]
@@ -55,7 +62,7 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
 def _raise_versions(book: Book) -> None:
     """Write contracts and payments anew whose facts lie in rows beside them: that raises their versions."""
     contracts = {row.id: row for row in book.contracts.values()}
-    beside: chain[BillingWeekRow | MilestoneRow | InvoiceRow | ReviewRow] = chain(
+    beside: chain[StoredBillingWeek | StoredMilestone | StoredInvoice | StoredReview] = chain(
         book.weeks.values(), book.milestones.values(), book.invoices.values(), book.reviews.values()
     )
     for row in beside:

@@ -16,7 +16,7 @@ from refundgql.domain.records import MilestoneRecord, RecordError
 from refundgql.domain.refusals import Refused
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import ContractKind, MilestoneStatus, PaymentKind
-from refundgql.storage.record_rows import Claim, ContractRow, MilestoneRow
+from refundgql.storage.record_rows import Claim, StoredContract, StoredMilestone
 
 SYNCED = ("fund", "release")
 FORWARD = ("fund", "release", "give_back")
@@ -57,7 +57,7 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
     return outcome
 
 
-def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -> Outcome:
+def _new_milestone(book: Book, record: MilestoneRecord, contract: StoredContract) -> Outcome:
     if contract.kind != ContractKind.FIXED_PRICE:
         raise RecordError(
             sentence("MILESTONES_OF_FIXED_PRICE_ONLY", "Only a fixed-price contract has milestones."), "contract"
@@ -68,7 +68,7 @@ def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -
     _check_instants(None, record)
     _check_cover(book, contract, record.from_balance)
     payment = book.new_payment(PaymentKind.MILESTONE.value, contract, contract.currency)
-    row = MilestoneRow(
+    row = StoredMilestone(
         str(uuid7()),
         record.ref,
         contract.id,
@@ -86,7 +86,7 @@ def _new_milestone(book: Book, record: MilestoneRecord, contract: ContractRow) -
     return Outcome.CREATED
 
 
-def _states_less(book: Book, row: MilestoneRow, stated: MilestoneStatus) -> bool:
+def _states_less(book: Book, row: StoredMilestone, stated: MilestoneStatus) -> bool:
     """Tell whether the record leaves out what happened here, and does not contradict it.
 
     A milestone may have been funded by its own invoice, or returned by a refund case (C30): the marketplace's record
@@ -101,7 +101,7 @@ def _states_less(book: Book, row: MilestoneRow, stated: MilestoneStatus) -> bool
     return False
 
 
-def _check_instants(row: MilestoneRow | None, record: MilestoneRecord) -> None:
+def _check_instants(row: StoredMilestone | None, record: MilestoneRecord) -> None:
     if record.status is MilestoneStatus.UNFUNDED:
         return
     if record.funded_at is None and (row is None or row.funded_at is None):
@@ -110,7 +110,7 @@ def _check_instants(row: MilestoneRow | None, record: MilestoneRecord) -> None:
         raise RecordError(sentence("RELEASED_AT_MISSING", "Say when the milestone was released."), "releasedAt")
 
 
-def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
+def _check_release(book: Book, row: StoredMilestone, status: str) -> None:
     number = book.open_cases.get(row.payment_id)
     if status == MilestoneStatus.RELEASED and number is not None:
         try:
@@ -120,12 +120,12 @@ def _check_release(book: Book, row: MilestoneRow, status: str) -> None:
             raise RecordError(told.message, "status", code=told.code, rule=told.rule) from None
 
 
-def _check_cover(book: Book, contract: ContractRow, from_balance: Money | None) -> None:
+def _check_cover(book: Book, contract: StoredContract, from_balance: Money | None) -> None:
     check_cover(book, client_balance(contract), from_balance, phrase("client's balance"), "C19")
 
 
 def _move_escrow(
-    book: Book, row: MilestoneRow, contract: ContractRow, from_balance: Money | None, on_the_way: tuple[str, ...]
+    book: Book, row: StoredMilestone, contract: StoredContract, from_balance: Money | None, on_the_way: tuple[str, ...]
 ) -> None:
     payment = book.payments[row.payment_id]
     if MilestoneStatus.FUNDED in on_the_way and row.funded_at is not None:

@@ -15,7 +15,7 @@ from refundgql.domain.money import Money
 from refundgql.domain.records import AccountRecord, LeadRecord, MessageRecord, RecordError
 from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import BalancePurpose, PaymentKind, RefusalCode, Role
-from refundgql.storage.record_rows import AccountRow, LeadRow, MessageRow, PaidShare, Stored
+from refundgql.storage.record_rows import PaidShare, Stored, StoredAccount, StoredLead, StoredMessage
 
 
 class Outcome(StrEnum):
@@ -76,7 +76,7 @@ def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcom
     roles = ",".join(record.roles)
     row = book.accounts.get(record.ref)
     if row is None:
-        row = AccountRow(str(uuid7()), record.ref, record.name, roles, None, None, book.at)
+        row = StoredAccount(str(uuid7()), record.ref, record.name, roles, None, None, book.at)
         book.accounts[record.ref] = row
         if _RECORDED.intersection(record.roles):
             book.role_changes.append((row.id, "", roles))
@@ -91,7 +91,7 @@ def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcom
     return Outcome.UPDATED if _open_balances(book, row, record) else outcome
 
 
-def _open_balances(book: Book, row: AccountRow, record: AccountRecord) -> bool:
+def _open_balances(book: Book, row: StoredAccount, record: AccountRecord) -> bool:
     """Post the opening balances that were not known yet, and tell whether there were any."""
     opening, lead_credit = record.opening_balance, record.opening_lead_credit
     at = book.at if record.opening_at is None else to_micros(record.opening_at)
@@ -143,7 +143,7 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
     purse = balance(pro.id, BalancePurpose.LEADS, currency)
     check_cover(book, purse, record.from_balance, phrase("professional's lead credit"), "L17")
     payment = book.new_payment(PaymentKind.LEAD.value, None, currency, minor)
-    book.leads[record.ref] = LeadRow(
+    book.leads[record.ref] = StoredLead(
         str(uuid7()),
         record.ref,
         payment.id,
@@ -201,7 +201,7 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
     deleted_at = None if record.deleted_at is None else to_micros(record.deleted_at)
     row = book.messages.get(record.ref)
     if row is None:
-        book.messages[record.ref] = MessageRow(
+        book.messages[record.ref] = StoredMessage(
             str(uuid7()), record.ref, lead.id, author.id, record.body, sent_at, deleted_at
         )
         if deleted_at is None and (lead.last_message_at is None or sent_at > lead.last_message_at):

@@ -15,7 +15,7 @@ from refundgql.domain.money import Money
 from refundgql.domain.records import ChargebackRecord, RecordError, RefundRecord, SubjectKind
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import BalancePurpose, ChargebackStatus, MilestoneStatus, RefusalCode
-from refundgql.storage.record_rows import ChargebackRow, ContractRow, PastRefundRow, TotalsRow
+from refundgql.storage.record_rows import StoredChargeback, StoredContract, StoredPastRefund, StoredTotals
 
 
 def apply_refund(book: Book, record: RefundRecord) -> Outcome:
@@ -33,7 +33,7 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
     left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor - payment.charged_back_minor
     _check_left(about, record, left, "D9")
     currency = payment.currency
-    book.past_refunds[record.ref] = PastRefundRow(str(uuid7()), record.ref, payment.id, currency, minor, credited_at)
+    book.past_refunds[record.ref] = StoredPastRefund(str(uuid7()), record.ref, payment.id, currency, minor, credited_at)
     if about.lead is not None:
         to_key = balance(about.lead.pro_id, BalancePurpose.LEADS, currency)
     else:
@@ -43,7 +43,7 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
     payment.dirty = True
     book.told_changes.append((payment.id, minor, 0))
     if about.contract is not None:
-        totals = book.totals.setdefault(about.contract.id, TotalsRow(about.contract.id, 0, 0))
+        totals = book.totals.setdefault(about.contract.id, StoredTotals(about.contract.id, 0, 0))
         totals.refunded_minor += minor
         totals.dirty = True
     milestone = about.milestone
@@ -63,7 +63,7 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
     row = book.chargebacks.get(record.ref)
     if row is None:
         _check_left(about, record, payment.paid_minor - payment.refunded_minor - payment.charged_back_minor, "D25")
-        row = ChargebackRow(
+        row = StoredChargeback(
             str(uuid7()), record.ref, payment.id, payment.currency, minor, status.value, opened_at, book.at
         )
         book.chargebacks[record.ref] = row
@@ -89,7 +89,7 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
     return Outcome.UPDATED
 
 
-def _move(book: Book, about: Subject, row: ChargebackRow, before_minor: int) -> None:
+def _move(book: Book, about: Subject, row: StoredChargeback, before_minor: int) -> None:
     """Count a chargeback as it stands now instead of as it was, and take the money where it is lost."""
     payment, minor = about.payment, row.amount_minor
     delta_minor = (0 if row.status == ChargebackStatus.WON else minor) - before_minor
@@ -128,7 +128,7 @@ def _subject(book: Book, about: SubjectKind, ref: str) -> Subject:
     return Subject(book.payments[invoice.payment_id], contract, None, of_invoice, f"invoice {invoice.number}")
 
 
-def _contract_of(about: Subject) -> ContractRow:
+def _contract_of(about: Subject) -> StoredContract:
     if about.contract is None:
         raise ValueError("this payment belongs to a lead, not to a contract")
     return about.contract

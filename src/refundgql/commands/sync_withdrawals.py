@@ -18,7 +18,7 @@ from refundgql.domain.refusals import not_found
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import RefusalCode, WithdrawalStatus
 from refundgql.domain.withdrawals import Withdrawal, WithdrawalMachine, money_of, take_out
-from refundgql.storage.record_rows import WithdrawalRow
+from refundgql.storage.record_rows import StoredWithdrawal
 
 
 def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
@@ -62,7 +62,7 @@ def _unexplained() -> RecordError:
     )
 
 
-def _check_same(book: Book, row: WithdrawalRow, record: WithdrawalRecord) -> None:
+def _check_same(book: Book, row: StoredWithdrawal, record: WithdrawalRecord) -> None:
     if record.account is not None:
         owner = book.account(record.account, "account")
         fixed(owner.id == row.account_id, phrase("The owner of a withdrawal"), "account")
@@ -87,7 +87,7 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     owner = book.account(record.account, "account")
     minor, currency, at = record.amount.minor, record.amount.currency, to_micros(record.requested_at)
     estimate = withdrawal_estimate(record.requested_at, policy, book.holiday_calendar)
-    row = WithdrawalRow(
+    row = StoredWithdrawal(
         str(uuid7()),
         record.ref,
         owner.id,
@@ -106,7 +106,7 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     return Outcome.CREATED
 
 
-def _withdrawal_of(row: WithdrawalRow) -> Withdrawal:
+def _withdrawal_of(row: StoredWithdrawal) -> Withdrawal:
     at = from_micros(row.requested_at)
     return Withdrawal(
         id=row.id,
@@ -119,7 +119,7 @@ def _withdrawal_of(row: WithdrawalRow) -> Withdrawal:
     )
 
 
-def _end(book: Book, row: WithdrawalRow) -> None:
+def _end(book: Book, row: StoredWithdrawal) -> None:
     """Let the money of a withdrawal of this batch arrive, or come back, as its status says."""
     posting_id = next(one.id for one in book.postings if one.withdrawal_id == row.id)
     book.post(money_of(replace(_withdrawal_of(row), posting_id=posting_id)), row.requested_at)

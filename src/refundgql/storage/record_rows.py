@@ -25,7 +25,7 @@ class Stored:
 
 
 @dataclass(slots=True, eq=False)
-class AccountRow(Stored):
+class StoredAccount(Stored):
     """A row of `account`."""
 
     table = "account"
@@ -55,7 +55,7 @@ class AccountRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class PaymentRow(Stored):
+class StoredPayment(Stored):
     """A row of `payment`, found by its id."""
 
     table = "payment"
@@ -75,7 +75,7 @@ class PaymentRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class LeadRow(Stored):
+class StoredLead(Stored):
     """A row of `lead`."""
 
     table = "lead"
@@ -103,7 +103,7 @@ class LeadRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class MessageRow(Stored):
+class StoredMessage(Stored):
     """A row of `message`."""
 
     table = "message"
@@ -120,7 +120,7 @@ class MessageRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class ContractRow(Stored):
+class StoredContract(Stored):
     """A row of `contract`; its lock comes before those of its payments."""
 
     table = "contract"
@@ -144,7 +144,7 @@ class ContractRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class BillingWeekRow(Stored):
+class StoredBillingWeek(Stored):
     """A row of `billing_week`."""
 
     table = "billing_week"
@@ -166,7 +166,7 @@ class BillingWeekRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class MilestoneRow(Stored):
+class StoredMilestone(Stored):
     """A row of `milestone`."""
 
     table = "milestone"
@@ -187,7 +187,7 @@ class MilestoneRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class InvoiceRow(Stored):
+class StoredInvoice(Stored):
     """A row of `invoice`."""
 
     table = "invoice"
@@ -210,7 +210,7 @@ class InvoiceRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class ReviewRow(Stored):
+class StoredReview(Stored):
     """A row of `review`."""
 
     table = "review"
@@ -230,7 +230,7 @@ class ReviewRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class BalanceRow(Stored):
+class StoredBalance(Stored):
     """A row of `ledger_account`."""
 
     table = "ledger_account"
@@ -249,7 +249,7 @@ class BalanceRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class PostingRow(Stored):
+class StoredPosting(Stored):
     """A row of `posting`; never read here, and never changed."""
 
     table = "posting"
@@ -271,7 +271,7 @@ class PostingRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class WeekClockRow(Stored):
+class StoredWeekClock(Stored):
     """A row of `clock` that releases a week's money."""
 
     table = "clock"
@@ -291,7 +291,7 @@ class Claim(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class TotalsRow(Stored):
+class StoredTotals(Stored):
     """What a contract's payments sum up to, in minor units."""
 
     key: str
@@ -308,7 +308,7 @@ class PaidShare(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class WithdrawalRow(Stored):
+class StoredWithdrawal(Stored):
     """A row of `withdrawal`; a step of one that is there already is taken by its own command."""
 
     table = "withdrawal"
@@ -333,14 +333,14 @@ class WithdrawalRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class WithdrawalById(WithdrawalRow):
+class WithdrawalById(StoredWithdrawal):
     """The same row, found by the id that this service gave it."""
 
     key_column = "id"
 
 
 @dataclass(slots=True, eq=False)
-class PastRefundRow(Stored):
+class StoredPastRefund(Stored):
     """A row of `past_refund`."""
 
     table = "past_refund"
@@ -356,7 +356,7 @@ class PastRefundRow(Stored):
 
 
 @dataclass(slots=True, eq=False)
-class ChargebackRow(Stored):
+class StoredChargeback(Stored):
     """A row of `chargeback`."""
 
     table = "chargeback"

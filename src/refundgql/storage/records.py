@@ -13,15 +13,15 @@ from refundgql.storage.database import Dialect, Source, Transaction
 from refundgql.storage.faults import TransientFault
 from refundgql.storage.ids import new_id
 from refundgql.storage.record_rows import (
-    BillingWeekRow,
     Claim,
-    ContractRow,
-    InvoiceRow,
-    MilestoneRow,
     PaidShare,
-    ReviewRow,
     Stored,
-    TotalsRow,
+    StoredBillingWeek,
+    StoredContract,
+    StoredInvoice,
+    StoredMilestone,
+    StoredReview,
+    StoredTotals,
 )
 
 SYNC_TURN = 7_310_244_873
@@ -108,21 +108,21 @@ async def find_claims(source: Source | Transaction, row_type: type[Stored], owne
 
 
 _CLAIM_KEYS: dict[type[Stored], tuple[str, str]] = {
-    BillingWeekRow: ("CAST(contract_id AS TEXT) || ':' || starts_at", "contract_id"),
-    ReviewRow: ("CAST(contract_id AS TEXT) || ':' || CAST(author_id AS TEXT)", "contract_id"),
-    InvoiceRow: ("CAST(payment_id AS TEXT)", "payment_id"),
-    MilestoneRow: ("'milestone:' || CAST(payment_id AS TEXT)", "payment_id"),
-    ContractRow: ("CAST(id AS TEXT)", "id"),
+    StoredBillingWeek: ("CAST(contract_id AS TEXT) || ':' || starts_at", "contract_id"),
+    StoredReview: ("CAST(contract_id AS TEXT) || ':' || CAST(author_id AS TEXT)", "contract_id"),
+    StoredInvoice: ("CAST(payment_id AS TEXT)", "payment_id"),
+    StoredMilestone: ("'milestone:' || CAST(payment_id AS TEXT)", "payment_id"),
+    StoredContract: ("CAST(id AS TEXT)", "id"),
 }
 
 
-async def find_totals(source: Source | Transaction, contract_ids: Collection[str]) -> list[TotalsRow]:
+async def find_totals(source: Source | Transaction, contract_ids: Collection[str]) -> list[StoredTotals]:
     """Return what the payments of each contract sum up to."""
     sql = (
         "SELECT contract_id, CAST(SUM(paid_minor) AS BIGINT) AS paid, CAST(SUM(refunded_minor) AS BIGINT) AS refunded"
         " FROM payment WHERE contract_id = ANY(?) GROUP BY contract_id"
     )
-    return [_stored(TotalsRow(row[0], row[1], row[2])) for row in await source.fetch(sql, (list(contract_ids),))]
+    return [_stored(StoredTotals(row[0], row[1], row[2])) for row in await source.fetch(sql, (list(contract_ids),))]
 
 
 async def find_open_cases(
