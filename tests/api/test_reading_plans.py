@@ -9,7 +9,7 @@ from refundgql.storage.database import Dialect
 from refundgql.storage.statements import counted_statements, for_postgres, for_sqlite
 
 PAGES = {
-    "the queue": ("sam", "{ supportQueue(first: 20) { edges { node { number } } } }", "case_queue_deadline"),
+    "the queue": ("sam", "{ supportQueue(first: 20) { edges { node { number } } } }", "case_queue"),
     "newest cases": ("sam", "{ refundCases(first: 20) { edges { node { number } } } }", "case_newest"),
     "changed cases": (
         "sam",

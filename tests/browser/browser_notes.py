@@ -79,10 +79,15 @@ class Watched:
     def follow(self, page: Page) -> None:
         """Take notes of a page from now on."""
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", self._error)
         page.on("request", self._request)
         page.on("response", self._response)
         page.on("websocket", self._websocket)
+
+    def _error(self, error: Exception) -> None:
+        # What the editor was still working out when it was closed: its library rejects that, and nobody waits for it.
+        if str(error) != "Canceled":
+            self.complaints.append(str(error))
 
     def _console(self, message: ConsoleMessage) -> None:
         # A refused operation may be a 4xx, which Chromium logs by itself; everything else is ours.

@@ -147,12 +147,11 @@ async def follow(way: Way, case_id: str, tokens: list[str], heard: asyncio.Queue
             variables = {"id": case_id} | ({} if cursor is None else {"after": cursor})
             payload = {"query": FOLLOW, "variables": variables}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-            await heard.put("following")
             while True:
                 update = json.loads(await socket.recv())["payload"]["data"]["refundCaseUpdates"]
                 cursor = update["cursor"]
-                if update["event"] is not None:
-                    await heard.put(update["event"]["sequence"])
+                # The present state begins the stream: what happened before is in it, what happens after comes.
+                await heard.put("following" if update["event"] is None else update["event"]["sequence"])
         except ConnectionClosed as closed:
             if closed.rcvd is not None and closed.rcvd.code == 4403:
                 tokens.pop(0)

@@ -87,6 +87,8 @@ class RefundWorld:
     wanted: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What banks have been told to want: reference to payment's reference and minor units, while it is OPEN."""
     rules_changed: bool = False
+    latest: datetime = START
+    """The latest that any process's clock has shown."""
 
     @classmethod
     async def open(cls, database: Database) -> RefundWorld:
@@ -116,9 +118,17 @@ class RefundWorld:
         self.rules_changed = True
 
     def move_clock(self, by: timedelta) -> None:
-        """Let time pass, or be behind as another process is."""
-        self.world.clock.at += by
-        self.desk.clock.at = self.world.clock.at
+        """Let time pass."""
+        self.set_clock(self.world.clock.at + by)
+
+    def be_behind(self, by: timedelta) -> None:
+        """Act in a process whose clock is so much behind the one that is furthest ahead."""
+        self.set_clock(self.latest - by)
+
+    def set_clock(self, at: datetime) -> None:
+        """Let everybody's clock show an instant."""
+        self.world.clock.at = self.desk.clock.at = at
+        self.latest = max(self.latest, at)
 
     async def learn(self) -> None:
         """Tell the model of payments it does not know: sums, parties, and where the money went when it was paid."""

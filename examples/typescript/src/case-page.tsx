@@ -8,7 +8,8 @@ type Case = NonNullable<CaseByNumberQuery['refundCaseByNumber']>;
 type Refusal = ApproveCaseMutation['approveRefund']['refusals'][number];
 
 export function CasePage({ number, line }: { number: string; line: Line }) {
-  const { data, error, refetch } = useQuery(CaseByNumberDocument, { variables: { number } });
+  // An update that comes while the case is read needs a reading of its own: the one under way may have been too early.
+  const { data, error, refetch } = useQuery(CaseByNumberDocument, { variables: { number }, context: { queryDeduplication: false } });
   const id = data?.refundCaseByNumber?.id ?? '';
   // The first update is the case as it is when the stream begins: reading again then leaves no gap behind the query.
   // State and version of every update are in the cache already; actions, clocks and the history depend on more.
