@@ -45,7 +45,7 @@ async def report_a_lead(demo: Demo) -> str:
         "reason": "JOB_CHANGED",
         "reasonDetail": "DIFFERENT_LOCATION",
         "explanation": "The job is in another town.",
-        "idempotencyKey": f"story-{number}",
+        "idempotencyKey": f"meanwhile-{number}",
     }
     made = (await demo.run("pro-ada", REPORT, {"input": given}))["requestLeadRefund"]
     assert made["refusals"] == []
@@ -58,9 +58,9 @@ async def dispute_escrow(demo: Demo, milestone: str, amount: str) -> str:
     contracts = (await demo.run("client-otis", MILESTONES))["contracts"]["edges"]
     found = [one for edge in contracts for one in edge["node"]["milestones"] if one["externalRef"] == milestone]
     asked = {"milestoneId": found[0]["id"], "amount": {"amount": amount, "currencyCode": "USD"}}
-    given = {**asked, "explanation": "It is not what we agreed on.", "idempotencyKey": f"story-{next(_keys)}"}
+    given = {**asked, "explanation": "It is not what we agreed on.", "idempotencyKey": f"meanwhile-{next(_keys)}"}
     case = (await demo.run("client-otis", ESCROW, {"ask": given}))["requestEscrowRefund"]["refundCase"]
-    why = {"refundCaseId": case["id"], "explanation": "We cannot agree.", "idempotencyKey": f"story-{next(_keys)}"}
+    why = {"refundCaseId": case["id"], "explanation": "We cannot agree.", "idempotencyKey": f"meanwhile-{next(_keys)}"}
     assert (await demo.run("client-otis", DISPUTE, {"input": why}))["disputeRefund"]["refusals"] == []
     number: str = case["number"]
     return number

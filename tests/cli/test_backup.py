@@ -35,8 +35,10 @@ POSTGRES_BACKUP = 'pg_dump --format=custom --file=copy.dump "$REFUNDGQL_DATABASE
 POSTGRES_RESTORE = 'pg_restore --no-owner --exit-on-error --dbname="$RESTORED_URL" copy.dump'
 WITHDRAW = """mutation($input: RequestWithdrawalInput!) { requestWithdrawal(input: $input) {
   withdrawal { id } refusals { code } } }"""
-NOTE = """mutation($input: AddStatementInput!) { addStatement(input: $input) {
-  event { sequence } refusals { code message } } }"""
+NOTE = """mutation($input: AddStatementInput!) { addStatement(input: $input) { refusals { code message } } }"""
+# A case takes so many statements and no more; of messages it takes any number, however fast the desk answers.
+MESSAGE = """mutation($input: SendCaseMessageInput!) { sendCaseMessage(input: $input) {
+  message { id } refusals { code message } } }"""
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Writer:
     url: str
     tokens: dict[str, str]
     case_id: str = ""
-    notes: list[int] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     withdrawals: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -59,11 +61,11 @@ class Writer:
         made = ask(self.url, self.tokens["pro"], query, {"input": given})
         self.case_id = made["data"]["requestLeadRefund"]["refundCase"]["id"]
 
-    def wait_for(self, notes: int = 0, withdrawals: int = 0) -> None:
+    def wait_for(self, messages: int = 0, withdrawals: int = 0) -> None:
         """Wait until so much is acknowledged."""
         ends = time.monotonic() + PATIENCE_SECONDS
-        while len(self.notes) < notes or len(self.withdrawals) < withdrawals:
-            assert time.monotonic() < ends, (len(self.notes), len(self.withdrawals))
+        while len(self.messages) < messages or len(self.withdrawals) < withdrawals:
+            assert time.monotonic() < ends, (len(self.messages), len(self.withdrawals))
             time.sleep(0.05)
 
     def write(self) -> None:
@@ -71,9 +73,9 @@ class Writer:
         number = 0
         while not self.stop.is_set():
             number += 1
-            given: dict[str, Any] = {"refundCaseId": self.case_id, "text": f"Note {number}"}
-            answer = ask(self.url, self.tokens["pro"], NOTE, {"input": given})["data"]["addStatement"]
-            self.notes.append(answer["event"]["sequence"])
+            given: dict[str, Any] = {"refundCaseId": self.case_id, "body": f"Message {number}"}
+            sent = ask(self.url, self.tokens["pro"], MESSAGE, {"input": given})["data"]["sendCaseMessage"]
+            self.messages.append(sent["message"]["id"])
             given = {"amount": {"amount": "0.01", "currencyCode": "USD"}, "idempotencyKey": f"w{number}"}
             paid = ask(self.url, self.tokens["client"], WITHDRAW, {"input": given})["data"]["requestWithdrawal"]
             if paid["withdrawal"]:
@@ -130,15 +132,15 @@ def test_sqlite_is_backed_up_and_restored(tmp_path: Path) -> None:
     settings = {"REFUNDGQL_DATABASE_URL": url}
     with written_to(tmp_path, url) as writer:
         writer.wait_for(withdrawals=3)
-        notes, withdrawals = len(writer.notes), len(writer.withdrawals)
+        messages, withdrawals = len(writer.messages), len(writer.withdrawals)
         done(block("operations.md", SQLITE_BACKUP).text, tmp_path, **settings)
-        writer.wait_for(notes=len(writer.notes) + 5)
+        writer.wait_for(messages=len(writer.messages) + 5)
     *_, lost, _ = asyncio.run(looked_at(url))
     printed = done(block("operations.md", SQLITE_RESTORE).text, tmp_path, **settings)
     assert "every invariant holds" in printed
     events, paid, broken, last, head = asyncio.run(looked_at(url))
     assert broken == []
-    assert events > notes
+    assert events > messages
     assert paid >= withdrawals
     assert last < lost < head
     asyncio.run(goes_on(url, lost, writer.case_id))
@@ -151,15 +153,15 @@ def test_postgres_is_backed_up_and_restored(tmp_path: Path) -> None:
     try:
         with written_to(tmp_path, url) as writer:
             writer.wait_for(withdrawals=3)
-            notes, withdrawals = len(writer.notes), len(writer.withdrawals)
+            messages, withdrawals = len(writer.messages), len(writer.withdrawals)
             done(block("operations.md", POSTGRES_BACKUP).text, tmp_path, **settings)
-            writer.wait_for(notes=len(writer.notes) + 5)
+            writer.wait_for(messages=len(writer.messages) + 5)
         *_, lost, _ = asyncio.run(looked_at(url))
         printed = done(block("operations.md", POSTGRES_RESTORE).text, tmp_path, RESTORED_URL=restored, **settings)
         assert "every invariant holds" in printed
         events, paid, broken, last, head = asyncio.run(looked_at(restored))
         assert broken == []
-        assert events > notes
+        assert events > messages
         assert paid >= withdrawals
         assert last < lost < head
         asyncio.run(goes_on(restored, lost, writer.case_id))
