@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ REPORT = """mutation($input: RequestLeadRefundInput!) { requestLeadRefund(input:
   refundCase { id number state } replayed refusals { code rule } } }"""
 APPROVE = """mutation($input: ApproveRefundInput!) { approveRefund(input: $input) {
   refundCase { state creditedAmount { amount } } event { name } refusals { code rule } } }"""
+RULES = "{ refundPolicy { rules { rule value } } }"
 BALANCE = "{ viewer { balances { purpose available { amount } } } }"
 
 
@@ -60,9 +62,14 @@ def test_a_newcomer_takes_a_lead_refund_through_its_states(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_two_demos_run_beside_each_other(tmp_path: Path) -> None:
-    """A port that is taken is not a reason to fail: the second demo takes another."""
+    """A port that is taken is no reason to fail, nor are rules by which the stories could not have happened."""
+    policy = {"lead_window_days": 1, "timesheet_dispute_days": 1, "direct_window_days": 1, "support_window_days": 1}
+    policy |= {"second_look_window_days": 1, "requests_per_payment": 1}
     with running(tmp_path, "demo", "--port", "0") as first:
         port = first.wait_for(r"refundgql demo at http://localhost:(\d+)/graphql").group(1)
-        with running(tmp_path, "demo", "--port", port) as second:
+        with running(tmp_path, "demo", "--port", port, REFUNDGQL_POLICY=json.dumps(policy)) as second:
             other = second.wait_for(r"refundgql demo at http://localhost:(\d+)/graphql").group(1)
             assert other != port
+            second.wait_for("Stop with Ctrl-C")
+            told = ask(f"http://localhost:{other}", token_of(second, "pro-ada"), RULES)["data"]["refundPolicy"]["rules"]
+            assert {"rule": "L15", "value": "1 day"} in told

@@ -11,7 +11,7 @@ import pytest
 from command_world import World
 
 from refundgql import bootstrap
-from refundgql.cli.demo import DECISION_LIMIT, days_behind, prepare
+from refundgql.cli.demo import POLICY, days_behind, prepare
 from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import LateClock, SetClock
 from refundgql.commands.demo_dataset import demo_records, demo_steps
@@ -88,7 +88,7 @@ async def test_every_story_goes_as_told(tmp_path: Path, today: date, hour: int) 
         bus="memory",
         key_file=tmp_path / "key.pem",
         evidence_store=f"file://{tmp_path / 'evidence'}",
-        policy={"decision_limit_minor": DECISION_LIMIT},
+        policy=POLICY,
     )
     people = await prepare(settings, now)
     assert await prepare(settings, now) == people

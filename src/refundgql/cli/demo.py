@@ -31,7 +31,7 @@ from refundgql.web.tokens import TokenIssuer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-DECISION_LIMIT = {"USD": "400.00"}
+POLICY = {"decision_limit_minor": {"USD": "400.00"}}
 """What support decides alone in the demo, so that some decisions wait for a second signature (D23)."""
 
 TOKEN_SECONDS = 12 * 3_600
@@ -95,11 +95,12 @@ def run(*, port: int, folder: Path | None) -> None:
             test_clock=None,
             log_level="WARNING",
             evidence_store=f"file://{home / 'evidence'}",
-            policy={"decision_limit_minor": DECISION_LIMIT} | Settings().policy,
+            policy=POLICY | Settings().policy,
         )
         behind = days_behind(datetime.now(UTC).date())
         clock = LateClock(timedelta(days=behind))
-        people = asyncio.run(prepare(settings, clock.now()))
+        # What happened so far was decided by the demo's own policy; what was set holds from its start, as on any desk.
+        people = asyncio.run(prepare(settings.model_copy(update={"policy": POLICY}), clock.now()))
         issuer, key = serving.issuer_of(settings), LocalKey.load_or_create(home / "key.pem")
         listed = [_person(viewer, issuer, key) for viewer in people]
 

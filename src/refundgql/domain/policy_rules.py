@@ -32,7 +32,19 @@ _Row = tuple[str, str, str | Callable[[Policy], str], str]
 
 
 def _days(name: str) -> Callable[[Policy], str]:
-    return lambda policy: f"{getattr(policy, name)} days"
+    return _many(name, "day")
+
+
+def _hours(name: str) -> Callable[[Policy], str]:
+    return _many(name, "hour")
+
+
+def _many(name: str, unit: str) -> Callable[[Policy], str]:
+    def told(policy: Policy) -> str:
+        number = getattr(policy, name)
+        return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+    return told
 
 
 def _amounts(name: str) -> Callable[[Policy], str]:
@@ -74,7 +86,7 @@ _LEADS: tuple[_Row, ...] = (
     (
         "L14",
         "Decision target",
-        lambda policy: f"{policy.decision_target_hours} hours",
+        _hours("decision_target_hours"),
         "Support aims to decide within this time; missing it flags the case and decides nothing.",
     ),
     ("L15", "Lead window", _days("lead_window_days"), "Days from the charge in which a professional may ask."),
@@ -266,13 +278,13 @@ _DECISIONS: tuple[_Row, ...] = (
     (
         "D20",
         "Targets of contract cases",
-        lambda policy: f"{policy.contract_target_hours} hours",
+        _hours("contract_target_hours"),
         "Support aims to decide a contract's case within this time from when it came; missing it decides nothing.",
     ),
     (
         "D21",
         "Reminders",
-        lambda policy: f"{policy.reminder_hours} hours",
+        _hours("reminder_hours"),
         "So long before an answer, a decision or a way to support is lost, both sides are told once.",
     ),
     (
