@@ -252,7 +252,7 @@ _DECISIONS: tuple[_Row, ...] = (
     (
         "D14",
         "One open case",
-        lambda policy: f"{policy.requests_per_payment} requests",
+        _many("requests_per_payment", "request"),
         "A payment has one open case at a time and this many requests in all, those approved in part not counted.",
     ),
     ("D15", "Cancel", "while undecided", "Whoever asked may withdraw the request until it is decided."),
