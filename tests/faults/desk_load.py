@@ -116,6 +116,8 @@ class Load:
             code = payload["refusals"][0]["code"]
             self.outcomes[code] += 1
             self.refused.setdefault(code, set()).add(act.case)
+            if code == "TOO_MANY_ITEMS":
+                self.wrong.append(f"{act.case} takes no more statements: prepare more cases")
             return True
         if act.name == "syncRecords":
             self.outcomes["TOLD"] += 1
@@ -182,7 +184,10 @@ def usd(amount: str) -> dict[str, str]:
 
 
 def statements(cases: Sequence[str], rng: random.Random) -> Iterator[Act]:
-    """Yield statements of both parties on any of the cases, without end."""
+    """Yield statements of both parties on any of the cases, without end.
+
+    A case takes a hundred of each (D26): there must be cases enough for what a fast machine does.
+    """
     number = 0
     while True:
         number += 1

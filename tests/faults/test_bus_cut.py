@@ -28,7 +28,7 @@ Cut = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 async def _follow_through(fleet: Fleet, url: str, cut: Cut) -> None:
     """Act and follow before, while and after the bus is away; then compare."""
-    prepared = await prepare_cases(url, 10)
+    prepared = await prepare_cases(url, 60)
     load = Load(fleet, tokens_of(fleet))
     # They follow one process, and half of the acts come by the other one.
     followers: list[Follower] = [

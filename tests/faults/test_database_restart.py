@@ -39,7 +39,7 @@ async def test_the_database_crashes_under_load(server: OwnPostgres, tmp_path: Pa
     database = await Database.open(url, LIMITS)
     await migrate(database)
     await database.close()
-    prepared = await prepare_cases(url, 20)
+    prepared = await prepare_cases(url, 60)
     fleet = Fleet.prepare(tmp_path, url, "postgres", START, 2)
     load = Load(fleet, tokens_of(fleet), outage=True)
     rng = random.Random(1)

@@ -20,6 +20,7 @@ SECONDS = size("SECONDS", 6)
 CASES = size("KILLED_CASES", 30)
 KILL_EVERY_SECONDS = size("KILL_EVERY_MS", 2_000) / 1_000
 SEED = size("SEED", 1)
+TALKED_ABOUT = 60
 AFTERWARDS = 40
 """Acts once nobody is killed any more; a server that takes longer to start than to be killed does little before."""
 
@@ -27,7 +28,7 @@ AFTERWARDS = 40
 async def _under_fire(fleet: Fleet, url: str, cut: object = None) -> None:
     """Load the servers and kill them meanwhile; then compare streams, answers and the database."""
     rng = random.Random(SEED)
-    prepared = await prepare_cases(url, CASES, signed=CASES // 2)
+    prepared = await prepare_cases(url, CASES // 2 + TALKED_ABOUT, signed=CASES // 2)
     cases, talk = prepared.cases[: CASES // 2], prepared.cases[CASES // 2 :]
     fights = [act for case in cases for act in conflicting(case)]
     fights += [act for case, invoice in prepared.signed.items() for act in signing(case, invoice)]

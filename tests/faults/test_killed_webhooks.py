@@ -65,7 +65,7 @@ def _fail_now_and_then(receiver: Receiver, rng: random.Random) -> None:
 async def _under_fire(fleet: Fleet, url: str, seconds: float, kill_every_seconds: float, workers: int = 6) -> None:
     """Load and kill the servers; then compare what receivers took with the event log."""
     rng = random.Random(SEED)
-    prepared = await prepare_cases(url, 10)
+    prepared = await prepare_cases(url, 60)
     fleet.settings |= {
         "REFUNDGQL_WEBHOOK_PRIVATE_ADDRESSES": "true",
         "REFUNDGQL_WEBHOOK_RETRY_SECONDS": ",".join(["0.05"] * 50),

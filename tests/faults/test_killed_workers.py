@@ -58,7 +58,7 @@ async def _kill_workers(program: Program, rng: random.Random, until: float) -> i
 
 async def test_killed_workers_are_replaced(postgres_url: str, tmp_path: Path) -> None:
     """However many are killed, the parent stays and replaces them; nothing acknowledged and no update is lost."""
-    prepared = await prepare_cases(postgres_url, 10)
+    prepared = await prepare_cases(postgres_url, 60)
     fleet = _fleet(tmp_path, postgres_url)
     load, rng = Load(fleet, tokens_of(fleet)), random.Random(1)
     followers: list[Follower] = [

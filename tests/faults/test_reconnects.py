@@ -19,7 +19,7 @@ RECONNECTS = size("RECONNECTS", 20)
 
 async def test_reconnecting_subscribers_miss_nothing(postgres_url: str, tmp_path: Path) -> None:
     """However often each leaves in the middle of the load, its stream is the log."""
-    prepared = await prepare_cases(postgres_url, 20)
+    prepared = await prepare_cases(postgres_url, max(20, EVENTS // 100))
     fleet = Fleet.prepare(tmp_path, postgres_url, "postgres", START, 2)
     load = Load(fleet, tokens_of(fleet))
     # Leaving after a random number of updates up to this comes to more than so many times.
