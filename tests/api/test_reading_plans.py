@@ -30,13 +30,12 @@ async def plan(desk: Desk, sql: str) -> str:
             rows = await tx.fetch(f"EXPLAIN QUERY PLAN {statement}", (None,) * statement.count("?"))
             return "\n".join(row["detail"] for row in rows)
         statement = for_postgres(sql)
-        count = statement.count("$")
         await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await tx.execute("SET LOCAL enable_seqscan = off")  # the tables of a test are too small for an index to pay
         await tx.execute("SET LOCAL enable_bitmapscan = off")
         await tx.execute(f"PREPARE shown AS {statement}")
-        values = ", ".join(["NULL"] * count)
-        rows = await tx.fetch(f"EXPLAIN EXECUTE shown({values})")
+        values = ", ".join(["NULL"] * statement.count("$"))
+        rows = await tx.fetch(f"EXPLAIN EXECUTE shown{f'({values})' if values else ''}")
         await tx.execute("DEALLOCATE shown")
         return "\n".join(row[0] for row in rows)
 

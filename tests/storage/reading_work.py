@@ -14,6 +14,9 @@ from refundgql.storage.statements import for_postgres, for_sqlite, sqlite_parame
 
 # SQLite tells about its steps this often; a table of a million rows takes ten million to read.
 STEPS_A_TICK = 1_000
+_EXPLAIN = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"
+# A text that says how many items are wanted, and not only whether there is one, is one whose plan is kept.
+_KEPT = re.compile(r"LIMIT (?!1\Z)\d+\Z")
 
 
 @dataclass
@@ -62,9 +65,11 @@ async def work_of(database: Database, sql: str, parameters: Sequence[Any]) -> Wo
     """Run a statement with its parameters and return what it took."""
     if database.dialect is Dialect.SQLITE:
         return _on_sqlite(database, sql, parameters)
-    rows = await database.fetch(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", parameters)
+    rows = await database.fetch(f"{_EXPLAIN} {sql}", parameters)
     top = json.loads(rows[0][0])[0]["Plan"]
     nodes = list(_nodes(top))
+    if _KEPT.search(sql):
+        nodes += _nodes(await _run_generically(database, sql, parameters))
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan" and node["Actual Loops"]}
     generic = await _generic_plan(database, sql)
     scanned |= set(re.findall(r"Seq Scan on (\w+)", generic))
@@ -84,6 +89,18 @@ async def whole_reads(database: Database, sql: str) -> set[str]:
     async with database.transaction() as tx:
         rows = await tx.fetch(f"EXPLAIN QUERY PLAN {statement}", (None,) * statement.count("?"))
     return _scanned(statement, [row["detail"] for row in rows])
+
+
+async def _run_generically(database: Database, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+    """Run a statement by the plan for any parameters and return what that did."""
+    values = ", ".join(str(one) if isinstance(one, int) else f"'{one}'" for one in parameters)
+    async with database.transaction() as tx:
+        await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await tx.execute(f"PREPARE kept AS {for_postgres(sql)}")
+        rows = await tx.fetch(f"{_EXPLAIN} EXECUTE kept{f'({values})' if values else ''}")
+        await tx.execute("DEALLOCATE kept")
+    plan: dict[str, Any] = json.loads(rows[0][0])[0]["Plan"]
+    return plan
 
 
 async def _generic_plan(database: Database, sql: str) -> str:

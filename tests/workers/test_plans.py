@@ -21,7 +21,8 @@ async def plan(hooks: WebhookDesk, sql: str) -> str:
         statement = for_postgres(sql)
         await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await tx.execute(f"PREPARE shown AS {statement}")
-        rows = await tx.fetch(f"EXPLAIN EXECUTE shown({', '.join(['NULL'] * statement.count('$'))})")
+        values = ", ".join(["NULL"] * statement.count("$"))
+        rows = await tx.fetch(f"EXPLAIN EXECUTE shown{f'({values})' if values else ''}")
         await tx.execute("DEALLOCATE shown")
         return "\n".join(row[0] for row in rows)
 

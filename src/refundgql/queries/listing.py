@@ -179,6 +179,10 @@ def _items(
     """Return the statement for so many items from where the page begins."""
     by = listing.order.by(page.backward)
     columns = f"{listing.columns}, {listing.order.columns}" if with_keys else listing.columns
+    if parent_column is None and dialect is Dialect.POSTGRES and _is_steady(listing):
+        body, parameters = listing.statement(*bounds)
+        given = [*listing.column_parameters, *parameters]
+        return _Items(f"SELECT {columns} {body} ORDER BY {by} LIMIT {int(limit)}", given)
     if parent_column is None or len(parents) == 1:
         of_parent = [] if parent_column is None else [(f"{parent_column} = ?", parents)]
         body, parameters = listing.statement(*of_parent, *bounds)
@@ -196,6 +200,19 @@ def _items(
     numbered = f"SELECT {columns}, {place}, {parent_column} AS parent_id {body}"
     sql = f"SELECT * FROM ({numbered}) WHERE place <= ? ORDER BY parent_id, place"
     return _Items(sql, [*listing.column_parameters, *parameters, limit], trailing=2)
+
+
+def _is_steady(listing: Listing) -> bool:
+    """Tell whether parameters only say where on its order a page begins.
+
+    Then the plan is the same for all of them, and PostgreSQL keeps it, if the text says how many items are wanted:
+    planning costs as much as a page. Elsewhere it has to know the values, which may be rare or of half the table.
+    """
+    key = listing.order.keys[0].sql
+    starts = (f"{key} < ?", f"{key} >= ?")
+    return not listing.relation_parameters and all(
+        sql in starts or not parameters for sql, parameters in listing.conditions
+    )
 
 
 MakePage = Callable[[str | None], ConnectionRow]
