@@ -1,31 +1,39 @@
 """Change the program in small ways, one at a time, and see which changes no test notices.
 
 `python scripts/mutations.py` tries a sample, the same each time, of what cosmic-ray can change in the domain, the
-storage, the commands and the transport, in a copy of the tree, and prints the changes that survived. `--sample` says
-how many are tried of all, `--only domain` tries one area alone. It takes an hour or two and is no part of the check:
-survivors are explained in docs/reliability.md.
+storage, the commands and the transport, in a copy of the tree, and prints the changes that survived: those that no test
+of their area notices which comes by the changed lines. `--sample` says how many are tried of all, `--only domain` tries
+one area's share alone. It takes an hour or two and is no part of the check: survivors are explained in
+docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import os
-import random
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkResult
+from coverage import CoverageData
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 13
 SAMPLE = 160
+PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+# Databases that a test may have are one here: what a change breaks on one is broken on the other, or is its driver.
+QUICK = ("-m", "not slow", "-k", "not postgres")
 TIMEOUT_SECONDS = 900
 """Long: what takes longer counts as noticed, and a busy machine must not make it so."""
 UNSEEN = (
@@ -119,7 +127,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=SAMPLE, help="how many changes are tried, over all areas")
     parser.add_argument("--seed", type=int, default=SEED, help="which ones")
-    parser.add_argument("--only", choices=AREAS, help="one area alone")
+    parser.add_argument("--only", choices=AREAS, help="one area's share alone")
     given = parser.parse_args()
     named = [name for area in AREAS.values() for name in area.tests]
     if gone := [name for name in named if not (ROOT / name).exists()]:
@@ -127,64 +135,87 @@ def main() -> int:
     counted: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         copy = Path(folder) / "tree"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "node_modules", "__pycache__"))
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "node_modules"))
+        os.chdir(copy)
+        os.environ["PYTHONPATH"] = str(copy / "src")
         for name, area in AREAS.items():
             if given.only in (None, name):
-                size = given.sample if given.only else round(given.sample * area.share)
-                counted += _try_area(copy, name, area, size, given.seed)
+                counted += _try_area(name, area, round(given.sample * area.share), given.seed)
     print(f"FIGURES {dict(counted)}")
     return 0
 
 
-def _try_area(copy: Path, name: str, area: Area, size: int, seed: int) -> Counter[str]:
-    """Let cosmic-ray change one area of the copied tree, and return how many changes had which end."""
-    session, config = copy / f"{name}.sqlite", copy / f"{name}.toml"
-    # Databases that a test may have are one here: what a change breaks on one is broken on the other, or is its driver.
-    command = (
-        f"{sys.executable} -m pytest -x -q -p no:cacheprovider -m 'not slow' -k 'not postgres' {' '.join(area.tests)}"
+def _try_area(name: str, area: Area, size: int, seed: int) -> Counter[str]:
+    """Change one area in some places, one at a time, and return how many changes had which end."""
+    notes = CoverageData(f"{name}.coverage")
+    # What fails by itself notices nothing: the tests have to pass first.
+    _run(
+        *(*PYTEST, *QUICK, "--cov=src/refundgql", "--cov-context=test", "--cov-report=", *area.tests),
+        COVERAGE_FILE=notes.data_filename(),
     )
-    config.write_text(
-        f"[cosmic-ray]\nmodule-path = {list(area.modules)!r}\ntimeout = {TIMEOUT_SECONDS}.0\n"
-        f'excluded-modules = {list(area.but)!r}\ntest-command = "{command}"\n'
-        '[cosmic-ray.distributor]\nname = "local"\n',
-        encoding="utf-8",
-    )
-    _cosmic_ray(copy, "baseline", config)  # what fails by itself notices nothing
-    _cosmic_ray(copy, "init", config, session)
-    with use_db(session, mode=WorkDB.Mode.open) as database:
-        _keep_sample(database, size, seed)
-    _cosmic_ray(copy, "exec", config, session)
+    notes.read()
     counted: Counter[str] = Counter()
-    with use_db(session, mode=WorkDB.Mode.open) as database:
-        for item, result in database.completed_work_items:
-            if result.worker_outcome is not WorkerOutcome.SKIPPED:
-                outcome = result.test_outcome or TestOutcome.INCOMPETENT
-                counted[f"{name} {outcome.value}"] += 1
-                _tell(item, result)
+    for change in _sample(_possible(name, area), size, seed):
+        if tests := _tests_that_come_by(notes, change):
+            command = (*PYTEST, *sorted(tests, key=lambda test: area.tests.index(test.partition("::")[0])))
+        else:  # It is carried out when the module is imported.
+            command = (*PYTEST, *QUICK, *area.tests)
+        result = mutate_and_test([change], shlex.join(command), TIMEOUT_SECONDS)
+        outcome = result.test_outcome or TestOutcome.INCOMPETENT
+        counted[f"{name} {outcome.value}"] += 1
+        _tell(change, result, len(tests))
     return counted
 
 
-def _keep_sample(database: WorkDB, size: int, seed: int) -> None:
-    """Skip all changes but a sample, the same one for the same tree, seed and size."""
-    items = sorted(database.pending_work_items, key=_place)
-    wanted = [item for item in items if not item.mutations[0].operator_name.startswith(UNSEEN)]
-    # Not for secrets: the same numbers each time are what is wanted.
-    kept = {item.job_id for item in random.Random(seed).sample(wanted, min(size, len(wanted)))}  # noqa: S311
-    skipped = WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="not in the sample")
-    database.set_multiple_results([item.job_id for item in items if item.job_id not in kept], skipped)
+def _possible(name: str, area: Area) -> list[MutationSpec]:
+    """Let cosmic-ray list all changes to an area."""
+    config = Path(f"{name}.toml")
+    config.write_text(
+        f"[cosmic-ray]\nmodule-path = {list(area.modules)!r}\nexcluded-modules = {list(area.but)!r}\n"
+        f'timeout = 1.0\ntest-command = ""\n[cosmic-ray.distributor]\nname = "local"\n',
+        encoding="utf-8",
+    )
+    _run(sys.executable, "-m", "cosmic_ray.cli", "init", config, f"{name}.sqlite")
+    with use_db(f"{name}.sqlite", mode=WorkDB.Mode.open) as database:
+        changes = [item.mutations[0] for item in database.pending_work_items]
+    return sorted(changes, key=lambda change: (change.module_path.as_posix(), change.start_pos))
 
 
-def _place(item: WorkItem) -> tuple[object, ...]:
-    (change,) = item.mutations
-    return str(change.module_path), change.start_pos, change.operator_name, change.occurrence, str(change.operator_args)
+def _sample(changes: Iterable[MutationSpec], size: int, seed: int) -> list[MutationSpec]:
+    """Choose some changes: the same each time, and mostly the same when other definitions are written anew."""
+    nth: Counter[str] = Counter()
+    ranked: dict[bytes, MutationSpec] = {}
+    for change in changes:
+        if not change.operator_name.startswith(UNSEEN):
+            where = f"{seed} {change.module_path} {change.definition_name}"
+            place = f"{where} {change.operator_name} {change.operator_args}"
+            nth[place] += 1
+            ranked[hashlib.sha256(f"{place} {nth[place]}".encode()).digest()] = change
+    return [ranked[rank] for rank in sorted(ranked)[:size]]
 
 
-def _tell(item: WorkItem, result: WorkResult) -> None:
-    if result.test_outcome is TestOutcome.KILLED:
-        return
-    (change,) = item.mutations
-    print(f"{change.module_path}:{change.start_pos[0]} {change.operator_name}")
-    print("".join(f"    {line}\n" for line in _changed_lines(result.diff or "")), flush=True)
+def _tests_that_come_by(notes: CoverageData, change: MutationSpec) -> set[str]:
+    """Name the tests that carried out a part of the changed statement; none when none did."""
+    path, (line, _) = change.module_path, change.start_pos
+    around = [
+        (node.lineno, node.end_lineno or line)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
+    ]
+    first, last = max(around, default=(line, line))  # a decorator stands before what it belongs to
+    by_line = notes.contexts_by_lineno(str(path.resolve()))
+    found = {context for number in range(first, last + 1) for context in by_line.get(number, ())}
+    return {context.rpartition("|")[0] for context in found if context}
+
+
+def _tell(change: MutationSpec, result: WorkResult, tests: int) -> None:
+    end = result.test_outcome or TestOutcome.INCOMPETENT
+    print(
+        f"{change.module_path}:{change.start_pos[0]} {change.operator_name} {end.value}, {tests or 'all'} tests",
+        flush=True,
+    )
+    if end is not TestOutcome.KILLED:
+        print("".join(f"    {line}\n" for line in _changed_lines(result.diff or "")), flush=True)
 
 
 def _changed_lines(diff: str) -> Iterator[str]:
@@ -193,10 +224,8 @@ def _changed_lines(diff: str) -> Iterator[str]:
             yield line
 
 
-def _cosmic_ray(copy: Path, *command: object) -> None:
-    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    arguments = [sys.executable, "-m", "cosmic_ray.cli", *map(str, command)]
-    subprocess.run(arguments, cwd=copy, env=environment, check=True)
+def _run(*command: object, **environment: str) -> None:
+    subprocess.run([*map(str, command)], env=os.environ | environment, check=True)
 
 
 if __name__ == "__main__":

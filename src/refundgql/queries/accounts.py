@@ -39,7 +39,7 @@ class AccountRow:
     is_open: bool
 
 
-FOR_EVERYBODY = Shape(AccountRow, ("id",), {"external_ref": ("external_ref",), "name": ("name",)})
+FOR_EVERYBODY = Shape(AccountRow, "external_ref name")
 """What whoever comes across an account sees of it; for anything else an account is read whole."""
 
 

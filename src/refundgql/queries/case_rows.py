@@ -92,30 +92,12 @@ class CaseRow:
         return target_at is not None and to_micros(target_at) <= now_micros
 
 
-_PLAIN = (
-    "number",
-    "kind",
-    "state",
-    "version",
-    "route",
-    "goodwill",
-    "reason",
-    "reason_detail",
-    "explanation",
-    "opened_at",
-    "updated_at",
-    "decided_at",
-    "credited_at",
-    "reversed_at",
-    "respond_by",
-    "policy_version",
-)
 _MOVE = ("whose_move", "move_until", "next_move")
 SHAPE = Shape(
     CaseRow,
-    ("id",),
+    "number kind state version route goodwill reason reason_detail explanation opened_at updated_at decided_at"
+    " credited_at reversed_at respond_by settlement policy_version",
     {
-        **{name: (name,) for name in _PLAIN},
         "is_final": ("state", "requested_minor", "credited_minor"),
         "whose_move": _MOVE,
         "target_at": (*_MOVE, "deadline_at"),
@@ -124,7 +106,6 @@ SHAPE = Shape(
         "approved_amount": ("approved_minor", "currency"),
         "consented_amount": ("consented_minor", "currency"),
         "credited_amount": ("credited_minor", "currency"),
-        "settlement": ("settlement",),
         "withdrawal": ("withdrawal_id",),
         "proposal": (
             "proposed_decision",

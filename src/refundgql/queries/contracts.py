@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Protocol
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import OPEN_STATES, ContractKind, ContractStatus
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
+from refundgql.queries.listing import wanted_nodes
 from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -61,38 +62,30 @@ class ContractFilter(Protocol):
 
 
 TOTALS = frozenset({"paid_total", "refunded_total", "refundable"})
-SHAPE = Shape(
-    ContractRow,
-    ("id",),
-    {
-        "external_ref": ("external_ref",),
-        "title": ("title",),
-        "kind": ("kind",),
-        "status": ("status",),
-        "client": ("client_id",),
-        "expert": ("expert_id",),
-        "started_at": ("started_at",),
-        "ended_at": ("ended_at",),
-        "review_deadline": ("ended_at",),
-        "paid_total": ("currency",),
-        "refunded_total": ("currency",),
-        "refundable": ("currency",),
-    },
+CONTRACTS = Table(
+    name="contract",
+    alias="k",
+    shape=Shape(
+        ContractRow,
+        "external_ref title kind status started_at ended_at",
+        {
+            "client": ("client_id",),
+            "expert": ("expert_id",),
+            "review_deadline": ("ended_at",),
+            **dict.fromkeys(TOTALS, ("currency",)),
+        },
+    ),
+    order=Order("contracts", (Key("k.started_at", "int", descending=True), Key("k.id", "uuid", descending=True))),
+    visible=visibility.contracts,
 )
-NEWEST = Order("contracts", (Key("k.started_at", "int", descending=True), Key("k.id", "uuid", descending=True)))
+"""Latest started first."""
 
 
 async def contracts_by_id(
     source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the contracts of these ids that the viewer sees."""
-    columns = SHAPE.columns(wanted)
-    make, (condition, parameters) = SHAPE.maker(columns), visibility.contracts(viewer, "k")
-    rows = await source.fetch(
-        f"SELECT {SHAPE.select(columns, 'k')} FROM contract k WHERE k.id = ANY(?) AND {condition}",
-        (list(ids), *parameters),
-    )
-    found = {row[0]: make(row) for row in rows}
+    found = await CONTRACTS.by_id(source, viewer, ids, wanted)
     await _add_totals(source, found.values(), wanted)
     return found
 
@@ -101,17 +94,8 @@ async def list_contracts(
     source: Source, viewer: Viewer, given: ContractFilter | None, page: Page, wanted: Mapping[str, Any]
 ) -> ConnectionRow:
     """Return a page of the contracts that the viewer sees, latest started first."""
-    nodes = wanted_nodes(wanted)
-    columns = SHAPE.columns(nodes)
-    listing = Listing(
-        columns=SHAPE.select(columns, "k"),
-        relation="contract k",
-        order=NEWEST,
-        make=SHAPE.maker(columns),
-        conditions=[visibility.contracts(viewer, "k"), *(_filtered(given) if given is not None else [])],
-    )
-    found = await fetch_page(source, listing, page, wanted)
-    await _add_totals(source, (edge.node for edge in found.edges), nodes)
+    found = await CONTRACTS.page(source, viewer, page, wanted, *_filtered(given))
+    await _add_totals(source, (edge.node for edge in found.edges), wanted_nodes(wanted))
     return found
 
 
@@ -130,23 +114,15 @@ async def list_account_contracts(
     wanted: Mapping[str, Any],
 ) -> list[ConnectionRow]:
     """Return the same page of the contracts of each account, as either party; empty for accounts that are not open."""
-    nodes = wanted_nodes(wanted)
-    columns = SHAPE.columns(nodes)
-    listing = Listing(
-        columns=SHAPE.select(columns, "k"),
-        relation=_PARTIES,
-        order=NEWEST,
-        make=SHAPE.maker(columns),
-        conditions=[visibility.contracts(viewer, "k"), *(_filtered(given) if given is not None else [])],
-        is_indexed=False,
-    )
-    pages = await fetch_owned_pages(source, listing, page, wanted, "party.account_id", rows)
-    await _add_totals(source, (edge.node for one in pages for edge in one.edges), nodes)
+    pages = await CONTRACTS.owned_pages(source, viewer, rows, page, wanted, *_filtered(given), relation=_PARTIES)
+    await _add_totals(source, (edge.node for one in pages for edge in one.edges), wanted_nodes(wanted))
     return pages
 
 
-def _filtered(given: ContractFilter) -> list[Condition]:
+def _filtered(given: ContractFilter | None) -> list[Condition]:
     found: list[Condition] = []
+    if given is None:
+        return found
     if given.external_refs is not None:
         found.append(("k.external_ref = ANY(?)", (sorted(set(given.external_refs)),)))
     if given.kind is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import orjson
@@ -12,10 +12,10 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Event
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import STAFF_NOTE, Audience, RefundActionName
-from refundgql.queries.listing import Listing, Riding, riding, wanted_nodes
-from refundgql.queries.of_cases import pages_of_cases, rows_by_id
-from refundgql.queries.pages import ConnectionRow, Key, Order, Page
-from refundgql.queries.rows import Make, MakeEdges, Shape, derived
+from refundgql.queries.listing import Listing, Riding, fetch_pages, riding, wanted_nodes
+from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
+from refundgql.queries.rows import Shape, derived
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
 from refundgql.storage.database import Dialect, Source
 
@@ -49,29 +49,21 @@ class EventRow:
     facts: str | None
 
 
-_FIELDS = {
-    "id": ("id",),
-    "sequence": ("sequence",),
-    "name": ("name",),
-    "at": ("at",),
+_FIELDS = "id sequence name at actor_role from_state to_state internal_note rule facts"
+_MORE = {
     "actor": ("actor_id",),
-    "actor_role": ("actor_role",),
-    "from_state": ("from_state",),
-    "to_state": ("to_state",),
     "amount": ("amount_minor", "currency"),
     "note": ("note", "actor_role"),
     "wording": ("note", "actor_role"),
-    "internal_note": ("internal_note",),
-    "rule": ("rule",),
-    "facts": ("facts",),
 }
-FOR_STAFF = Shape(EventRow, (), _FIELDS)
+FOR_STAFF = Shape(EventRow, _FIELDS, _MORE, always=())
 # Messages may be for one side only, and who has a case is the desk's affair: what such events say is read elsewhere.
 _WITHHELD = (RefundActionName.SEND_MESSAGE.value, RefundActionName.ASSIGN.value, STAFF_NOTE)
 FOR_PARTIES = Shape(
     EventRow,
-    (),
     _FIELDS,
+    _MORE,
+    always=(),
     computed={
         "note": f"CASE WHEN x.name IN {_WITHHELD!r} THEN NULL ELSE x.note END",
         "actor_id": "CASE WHEN x.audience = 'INTERNAL' THEN NULL ELSE x.actor_id END",
@@ -79,7 +71,7 @@ FOR_PARTIES = Shape(
         "facts": "NULL",
     },
 )
-FOR_SERVICE = Shape(EventRow, (), _FIELDS, computed={**FOR_PARTIES.computed, "note": "NULL"})
+FOR_SERVICE = Shape(EventRow, _FIELDS, _MORE, always=(), computed={**FOR_PARTIES.computed, "note": "NULL"})
 OLDEST = Order("events", (Key("x.sequence", "int"), Key("x.id", "uuid")))
 
 
@@ -113,20 +105,19 @@ def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
 
 async def events_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the events of these ids that the viewer sees."""
-    shape = _shape(viewer)
-    columns, visible = shape.columns(("id", *wanted)), visibility.events(viewer, "x")
-    return await rows_by_id(source, "refund_event", shape.select(columns, "x"), shape.maker(columns), ids, visible)
+    table = Table(
+        name="refund_event", alias="x", shape=_shape(viewer), order=OLDEST, visible=visibility.events, parent="case_id"
+    )
+    return await table.by_id(source, viewer, ids, wanted)
 
 
 async def list_events(
     source: Source, viewer: Viewer, case_ids: Sequence[str], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each case's events, oldest first."""
-    shape, visible = _shape(viewer), visibility.events(viewer, "x")
-    select, make, make_edges = derived(wanted, ("events", shape), lambda: _written(shape, wanted))
-    return await pages_of_cases(
-        source, "refund_event", select, make, OLDEST, case_ids, visible, page, wanted, make_edges
-    )
+    listing = _listing(viewer, wanted, visibility.events(viewer, "x"))
+    found = await fetch_pages(source, listing, page, wanted, "x.case_id", list(dict.fromkeys(case_ids)))
+    return [found[one] for one in case_ids]
 
 
 def events_within(
@@ -136,12 +127,20 @@ def events_within(
 
     No condition of its own: whoever sees the case's row sees its events.
     """
+    return riding(dialect, _listing(viewer, wanted), page, wanted, f"x.case_id = {case_id}")
+
+
+def _listing(viewer: Viewer, wanted: Mapping[str, Any], *conditions: Condition) -> Listing:
     shape = _shape(viewer)
-    select, make, make_edges = derived(wanted, ("events", shape), lambda: _written(shape, wanted))
-    listing = Listing(columns=select, relation="refund_event x", order=OLDEST, make=make, make_edges=make_edges)
-    return riding(dialect, listing, page, wanted, f"x.case_id = {case_id}")
 
+    def write() -> Listing:
+        columns = shape.columns(wanted_nodes(wanted)) or ("id",)
+        return Listing(
+            columns=shape.select(columns, "x"),
+            relation="refund_event x",
+            order=OLDEST,
+            make=shape.maker(columns),
+            make_edges=shape.edges_maker(columns),
+        )
 
-def _written(shape: Shape, wanted: Mapping[str, Any]) -> tuple[str, Make, MakeEdges]:
-    columns = shape.columns(wanted_nodes(wanted)) or ("id",)
-    return shape.select(columns, "x"), shape.maker(columns), shape.edges_maker(columns)
+    return replace(derived(wanted, ("events", shape), write), conditions=conditions)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 from uuid import UUID
 
 import orjson
 
 from refundgql.domain.viewers import Viewer
-from refundgql.queries.of_cases import pages_of_cases, rows_by_id
-from refundgql.queries.pages import Key, Order, Page
+from refundgql.queries.pages import Key, Order
+from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 from refundgql.storage.evidence import IS_READABLE
@@ -24,8 +25,8 @@ TYPES = {"STATEMENT": "StatementEvidence", "CONVERSATION": "ConversationEvidence
 class EvidenceRow:
     """One piece of evidence; `content` is a statement's words or the JSON of frozen messages."""
 
-    TYPENAME: str
     id: str
+    kind: str
     added_at: int
     added_by_id: str
     sha256: str
@@ -36,6 +37,11 @@ class EvidenceRow:
     audience: str
     withdrawn_at: int | None
     redacted_at: int | None
+
+    @property
+    def TYPENAME(self) -> str:  # as every row names its GraphQL type
+        """Return the name of its GraphQL type."""
+        return TYPES[self.kind]
 
     @property
     def is_gone(self) -> bool:
@@ -55,18 +61,24 @@ class FrozenMessageRow:
     sha256: str
 
 
-COLUMNS = (
-    f"x.id, x.kind, x.added_at, x.added_by_id, x.sha256, CASE WHEN {IS_READABLE} THEN x.content END,"
-    f" CASE WHEN {IS_READABLE} THEN x.file_name END, x.content_type, x.size_bytes, x.audience, x.withdrawn_at,"
-    " x.redacted_at"
-)
 MOST_ITEMS = 300
 """A hundred of each side and of staff (D26): the list is always whole."""
-OLDEST = Order("evidence", (Key("x.added_at", "int"), Key("x.id", "uuid")))
-
-
-def _row(record: Any) -> EvidenceRow:
-    return EvidenceRow(TYPES[record[1]], record[0], *tuple(record)[2:12])
+EVIDENCE = Table(
+    name="evidence",
+    alias="x",
+    shape=Shape(
+        EvidenceRow,
+        "",
+        computed={name: f"CASE WHEN {IS_READABLE} THEN x.{name} END" for name in ("content", "file_name")},
+        always=EvidenceRow.__slots__,
+    ),
+    order=Order("evidence", (Key("x.added_at", "int"), Key("x.id", "uuid"))),
+    visible=visibility.evidence,
+    parent="case_id",
+)
+"""Oldest first."""
+evidence_by_id = EVIDENCE.by_id
+evidence_of_cases = partial(EVIDENCE.lists, at_most=MOST_ITEMS)
 
 
 def frozen_messages(row: EvidenceRow, size: int, after: str | None) -> list[FrozenMessageRow]:
@@ -83,22 +95,6 @@ def frozen_messages(row: EvidenceRow, size: int, after: str | None) -> list[Froz
         )
         for place, one in enumerate(frozen[start : start + size], start)
     ]
-
-
-async def evidence_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the evidence of these ids that the viewer sees."""
-    return await rows_by_id(source, "evidence", COLUMNS, _row, ids, visibility.evidence(viewer, "x"))
-
-
-async def evidence_of_cases(
-    source: Source, viewer: Viewer, case_ids: Sequence[str], wanted: Mapping[str, Any]
-) -> list[list[EvidenceRow]]:
-    """Return each case's evidence, oldest first, whole."""
-    visible, page = visibility.evidence(viewer, "x"), Page(MOST_ITEMS)
-    pages = await pages_of_cases(source, "evidence", COLUMNS, _row, OLDEST, case_ids, visible, page, {"edges": {}})
-    return [[edge.node for edge in page.edges] for page in pages]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.contracts import contract_totals
 from refundgql.queries.listing import wanted_nodes
-from refundgql.queries.of_contracts import OfContracts
 from refundgql.queries.pages import ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -41,22 +41,15 @@ class InvoiceRow:
 _PAYMENT = "(SELECT {what} FROM payment p WHERE p.id = i.payment_id)"
 SHAPE = Shape(
     InvoiceRow,
-    ("id",),
+    "external_ref number status issued_at paid_at",
     {
-        "external_ref": ("external_ref",),
-        "number": ("number",),
-        "status": ("status",),
         "amount": ("amount_minor", "currency"),
-        "issued_at": ("issued_at",),
-        "paid_at": ("paid_at",),
         "contract": ("contract_id",),
         "billing_week": ("billing_week_id",),
         "milestone": ("milestone_id",),
         "refunded": ("refunded_minor", "currency"),
         "refundable": ("payment_left_minor", "contract_id", "currency"),
-        "route": ("paid_at",),
-        "direct_until": ("paid_at",),
-        "support_until": ("paid_at",),
+        **dict.fromkeys(("route", "direct_until", "support_until"), ("paid_at",)),
         "refund_action": ("payment_id",),
         "refund_cases": ("payment_id",),
     },
@@ -67,8 +60,15 @@ SHAPE = Shape(
         ),
     },
 )
-NEWEST = Order("invoices", (Key("i.issued_at", "int", descending=True), Key("i.id", "uuid", descending=True)))
-INVOICES = OfContracts("invoice i", "i", SHAPE, NEWEST, visibility.invoices)
+INVOICES = Table(
+    name="invoice",
+    alias="i",
+    shape=SHAPE,
+    order=Order("invoices", (Key("i.issued_at", "int", descending=True), Key("i.id", "uuid", descending=True))),
+    visible=visibility.invoices,
+    parent="contract_id",
+)
+"""Newest first."""
 
 
 async def invoices_by_id(

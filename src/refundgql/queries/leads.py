@@ -14,9 +14,9 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import OPEN_STATES, RefundCaseState
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
 from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.queries.texts import contains, equals
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
@@ -94,15 +94,9 @@ _LATEST_CASE_IN = (
 
 SHAPE = Shape(
     LeadRow,
-    ("id",),
+    "external_ref title category location charged_at customer_name",
     {
-        "external_ref": ("external_ref",),
-        "title": ("title",),
-        "category": ("category",),
-        "location": ("location",),
         "price": ("price_minor", "currency"),
-        "charged_at": ("charged_at",),
-        "customer_name": ("customer_name",),
         "customer": ("customer_name", "customer_id"),
         "pro": ("pro_id",),
         "refund_case": ("refund_case_id",),
@@ -110,74 +104,41 @@ SHAPE = Shape(
     },
     computed={"refund_case_id": CASE_ID},
 )
-CHATS = Shape(ConversationRow, ("id",), {"last_message_at": ("last_message_at",)})
-NEWEST = Order("leads", (Key("l.charged_at", "int", descending=True), Key("l.id", "uuid", descending=True)))
-LATEST_MESSAGE = Order(
-    "chats",
-    (
-        # A chat without a message stands where its lead would.
-        Key("COALESCE(l.last_message_at, l.charged_at)", "int", descending=True),
-        Key("l.id", "uuid", descending=True),
-    ),
+_ID = Key("l.id", "uuid", descending=True)
+# A chat without a message stands where its lead would.
+_LATEST_MESSAGE = Key("COALESCE(l.last_message_at, l.charged_at)", "int", descending=True)
+LEADS = Table(
+    name="lead",
+    alias="l",
+    shape=SHAPE,
+    order=Order("leads", (Key("l.charged_at", "int", descending=True), _ID)),
+    visible=visibility.leads,
 )
-
-
-async def leads_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the leads of these ids that the viewer sees."""
-    return await _by_id(source, viewer, SHAPE, ids, wanted)
-
-
-async def conversations_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the chats of these leads that the viewer sees."""
-    return await _by_id(source, viewer, CHATS, ids, wanted)
-
-
-async def _by_id(
-    source: Source, viewer: Viewer, shape: Shape, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    columns = shape.columns(wanted)
-    make, (condition, parameters) = shape.maker(columns), visibility.leads(viewer, "l")
-    rows = await source.fetch(
-        f"SELECT {shape.select(columns, 'l')} FROM lead l WHERE l.id = ANY(?) AND {condition}",
-        (list(ids), *parameters),
-    )
-    return {row[0]: make(row) for row in rows}
+"""Newest first."""
+CHATS = Table(
+    name="lead",
+    alias="l",
+    shape=Shape(ConversationRow, "last_message_at"),
+    order=Order("chats", (_LATEST_MESSAGE, _ID)),
+    visible=visibility.leads,
+)
+"""The chats about leads, the latest message first."""
+leads_by_id = LEADS.by_id
+conversations_by_id = CHATS.by_id
 
 
 async def list_leads(
     source: Source, viewer: Viewer, given: LeadFilter | None, page: Page, wanted: Mapping[str, Any]
 ) -> ConnectionRow:
     """Return a page of the leads that the viewer sees, newest first."""
-    return await _list(source, viewer, SHAPE, NEWEST, given, page, wanted)
+    return await LEADS.page(source, viewer, page, wanted, *_filtered(given))
 
 
 async def list_conversations(
     source: Source, viewer: Viewer, given: LeadFilter | None, page: Page, wanted: Mapping[str, Any]
 ) -> ConnectionRow:
     """Return a page of the chats that the viewer sees, the latest message first."""
-    return await _list(source, viewer, CHATS, LATEST_MESSAGE, given, page, wanted)
-
-
-async def _list(
-    source: Source,
-    viewer: Viewer,
-    shape: Shape,
-    order: Order,
-    given: LeadFilter | None,
-    page: Page,
-    wanted: Mapping[str, Any],
-) -> ConnectionRow:
-    columns = shape.columns(wanted_nodes(wanted))
-    listing = Listing(
-        columns=shape.select(columns, "l"),
-        relation="lead l",
-        order=order,
-        make=shape.maker(columns),
-        conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
-    )
-    return await fetch_page(source, listing, page, wanted)
+    return await CHATS.page(source, viewer, page, wanted, *_filtered(given))
 
 
 _PEOPLE = (
@@ -195,20 +156,13 @@ async def list_account_leads(
     wanted: Mapping[str, Any],
 ) -> list[ConnectionRow]:
     """Return the same page of the leads that each account bought or is behind; empty for accounts that are not open."""
-    columns = SHAPE.columns(wanted_nodes(wanted))
-    listing = Listing(
-        columns=SHAPE.select(columns, "l"),
-        relation=_PEOPLE,
-        order=NEWEST,
-        make=SHAPE.maker(columns),
-        conditions=[visibility.leads(viewer, "l"), *(_filtered(given) if given is not None else [])],
-        is_indexed=False,
-    )
-    return await fetch_owned_pages(source, listing, page, wanted, "party.account_id", rows)
+    return await LEADS.owned_pages(source, viewer, rows, page, wanted, *_filtered(given), relation=_PEOPLE)
 
 
-def _filtered(given: LeadFilter) -> list[Condition]:
+def _filtered(given: LeadFilter | None) -> list[Condition]:
     found: list[Condition] = []
+    if given is None:
+        return found
     if given.customer_name is not None:
         found.append(contains("l.customer_folded", given.customer_name))
     if given.category is not None:

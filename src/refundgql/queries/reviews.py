@@ -5,16 +5,13 @@ It must not show a hidden review to anybody but the two parties and staff, who a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from refundgql.domain.viewers import Viewer
-from refundgql.queries.of_contracts import OfContracts
 from refundgql.queries.pages import Key, Order
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
-from refundgql.storage.database import Source
 
 
 @dataclass(slots=True)
@@ -33,36 +30,23 @@ class ReviewRow:
     external_ref: str | None
 
 
-SHAPE = Shape(
-    ReviewRow,
-    ("id",),
-    {
-        "external_ref": ("external_ref",),
-        "author": ("author_id",),
-        "subject": ("subject_id",),
-        "rating": ("rating",),
-        "body": ("body",),
-        "posted_at": ("posted_at",),
-        "edit_allowed": ("edit_allowed",),
-        "hidden": ("reviews_hidden",),
-        "hidden_because": ("reviews_hidden",),
-        "wording": ("reviews_hidden",),
-    },
-    computed={"reviews_hidden": "(SELECT k.reviews_hidden FROM contract k WHERE k.id = v.contract_id)"},
+REVIEWS = Table(
+    name="review",
+    alias="v",
+    shape=Shape(
+        ReviewRow,
+        "external_ref rating body posted_at edit_allowed",
+        {
+            "author": ("author_id",),
+            "subject": ("subject_id",),
+            **dict.fromkeys(("hidden", "hidden_because", "wording"), ("reviews_hidden",)),
+        },
+        computed={"reviews_hidden": "(SELECT k.reviews_hidden FROM contract k WHERE k.id = v.contract_id)"},
+    ),
+    order=Order("reviews", (Key("v.posted_at", "int"), Key("v.id", "uuid"))),
+    visible=visibility.reviews,
+    parent="contract_id",
 )
-OLDEST = Order("reviews", (Key("v.posted_at", "int"), Key("v.id", "uuid")))
-REVIEWS = OfContracts("review v", "v", SHAPE, OLDEST, visibility.reviews)
-
-
-async def reviews_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the reviews of these ids that the viewer sees."""
-    return await REVIEWS.by_id(source, viewer, ids, wanted)
-
-
-async def reviews_of_contracts(
-    source: Source, viewer: Viewer, contract_ids: Sequence[str], wanted: Mapping[str, Any]
-) -> list[list[Any]]:
-    """Return each contract's reviews, oldest first."""
-    return await REVIEWS.lists(source, viewer, contract_ids, wanted)
+"""Oldest first."""
+reviews_by_id = REVIEWS.by_id
+reviews_of_contracts = REVIEWS.lists

@@ -44,18 +44,21 @@ class Shape:
     def __init__(
         self,
         row_class: type,
-        always: Iterable[str],
-        fields: Mapping[str, Iterable[str]],
+        own: str,
+        fields: Mapping[str, Iterable[str]] | None = None,
+        *,
         computed: Mapping[str, str] | None = None,
+        always: Iterable[str] = ("id",),
     ) -> None:
-        """Keep the columns that are always read, and those of each field; fields not named need none of their own.
+        """Keep the columns of each field: of the `own` ones, a list with spaces, the column of the same name.
 
-        `computed` gives the SQL of attributes that are no column of the table.
+        Fields that are not named need none. `computed` gives the SQL of attributes that are no column of the table.
         """
         self.row_class = row_class
         self.computed = dict(computed or {})
         self._always = tuple(always)
-        self._fields = {name: tuple(columns) for name, columns in fields.items()}
+        columns: dict[str, Iterable[str]] = {name: (name,) for name in own.split()}
+        self._fields = {name: tuple(some) for name, some in {**columns, **(fields or {})}.items()}
         self._chosen: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def columns(self, wanted: Iterable[str]) -> tuple[str, ...]:

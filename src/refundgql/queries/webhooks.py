@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WebhookDeliveryState
-from refundgql.queries.listing import Listing, fetch_page, fetch_pages, wanted_nodes
-from refundgql.queries.of_cases import rows_by_id
-from refundgql.queries.pages import MAXIMUM_ITEMS, Condition, ConnectionRow, Key, Order, Page
+from refundgql.queries.listing import Listing, fetch_pages
+from refundgql.queries.pages import MAXIMUM_ITEMS, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table, among
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 from refundgql.storage.webhooks import names_of
@@ -86,78 +86,45 @@ class AttemptRow:
     duration_ms: int
 
 
-_ENDPOINT = Shape(
-    EndpointRow,
-    ("id",),
-    {
-        "url": ("url",),
-        "description": ("description",),
-        "events": ("event_names",),
-        "kinds": ("kinds",),
-        "enabled": ("stopped",),
-        "stopped": ("stopped",),
-        "created_at": ("created_at",),
-        "cursor": ("commit_order", "position"),
-        "failures": ("failures",),
-        "failing_since": ("failing_since",),
-        "next_attempt_at": ("next_attempt_at",),
-        "former_secret_until": ("former_secret_until",),
-    },
-    computed={"next_attempt_at": "NULLIF(x.next_attempt_at, 0)"},
+_ENDPOINTS = Table(
+    name="webhook_endpoint",
+    alias="x",
+    shape=Shape(
+        EndpointRow,
+        "url description kinds stopped created_at failures failing_since next_attempt_at former_secret_until",
+        {"events": ("event_names",), "enabled": ("stopped",), "cursor": ("commit_order", "position")},
+        computed={"next_attempt_at": "NULLIF(x.next_attempt_at, 0)"},
+    ),
+    order=Order(
+        "webhookEndpoints", (Key("x.created_at", "int", descending=True), Key("x.id", "uuid", descending=True))
+    ),
+    visible=visibility.webhook_endpoints,
 )
-_DELIVERY = Shape(
-    DeliveryRow,
-    ("id",),
-    {
-        "endpoint": ("endpoint_id",),
-        "event": ("event_id",),
-        "refund_case": ("case_id",),
-        "cursor": ("commit_order", "position"),
-        "state": ("state",),
-        "queued_at": ("queued_at",),
-        "settled_at": ("settled_at",),
-    },
+"""Newest first."""
+_DELIVERIES = Table(
+    name="webhook_delivery",
+    alias="x",
+    shape=Shape(
+        DeliveryRow,
+        "state queued_at settled_at",
+        {
+            "endpoint": ("endpoint_id",),
+            "event": ("event_id",),
+            "refund_case": ("case_id",),
+            "cursor": ("commit_order", "position"),
+        },
+    ),
+    order=Order(
+        "webhookDeliveries", (Key("x.commit_order", "int", descending=True), Key("x.position", "int", descending=True))
+    ),
+    visible=visibility.webhook_deliveries,
+    parent="endpoint_id",
 )
-_NEWEST_ENDPOINTS = Order(
-    "webhookEndpoints", (Key("x.created_at", "int", descending=True), Key("x.id", "uuid", descending=True))
-)
-_NEWEST_DELIVERIES = Order(
-    "webhookDeliveries", (Key("x.commit_order", "int", descending=True), Key("x.position", "int", descending=True))
-)
+"""The newest event first."""
 _ATTEMPTS = Order("webhookAttempts", (Key("x.id", "int"),))
-
-
-async def endpoints_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the endpoints of these ids that the viewer sees."""
-    columns, visible = _ENDPOINT.columns(wanted), visibility.webhook_endpoints(viewer, "x")
-    return await rows_by_id(
-        source, "webhook_endpoint", _ENDPOINT.select(columns, "x"), _ENDPOINT.maker(columns), ids, visible
-    )
-
-
-async def deliveries_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the deliveries of these ids that the viewer sees."""
-    columns, visible = _DELIVERY.columns(wanted), visibility.webhook_deliveries(viewer, "x")
-    return await rows_by_id(
-        source, "webhook_delivery", _DELIVERY.select(columns, "x"), _DELIVERY.maker(columns), ids, visible
-    )
-
-
-async def list_endpoints(source: Source, viewer: Viewer, page: Page, wanted: Mapping[str, Any]) -> ConnectionRow:
-    """Return a page of all endpoints, newest first."""
-    columns = _ENDPOINT.columns(wanted_nodes(wanted))
-    listing = Listing(
-        columns=_ENDPOINT.select(columns, "x"),
-        relation="webhook_endpoint x",
-        order=_NEWEST_ENDPOINTS,
-        make=_ENDPOINT.maker(columns),
-        conditions=[visibility.webhook_endpoints(viewer, "x")],
-    )
-    return await fetch_page(source, listing, page, wanted)
+endpoints_by_id = _ENDPOINTS.by_id
+list_endpoints = _ENDPOINTS.page
+deliveries_by_id = _DELIVERIES.by_id
 
 
 async def list_deliveries(
@@ -169,19 +136,7 @@ async def list_deliveries(
     wanted: Mapping[str, Any],
 ) -> list[ConnectionRow]:
     """Return the same page of each endpoint's deliveries, the newest event first, narrowed to some states."""
-    conditions: list[Condition] = [visibility.webhook_deliveries(viewer, "x")]
-    if states is not None:
-        conditions.append(("x.state = ANY(?)", (sorted({state.value for state in states}),)))
-    columns = _DELIVERY.columns(wanted_nodes(wanted))
-    listing = Listing(
-        columns=_DELIVERY.select(columns, "x"),
-        relation="webhook_delivery x",
-        order=_NEWEST_DELIVERIES,
-        make=_DELIVERY.maker(columns),
-        conditions=conditions,
-    )
-    found = await fetch_pages(source, listing, page, wanted, "x.endpoint_id", list(dict.fromkeys(endpoint_ids)))
-    return [found[one] for one in endpoint_ids]
+    return await _DELIVERIES.pages(source, viewer, endpoint_ids, page, wanted, *among("x.state", states))
 
 
 async def attempts_of(source: Source, delivery_ids: Sequence[str]) -> list[list[AttemptRow]]:

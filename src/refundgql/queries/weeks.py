@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from refundgql.domain.viewers import Viewer
-from refundgql.queries.of_contracts import OfContracts
-from refundgql.queries.pages import ConnectionRow, Key, Order, Page
+from refundgql.queries.pages import Key, Order
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table
 from refundgql.storage import visibility
-from refundgql.storage.database import Source
 
 
 @dataclass(slots=True)
@@ -35,14 +32,10 @@ class WeekRow:
 
 SHAPE = Shape(
     WeekRow,
-    ("id",),
+    "external_ref starts_at ends_at hours",
     {
-        "external_ref": ("external_ref",),
         "contract": ("contract_id",),
-        "starts_at": ("starts_at",),
-        "ends_at": ("ends_at",),
         "dispute_until": ("ends_at",),
-        "hours": ("hours",),
         "rate": ("rate_minor", "currency"),
         "amount": ("amount_minor", "currency"),
         "invoice": ("invoice_id",),
@@ -55,17 +48,14 @@ SHAPE = Shape(
         " ORDER BY c.opened_at DESC, c.id DESC LIMIT 1)",
     },
 )
-NEWEST = Order("weeks", (Key("w.starts_at", "int", descending=True), Key("w.id", "uuid", descending=True)))
-WEEKS = OfContracts("billing_week w", "w", SHAPE, NEWEST, visibility.billing_weeks)
-
-
-async def weeks_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the billing weeks of these ids that the viewer sees."""
-    return await WEEKS.by_id(source, viewer, ids, wanted)
-
-
-async def list_weeks(
-    source: Source, viewer: Viewer, contract_ids: Sequence[str], page: Page, wanted: Mapping[str, Any]
-) -> list[ConnectionRow]:
-    """Return the same page of each contract's billing weeks, newest first."""
-    return await WEEKS.pages(source, viewer, contract_ids, page, wanted)
+WEEKS = Table(
+    name="billing_week",
+    alias="w",
+    shape=SHAPE,
+    order=Order("weeks", (Key("w.starts_at", "int", descending=True), Key("w.id", "uuid", descending=True))),
+    visible=visibility.billing_weeks,
+    parent="contract_id",
+)
+"""Newest first."""
+weeks_by_id = WEEKS.by_id
+list_weeks = WEEKS.pages

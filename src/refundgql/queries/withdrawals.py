@@ -14,9 +14,9 @@ from refundgql.domain.calendar import from_micros, midnight, window_end_at
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.queries.accounts import AccountRow
-from refundgql.queries.listing import Listing, fetch_owned_pages, fetch_page, wanted_nodes
-from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
+from refundgql.queries.pages import ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape
+from refundgql.queries.tables import Table, among
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
 
@@ -48,50 +48,27 @@ class Estimate:
     expected_until: datetime
 
 
-SHAPE = Shape(
-    WithdrawalRow,
-    ("id",),
-    {
-        "status": ("status",),
-        "amount": ("amount_minor", "currency"),
-        "requested_at": ("requested_at",),
-        "estimated_from": ("estimated_from",),
-        "estimated_until": ("estimated_until",),
-        "failure_reason": ("failure_reason", "cancelled_at"),
-        "wording": ("failure_reason", "cancelled_at"),
-        "account": ("account_id",),
-        "refund_case": ("refund_case_id",),
-        "external_ref": ("external_ref",),
-        "cancelled_at": ("cancelled_at",),
-    },
+WITHDRAWALS = Table(
+    name="withdrawal",
+    alias="w",
+    shape=Shape(
+        WithdrawalRow,
+        "status requested_at estimated_from estimated_until external_ref cancelled_at",
+        {
+            "amount": ("amount_minor", "currency"),
+            "failure_reason": ("failure_reason", "cancelled_at"),
+            "wording": ("failure_reason", "cancelled_at"),
+            "account": ("account_id",),
+            "refund_case": ("refund_case_id",),
+        },
+    ),
+    order=Order("withdrawals", (Key("w.requested_at", "int", descending=True), Key("w.id", "uuid", descending=True))),
+    visible=visibility.withdrawals,
 )
+"""Newest first."""
+withdrawals_by_id = WITHDRAWALS.by_id
 _ESTIMATED: dict[str, Any] = {"status": {}, "requested_at": {}, "estimated_until": {}}
 _ON_THE_WAY = (WithdrawalStatus.REQUESTED, WithdrawalStatus.SENT)
-NEWEST = Order("withdrawals", (Key("w.requested_at", "int", descending=True), Key("w.id", "uuid", descending=True)))
-
-
-def _listing(wanted: Mapping[str, Any], *conditions: Condition) -> Listing:
-    columns = SHAPE.columns(wanted)
-    return Listing(
-        columns=SHAPE.select(columns, "w"),
-        relation="withdrawal w",
-        order=NEWEST,
-        make=SHAPE.maker(columns),
-        conditions=conditions,
-    )
-
-
-async def withdrawals_by_id(
-    source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the withdrawals of these ids that the viewer sees."""
-    columns = SHAPE.columns(wanted)
-    make, (condition, parameters) = SHAPE.maker(columns), visibility.withdrawals(viewer, "w")
-    rows = await source.fetch(
-        f"SELECT {SHAPE.select(columns, 'w')} FROM withdrawal w WHERE w.id = ANY(?) AND {condition}",
-        (list(ids), *parameters),
-    )
-    return {row[0]: make(row) for row in rows}
 
 
 async def estimates_by_id(source: Source, viewer: Viewer, ids: Sequence[str]) -> dict[str, Estimate]:
@@ -115,14 +92,11 @@ async def list_withdrawals(
     wanted: Mapping[str, Any],
 ) -> ConnectionRow:
     """Return a page of all withdrawals, newest first, narrowed to some states."""
-    conditions: list[Condition] = [visibility.withdrawals(viewer, "w")]
-    if statuses is not None:
-        conditions.append(("w.status = ANY(?)", (sorted({status.value for status in statuses}),)))
-    return await fetch_page(source, _listing(wanted_nodes(wanted), *conditions), page, wanted)
+    return await WITHDRAWALS.page(source, viewer, page, wanted, *among("w.status", statuses))
 
 
 async def list_account_withdrawals(
-    source: Source, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
+    source: Source, viewer: Viewer, rows: Sequence[AccountRow], page: Page, wanted: Mapping[str, Any]
 ) -> list[ConnectionRow]:
     """Return the same page of each account's withdrawals, newest first; empty for accounts that are not open."""
-    return await fetch_owned_pages(source, _listing(wanted_nodes(wanted)), page, wanted, "w.account_id", rows)
+    return await WITHDRAWALS.owned_pages(source, viewer, rows, page, wanted, owner_column="w.account_id")

@@ -102,7 +102,9 @@ class Account(Node):
         before: Before = None,
     ) -> Level[LazyWithdrawalConnection]:
         page = asked_page(first, after, last, before)
-        return await list_account_withdrawals(info.context.app.database, rows, page, info.selection)
+        return await list_account_withdrawals(
+            info.context.app.database, info.context.signed_in(), rows, page, info.selection
+        )
 
     @level(description="What is known of the account's refunds at a glance; none for others.")
     @staticmethod
