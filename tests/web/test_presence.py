@@ -60,23 +60,31 @@ class Accounts:
         return Presence(lost_access(self.load), max_per_account=5, changes=self.changes)
 
 
+async def never(_: Collection[Viewer]) -> dict[Viewer, str]:
+    """Look accounts up in a database that does not answer."""
+    await asyncio.Event().wait()
+    return {}
+
+
 @pytest.fixture(autouse=True)
 def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody be found by looking now and then, but where that is what is tested."""
     monkeypatch.setattr(connections, "CHECK_SECONDS", 60.0)
 
 
-async def test_a_token_ends_to_the_moment() -> None:
-    """A timer ends a connection when its token does; one that left before, or lives for days, has none."""
-    presence = Accounts().presence()
+async def test_a_token_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection ends when its token does, also while accounts cannot be looked up; one that left before does not."""
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.02)
+    presence = Presence(never, max_per_account=5)
     now = time.time()
     soon, left, days, over = Open(now + 0.5), Open(now + 0.2), Open(now + 10**7), Open(now - 5)
     keys = [presence.enter(one, "") for one in (soon, left, days, over)]
     presence.leave(left, keys[1])
-    await until(lambda: over.ended)
-    await until(lambda: soon.ended)
+    async with presence.watched():
+        await until(lambda: over.ended)
+        await until(lambda: soon.ended)
     assert time.time() >= now + 0.5
-    assert soon.ended == over.ended == ["The token has expired."]
+    assert soon.ended[0] == over.ended[0] == "The token has expired."
     assert left.ended == days.ended == []
 
 

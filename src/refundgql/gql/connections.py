@@ -16,8 +16,6 @@ log = logging.getLogger("refundgql.presence")
 CHECK_SECONDS: Final = 0.5
 # A marketplace that changes accounts one after another must not make us ask for all who are here each time.
 BETWEEN_CHECKS_SECONDS: Final = 0.05
-# Timers of event loops do not reach further for certain; what runs out later is found by the checks.
-_LONGEST_TIMER_SECONDS: Final = 86_400.0
 
 
 class ChangeSignal(Protocol):
@@ -68,7 +66,6 @@ class Presence:
         self._max_per_account = max_per_account
         self._changes = changes or _no_changes
         self._by_key: dict[str, set[OpenConnection]] = {}
-        self._expiries: dict[OpenConnection, asyncio.TimerHandle] = {}
         self.stopping = False
 
     def enter(self, connection: OpenConnection, address: str) -> str:
@@ -84,7 +81,6 @@ class Presence:
                 other.probe()
             raise TooManyConnections
         connections.add(connection)
-        self._expect_expiry(connection)
         return key
 
     def leave(self, connection: OpenConnection, key: str) -> None:
@@ -94,9 +90,6 @@ class Presence:
             connections.discard(connection)
             if not connections:
                 del self._by_key[key]
-        expiry = self._expiries.pop(connection, None)
-        if expiry is not None:
-            expiry.cancel()
 
     def drain(self) -> None:
         """Tell every client that the server restarts; connections made from now on are told at once."""
@@ -109,24 +102,26 @@ class Presence:
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Check who still has access, again and again, until the block ends."""
-        task = asyncio.create_task(self._watch())
+        tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._watch_tokens())]
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
-    def _expect_expiry(self, connection: OpenConnection) -> None:
-        expires_at = connection.caller.expires_at
-        if expires_at is None or expires_at - time.time() > _LONGEST_TIMER_SECONDS:
-            return
-        loop = asyncio.get_running_loop()
-        self._expiries[connection] = loop.call_later(expires_at - time.time(), self._expired, connection)
+    async def _watch_tokens(self) -> None:
+        # By itself, as the database may take its time; one timer for all, as each costs 700 bytes.
+        while True:
+            self.end_expired()
+            await asyncio.sleep(CHECK_SECONDS)
 
-    def _expired(self, connection: OpenConnection) -> None:
-        self._expiries.pop(connection, None)
-        connection.end_access("The token has expired.")
+    def end_expired(self) -> None:
+        """End every connection whose token has expired."""
+        now = time.time()
+        for connection in self._all():
+            if connection.caller.expires_at is not None and now >= connection.caller.expires_at:
+                connection.end_access("The token has expired.")
 
     async def _watch(self) -> None:
         async with self._changes() as signal:
@@ -140,15 +135,11 @@ class Presence:
                 await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, CHECK_SECONDS))
 
     async def check(self) -> None:
-        """End every connection whose token has expired or whose account has lost access."""
-        now = time.time()
+        """End every connection whose account has lost access."""
         people: dict[Any, list[OpenConnection]] = {}
         for connection in self._all():
-            caller = connection.caller
-            if caller.expires_at is not None and now >= caller.expires_at:
-                connection.end_access("The token has expired.")
-            elif caller.account is not None:
-                people.setdefault(caller.account, []).append(connection)
+            if (account := connection.caller.account) is not None:
+                people.setdefault(account, []).append(connection)
         if people:
             for account, reason in (await self._lost_access(people.keys())).items():
                 for connection in people[account]:

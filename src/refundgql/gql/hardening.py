@@ -13,7 +13,6 @@ from refundgql.gql.ports import (
     CloseCode,
     Frame,
     HttpToolsProtocol,
-    Protocol,
     Request,
     Response,
     ServerProtocol,
@@ -233,16 +232,6 @@ def _refusal(status: bytes, body: bytes) -> bytes:
     return head % (status, len(body)) + body
 
 
-def text_frame(text: bytes) -> bytes:
-    """Return a whole, unmasked WebSocket frame (RFC 6455, 5.2) that holds a text."""
-    length = len(text)
-    if length < 126:
-        return b"\x81" + length.to_bytes(1, "big") + text
-    if length < 65_536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + text
-    return b"\x81\x7f" + length.to_bytes(8, "big") + text
-
-
 class _JsonHandshake(ServerProtocol):
     """The library's handshake, refused as JSON like everything else."""
 
@@ -259,7 +248,7 @@ class _JsonHandshake(ServerProtocol):
 
 
 class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
-    """WebSockets that send texts by the shortest way, bound what a peer may make us read, and keep no handshake."""
+    """WebSockets that send texts without a coroutine, bound what a peer may make us read, and keep no handshake."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -267,11 +256,9 @@ class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
         self.conn = _JsonHandshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self._control_frames = 0
         self._counted_since = 0.0
-        self._reads = 0
 
     def data_received(self, data: bytes) -> None:
         """Read frames a little at a time, so that a flood of them is noticed before it is read."""
-        self._reads += 1
         for at in range(0, len(data), _SLICE_BYTES):
             if self.transport.is_closing():
                 return
@@ -333,17 +320,18 @@ class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def write_text(self, text: str) -> bool:
-        """Send a text now by the short way: with nothing to compress, its frame is its length and the text.
+        """Send a text now, by a plain call, and tell whether it was sent.
 
-        Tell whether it was: not before the handshake, after the end, or while the peer takes nothing.
+        It is not before the handshake, after the end, or while the peer takes nothing.
         """
         if self.conn.state is not State.OPEN or self.disconnected or self.close_sent or not self.writable.is_set():
             return False
-        self.transport.write(text_frame(text.encode()))
+        self.conn.send_text(text.encode())
+        self.transport.write(b"".join(self.conn.data_to_send()))
         return True
 
     async def send(self, message: Any) -> None:
-        """Send a message, a text by the short way."""
+        """Send a message, a text by a plain call."""
         kind = message["type"]
         if kind == "websocket.send" and self.conn.state is State.OPEN:
             if not self.writable.is_set():
@@ -353,11 +341,8 @@ class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
         await super().send(message)
         if kind == "websocket.accept":
             # The handshake is over; a socket lives for hours, and thousands of handshakes need not.
+            self.request.headers.clear()
             del self.request, self.response
-            if self._reads == 1:
-                # Nothing but the handshake was read, so frames can be read anew, by what does not remember it.
-                self.conn.parser = Protocol.parse(self.conn)
-                next(self.conn.parser)
         elif kind == "websocket.http.response.body":
             # A refused handshake is complete as well; uvicorn would log it as a fault of ours.
             self.handshake_complete = True

@@ -124,8 +124,9 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
         " pause_writing pending_ping_payload ping_timer pong_timer queue request response resume_writing scope send"
         " send_keepalive_ping shutdown transport writable app_state",
     ),
-    ("websockets", Protocol, "data_to_send parse parser send_close state"),
-    ("websockets", ServerProtocol, "reject"),
+    ("websockets", Protocol, "data_to_send send_close state"),
+    ("websockets", ServerProtocol, "reject send_text"),
+    ("websockets", Request, "headers"),
 )
 """What is reached on their objects: methods, and attributes that their own code names."""
 

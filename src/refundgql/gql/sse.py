@@ -17,7 +17,7 @@ from refundgql.gql.framing import EVENTS, Framing
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.outbox import Outbox
-from refundgql.gql.streams import ReaderGone, Stream, Subscriber
+from refundgql.gql.streams import ReaderGone, Stream
 
 # Proxies close connections that say nothing for 15 seconds or more.
 KEEP_ALIVE_SECONDS: Final = 12.0
@@ -84,6 +84,7 @@ class _Stream:
         self._caller = caller
         self._outbox = Outbox(send, self._cut_off, streams.stall_seconds)
         self._ended = asyncio.Event()
+        self._over: asyncio.Future[list[dict[str, Any]] | None] = asyncio.get_running_loop().create_future()
         self._farewell = b""
         self._keep_alive: asyncio.TimerHandle | None = None
 
@@ -158,9 +159,8 @@ class _Stream:
     async def _forward(self, stream: Stream) -> None:
         self._streams.metrics.stream_opened("sse")
         try:
-            subscriber = Subscriber(self._write, self._outbox.taken)
-            stream.attach(subscriber)
-            errors = await subscriber.ended()
+            stream.attach(self)
+            errors = await self._over
             await self._outbox.taken()
             if errors is not None:
                 raise OperationRefused(errors)
@@ -168,10 +168,20 @@ class _Stream:
             self._streams.metrics.stream_closed("sse")
             await stream.aclose()
 
-    def _write(self, result: str, cursor: str | None) -> None:
+    def deliver(self, result: str, cursor: str | None) -> None:
+        """Send one result of the subscription, with its cursor."""
         self._arm_keep_alive()
         event = self._framing.result(result.encode(), cursor)
         self._outbox.put(_part(event), len(event))
+
+    async def taken(self) -> None:
+        """Wait until the client has taken what was sent. Refuses: ReaderGone."""
+        await self._outbox.taken()
+
+    def finish(self, errors: list[dict[str, Any]] | None = None) -> None:
+        """Note that the subscription completed, or failed."""
+        if not self._over.done():  # nobody waits any more where the client has left
+            self._over.set_result(errors)
 
     async def _put(self, result: dict[str, Any]) -> None:
         self._arm_keep_alive()

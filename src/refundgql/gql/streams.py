@@ -296,27 +296,3 @@ class Fanout:
             if room.joining is not None:
                 await asyncio.wait([room.joining])
             await self.log.leave(room.topic, room.listen)
-
-
-class Subscriber:
-    """A sink that writes each result as its protocol wants it, and tells when the stream has ended."""
-
-    __slots__ = ("_ended", "_write", "taken")
-
-    def __init__(self, write: Callable[[str, str | None], None], taken: Callable[[], Any]) -> None:
-        self._write = write
-        self.taken = taken
-        self._ended: asyncio.Future[list[dict[str, Any]] | None] = asyncio.get_running_loop().create_future()
-
-    def deliver(self, result: str, cursor: str | None) -> None:
-        """Write one result."""
-        self._write(result, cursor)
-
-    def finish(self, errors: list[dict[str, Any]] | None = None) -> None:
-        """End the stream, once."""
-        if not self._ended.done():
-            self._ended.set_result(errors)
-
-    async def ended(self) -> list[dict[str, Any]] | None:
-        """Return the errors the stream ended with, or nothing when it completed."""
-        return await self._ended

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,16 +11,14 @@ from refundgql.gql.answers import RequestRefused, error_entry
 from refundgql.gql.callers import ANONYMOUS, Authentication, Caller
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.errors import ErrorCode
-from refundgql.gql.exchange import Exchange, address_of, new_request_id
+from refundgql.gql.exchange import address_of, new_request_id
 from refundgql.gql.front import refuse_handshake
 from refundgql.gql.limits import Limits
 from refundgql.gql.metrics import Metrics
-from refundgql.gql.observability import log_access
-from refundgql.gql.operations import OperationRefused, Operations
+from refundgql.gql.operations import Operations
 from refundgql.gql.origins import may_connect
 from refundgql.gql.outbox import PROBE, WRITE_TEXT, Outbox
 from refundgql.gql.rate import RequestRate
-from refundgql.gql.streams import Stream, Subscriber
 from refundgql.gql.ws_messages import (
     ACK,
     PONG,
@@ -33,12 +30,10 @@ from refundgql.gql.ws_messages import (
     Ping,
     Subscribe,
     close_reason,
-    complete_message,
     error_message,
-    next_message,
-    next_message_around,
     read_message,
 )
+from refundgql.gql.ws_operations import SocketOperation
 
 log = logging.getLogger("refundgql.sockets")
 
@@ -73,6 +68,8 @@ class SocketEndpoint:
         self.limits = limits
         self.stall_seconds = stall_seconds
         self.greeted = greeted
+        # Streams that are being closed, which nobody waits for.
+        self.closing: set[asyncio.Task[None]] = set()
         self._allowed_origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,30 +84,14 @@ class SocketEndpoint:
             await send({"type": "websocket.close", "code": code, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        session = Session(self, scope, receive, send)
         # A socket lives for hours; its handshake need not.
-        scope["headers"].clear()
+        scope.clear()
         self.metrics.socket_opened()
         try:
-            await Session(self, scope, receive, send).run()
+            await session.run()
         finally:
             self.metrics.socket_closed()
-
-
-class _Operation:
-    """One operation of a socket while it runs."""
-
-    __slots__ = ("is_mutation", "muted", "task")
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None] | None = None
-        self.is_mutation = False
-        self.muted = False
-
-    def stop(self) -> None:
-        """Stop the operation; a mutation is finished, only its answer is not sent any more."""
-        self.muted = True
-        if self.task is not None and not self.is_mutation:
-            self.task.cancel()
 
 
 class Session:
@@ -121,28 +102,28 @@ class Session:
         "_address",
         "_caller",
         "_closed",
-        "_endpoint",
         "_initialising",
-        "_operations",
-        "_outbox",
         "_presence_key",
         "_probe",
         "_receive",
         "_send",
         "_served",
         "_socket_id",
+        "endpoint",
+        "outbox",
+        "running",
     )
 
     def __init__(self, endpoint: SocketEndpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._receive = receive
         self._send = send
         self._address = address_of(scope)
         self._socket_id = new_request_id()
         extensions = scope.get("extensions", {})
         self._probe = extensions.get(PROBE)
-        self._outbox = Outbox(send, self._cut_off, endpoint.stall_seconds, extensions.get(WRITE_TEXT))
-        self._operations: dict[str, _Operation] = {}
+        self.outbox = Outbox(send, self._cut_off, endpoint.stall_seconds, extensions.get(WRITE_TEXT))
+        self.running: dict[str, SocketOperation] = {}
         self._served = 0
         self._presence_key: str | None = None
         self._initialising = False
@@ -158,10 +139,10 @@ class Session:
     async def run(self) -> None:
         """Serve messages until either side closes."""
         loop = asyncio.get_running_loop()
-        seconds = self._endpoint.limits.init_seconds
+        seconds = self.endpoint.limits.init_seconds
         timeout = loop.call_later(seconds, self._init_timed_out)
         try:
-            if self._endpoint.presence.stopping:
+            if self.endpoint.presence.stopping:
                 self.end_for_restart()
             while True:
                 message = await self._receive()
@@ -171,18 +152,18 @@ class Session:
                     await self._handle(message.get("text"))
         finally:
             timeout.cancel()
-            self._outbox.close()
-            for operation in list(self._operations.values()):
+            self.outbox.close()
+            for operation in list(self.running.values()):
                 operation.stop()
             if self._presence_key is not None:
-                self._endpoint.presence.leave(self, self._presence_key)
+                self.endpoint.presence.leave(self, self._presence_key)
             if self._closed is not None:
                 await asyncio.wait([self._closed], timeout=_CLOSE_SECONDS)
                 self._closed.cancel()
 
     def end_access(self, reason: str) -> None:
         """Close with 4403: the protocol's clients connect again, with a new token if they have one."""
-        self._endpoint.metrics.stream_ended("access")
+        self.endpoint.metrics.stream_ended("access")
         self._close(CloseCode.FORBIDDEN, reason)
 
     def end_for_restart(self) -> None:
@@ -196,18 +177,18 @@ class Session:
 
     async def _handle(self, text: str | None) -> None:
         try:
-            message = read_message(text, self._endpoint.limits.max_message_bytes)
+            message = read_message(text, self.endpoint.limits.max_message_bytes)
         except InvalidMessage as invalid:
             self._close(CloseCode.BAD_REQUEST, str(invalid))
             return
         if isinstance(message, Ping):
-            self._put(PONG)
+            self.outbox.put_text(PONG)
         elif isinstance(message, ConnectionInit):
             await self._initialise(message)
         elif isinstance(message, Subscribe):
             self._subscribe(message)
         elif isinstance(message, Complete):
-            operation = self._operations.pop(message.id, None)
+            operation = self.running.pop(message.id, None)
             if operation is not None:
                 operation.stop()
 
@@ -218,17 +199,17 @@ class Session:
         self._initialising = True
         try:
             self._caller = await self._authenticated(message.payload)
-            self._presence_key = self._endpoint.presence.enter(self, self._address)
-            if self._endpoint.greeted is not None:
-                self._endpoint.greeted(message.payload)
+            self._presence_key = self.endpoint.presence.enter(self, self._address)
+            if self.endpoint.greeted is not None:
+                self.endpoint.greeted(message.payload)
         except RequestRefused as refused:
-            self._endpoint.metrics.refused(refused.code)
+            self.endpoint.metrics.refused(refused.code)
             code = CloseCode.FORBIDDEN if refused.status == 401 else CloseCode.TRY_AGAIN_LATER
             self._close(code, refused.message)
             return
         except TooManyConnections:
-            self._endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
-            most = self._endpoint.limits.max_sockets_per_account
+            self.endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
+            most = self.endpoint.limits.max_sockets_per_account
             self._close(CloseCode.TRY_AGAIN_LATER, f"More than {most} sockets for one account")
             return
         except Exception:
@@ -236,7 +217,7 @@ class Session:
             self._close(CloseCode.TRY_AGAIN_LATER, "Something went wrong on our side")
             return
         self._acknowledged = True
-        self._put(ACK)
+        self.outbox.put_text(ACK)
 
     async def _authenticated(self, payload: dict[str, Any]) -> Caller:
         given = [(name.lower(), value) for name, value in payload.items() if name.lower() in _WAYS_OF_TOKENS]
@@ -249,7 +230,7 @@ class Session:
         ((name, token),) = given
         if not isinstance(token, str):
             raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The token must be a string.")
-        authentication = self._endpoint.authentication
+        authentication = self.endpoint.authentication
         if name == "authorization":
             return await authentication.by_header(token)
         return await authentication.by_token(token)
@@ -258,123 +239,45 @@ class Session:
         if not self._acknowledged:
             self._close(CloseCode.UNAUTHORIZED, "Unauthorized")
             return
-        if message.id in self._operations:
+        if message.id in self.running:
             self._close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, f"Subscriber for {message.id} already exists")
             return
-        most = self._endpoint.limits.max_operations_per_socket
-        if len(self._operations) >= most:
+        most = self.endpoint.limits.max_operations_per_socket
+        if len(self.running) >= most:
             text = f"More than {most} operations at once on one socket."
-            self._put(error_message(message.id, [error_entry(ErrorCode.LIMIT_EXCEEDED, text)]))
-            self._endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
+            self.outbox.put_text(error_message(message.id, [error_entry(ErrorCode.LIMIT_EXCEEDED, text)]))
+            self.endpoint.metrics.refused(ErrorCode.LIMIT_EXCEEDED)
             return
-        operation = self._operations[message.id] = _Operation()
         self._served += 1
-        exchange = Exchange(f"{self._socket_id}.{self._served}")
-        operation.task = asyncio.create_task(self._run(message, operation, exchange))
+        operation = self.running[message.id] = SocketOperation(self, message.id, f"{self._socket_id}.{self._served}")
+        operation.start(message.request)
 
-    async def _run(self, message: Subscribe, operation: _Operation, exchange: Exchange) -> None:
-        started_at = time.perf_counter()
-        status = 200
-        try:
-            await self._serve(message, operation, exchange)
-        except OperationRefused as refused:
-            exchange.code, status = refused.code, 400
-            self._finish(message.id, operation, error_message(message.id, refused.errors))
-        except RequestRefused as refused:
-            exchange.code, status = refused.code, refused.status
-            if refused.status == 401:
-                self.end_access(refused.message)
-            entry = error_entry(refused.code, refused.message)
-            self._finish(message.id, operation, error_message(message.id, [entry]))
-        except Exception as fault:
-            exchange.code, status = ErrorCode.INTERNAL_SERVER_ERROR, 500
-            entry = self._endpoint.operations.masked(fault)
-            self._finish(message.id, operation, error_message(message.id, [entry]))
-        finally:
-            if self._operations.get(message.id) is operation:
-                del self._operations[message.id]
-            seconds = time.perf_counter() - started_at
-            self._endpoint.metrics.request_served("ws", exchange, status, seconds)
-            log_access("ws", exchange, status, seconds)
-
-    async def _serve(self, message: Subscribe, operation: _Operation, exchange: Exchange) -> None:
-        endpoint = self._endpoint
-        request = message.request
-        endpoint.rate.count(self._caller, self._address)
-        account = await self._current_account()
-        exchange.viewer_ref = self._caller.ref
-        prepared = endpoint.operations.prepare(request)
-        exchange.operation_type = prepared.operation_type
-        exchange.operation_name = prepared.operation_name
-        if prepared.operation_type == "subscription":
-            stream = await endpoint.operations.subscribe(prepared, request.variables, account)
-            await self._stream(message.id, operation, stream)
-            return
-        operation.is_mutation = prepared.operation_type == "mutation"
-        result = await endpoint.operations.execute(prepared, request.variables, account)
-        if "data" not in result:
-            raise OperationRefused(result.get("errors", []))
-        if not operation.muted:
-            self._put(next_message(message.id, result))
-        self._finish(message.id, operation, complete_message(message.id))
-
-    async def _current_account(self) -> Any:
-        # The roles are those the database holds now, not those of the handshake.
+    async def current_account(self) -> Any:
+        """Return who is calling, with the roles that the database holds now. Refuses: RequestRefused; counts."""
         caller = self._caller
+        self.endpoint.rate.count(caller, self._address)
         if caller.account is None:
             return None
-        if self._endpoint.authentication.has_expired(caller):
+        if self.endpoint.authentication.has_expired(caller):
             raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The token has expired.")
-        account = await self._endpoint.authentication.reload(caller.account)
+        account = await self.endpoint.authentication.reload(caller.account)
         if account is None:
             raise RequestRefused(401, ErrorCode.UNAUTHENTICATED, "The account has no access any more.")
         return account
-
-    async def _stream(self, operation_id: str, operation: _Operation, stream: Stream) -> None:
-        self._endpoint.metrics.stream_opened("ws")
-        try:
-            subscriber = self._subscriber(operation_id)
-            stream.attach(subscriber)
-            errors = await subscriber.ended()
-            if errors is not None:
-                raise OperationRefused(errors)
-        finally:
-            self._endpoint.metrics.stream_closed("ws")
-            await stream.aclose()
-        self._finish(operation_id, operation, complete_message(operation_id))
-
-    def _subscriber(self, operation_id: str) -> Subscriber:
-        before, after = next_message_around(operation_id)
-        put_text = self._outbox.put_text
-
-        def write(result: str, _: str | None) -> None:
-            put_text(before + result + after)
-
-        return Subscriber(write, self._outbox.taken)
-
-    def _finish(self, operation_id: str, operation: _Operation, text: str) -> None:
-        # The id is free before the client can hear that it is.
-        if self._operations.get(operation_id) is operation:
-            del self._operations[operation_id]
-        if not operation.muted:
-            self._put(text)
-
-    def _put(self, text: str) -> None:
-        self._outbox.put_text(text)
 
     def _init_timed_out(self) -> None:
         if not self._acknowledged and not self._initialising:
             self._close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 
     def _cut_off(self) -> None:
-        self._endpoint.metrics.stream_ended("slow")
+        self.endpoint.metrics.stream_ended("slow")
         self._close(CloseCode.TRY_AGAIN_LATER, "Too slow; connect again and resume")
 
     def _close(self, code: CloseCode, reason: str) -> None:
         if self._closed is not None:
             return
-        self._outbox.close()
-        for operation in list(self._operations.values()):
+        self.outbox.close()
+        for operation in list(self.running.values()):
             operation.stop()
         self._closed = asyncio.create_task(self._send_close(code, close_reason(reason)))
 

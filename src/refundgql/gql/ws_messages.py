@@ -141,9 +141,9 @@ def next_message(operation_id: str, result: dict[str, Any]) -> str:
     return orjson.dumps({"id": operation_id, "type": "next", "payload": result}).decode()
 
 
-def next_message_around(operation_id: str) -> tuple[str, str]:
-    """Return what stands before and after a result that is JSON already."""
-    return f'{{"id":{orjson.dumps(operation_id).decode()},"type":"next","payload":', "}"
+def next_message_before(operation_id: str) -> str:
+    """Return what stands before a result that is JSON already; behind it stands a brace."""
+    return f'{{"id":{orjson.dumps(operation_id).decode()},"type":"next","payload":'
 
 
 def error_message(operation_id: str, errors: list[dict[str, Any]]) -> str:

@@ -19,10 +19,14 @@ class Languages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
         if scope["type"] in ("http", "websocket"):
-            asked = [value for name, value in scope["headers"] if name == b"accept-language"]
-            if asked:
-                speak(preferred(b",".join(asked).decode("latin-1")))
+            _listen(scope)
         await self._app(scope, receive, send)
+
+
+def _listen(scope: Scope) -> None:
+    asked = [value for name, value in scope["headers"] if name == b"accept-language"]
+    if asked:
+        speak(preferred(b",".join(asked).decode("latin-1")))
 
 
 def hear(payload: Mapping[str, Any]) -> None:
