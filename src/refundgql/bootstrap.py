@@ -16,7 +16,7 @@ from refundgql.api.context import Application
 from refundgql.api.feeds import case_fanout, notice_fanout
 from refundgql.clocks import FileClock, SystemClock
 from refundgql.commands.sweep import Sweeper, sweep_due
-from refundgql.commands.unit_of_work import Clock, UnitOfWork
+from refundgql.commands.unit_of_work import TimeSource, UnitOfWork
 from refundgql.commands.uploads import FileStore
 from refundgql.domain.business_days import UnknownHolidayCalendar, holiday_calendar
 from refundgql.domain.policy import Policy, PolicyError
@@ -71,7 +71,7 @@ def holiday_calendar_of(settings: Settings) -> str:
     return settings.holiday_calendar
 
 
-def clock_of(settings: Settings) -> Clock:
+def clock_of(settings: Settings) -> TimeSource:
     """Return the clock of the rules: the machine's, or the test clock's file."""
     if settings.test_clock is None:
         return SystemClock()
@@ -137,7 +137,7 @@ async def _check_served(database: Database) -> None:
 async def open_application(
     settings: Settings,
     *,
-    clock: Clock | None = None,
+    clock: TimeSource | None = None,
     tickets: EvidenceTickets | None = None,
     metrics: DeskMetrics | None = None,
     tracing: Tracing | None = None,

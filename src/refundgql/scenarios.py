@@ -59,7 +59,7 @@ class StoryError(ValueError):
     """A story that cannot be read; the message names the file and what to mend."""
 
 
-class Desk(Protocol):
+class StoryApplication(Protocol):
     """What a story needs of a freshly wired application."""
 
     async def seed(self, records: list[dict[str, Any]]) -> None:
@@ -112,7 +112,7 @@ class Story:
 
 @dataclass
 class _Telling:
-    desk: Desk
+    desk: StoryApplication
     reader: str
     service: str
     names: dict[str, str] = field(default_factory=dict)
@@ -145,7 +145,7 @@ def read_story(path: Path) -> Story:
         ) from error
 
 
-async def tell(story: Story, desk: Desk) -> list[Difference]:
+async def tell(story: Story, desk: StoryApplication) -> list[Difference]:
     """Run the story against a fresh desk and return what differs; stops after the first step that does."""
     telling = _Telling(desk, story.reader, story.service)
     desk.set_time(story.at)
@@ -354,7 +354,9 @@ def _instant(value: Any) -> datetime:
 
 
 async def replay(
-    paths: Iterable[Path], open_desk: Callable[[], Awaitable[Desk]], report: Callable[[Story, list[Difference]], None]
+    paths: Iterable[Path],
+    open_desk: Callable[[], Awaitable[StoryApplication]],
+    report: Callable[[Story, list[Difference]], None],
 ) -> int:
     """Tell each story to a fresh desk, report it, and return how many differed."""
     failed = 0

@@ -24,7 +24,7 @@ from starlette.middleware import Middleware
 from refundgql import __version__, bootstrap
 from refundgql.api.context import Application, RequestContext
 from refundgql.bootstrap import CannotRun
-from refundgql.commands.unit_of_work import Clock
+from refundgql.commands.unit_of_work import TimeSource
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.gql import server
@@ -55,7 +55,7 @@ STOP_SECONDS = 5
 class _Served:
     """The application of this process, open while the server runs."""
 
-    def __init__(self, settings: Settings, tickets: EvidenceTickets | None, clock: Clock | None) -> None:
+    def __init__(self, settings: Settings, tickets: EvidenceTickets | None, clock: TimeSource | None) -> None:
         self.settings = settings
         self.clock = clock
         self.tickets = tickets
@@ -188,7 +188,7 @@ async def issue_token(settings: Settings, external_ref: str, lifetime_seconds: i
     return issuer.issue_token(external_ref, lifetime_seconds=lifetime_seconds)
 
 
-def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: Clock | None = None) -> Starlette:
+def make_app(settings: Settings, demo_people: DemoPeople | None = None, clock: TimeSource | None = None) -> Starlette:
     """Return the ASGI app; its database and bus are opened when the server starts. The settings name the clock."""
     keys, rules = keys_of(settings)
     trusted = _trusted_of(settings)
@@ -272,7 +272,7 @@ def run(
     settings: Settings,
     *,
     demo_people: DemoPeople | None = None,
-    clock: Clock | None = None,
+    clock: TimeSource | None = None,
     on_started: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until told to stop; people and a clock of its own are a demo's, which has one process.
@@ -290,7 +290,7 @@ def run(
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
         ) from error
     if not settings.public_url:  # port 0 has become a real one
-        settings = settings.model_copy(update={"public_url": address_of(listener) + settings.root_path})
+        settings = settings.model_copy(update={"public_url": url_of(listener) + settings.root_path})
     log.info("Starting.", extra={"fields": {"version": __version__, "settings": in_force(settings)}})
     try:
         _serve(settings, listener, demo_people, clock, on_started)
@@ -302,10 +302,10 @@ def _serve(
     settings: Settings,
     listener: socket.socket,
     demo_people: DemoPeople | None,
-    clock: Clock | None,
+    clock: TimeSource | None,
     on_started: Callable[[str], None],
 ) -> None:
-    serving, address = serving_of(settings), address_of(listener)
+    serving, address = serving_of(settings), url_of(listener)
     if settings.workers > 1:
         gc.enable()  # this process serves nothing itself, and so does not settle
         with _counting_together():
@@ -319,7 +319,7 @@ def _serve(
     server.run(partial(make_app, settings, demo_people, clock), serving, listener, started)
 
 
-def address_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """Return the URL a listener is reached under on this machine."""
     host, port = listener.getsockname()[:2]
     return f"http://{_shown(host)}:{port}"

@@ -51,3 +51,15 @@ def test_public_functions_say_what_they_do() -> None:
 def test_no_module_is_a_drawer() -> None:
     """Names such as utils say nothing about what belongs inside."""
     assert [path for path in MODULES if path.stem in {"utils", "helpers", "common", "misc"}] == []
+
+
+def test_one_class_for_one_name() -> None:
+    """A search for a name finds one class, beside the GraphQL type and the table of the same thing."""
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        if path.is_relative_to(SOURCE / "api") or (path.parent.name == "storage" and path.stem.endswith("tables")):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(str(path.relative_to(SOURCE)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -19,7 +19,7 @@ from refundgql.queries.accounts import Callers, find_viewers
 from refundgql.queries.case_facts import case_facts, payment_facts
 
 if TYPE_CHECKING:
-    from refundgql.commands.unit_of_work import Clock, UnitOfWork
+    from refundgql.commands.unit_of_work import TimeSource, UnitOfWork
     from refundgql.gql.streams import Fanout
     from refundgql.messaging.bus import Bus
     from refundgql.storage.database import Database
@@ -32,7 +32,7 @@ class Application:
     """Everything wired that the API reaches; bootstrap makes one for a process."""
 
     database: Database
-    clock: Clock
+    clock: TimeSource
     policy: Policy
     bus: Bus
     uow: UnitOfWork

@@ -21,7 +21,7 @@ from refundgql.api.context import Application
 from refundgql.cli.terminal import EXIT_DIFFERS, Json
 from refundgql.clocks import SetClock
 from refundgql.commands.sweep import sweep_due
-from refundgql.scenarios import Desk, Difference, Story
+from refundgql.scenarios import Difference, Story, StoryApplication
 from refundgql.scenarios import replay as replay_stories
 from refundgql.settings import Settings, SettingsError
 from refundgql.web.evidence_tickets import UPLOADS, EvidenceTickets
@@ -129,7 +129,7 @@ async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], 
         await bootstrap.migrate(_story_settings(migrated))
         opened = 0
 
-        async def open_desk() -> Desk:
+        async def open_desk() -> StoryApplication:
             nonlocal opened
             opened += 1
             path = folder / f"story-{opened}.sqlite3"

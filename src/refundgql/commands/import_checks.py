@@ -16,7 +16,7 @@ from refundgql.commands.import_spool import Checked, Spool
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_finding import fill
 from refundgql.commands.sync_keeping import keeping_of
-from refundgql.commands.sync_people import Outcome
+from refundgql.commands.sync_people import RecordOutcome
 from refundgql.commands.sync_records import SyncCounts, apply, note_error
 from refundgql.domain.policy import Policy
 from refundgql.domain.records import Record, RecordError
@@ -63,7 +63,7 @@ class FirstPass:
         book = Book(self._empty.at, self._empty.holiday_calendar, faulty=self._faulty)
         self._foreseen.met.clear()
         await fill(book, self._foreseen, records)
-        outcomes: list[Outcome] = []
+        outcomes: list[RecordOutcome] = []
         errors: list[tuple[int, RecordError]] = []
         refused: set[int] = set()
         for position, record in enumerate(records):
@@ -76,7 +76,7 @@ class FirstPass:
         if not is_plain:
             self._note_restated(lines, refused)
         if self._spool is not None and self._may_spool(self._spool, book, is_plain=is_plain):
-            counts = SyncCounts(*(outcomes.count(outcome) for outcome in Outcome))
+            counts = SyncCounts(*(outcomes.count(outcome) for outcome in RecordOutcome))
             self._spool.add(keeping_of(book, self._policy), Checked(counts, len(lines), size_bytes))
             if book.renamed or book.recounted:
                 self._spool.stop()  # leads change in the database that later lines may find here as they were

@@ -77,7 +77,7 @@ class ChargebackStep(NamedTuple):
     amount: Money
 
 
-class Subject(NamedTuple):
+class PaidSubject(NamedTuple):
     """What a refund of the past or a chargeback is about; a lead has no contract."""
 
     payment: StoredPayment
@@ -297,7 +297,7 @@ class Book:
         totals.dirty = True
 
     def take_back(
-        self, payment: StoredPayment, about: Subject, to_key: str, amount_minor: int, fact: str, at: int
+        self, payment: StoredPayment, about: PaidSubject, to_key: str, amount_minor: int, fact: str, at: int
     ) -> None:
         """Take money of a payment back to where it goes now: what is held first, then what its receiver has."""
         amount, hold = Money(amount_minor, payment.currency), held(payment.id, payment.currency)

@@ -7,7 +7,7 @@ from functools import cache
 from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book
-from refundgql.commands.sync_people import Outcome, behind, describe, fixed
+from refundgql.commands.sync_people import RecordOutcome, behind, fixed, redescribe
 from refundgql.domain.advancing import StrictMachine, steps
 from refundgql.domain.calendar import midnight, to_micros
 from refundgql.domain.contracts import ContractMachine
@@ -55,8 +55,8 @@ def steps_back(what: Sentence, current: str, target: str, path: str = "status") 
     return RecordError(message, path, code=RefusalCode.TRANSITION_NOT_ALLOWED)
 
 
-def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outcome:
-    """Create, describe or close a contract; its parties, kind and currency stay."""
+def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> RecordOutcome:
+    """Create, redescribe or close a contract; its parties, kind and currency stay."""
     row = book.contracts.get(record.ref)
     client = book.account(record.client, "client", Role.CLIENT if row is None else None)
     expert = book.account(record.expert, "expert", Role.EXPERT if row is None else None)
@@ -82,7 +82,7 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
             False,
         )
         book.add_contract(row)
-        return Outcome.CREATED
+        return RecordOutcome.CREATED
     fixed(row.client_id == client.id, phrase("The client of a contract"), "client")
     fixed(row.expert_id == expert.id, phrase("The expert of a contract"), "expert")
     fixed(row.kind == record.contract_kind, phrase("The kind of a contract"), "kind")
@@ -91,7 +91,7 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     if way(ContractMachine, row.status, status) is None:  # it says OPEN, and was closed since
         return behind(row, record.revision, steps_back(phrase("A contract"), row.status, status))
     advances = status != row.status and superseded
-    return describe(
+    return redescribe(
         row,
         superseded and not advances,
         title=record.title,
@@ -101,7 +101,7 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Outc
     )
 
 
-def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outcome:
+def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> RecordOutcome:
     """Create a billing week, or change its hours while it is unpaid; its amount is hours × rate (D18)."""
     row = book.weeks.get(record.ref)
     contract = book.contract(record.contract)
@@ -130,7 +130,7 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
             contract.currency,
             None,
         )
-        return Outcome.CREATED
+        return RecordOutcome.CREATED
     fixed(row.contract_id == contract.id, phrase("The contract of a billing week"), "contract")
     fixed(row.starts_at == starts_at, phrase("The first day of a billing week"), "startsOn")
     # What was charged is in the invoice; a newer revision may come after it, though it was written before.
@@ -138,7 +138,7 @@ def apply_week(book: Book, record: BillingWeekRecord, superseded: bool) -> Outco
     if book.payments[row.payment_id].paid_minor and not newer:
         fixed(row.hours == hours, phrase("The hours of a week that is paid"), "hours")
         fixed(row.rate_minor == record.rate.minor, phrase("The rate of a week that is paid"), "rate")
-    return describe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)
+    return redescribe(row, superseded, hours=hours, rate_minor=record.rate.minor, amount_minor=amount.minor)
 
 
 def claim_week(book: Book, contract: StoredContract, starts_at: int, ref: str) -> None:
@@ -164,7 +164,7 @@ def other_currency(contract: StoredContract, *path: str) -> RecordError:
     return RecordError(message, *path, code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
 
 
-def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
+def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> RecordOutcome:
     """Create or change one party's review of the other; whether it is hidden follows the contract's money (C21)."""
     row = book.reviews.get(record.ref)
     contract = book.contract(record.contract)
@@ -174,8 +174,8 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
         fixed(row.contract_id == contract.id, phrase("The contract of a review"), "contract")
         fixed(row.author_id == author.id, phrase("The author of a review"), "author")
         if row.edited_at is not None and (record.revision is None or record.revision == row.revision):
-            return Outcome.UNCHANGED  # its author has changed it here since (C23)
-        return describe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
+            return RecordOutcome.UNCHANGED  # its author has changed it here since (C23)
+        return redescribe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
     if author.id not in (contract.client_id, contract.expert_id):
         raise RecordError(
             sentence("ONLY_PARTIES_REVIEW", "Only the client and the expert of a contract review each other."),
@@ -193,4 +193,4 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> Outcome:
     book.reviews[record.ref] = StoredReview(
         str(uuid7()), record.ref, contract.id, author.id, subject_id, record.rating, record.body, posted_at, False
     )
-    return Outcome.CREATED
+    return RecordOutcome.CREATED

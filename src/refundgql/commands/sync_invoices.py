@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book, client_balance, expert_balance
 from refundgql.commands.sync_contracts import other_currency, steps_back, way
-from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
+from refundgql.commands.sync_people import RecordOutcome, behind, check_cover, check_from_balance, fixed, redescribe
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.deadlines import CUT_OFF
 from refundgql.domain.invoices import InvoiceStatusMachine
@@ -26,8 +26,8 @@ from refundgql.storage.record_rows import Claim, StoredBillingWeek, StoredContra
 Part = TypeVar("Part", StoredBillingWeek, StoredMilestone)
 
 
-def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded: bool) -> Outcome:
-    """Create or describe an invoice, and pay it when the record says so for the first time."""
+def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded: bool) -> RecordOutcome:
+    """Create or redescribe an invoice, and pay it when the record says so for the first time."""
     row = book.invoices.get(record.ref)
     contract = book.contract(record.contract)
     if record.amount.currency != contract.currency:
@@ -54,7 +54,7 @@ def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded:
     paid_at = None if record.paid_at is None else to_micros(record.paid_at)
     if paid_at is not None:
         _check_money(book, record, contract, part)
-    outcome = describe(
+    outcome = redescribe(
         row,
         superseded and paid_at is None,
         number=record.number,
@@ -98,13 +98,13 @@ def _check_links(
     )
 
 
-def _describe_paid(book: Book, row: StoredInvoice, record: InvoiceRecord, superseded: bool) -> Outcome:
+def _describe_paid(book: Book, row: StoredInvoice, record: InvoiceRecord, superseded: bool) -> RecordOutcome:
     if record.paid_at is None:
         return behind(row, record.revision, steps_back(phrase("An invoice"), row.status, _status(None), "paidAt"))
     fixed(row.amount_minor == record.amount.minor, phrase("The amount of a paid invoice"), "amount")
     fixed(row.paid_at == to_micros(record.paid_at), phrase("The instant of a payment"), "paidAt")
     check_from_balance(book, row.payment_id, record.from_balance)
-    return describe(row, superseded, number=record.number, issued_at=to_micros(record.issued_at))
+    return redescribe(row, superseded, number=record.number, issued_at=to_micros(record.issued_at))
 
 
 def _new_invoice(
@@ -114,7 +114,7 @@ def _new_invoice(
     contract: StoredContract,
     week: StoredBillingWeek | None,
     milestone: StoredMilestone | None,
-) -> Outcome:
+) -> RecordOutcome:
     part = week or milestone
     if part is not None and part.payment_id in book.claims:
         taken = book.claims[part.payment_id].external_ref or ""
@@ -151,7 +151,7 @@ def _new_invoice(
     book.claims[payment_id] = Claim(payment_id, record.ref)
     if paid_at is not None:
         _pay(book, policy, row, record, contract, week, milestone, paid_at)
-    return Outcome.CREATED
+    return RecordOutcome.CREATED
 
 
 def _check_money(

@@ -6,7 +6,7 @@ from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book, client_balance
 from refundgql.commands.sync_contracts import is_behind, other_currency, steps_back, way
-from refundgql.commands.sync_people import Outcome, behind, check_cover, check_from_balance, describe, fixed
+from refundgql.commands.sync_people import RecordOutcome, behind, check_cover, check_from_balance, fixed, redescribe
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.kept_texts import MILESTONE, TITLED_MILESTONE_RELEASED
 from refundgql.domain.ledger import held
@@ -23,8 +23,8 @@ FORWARD = ("fund", "release", "give_back")
 """The steps that the marketplace takes; money returns, and is funded again, by refund cases alone (C30, D16)."""
 
 
-def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Outcome:
-    """Create or describe a milestone, fund it into escrow, release it to the expert (C30)."""
+def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> RecordOutcome:
+    """Create or redescribe a milestone, fund it into escrow, release it to the expert (C30)."""
     row = book.milestones.get(record.ref)
     contract = book.contract(record.contract)
     if record.amount.currency != contract.currency:
@@ -34,7 +34,7 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
     fixed(row.contract_id == contract.id, phrase("The contract of a milestone"), "contract")
     status = record.status.value
     if _states_less(book, row, record.status) and row.amount_minor == record.amount.minor:
-        return describe(row, superseded, title=record.title)
+        return redescribe(row, superseded, title=record.title)
     if is_behind(MilestoneMachine, status, row.status, FORWARD):
         return behind(row, record.revision, steps_back(phrase("A milestone"), row.status, status))
     if row.status != MilestoneStatus.UNFUNDED:
@@ -52,12 +52,12 @@ def apply_milestone(book: Book, record: MilestoneRecord, superseded: bool) -> Ou
         values["funded_at"] = to_micros(record.funded_at)
     if record.released_at is not None:
         values["released_at"] = to_micros(record.released_at)
-    outcome = describe(row, superseded and not on_the_way, **values)
+    outcome = redescribe(row, superseded and not on_the_way, **values)
     _move_escrow(book, row, contract, record.from_balance, on_the_way)
     return outcome
 
 
-def _new_milestone(book: Book, record: MilestoneRecord, contract: StoredContract) -> Outcome:
+def _new_milestone(book: Book, record: MilestoneRecord, contract: StoredContract) -> RecordOutcome:
     if contract.kind != ContractKind.FIXED_PRICE:
         raise RecordError(
             sentence("MILESTONES_OF_FIXED_PRICE_ONLY", "Only a fixed-price contract has milestones."), "contract"
@@ -83,7 +83,7 @@ def _new_milestone(book: Book, record: MilestoneRecord, contract: StoredContract
     book.milestones[record.ref] = row
     book.claims[f"milestone:{payment.id}"] = Claim(f"milestone:{payment.id}", record.ref)
     _move_escrow(book, row, contract, record.from_balance, on_the_way)
-    return Outcome.CREATED
+    return RecordOutcome.CREATED
 
 
 def _states_less(book: Book, row: StoredMilestone, stated: MilestoneStatus) -> bool:

@@ -18,7 +18,7 @@ from refundgql.domain.vocabulary import BalancePurpose, PaymentKind, RefusalCode
 from refundgql.storage.record_rows import PaidShare, Stored, StoredAccount, StoredLead, StoredMessage
 
 
-class Outcome(StrEnum):
+class RecordOutcome(StrEnum):
     """What a record did."""
 
     CREATED = "created"
@@ -27,22 +27,22 @@ class Outcome(StrEnum):
     STALE = "stale"
 
 
-def describe(row: Stored, superseded: bool, **values: Any) -> Outcome:
+def redescribe(row: Stored, superseded: bool, **values: Any) -> RecordOutcome:
     """Set what may change freely, and tell whether anything did.
 
     A record that a later one of its source restates leaves a row that was there before alone: so does a replay.
     """
     if superseded and row.stored:
-        return Outcome.UNCHANGED
+        return RecordOutcome.UNCHANGED
     changed = False
     for name, value in values.items():
         if getattr(row, name) != value:
             setattr(row, name, value)
             changed = True
     if not changed:
-        return Outcome.UNCHANGED
+        return RecordOutcome.UNCHANGED
     row.dirty = True
-    return Outcome.UPDATED
+    return RecordOutcome.UPDATED
 
 
 def fixed(same: bool, what: Sentence, *path: str) -> None:
@@ -57,21 +57,21 @@ def fixed(same: bool, what: Sentence, *path: str) -> None:
         )
 
 
-def behind(row: Revised, revision: str | None, contradiction: RecordError) -> Outcome:
+def behind(row: Revised, revision: str | None, contradiction: RecordError) -> RecordOutcome:
     """Tell what becomes of a record that says less than has happened: nothing, since it is an old one told again.
 
     Refuses: the contradiction, when its revision says that it is newer than what is held.
     """
     if revision is not None and row.revision is not None and revision > row.revision:
         raise contradiction
-    return Outcome.UNCHANGED
+    return RecordOutcome.UNCHANGED
 
 
 _RECORDED = frozenset({Role.SUPPORT, Role.ADMIN, Role.SERVICE})
 """Roles that are recorded from the beginning; of others only changes are."""
 
 
-def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcome:
+def apply_account(book: Book, record: AccountRecord, superseded: bool) -> RecordOutcome:
     """Create or update an account; each opening balance is posted once, from outside or, below zero, to it."""
     roles = ",".join(record.roles)
     row = book.accounts.get(record.ref)
@@ -81,14 +81,14 @@ def apply_account(book: Book, record: AccountRecord, superseded: bool) -> Outcom
         if _RECORDED.intersection(record.roles):
             book.role_changes.append((row.id, "", roles))
         _open_balances(book, row, record)
-        return Outcome.CREATED
+        return RecordOutcome.CREATED
     if record.name != row.name and not (superseded and row.stored):
         book.renamed[row.id] = record.name
     before = row.roles
-    outcome = describe(row, superseded, name=record.name, roles=roles)
+    outcome = redescribe(row, superseded, name=record.name, roles=roles)
     if row.roles != before:
         book.role_changes.append((row.id, before, row.roles))
-    return Outcome.UPDATED if _open_balances(book, row, record) else outcome
+    return RecordOutcome.UPDATED if _open_balances(book, row, record) else outcome
 
 
 def _open_balances(book: Book, row: StoredAccount, record: AccountRecord) -> bool:
@@ -120,7 +120,7 @@ def _open_balances(book: Book, row: StoredAccount, record: AccountRecord) -> boo
     return posted
 
 
-def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
+def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> RecordOutcome:
     """Create or update a lead; its price is charged once, from the professional's lead balance (L17)."""
     row = book.leads.get(record.ref)
     pro = book.account(record.pro, "pro", Role.PRO if row is None else None)
@@ -133,7 +133,7 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
         fixed((row.price_minor, row.currency) == (price.minor, price.currency), phrase("A charged price"), "price")
         fixed(row.charged_at == charged_at, phrase("The instant of a charge"), "chargedAt")
         check_from_balance(book, row.payment_id, record.from_balance)
-        return describe(row, superseded, title=record.title, category=record.category, location=record.location)
+        return redescribe(row, superseded, title=record.title, category=record.category, location=record.location)
     if pro is customer:
         raise RecordError(
             sentence("LEAD_PARTIES_ARE_ONE_ACCOUNT", "The professional and the customer of a lead are two accounts."),
@@ -162,7 +162,7 @@ def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> Outcome:
     if share:
         book.shares[payment.id] = PaidShare(payment.id, share)
     book.post(charge_entry(payment.id, pro.id, record.price, share, record.title), charged_at)
-    return Outcome.CREATED
+    return RecordOutcome.CREATED
 
 
 def check_cover(book: Book, key: str, from_balance: Money | None, whose: Sentence, rule: str) -> None:
@@ -188,7 +188,7 @@ def check_from_balance(book: Book, payment_id: str, stated: Money | None) -> Non
         fixed(share is not None and share.minor == stated.minor, phrase("What the balance paid"), "fromBalance")
 
 
-def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcome:
+def apply_message(book: Book, record: MessageRecord, superseded: bool) -> RecordOutcome:
     """Create, edit or delete a chat message; what was frozen as evidence stays as it was (L16)."""
     lead = book.lead(record.lead)
     author = book.account(record.author, "author")
@@ -207,7 +207,7 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
         if deleted_at is None and (lead.last_message_at is None or sent_at > lead.last_message_at):
             lead.last_message_at = sent_at
             lead.dirty = True
-        return Outcome.CREATED
+        return RecordOutcome.CREATED
     fixed(row.lead_id == lead.id, phrase("The lead of a message"), "lead")
     fixed(row.author_id == author.id, phrase("The author of a message"), "author")
     if row.deleted_at is not None and deleted_at is None:
@@ -215,4 +215,4 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Outcom
         return behind(row, record.revision, RecordError(told, "deletedAt"))
     if (row.sent_at, row.deleted_at) != (sent_at, deleted_at):
         book.recounted.add(lead.id)
-    return describe(row, superseded, body=record.body, sent_at=sent_at, deleted_at=deleted_at)
+    return redescribe(row, superseded, body=record.body, sent_at=sent_at, deleted_at=deleted_at)

@@ -16,7 +16,7 @@ from refundgql.commands.sync_finding import DatabaseFinder, fill
 from refundgql.commands.sync_invoices import apply_invoice
 from refundgql.commands.sync_keeping import Keeping, keeping_of
 from refundgql.commands.sync_milestones import apply_milestone
-from refundgql.commands.sync_people import Outcome, apply_account, apply_lead, apply_message
+from refundgql.commands.sync_people import RecordOutcome, apply_account, apply_lead, apply_message
 from refundgql.commands.sync_takebacks import apply_chargeback, apply_refund
 from refundgql.commands.sync_withdrawals import apply_withdrawal
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
@@ -174,7 +174,7 @@ async def write_batch(
     Refuses: FaultyRecords, after which the transaction has to be undone.
     """
     await take_turn(unit.tx)
-    counted: Counter[Outcome] = Counter()
+    counted: Counter[RecordOutcome] = Counter()
     start = 0
     while start < len(records):
         book = Book(to_micros(unit.now()), unit.holiday_calendar)
@@ -188,9 +188,9 @@ async def write_batch(
     return counts_of(counted)
 
 
-def counts_of(counted: Counter[Outcome]) -> SyncCounts:
+def counts_of(counted: Counter[RecordOutcome]) -> SyncCounts:
     """Return how many records were created, updated, unchanged and stale."""
-    return SyncCounts(*(counted[outcome] for outcome in Outcome))
+    return SyncCounts(*(counted[outcome] for outcome in RecordOutcome))
 
 
 def _apply_all(
@@ -199,7 +199,7 @@ def _apply_all(
     records: Sequence[Record],
     superseded: Collection[int],
     start: int,
-    counted: Counter[Outcome],
+    counted: Counter[RecordOutcome],
 ) -> int:
     """Apply records and return the place behind the last one.
 
@@ -238,14 +238,14 @@ def note_error(
         errors.append((place, error.under(record.kind)))
 
 
-def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outcome:
+def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> RecordOutcome:
     """Apply one record to the working set; one with an older revision than the row's changes nothing.
 
     Refuses: RecordError.
     """
     row = book.row_of(record) if record.revision is not None else None
     if row is not None and is_older(record.revision, row.revision):
-        return Outcome.STALE
+        return RecordOutcome.STALE
     check_past(record, from_micros(book.at))
     outcome = _apply(book, policy, record, superseded)
     if record.revision is not None:
@@ -255,7 +255,7 @@ def apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outco
     return outcome
 
 
-def _apply(book: Book, policy: Policy, record: Record, superseded: bool) -> Outcome:
+def _apply(book: Book, policy: Policy, record: Record, superseded: bool) -> RecordOutcome:
     match record:
         case MessageRecord():
             return apply_message(book, record, superseded)

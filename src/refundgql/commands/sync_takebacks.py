@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid_utils import uuid7
 
-from refundgql.commands.sync_book import Book, ChargebackStep, Subject, client_balance, expert_balance
+from refundgql.commands.sync_book import Book, ChargebackStep, PaidSubject, client_balance, expert_balance
 from refundgql.commands.sync_contracts import is_behind, steps_back, way
-from refundgql.commands.sync_people import Outcome, behind, fixed
+from refundgql.commands.sync_people import RecordOutcome, behind, fixed
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.chargebacks import ChargebackMachine
 from refundgql.domain.ledger import balance, external
@@ -18,7 +18,7 @@ from refundgql.domain.vocabulary import BalancePurpose, ChargebackStatus, Milest
 from refundgql.storage.record_rows import StoredChargeback, StoredContract, StoredPastRefund, StoredTotals
 
 
-def apply_refund(book: Book, record: RefundRecord) -> Outcome:
+def apply_refund(book: Book, record: RefundRecord) -> RecordOutcome:
     """Credit a refund of the past once: in the client's balance, or in the professional's lead credit."""
     about = _subject(book, record.about, record.subject)
     payment, minor = about.payment, record.amount.minor
@@ -29,7 +29,7 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
         fixed(row.payment_id == payment.id, phrase("What a refund is about"), record.about.value)
         fixed(row.amount_minor == minor, phrase("The amount of a refund"), "amount")
         fixed(row.credited_at == credited_at, phrase("The instant of a refund"), "creditedAt")
-        return Outcome.UNCHANGED
+        return RecordOutcome.UNCHANGED
     left = payment.paid_minor - payment.refunded_minor - payment.reserved_minor - payment.charged_back_minor
     _check_left(about, record, left, "D9")
     currency = payment.currency
@@ -51,10 +51,10 @@ def apply_refund(book: Book, record: RefundRecord) -> Outcome:
     if is_back and milestone is not None and milestone.status == MilestoneStatus.FUNDED:
         advance_milestone(MilestoneStatus.FUNDED, MilestoneStatus.RETURNED)
         milestone.status, milestone.dirty = MilestoneStatus.RETURNED.value, True
-    return Outcome.CREATED
+    return RecordOutcome.CREATED
 
 
-def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
+def apply_chargeback(book: Book, record: ChargebackRecord) -> RecordOutcome:
     """Keep what a bank wants back from being refunded; what is lost leaves, what is won may be refunded again."""
     about = _subject(book, record.about, record.subject)
     payment, minor, status = about.payment, record.amount.minor, record.status
@@ -68,7 +68,7 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
         )
         book.chargebacks[record.ref] = row
         _move(book, about, row, 0)
-        return Outcome.CREATED
+        return RecordOutcome.CREATED
     fixed(row.payment_id == payment.id, phrase("What a chargeback is about"), record.about.value)
     fixed(row.opened_at == opened_at, phrase("The instant of a chargeback"), "openedAt")
     on_the_way = way(ChargebackMachine, row.status, status.value)
@@ -81,15 +81,15 @@ def apply_chargeback(book: Book, record: ChargebackRecord) -> Outcome:
     if row.status != ChargebackStatus.OPEN:
         fixed(before == minor, phrase("The amount of a chargeback that is decided"), "amount")
     if not on_the_way and before == minor:
-        return Outcome.UNCHANGED
+        return RecordOutcome.UNCHANGED
     left = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor + before
     _check_left(about, record, left, "D25")
     row.amount_minor, row.status, row.updated_at, row.dirty = minor, status.value, book.at, True
     _move(book, about, row, before)
-    return Outcome.UPDATED
+    return RecordOutcome.UPDATED
 
 
-def _move(book: Book, about: Subject, row: StoredChargeback, before_minor: int) -> None:
+def _move(book: Book, about: PaidSubject, row: StoredChargeback, before_minor: int) -> None:
     """Count a chargeback as it stands now instead of as it was, and take the money where it is lost."""
     payment, minor = about.payment, row.amount_minor
     delta_minor = (0 if row.status == ChargebackStatus.WON else minor) - before_minor
@@ -106,35 +106,35 @@ def _move(book: Book, about: Subject, row: StoredChargeback, before_minor: int) 
     book.charged_back.append(ChargebackStep(payment.id, ChargebackStatus(row.status), told))
 
 
-def _subject(book: Book, about: SubjectKind, ref: str) -> Subject:
+def _subject(book: Book, about: SubjectKind, ref: str) -> PaidSubject:
     """Return the payment that a record is about.
 
     Refuses: RecordError.
     """
     if about is SubjectKind.LEAD:
         lead = book.lead(ref)
-        return Subject(book.payments[lead.payment_id], None, lead, None, lead.title)
+        return PaidSubject(book.payments[lead.payment_id], None, lead, None, lead.title)
     if about is SubjectKind.MILESTONE:
         milestone = book.milestones.get(ref)
         if milestone is None:
             raise book.missing("milestone", ref, "milestone")
         contract = book.contract_by_id(milestone.contract_id)
-        return Subject(book.payments[milestone.payment_id], contract, None, milestone, milestone.title)
+        return PaidSubject(book.payments[milestone.payment_id], contract, None, milestone, milestone.title)
     invoice = book.invoices.get(ref)
     if invoice is None:
         raise book.missing("invoice", ref, "invoice")
     of_invoice = next((it for it in book.milestones.values() if it.payment_id == invoice.payment_id), None)
     contract = book.contract_by_id(invoice.contract_id)
-    return Subject(book.payments[invoice.payment_id], contract, None, of_invoice, f"invoice {invoice.number}")
+    return PaidSubject(book.payments[invoice.payment_id], contract, None, of_invoice, f"invoice {invoice.number}")
 
 
-def _contract_of(about: Subject) -> StoredContract:
+def _contract_of(about: PaidSubject) -> StoredContract:
     if about.contract is None:
         raise ValueError("this payment belongs to a lead, not to a contract")
     return about.contract
 
 
-def _check_currency(about: Subject, amount: Money) -> None:
+def _check_currency(about: PaidSubject, amount: Money) -> None:
     if amount.currency != about.payment.currency:
         message = sentence(
             "PAYMENT_CURRENCY", "The payment is in {currency}: give the amount in it.", currency=about.payment.currency
@@ -142,7 +142,7 @@ def _check_currency(about: Subject, amount: Money) -> None:
         raise RecordError(message, "amount", "currencyCode", code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
 
 
-def _check_left(about: Subject, record: RefundRecord | ChargebackRecord, left_minor: int, rule: str) -> None:
+def _check_left(about: PaidSubject, record: RefundRecord | ChargebackRecord, left_minor: int, rule: str) -> None:
     """Refuse more than what is left of a payment, and anything of one that was not paid."""
     if about.payment.paid_minor == 0:
         code, what = (

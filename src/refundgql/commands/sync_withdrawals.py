@@ -8,7 +8,7 @@ from uuid_utils import uuid7
 
 from refundgql.commands.sync_book import Book
 from refundgql.commands.sync_contracts import is_behind, steps_back, way
-from refundgql.commands.sync_people import Outcome, behind, fixed
+from refundgql.commands.sync_people import RecordOutcome, behind, fixed
 from refundgql.domain.business_days import withdrawal_estimate
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.money import Money
@@ -21,7 +21,7 @@ from refundgql.domain.withdrawals import Withdrawal, WithdrawalMachine, money_of
 from refundgql.storage.record_rows import StoredWithdrawal
 
 
-def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
+def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> RecordOutcome:
     """Tell whether the report takes the withdrawal further; its steps are taken after the batch's rows are kept."""
     row = book.withdrawals.get(record.ref)
     if record.status is WithdrawalStatus.FAILED and record.failure_reason is None and row is None:
@@ -32,7 +32,7 @@ def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Ou
     if row.status == record.status:
         same = record.failure_reason is None or record.failure_reason == row.failure_reason
         fixed(same or row.cancelled_at is not None, phrase("The reason of a failure"), "failureReason")
-        return Outcome.UNCHANGED
+        return RecordOutcome.UNCHANGED
     refused = steps_back(phrase("A withdrawal"), row.status, record.status.value)
     if row.cancelled_at is not None:
         message = sentence(
@@ -49,11 +49,11 @@ def apply_withdrawal(book: Book, policy: Policy, record: WithdrawalRecord) -> Ou
     row.status, row.failure_reason, row.dirty = record.status.value, record.failure_reason, True
     if not row.stored:  # it is kept as it stands now, with where its money has gone
         _end(book, row)
-        return Outcome.UPDATED
+        return RecordOutcome.UPDATED
     for status in on_the_way:
         book.withdrawal_steps.append((row.id, WithdrawalStatus(status), record.failure_reason))
     book.refunding = book.refunding or record.status is WithdrawalStatus.FAILED
-    return Outcome.UPDATED
+    return RecordOutcome.UPDATED
 
 
 def _unexplained() -> RecordError:
@@ -73,7 +73,7 @@ def _check_same(book: Book, row: StoredWithdrawal, record: WithdrawalRecord) -> 
         fixed(to_micros(record.requested_at) == row.requested_at, phrase("The instant of a withdrawal"), "requestedAt")
 
 
-def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
+def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> RecordOutcome:
     """Keep a withdrawal that the marketplace made: it has happened, so that it may overdraw the balance."""
     if record.made_here or (record.account is None and record.amount is None and record.requested_at is None):
         raise RecordError(not_found(phrase("withdrawal")).message, "id", code=RefusalCode.NOT_FOUND)
@@ -103,7 +103,7 @@ def _told(book: Book, policy: Policy, record: WithdrawalRecord) -> Outcome:
     book.withdrawals[record.ref] = row
     book.post([replace(take_out(_withdrawal_of(row)), may_overdraw=True)], at)
     _end(book, row)
-    return Outcome.CREATED
+    return RecordOutcome.CREATED
 
 
 def _withdrawal_of(row: StoredWithdrawal) -> Withdrawal:

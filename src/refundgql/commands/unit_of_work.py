@@ -37,7 +37,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class Clock(Protocol):
+class TimeSource(Protocol):
     """What time it is for the rules."""
 
     def now(self) -> datetime:
@@ -68,7 +68,7 @@ class Unit:
     """One attempt at one command: its transaction, and whom to wake when it holds."""
 
     tx: Transaction
-    clock: Clock
+    clock: TimeSource
     policy: Policy
     holiday_calendar: str = ""
     topics: set[str] = field(default_factory=set)
@@ -109,7 +109,7 @@ class UnitOfWork:
     """What every command needs: the database, the clock, the policy in force and the doorbell."""
 
     database: Database
-    clock: Clock
+    clock: TimeSource
     policy: Policy
     bus: Publisher
     holiday_calendar: str = ""

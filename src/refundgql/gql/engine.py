@@ -141,7 +141,7 @@ class GraphQLEngine:
             response["errors"] = self._format.describe(errors, data)
         return response
 
-    async def _run(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> reference.Outcome:
+    async def _run(self, prepared: Prepared, variables: VariableValues, context: Any, root: Any) -> reference.Executed:
         plan = self.plans.find(prepared, variables)
         if plan is None:
             return await reference.run(self._executor(prepared, variables, context, root))

@@ -162,12 +162,12 @@ def measure_document(
     Refuses: `LimitExceeded` for too many operations, levels, fields or aliases.
     """
     try:
-        return _Reader(document, schema, limits).measure()
+        return _DocumentReader(document, schema, limits).measure()
     except RecursionError:
         raise LimitExceeded("The document is nested too deeply to be read.") from None
 
 
-class _Reader:
+class _DocumentReader:
     """One pass over a document; what a fragment asks for is remembered, so chains of them stay cheap."""
 
     def __init__(self, document: DocumentNode, schema: GraphQLSchema, limits: Limits) -> None:

@@ -58,10 +58,10 @@ def row(*classes: type | str) -> Callable[[Class], Class]:
 
 def check_rows(schema: strawberry.Schema) -> dict[str, set[type]]:
     """Return the row classes of each object type. Refuses: RowMismatch for the first field that cannot be read."""
-    return _Check(schema).run()
+    return _RowsCheck(schema).run()
 
 
-class _Check:
+class _RowsCheck:
     def __init__(self, schema: strawberry.Schema) -> None:
         self._types = core_schema(schema).type_map
         self._scalars = {one.name: python for python, one in schema.config.scalar_map.items()}

@@ -61,7 +61,7 @@ class EventStreams:
         """
         if self.presence.stopping:
             raise RequestRefused(503, ErrorCode.SERVICE_UNAVAILABLE, "The server restarts.", [(b"retry-after", b"1")])
-        stream = _Stream(self, send, caller, framing)
+        stream = _EventStream(self, send, caller, framing)
         try:
             key = self.presence.enter(stream, address_of(scope))
         except TooManyConnections:
@@ -74,7 +74,7 @@ class EventStreams:
             self.presence.leave(stream, key)
 
 
-class _Stream:
+class _EventStream:
     """One stream: what is sent on it, in its framing, and why it ends."""
 
     def __init__(self, streams: EventStreams, send: Send, caller: Caller, framing: Framing) -> None:

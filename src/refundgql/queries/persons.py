@@ -13,7 +13,7 @@ import orjson
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.money import format_minor
 from refundgql.storage.database import Row, Source
-from refundgql.storage.persons import HELD, files_of
+from refundgql.storage.persons import HELD, evidence_files_of
 
 
 async def everything_held(source: Source, account_id: str) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
@@ -25,7 +25,7 @@ async def everything_held(source: Source, account_id: str) -> AsyncIterator[tupl
 
 async def files_held(source: Source, account_id: str) -> list[tuple[str, str]]:
     """Return the files that somebody gave as evidence: a name to save each under, and its key in the store."""
-    return await files_of(source, account_id)
+    return await evidence_files_of(source, account_id)
 
 
 def _written(row: Row) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from collections.abc import AsyncGenerator
 from refundgql.domain.viewers import Viewer
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
-from refundgql.storage.events import START, BadCursor, Cursor, Page, StreamEvent, event_cursor, read_stream, stream_head
+from refundgql.storage.events import (
+    START,
+    BadCursor,
+    Cursor,
+    EventBatch,
+    StreamEvent,
+    event_cursor,
+    read_stream,
+    stream_head,
+)
 from refundgql.storage.ids import made_at
 from refundgql.storage.notices import StreamNotice, read_notices
 from refundgql.storage.tail import PAGE, checked_cursor, read_history
@@ -40,7 +49,7 @@ async def missed(
     """Yield the events of the viewer's cases after one cursor up to another one."""
     visible = visibility.cases(viewer, "c")
 
-    async def read(place: Cursor) -> Page[StreamEvent]:
+    async def read(place: Cursor) -> EventBatch[StreamEvent]:
         return await read_stream(source, place, limit=PAGE, case_id=case_id, viewer_condition=visible)
 
     async for page in read_history(read, after, until):
@@ -53,7 +62,7 @@ async def missed_notices(
 ) -> AsyncGenerator[StreamNotice, None]:
     """Yield what was told of the viewer's own withdrawals after one cursor up to another one."""
 
-    async def read(place: Cursor) -> Page[StreamNotice]:
+    async def read(place: Cursor) -> EventBatch[StreamNotice]:
         return await read_notices(source, place, limit=PAGE, account_id=viewer.account_id)
 
     async for page in read_history(read, after, until):

@@ -96,7 +96,7 @@ class StreamEvent:
 T = TypeVar("T")
 
 
-class Page(NamedTuple, Generic[T]):
+class EventBatch(NamedTuple, Generic[T]):
     """What follows a cursor in the stream, in order, and whether there may be more right now."""
 
     events: list[T]
@@ -231,7 +231,7 @@ async def read_stream(
     limit: int = 500,
     case_id: str | None = None,
     viewer_condition: tuple[str, Sequence[Any]] | None = None,
-) -> Page[StreamEvent]:
+) -> EventBatch[StreamEvent]:
     """Return up to `limit` events after a cursor, in order, as far as the horizon allows.
 
     `case_id` narrows to one case, `viewer_condition` to cases (`c`) that somebody sees, as visibility.py gives it.
@@ -257,7 +257,7 @@ async def read_stream(
     )
     events = [_stream_event(row) for row in rows if row["safe"]]
     held_back = len(events) < len(rows)
-    return Page(events, more=len(rows) == limit and not held_back, held_back=held_back)
+    return EventBatch(events, more=len(rows) == limit and not held_back, held_back=held_back)
 
 
 async def _few_of_many(source: Source, after: Cursor, viewer_condition: tuple[str, Sequence[Any]] | None) -> bool:

@@ -89,7 +89,7 @@ async def migrate(
     Refuses: TransientFault when a lock is not had for ten minutes.
     """
     async with tortoise(database) as (context, client), _turn(database, client, tell):
-        run = _Run(database, client, context, tell)
+        run = _MigrationRun(database, client, context, tell)
         await run.prepare()
         return await run.run(contract=contract, until=until)
 
@@ -115,7 +115,7 @@ async def _turn(database: Database, client: BaseDBAsyncClient, tell: Tell) -> As
                 await connection.execute(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
 
 
-class _Run:
+class _MigrationRun:
     """One run of the migrations, while it has the turn."""
 
     def __init__(self, database: Database, client: BaseDBAsyncClient, context: TortoiseContext, tell: Tell) -> None:

@@ -14,7 +14,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.topics import viewer_topic
 from refundgql.domain.webhooks import Notice
 from refundgql.storage.database import Dialect, Source, Write
-from refundgql.storage.events import HORIZON, Cursor, Page
+from refundgql.storage.events import HORIZON, Cursor, EventBatch
 from refundgql.storage.ids import new_id
 
 _COLUMNS = "position, commit_order, id, name, at, account_id, withdrawal_id, contract_id, case_id"
@@ -70,7 +70,7 @@ _TOLD = "commit_order, position, id, name, at, account_id, withdrawal_id, case_i
 
 async def read_notices(
     source: Source, after: Cursor, *, limit: int, account_id: str | None = None
-) -> Page[StreamNotice]:
+) -> EventBatch[StreamNotice]:
     """Return up to `limit` notices after a cursor, of one account or of all, in order, as far as the horizon allows."""
     place, safe = "position", "TRUE"
     parameters: list[Any] = [after.position]
@@ -87,7 +87,7 @@ async def read_notices(
     )
     found = [_stream_notice(row) for row in rows if row["safe"]]
     held_back = len(found) < len(rows)
-    return Page(found, more=len(rows) == limit and not held_back, held_back=held_back)
+    return EventBatch(found, more=len(rows) == limit and not held_back, held_back=held_back)
 
 
 def _stream_notice(row: Any) -> StreamNotice:

@@ -146,7 +146,7 @@ HELD = {
 """What is held, by the name it has in the archive; each statement takes the account's id for every mark in it."""
 
 
-async def files_of(source: Source, account_id: str) -> list[tuple[str, str]]:
+async def evidence_files_of(source: Source, account_id: str) -> list[tuple[str, str]]:
     """Return the files that somebody gave as evidence: a name that is unique, and the key in the store."""
     rows = await source.fetch(
         "SELECT id, file_name, storage_key FROM evidence WHERE added_by_id = ? AND storage_key IS NOT NULL",

@@ -14,7 +14,7 @@ from tortoise.backends.base.client import TransactionalDBClient, TransactionCont
 from refundgql.storage.faults import StorageError
 
 
-class WriterContext(TransactionContextPooled):
+class PostgresWriterContext(TransactionContextPooled):
     """A transaction whose connection goes back to the pool whatever happens."""
 
     client: PostgresWriterTransaction
@@ -68,4 +68,4 @@ class PostgresWriter(AsyncpgDBClient):
             await self._pool.release(connection)
 
     def _in_transaction(self) -> TransactionContext:
-        return WriterContext(PostgresWriterTransaction(self), self._pool_init_lock)
+        return PostgresWriterContext(PostgresWriterTransaction(self), self._pool_init_lock)

@@ -76,7 +76,7 @@ def translated(error: sqlite3.Error) -> StorageError:
     return StorageError(text)
 
 
-class WriterContext(SqliteTransactionContext):
+class SqliteWriterContext(SqliteTransactionContext):
     """The writer's transaction: the lock is given back whatever happens."""
 
     connection: SqliteWriterTransaction
@@ -155,7 +155,7 @@ class SqliteWriter(SqliteClient):
             await self._post_connect()
 
     def _in_transaction(self) -> TransactionContext:
-        return WriterContext(SqliteWriterTransaction(self), self._lock)
+        return SqliteWriterContext(SqliteWriterTransaction(self), self._lock)
 
 
 class SqliteTransaction(Transaction):

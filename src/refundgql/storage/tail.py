@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from refundgql.domain.sentences import sentence
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
 from refundgql.storage.database import Database, Source
-from refundgql.storage.events import START, BadCursor, Cursor, Page, StreamEvent, read_stream, stream_head
+from refundgql.storage.events import START, BadCursor, Cursor, EventBatch, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import StorageError
 
 LOOK_SECONDS = 1.0
@@ -48,7 +48,7 @@ E = TypeVar("E", bound=Entry)
 class ReadLog(Protocol):
     """What reads a log on: storage/events.py and storage/notices.py have one each."""
 
-    async def __call__(self, source: Source, after: Cursor, *, limit: int) -> Page[Any]:
+    async def __call__(self, source: Source, after: Cursor, *, limit: int) -> EventBatch[Any]:
         """Return up to `limit` entries after a cursor."""
 
 
@@ -195,7 +195,7 @@ class Tail:
 
 
 async def read_history(
-    read: Callable[[Cursor], Awaitable[Page[E]]], after: Cursor, until: Cursor
+    read: Callable[[Cursor], Awaitable[EventBatch[E]]], after: Cursor, until: Cursor
 ) -> AsyncIterator[list[E]]:
     """Yield pages of what lies after one cursor up to and including another that the tail has reached."""
     while after < until:

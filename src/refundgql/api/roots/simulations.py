@@ -142,7 +142,7 @@ class SimulatedCaseRow:
 
 
 @dataclass(slots=True)
-class EdgeRow:
+class SimulatedCaseEdgeRow:
     """A case and its place, for a client."""
 
     cursor: str
@@ -176,7 +176,7 @@ class SimulationRow:
     examined: int
     not_reproduced: int
     changes: list[ChangeCountRow]
-    edges: list[EdgeRow]
+    edges: list[SimulatedCaseEdgeRow]
     page_info: PageRow
 
 
@@ -234,7 +234,7 @@ def _as_clients_write(why: Sentence) -> Sentence:
 
 
 def _row(found: Examination, in_force: Policy, changed: Policy, after: str | None) -> SimulationRow:
-    edges = [EdgeRow(one.cursor, _case(one)) for one in found.found]
+    edges = [SimulatedCaseEdgeRow(one.cursor, _case(one)) for one in found.found]
     return SimulationRow(
         policy_version=in_force.version,
         simulated_version=changed.version,

@@ -11,7 +11,7 @@ from refundgql.gql.documents import Prepared
 from refundgql.gql.feeds import Feed
 from refundgql.gql.ports import Executor, FragmentDetails, VariableValues, collect_fields, create_source_event_stream
 
-Outcome = tuple[dict[str, Any] | None, list[GraphQLError]]
+Executed = tuple[dict[str, Any] | None, list[GraphQLError]]
 
 
 def executor_for(
@@ -37,7 +37,7 @@ def executor_for(
     )
 
 
-async def run(executor: Executor[Any]) -> Outcome:
+async def run(executor: Executor[Any]) -> Executed:
     """Execute an operation, or a subscription for one event; give its data and errors."""
     batches = LevelBatches()
     token = BATCHES.set(batches)
