@@ -1,7 +1,7 @@
 """Tortoise's state of the models between migrations, with classes made when a step asks for one.
 
 Tortoise makes the classes of all models anew before and after every step, most of the time of a first start; nearly no
-step looks at them.
+step looks at them, and one that does looks at its own: models name each other by ids and have no relations.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ class _Apps(StateApps):
         self._models = models
 
     def forget(self) -> None:
-        """Make the classes anew when the next is asked for."""
+        """Make classes anew when they are asked for."""
         self.apps.clear()
 
     def get_model(self, app_label: str, model_name: str | None = None) -> type[Model]:
         """Return a model's class as the state has it."""
-        if not self.apps:
-            for (app, _), model in self._models.items():
-                self.register_model(app, model.render(self))
+        if model_name is None:
+            app_label, model_name = self.split_reference(app_label)
+        if model_name not in self.apps.get(app_label, {}):
+            self.register_model(app_label, self._models[app_label, model_name].render(self))
             self._init_relations()
         return super().get_model(app_label, model_name)
 
