@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks.cpu import keep_apart
 from benchmarks.goals import goals
 from benchmarks.report import plot, table
 from benchmarks.run import PARTS, Asked, Figures, measure
 
 FIGURES = ("<!-- figures -->", "<!-- end of figures -->")
-SMOKE = Asked(cases=300, rounds=1, seconds=0.2, growth=2, subscribers=20, records=300)
+SMOKE = Asked(cases=300, rounds=1, seconds=0.2, growth=2, subscribers=20, records=300, apart=False)
 
 
 def asked() -> tuple[Asked, Path | None]:
@@ -43,8 +43,8 @@ def asked() -> tuple[Asked, Path | None]:
 def main() -> None:
     """Measure, print, and write where asked to."""
     run, folder = asked()
-    if (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {1})  # whatever is measured has the first processor to itself
+    if run.apart:
+        keep_apart()
     figures = asyncio.run(measure(run, partial(_write, folder) if folder is not None else lambda _: None))
     print(_page(figures))
 

@@ -8,6 +8,17 @@ from pathlib import Path
 PROC = Path("/proc")
 
 
+def keep_apart() -> None:
+    """Leave the first processor to what is measured, where there is more than one: this process keeps to the second."""
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {1})
+
+
+def kept_apart() -> bool:
+    """Tell whether what is measured is bound to the first processor, and what is beside it to the second."""
+    return (os.cpu_count() or 1) > 1 and os.sched_getaffinity(0) == {1}
+
+
 def tree(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
     found = [pid]

@@ -142,8 +142,13 @@ class _Subscriber(asyncio.Protocol):
         self.transport.write(b"\x81" + size + b"\0\0\0\0" + text)  # a mask of zeros leaves the text as it is
 
 
-async def fan_out(server: Server, subscribers: int, cases: Sequence[int], events: int, spoken: Spoken) -> Fanned:
-    """Subscribe, each to one of the cases in turn, and let things happen to cases; return the medians."""
+async def fan_out(
+    server: Server, subscribers: int, cases: Sequence[int], events: int, spoken: Spoken, rest_seconds: float
+) -> Fanned:
+    """Subscribe, each to one of the cases in turn, and let things happen to cases; return the medians.
+
+    rest_seconds: what the server has for coming to rest before its memory is read and after it was left.
+    """
     before, heard = resident_bytes(server.pid), list[float]()
     loop, sockets = asyncio.get_running_loop(), list[_Subscriber]()
     for first in range(0, subscribers, AT_ONCE):
@@ -161,13 +166,13 @@ async def fan_out(server: Server, subscribers: int, cases: Sequence[int], events
         )
         sockets += [one for _, one in made]
         await asyncio.wait_for(asyncio.gather(*(one.ready for _, one in made)), 60)
-    await asyncio.sleep(2)
+    await asyncio.sleep(rest_seconds)
     kib = (resident_bytes(server.pid) - before) / 1024 / subscribers
     each = subscribers if len(cases) == 1 else 1
     figures = [await _happen(server, spoken.act(cases[n % len(cases)], n), heard, each) for n in range(events)]
     for one in sockets:
         one.transport.abort()
-    await asyncio.sleep(1)
+    await asyncio.sleep(rest_seconds)
     cpu, begun, ended = (statistics.median(column) for column in zip(*figures, strict=True))
     return Fanned(subscribers, cpu / each * 1e6, begun * 1e3, ended * 1e3, kib)
 

@@ -25,7 +25,10 @@ from typing import Any
 import orjson
 
 from benchmarks.client import drive, request
+from benchmarks.cpu import kept_apart
 from benchmarks.data import MINUTE_MICROS, START_MICROS, case_id
+from refundgql.serving import issuer_of
+from refundgql.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -102,8 +105,8 @@ def free_port() -> int:
 
 
 def pinned(processor: int, command: Sequence[str]) -> list[str]:
-    """Return the command bound to one processor, where there is more than one."""
-    return ["taskset", "-c", str(processor), *command] if (os.cpu_count() or 1) > 1 else list(command)
+    """Return the command bound to one processor, where what is measured has one to itself."""
+    return ["taskset", "-c", str(processor), *command] if kept_apart() else list(command)
 
 
 def project_environment(url: str, key_file: Path, port: int) -> dict[str, str]:
@@ -121,16 +124,15 @@ def project_environment(url: str, key_file: Path, port: int) -> dict[str, str]:
 
 
 async def start_project(name: str, url: str, key_file: Path) -> Server:
-    """Start the project on a database and wait for its first answer."""
+    """Start the project on a loaded database and wait for its first answer."""
     # As the installed package is: a checkout that may not write byte code would be compiled anew at every start.
     compileall.compile_dir(ROOT / "src", quiet=1)
     port = free_port()
     environment = project_environment(url, key_file, port)
-    cli = [sys.executable, "-m", "refundgql"]
-    subprocess.run([*cli, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    token = [*cli, "token", "--as", "support-1", "--lifetime-seconds", "86400"]
-    signed = subprocess.run(token, env=environment, check=True, capture_output=True, cwd=ROOT).stdout.decode().strip()
-    return await _start(Server(name, port, 0, token=signed, url=url), [*cli, "serve"], environment)
+    signed = issuer_of(Settings(key_file=key_file)).issue_token("support-1", lifetime_seconds=86_400)
+    return await _start(
+        Server(name, port, 0, token=signed, url=url), [sys.executable, "-m", "refundgql", "serve"], environment
+    )
 
 
 async def start_reference(name: str, url: str) -> Server:
