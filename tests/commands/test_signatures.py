@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 
 from command_world import World, told, usd
 from contract_desk import ContractDesk
@@ -19,8 +20,10 @@ from refundgql.commands.decisions import (
     reopen_refund,
     return_decision,
 )
+from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.domain.policy import Policy
-from refundgql.domain.vocabulary import RefundDecision, RestOfEscrow, Role
+from refundgql.domain.vocabulary import RefundDecision, RefundReason, RestOfEscrow, Role
+from refundgql.storage.migrations._steps import FillInBatches
 
 LIMITED = replace(Policy(), decision_limit_minor={"USD": 5_000})
 
@@ -150,3 +153,37 @@ async def test_a_final_decline_is_reopened_once(world: World) -> None:
     await desk.approve(desk.ivy, case_id, "30.00")
     assert await world.balance(desk.client) == 3_000
     await world.check_ledger()
+
+
+async def test_who_proposed_a_first_look_is_remembered_through_the_second(world: World) -> None:
+    """D6, D23: a proposal of the second look leaves it standing, and cases from before read it in their history."""
+    desk = await ContractDesk.open(world)
+    pro, max_, lou = [
+        await world.person(name, role) for name, role in (("paula", Role.PRO), ("max", Role.SUPPORT), ("lou", Role.ADMIN))
+    ]
+    world.policy = replace(Policy(), decision_limit_minor={"USD": 1})
+    lead_id = await world.lead(pro, await world.person("carla", Role.CUSTOMER))
+    asked = RequestLeadRefund(
+        lead_id=lead_id, reason=RefundReason.OTHER, explanation="Another town.", idempotency_key=world.key()
+    )
+    case_id = (await request_lead_refund(world.uow, pro, asked)).case_id
+    await desk.decline(desk.ivy, case_id)
+    await desk.confirm(desk.ada, case_id)
+    await desk.escalate(pro, case_id)
+    await desk.decline(max_, case_id)
+    kept = "SELECT first_proposed_by_id AS proposed, first_decided_by_id AS decided FROM refund_case"
+    first = [{"proposed": desk.ivy.account_id, "decided": desk.ada.account_id}]
+    assert await world.rows(kept) == first
+    for viewer in (desk.ivy, desk.ada):
+        for act in (desk.confirm, desk.give_back):
+            refusals = await world.refused(lambda act=act, viewer=viewer: act(viewer, case_id))  # type: ignore[misc]
+            assert told(refusals) == [("SAME_DECIDER", "D6")]
+    migration = import_module("refundgql.storage.migrations.0031_first_proposals").Migration
+    (fill,) = [one for one in migration.operations if isinstance(one, FillInBatches)]
+    async with world.database.transaction() as tx:
+        await tx.execute("UPDATE refund_case SET first_proposed_by_id = NULL")
+        assert await tx.execute(fill.statements[world.database.dialect.value]) == 1
+        assert await tx.execute(fill.statements[world.database.dialect.value]) == 0
+    assert await world.rows(kept) == first
+    await desk.confirm(lou, case_id)
+    assert (await world.case(case_id))["final_decision"]

@@ -13,6 +13,7 @@ from domain_world import (
     EXPERT,
     NOW,
     POLICY,
+    PRO,
     SUPPORT,
     A,
     K,
@@ -35,6 +36,7 @@ from domain_world import (
 from refundgql.domain.cases import available_actions, decide, decision_preview
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.policy import Policy, PolicyError
+from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import MilestoneStatus, RefundCaseKind, RefundDecision, RestOfEscrow, Role
 
 LIMITED = replace(POLICY, decision_limit_minor={"USD": 5_999})
@@ -159,10 +161,40 @@ def test_while_a_decision_is_proposed_nobody_decides_otherwise() -> None:
     assert decide(good_act(A.DISPUTE, K.INVOICE, CLIENT), facts, LIMITED).case.proposed_decision is None
 
 
-def test_the_first_proposer_does_not_take_the_second_look() -> None:
-    """D6, D23: whoever gave the first answer, by proposal too, does not give the second."""
-    declined = case_in(S.ESCALATED, K.LEAD, first_decided_by_id="admin", proposed_by_id="support")
-    assert why(A.APPROVE, with_case(facts_of(K.LEAD), declined), SUPPORT) == [("SAME_DECIDER", "D6")]
+def test_whoever_signed_the_first_look_stays_out_of_the_second_whatever_is_proposed_there() -> None:
+    """D6, D22, D23: who proposed and who signed the first answer neither propose, sign, return nor reopen the second."""
+    limited = replace(POLICY, decision_limit_minor={"USD": 1})
+    deputy, third = person("deputy", Role.ADMIN), person("third", Role.SUPPORT)
+
+    def acts(case: Case, *steps: tuple[A, Viewer]) -> Case:
+        for action, viewer in steps:
+            case = decide(good_act(action, K.LEAD, viewer), with_case(facts_of(K.LEAD), case), limited).case
+        return case
+
+    first = acts(case_in(S.REQUESTED, K.LEAD), (A.DECLINE, SUPPORT), (A.CONFIRM, ADMIN), (A.ESCALATE, PRO))
+    assert (first.first_proposed_by_id, first.first_decided_by_id) == ("support", "admin")
+    second = acts(first, (A.DECLINE, COLLEAGUE))
+    for viewer in (SUPPORT, ADMIN):
+        for case, actions in ((first, (A.APPROVE, A.DECLINE, A.PROPOSE)), (second, (A.CONFIRM, A.RETURN))):
+            for action in actions:
+                act, facts = good_act(action, K.LEAD, viewer), with_case(facts_of(K.LEAD), case)
+                assert told(refused(act, facts, limited)) == [("SAME_DECIDER", "D6")], (action, viewer)
+    assert acts(second, (A.RETURN, third)).state is S.ESCALATED
+    final = acts(second, (A.CONFIRM, deputy))
+    for viewer in (ADMIN, deputy, *(person(one, Role.ADMIN) for one in ("support", "colleague"))):
+        assert why(A.REOPEN, with_case(facts_of(K.LEAD), final), viewer) == [("SAME_DECIDER", "D22")]
+    again = acts(final, (A.REOPEN, person("chief", Role.ADMIN)))
+    assert why(A.DECLINE, with_case(facts_of(K.LEAD), again), SUPPORT) == [("SAME_DECIDER", "D6")]
+
+
+def test_who_proposed_what_was_overtaken_has_decided_nothing() -> None:
+    """D22, D23: a dispute ends the proposal; its author reopens what another one declines, and signs nothing of it."""
+    disputed = decide(good_act(A.DISPUTE, K.INVOICE, CLIENT), with_case(invoice_facts(), proposed()), LIMITED).case
+    assert (disputed.proposed_decision, disputed.proposed_by_id) == (None, None)
+    chief = person("support", Role.SUPPORT, Role.ADMIN)
+    assert why(A.CONFIRM, with_case(invoice_facts(), disputed), chief) == [("TRANSITION_NOT_ALLOWED", "D23")]
+    declined = decide(good_act(A.DECLINE, K.INVOICE, ADMIN), with_case(invoice_facts(), disputed), POLICY).case
+    assert decide(good_act(A.REOPEN, K.INVOICE, chief), with_case(invoice_facts(), declined), POLICY).case.reopened_at
 
 
 def test_limits_are_settings_in_money() -> None:

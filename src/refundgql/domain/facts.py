@@ -63,7 +63,8 @@ class Case:
     updated_at: datetime
     decided_at: datetime | None = None
     decided_by_id: str | None = None
-    first_decided_by_id: str | None = None  # a lead's first decider, who may not take the second look (D6)
+    first_decided_by_id: str | None = None  # who decided a lead's first look, and who had proposed that (D6)
+    first_proposed_by_id: str | None = None
     approved_at: datetime | None = None  # starts the 14 days of D13
     declined_at: datetime | None = None
     escalated_at: datetime | None = None
@@ -107,7 +108,7 @@ class Case:
         return case
 
     def without_proposal(self) -> Case:
-        """Return the case without a proposed decision: taken, returned, or overtaken; who proposed it stays (D23)."""
+        """Return the case without the decision that was proposed; who proposed it stays (D23)."""
         if self.proposed_decision is None:
             return self
         return self.changed(

@@ -34,7 +34,7 @@ def moved(case: Case, it: Situation, row: TableRow) -> Case:
 
 def _in_state(case: Case, state: RefundCaseState, at: datetime) -> Case:
     """Return the case in another state, in which nothing is asked or told yet; what support has stays with it."""
-    changed = answered(case, at).changed(state=state).without_proposal()
+    changed = _overtaken(answered(case, at).changed(state=state))
     if case.state is RefundCaseState.ESCALATED and state is RefundCaseState.DISPUTED:
         return changed
     return changed.changed(overdue=False, reminded=False, target_paused_micros=0, asks_support=False)
@@ -119,6 +119,7 @@ def _decided(case: Case, it: Situation, row: TableRow, **changes: Any) -> Case:
         decided_at=it.at,
         decided_by_id=actor_id,
         first_decided_by_id=actor_id if first_look else case.first_decided_by_id,
+        first_proposed_by_id=case.proposed_by_id if first_look else case.first_proposed_by_id,
         support_decided=Who.SUPPORT in row.guards.by,
         **changes,
     )
@@ -149,9 +150,13 @@ def _mended(case: Case, it: Situation, row: TableRow) -> Case:
     return _reopened(case, it, row).changed(final_decision=False, reopened_at=it.at)
 
 
+def _overtaken(case: Case) -> Case:
+    """Drop a proposal that was not signed, and with it whose it was: whoever proposed has decided nothing (D23)."""
+    return case if case.proposed_decision is None else case.without_proposal().changed(proposed_by_id=None)
+
+
 def _returned(case: Case, _it: Situation, _row: TableRow) -> Case:
-    """Drop a proposal, and with it whose it was: whoever proposed has decided nothing."""
-    return case.without_proposal().changed(proposed_by_id=None)
+    return _overtaken(case)
 
 
 def _consented(case: Case, it: Situation, _row: TableRow) -> Case:

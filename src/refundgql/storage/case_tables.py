@@ -42,6 +42,7 @@ class RefundCase(Model):
     decided_at = fields.BigIntField(null=True)
     decided_by_id = fields.UUIDField(null=True)
     first_decided_by_id = fields.UUIDField(null=True)
+    first_proposed_by_id = fields.UUIDField(null=True)
     approved_at = fields.BigIntField(null=True)
     declined_at = fields.BigIntField(null=True)
     escalated_at = fields.BigIntField(null=True)

@@ -67,13 +67,14 @@ def question_in(*states: RefundCaseState) -> Remark:
 def signed_by(*states: RefundCaseState, deciders: tuple[Rule, ...]) -> tuple[Remark, Remark, Remark]:
     """Return the rows of a second signature: to propose a decision, to confirm it, to return it (D23)."""
     reason = TextGiven("reason", phrase("what should be different"), "D23")
+
+    def row(action: str, *rules: Rule) -> Remark:
+        return Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, *rules)), action=action)
+
     return (
-        Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, NothingProposed()))),
-        Remark(
-            *states,
-            guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, AnotherSigner(), DecisionProposed(), MaySign())),
-        ),
-        Remark(*states, guards=guarded(Who.SUPPORT, cites="D23", rules=(*deciders, reason, DecisionProposed()))),
+        row("PROPOSE", NothingProposed()),
+        row("CONFIRM", AnotherSigner(), DecisionProposed(), MaySign()),
+        row("RETURN", reason, DecisionProposed()),
     )
 
 

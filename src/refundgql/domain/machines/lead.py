@@ -79,7 +79,8 @@ class LeadMachine(CaseMachine):
         cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))
     )
 
-    propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, deciders=DECIDER)
+    propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, deciders=DECIDER)
+    propose_again, confirm_again, return_again = signed_by(RefundCaseState.ESCALATED, deciders=_SECOND_DECIDER)
     request_information = question_in(*_WITH_SUPPORT)
     information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
     target_missed = noted_in(*_WITH_SUPPORT, cites="L14")

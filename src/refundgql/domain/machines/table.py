@@ -82,7 +82,7 @@ def _rows(machine: type[CaseMachine]) -> Iterator[TableRow]:
             if isinstance(value, Remark):
                 for case_state in value.states:
                     if case_state.value in machine.states_map:
-                        yield _remark(value.action or name.upper().rstrip("_"), case_state, value)
+                        yield _remark(value.action or name.upper(), case_state, value)
 
 
 ROWS: dict[RefundCaseKind, tuple[TableRow, ...]] = {kind: tuple(_rows(machine)) for kind, machine in MACHINES.items()}

@@ -142,7 +142,8 @@ class AnotherSigner(Rule):
 
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with SAME_DECIDER when the proposer confirms."""
-        if it.viewer is None or it.case is None or it.case.proposed_by_id != it.viewer.account_id:
+        case, viewer = it.case, it.viewer
+        if viewer is None or case is None or case.proposed_decision is None or case.proposed_by_id != viewer.account_id:
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,

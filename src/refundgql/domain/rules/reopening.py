@@ -24,7 +24,8 @@ class DecidedByAnother(Rule):
         case, viewer = it.case, it.viewer
         if case is None or viewer is None:
             return None
-        if viewer.account_id not in (case.decided_by_id, case.first_decided_by_id, case.proposed_by_id):
+        decided = (case.decided_by_id, case.proposed_by_id, case.first_decided_by_id, case.first_proposed_by_id)
+        if viewer.account_id not in decided:
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,

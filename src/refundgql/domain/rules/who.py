@@ -128,19 +128,18 @@ class NotOwnFiling(Rule):
 
 
 class AnotherDecider(Rule):
-    """A second look belongs to somebody who did not give the first answer."""
+    """A second look belongs to somebody who neither gave the first answer nor proposed it."""
 
     rules = ("D6",)
     about = "the second look is decided by another member of staff"
     group = Group.WHO
 
     def check(self, it: Situation) -> Refusal | None:
-        """Refuse with SAME_DECIDER when the first decider looks again."""
+        """Refuse with SAME_DECIDER when the first decider, or who proposed that decision, looks again."""
         case, viewer = it.case, it.viewer
         if case is None or viewer is None:
             return None
-        proposed_first = case.proposed_decision is None and case.proposed_by_id == viewer.account_id
-        if case.first_decided_by_id != viewer.account_id and not proposed_first:
+        if viewer.account_id not in (case.first_decided_by_id, case.first_proposed_by_id):
             return None
         return BasicRefusal(
             code=RefusalCode.SAME_DECIDER,
