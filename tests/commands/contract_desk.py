@@ -55,15 +55,15 @@ class ContractDesk:
     stranger: Viewer
 
     @classmethod
-    async def open(cls, world: World) -> ContractDesk:
-        """Add the people."""
+    async def open(cls, world: World, suffix: str = "") -> ContractDesk:
+        """Add the people, whose names may have an end that others have not."""
         return cls(
             world,
-            await world.person("client", Role.CLIENT),
-            await world.person("expert", Role.EXPERT),
-            await world.person("ivy", Role.SUPPORT),
-            await world.person("ada", Role.ADMIN),
-            await world.person("stranger", Role.CLIENT, Role.EXPERT),
+            await world.person(f"client{suffix}", Role.CLIENT),
+            await world.person(f"expert{suffix}", Role.EXPERT),
+            await world.person(f"ivy{suffix}", Role.SUPPORT),
+            await world.person(f"ada{suffix}", Role.ADMIN),
+            await world.person(f"stranger{suffix}", Role.CLIENT, Role.EXPERT),
         )
 
     async def paid_invoice(

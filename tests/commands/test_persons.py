@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from command_world import World
+from command_world import World, told
+from contract_desk import ContractDesk
 from marketplace import account, having, lead, message, sync
 
 from refundgql.commands.accounts import give_role
@@ -15,9 +17,10 @@ from refundgql.commands.evidence import AddStatement, add_statement
 from refundgql.commands.messages import SendCaseMessage, send_case_message
 from refundgql.commands.persons import EraseAccount, erase_account
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
+from refundgql.commands.sweep import sweep_due
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundReason, Role
+from refundgql.domain.vocabulary import IssueDecision, RefundReason, Role
 from refundgql.queries.persons import everything_held
 from refundgql.storage.accounts import find_viewer_by_ref
 from refundgql.storage.database import Dialect
@@ -102,7 +105,7 @@ _MAY_CHANGE = {
     "lead",
     "message",
 }
-_MAY_CHANGE |= {"posting", "refund_case", "refund_event", "evidence_upload"}
+_MAY_CHANGE |= {"posting", "refund_case", "refund_event", "evidence_upload", "payment", "clock"}
 
 
 async def test_nothing_of_an_erased_person_is_left(world: World) -> None:
@@ -131,9 +134,8 @@ async def test_nothing_of_an_erased_person_is_left(world: World) -> None:
             [row[name] for name in kept] for row in after[table]
         ]
     for table in ("posting", "payment", "ledger_account"):
-        assert [{**row, "description": ""} for row in after[table]] == [
-            {**row, "description": ""} for row in before[table]
-        ]
+        aside = {"description": "", "version": 0}
+        assert [row | aside for row in after[table]] == [row | aside for row in before[table]]
     assert [finding async for finding in verify(world.database)] == []
     assert after["erasing"] == []
     acts = [(row["action"], row["account_id"], row["actor_id"]) for row in after["audit_entry"]][-2:]
@@ -160,6 +162,68 @@ async def test_an_open_case_and_money_stand_in_the_way(world: World) -> None:
     person = await _viewer(world, "rich")
     refusals = await world.refused(lambda: erase_account(world.uow, admin, _erasing(person)))
     assert [(one.code.value, one.rule) for one in refusals] == [("BALANCE_INSUFFICIENT", "D30")]
+
+
+async def _declined_for_good(world: World, suffix: str = "") -> tuple[ContractDesk, str, str]:
+    """Return a desk, an unreleased milestone and the case about it that support has declined for good."""
+    desk = await ContractDesk.open(world, suffix)
+    milestone_id = await world.milestone(await world.contract(desk.client, desk.expert))
+    case_id = await desk.ask_escrow(milestone_id, "100.00")
+    await desk.dispute(desk.client, case_id)
+    await desk.decline(desk.ivy, case_id)
+    return desk, milestone_id, case_id
+
+
+async def test_nothing_is_opened_for_or_paid_to_an_erased_client(world: World) -> None:
+    """D22, D30: what was declined is not reopened, nothing is issued, and nothing changes."""
+    desk, milestone_id, case_id = await _declined_for_good(world)
+    await erase_account(world.uow, desk.ada, _erasing(desk.client))
+    lou = await world.person("lou", Role.ADMIN)
+    for act in (
+        lambda: desk.reopen(lou, case_id),
+        lambda: desk.issue(IssueDecision.FULL, milestone_id=milestone_id),
+        lambda: desk.issue(IssueDecision.NONE, milestone_id=milestone_id),
+    ):
+        refusals = await world.refused(act)
+        assert told(refusals) == [("TRANSITION_NOT_ALLOWED", "D30")]
+    assert (await world.case(case_id))["state"] == "DECLINED"
+
+
+async def test_nobody_waits_for_an_erased_expert_or_client(world: World) -> None:
+    """D30: a way on closes with its owner, in lists too; what is asked of an expert who is gone is support's."""
+    desk = await ContractDesk.open(world)
+    contract_id = await world.contract(desk.client, desk.expert)
+    milestone_id, other = [await world.milestone(contract_id) for _ in range(2)]
+    case_id = await desk.ask_escrow(milestone_id, "100.00")
+    await desk.decline(desk.expert, case_id)
+    await erase_account(world.uow, desk.ada, _erasing(desk.expert))
+    await sweep_due(world.uow)
+    assert (await world.case(case_id))["whose_move"] == "REQUESTER"
+    asked = await desk.ask_escrow(other, "30.00")
+    await sweep_due(world.uow)
+    assert await world.events(asked) == ["REQUEST", "HAND_OVER"]
+    await desk.decline(desk.ivy, asked)
+    await erase_account(world.uow, desk.ada, _erasing(desk.client, idempotency_key="client"))
+    await sweep_due(world.uow)
+    case = await world.case(case_id)
+    assert (case["state"], case["whose_move"], case["move_until"]) == ("DECLINED", "NOBODY", None)
+    assert await world.rows("SELECT * FROM clock") == []
+
+
+async def test_erasing_and_deciding_at_once(world: World) -> None:
+    """D30: whoever is second sees the first: a credit keeps an account from being erased, or it is not made."""
+    for number in range(4):
+        desk, milestone_id, _ = await _declined_for_good(world, f"-{number}")
+        erased, issued = await asyncio.gather(
+            erase_account(world.uow, desk.ada, _erasing(desk.client, idempotency_key=world.key())),
+            desk.issue(IssueDecision.FULL, milestone_id=milestone_id),
+            return_exceptions=True,
+        )
+        lost = [one for one in (erased, issued) if isinstance(one, BaseException)]
+        assert len(lost) == 1
+        assert isinstance(lost[0], Refused)
+        code = "BALANCE_INSUFFICIENT" if lost[0] is erased else "TRANSITION_NOT_ALLOWED"
+        assert told(lost[0].refusals) == [(code, "D30")]
 
 
 async def test_only_administrators_erase_and_nobody_themselves(world: World) -> None:

@@ -159,7 +159,8 @@ async def test_who_proposed_a_first_look_is_remembered_through_the_second(world:
     """D6, D23: a proposal of the second look leaves it standing, and cases from before read it in their history."""
     desk = await ContractDesk.open(world)
     pro, max_, lou = [
-        await world.person(name, role) for name, role in (("paula", Role.PRO), ("max", Role.SUPPORT), ("lou", Role.ADMIN))
+        await world.person(name, role)
+        for name, role in (("paula", Role.PRO), ("max", Role.SUPPORT), ("lou", Role.ADMIN))
     ]
     world.policy = replace(Policy(), decision_limit_minor={"USD": 1})
     lead_id = await world.lead(pro, await world.person("carla", Role.CUSTOMER))

@@ -18,6 +18,7 @@ from refundgql.domain.payment_cases import with_cases
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refused
 from refundgql.domain.settlement import release_postings
+from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import MilestoneStatus, RefundCaseKind, SettlementStatus
 
 OPEN = (S.REQUESTED, S.APPROVED, S.ESCALATED, S.DISPUTED)
@@ -35,6 +36,8 @@ class Story:
     ledger: Counter[str] = field(default_factory=Counter)
     credits: dict[str, tuple[CreditedPart, ...]] = field(default_factory=dict)
     overdrawn_by_support: bool = False
+    lost_minor: int = 0
+    """What banks have taken for good (D25)."""
 
     @classmethod
     def of(cls, kind: RefundCaseKind) -> Story:
@@ -43,6 +46,11 @@ class Story:
         where = {K.LEAD: "platform", K.INVOICE: "expert"}.get(kind, "held")
         story.bring(LEDGER[where], story.facts.payment.paid_minor)
         return story
+
+    def copy(self) -> Story:
+        """Return another desk at which all of this has happened."""
+        events = {case_id: [*events] for case_id, events in self.events.items()}
+        return replace(self, cases={**self.cases}, events=events, ledger=Counter(self.ledger), credits={**self.credits})
 
     def bring(self, key: str, minor: int) -> None:
         """Move money from outside to an account."""
@@ -72,8 +80,30 @@ class Story:
         self.keep(decision, facts)
         return decision
 
+    def as_now(self, viewer: Viewer) -> Viewer:
+        """Return somebody with the roles that they have now: who was erased has none (D30)."""
+        lead, contract = self.facts.lead, self.facts.contract
+        gone = set()
+        if self.facts.recipient_erased_at is not None:
+            gone.add(lead.pro_id if lead is not None else contract.client_id if contract is not None else "")
+        if contract is not None and self.facts.expert_erased_at is not None:
+            gone.add(contract.expert_id)
+        return replace(viewer, roles=frozenset()) if viewer.account_id in gone else viewer
+
+    def erase(self, who: str) -> None:
+        """Forget whom money comes back to, or the expert; refused while a case is open (D30)."""
+        if not any(one.state in OPEN for one in self.cases.values()):
+            self.facts = replace(self.facts, **{f"{who}_erased_at": self.at})
+            self._look_again(*self.cases)
+
+    def _look_again(self, *case_ids: str) -> None:
+        """Work out the index of cases anew, as the sweeper does when it looks at them."""
+        for case_id in case_ids:
+            facts = self.seen(self.cases[case_id])
+            self.cases[case_id] = indexed(self.cases[case_id], facts, self.policy)
+
     def keep(self, decision: Decision, facts: Facts) -> None:
-        """Save a decision as storage does."""
+        """Save a decision as storage does, and look at what it leaves behind."""
         for case in decision.cases:
             self.cases[case.id] = case
         for event in decision.events:
@@ -108,6 +138,8 @@ class Story:
         if week is not None and decision.week_released:
             week = replace(week, released=True)
         self.facts = replace(self.facts, payment=payment, contract=contract, milestone=milestone, week=week)
+        changed = {case.id for case in decision.cases}
+        self._look_again(*[it.case_id for it in decision.clocks if it.case_id and it.case_id not in changed])
 
     def post(self, posting: Posting) -> None:
         """Move money between accounts."""
@@ -145,10 +177,20 @@ class Story:
     def charge_back(self, minor: int) -> None:
         """Let banks want so much of the payment in all, as far as it was not refunded (D25)."""
         payment, contract = self.facts.payment, self.facts.contract
-        wanted = min(minor, payment.paid_minor - payment.refunded_minor)
+        wanted = max(min(minor, payment.paid_minor - payment.refunded_minor), self.lost_minor)
         if contract is not None:
             contract = replace(contract, charged_back_minor=wanted)
         self.facts = replace(self.facts, payment=replace(payment, charged_back_minor=wanted), contract=contract)
+        self._look_again(*self.cases)
+
+    def lose(self) -> None:
+        """Let banks take what they want for good: what is held first, then the receiver's."""
+        taken = self.facts.payment.charged_back_minor - self.lost_minor
+        self.lost_minor += taken
+        held = min(self.ledger[LEDGER["held"]], taken)
+        self.bring(LEDGER["held"], -held)
+        self.bring(LEDGER["platform" if self.facts.lead is not None else "expert"], held - taken)
+        self.overdrawn_by_support = True  # a bank asks nobody
 
     def release_milestone(self) -> None:
         """Release the milestone to the expert, unless a case holds it."""
@@ -159,6 +201,7 @@ class Story:
         for posting in release_postings(self.facts, self.ledger[LEDGER["held"]]):
             self.post(posting)
         self.facts = replace(self.facts, milestone=replace(milestone, status=MilestoneStatus.RELEASED))
+        self._look_again(*self.cases)
 
     def settle(self) -> None:
         """Credit what waits for funds, as far as the money goes."""

@@ -71,7 +71,7 @@ def test_one_answer_in_every_life(
     live(story, kind, script)
     at = story.at + timedelta(hours=hours)
     for policy in (story.policy, changed):
-        for viewer in EVERYBODY:
+        for viewer in map(story.as_now, EVERYBODY):
             check_payment(story, kind, viewer, at, policy)
             for case in list(story.cases.values())[-2:]:
                 check_case(story, case, viewer, at, policy)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from desk_story import Story
-from domain_world import ADMIN, CLIENT, COLLEAGUE, EXPERT, PRO, SUPPORT, A, K, S, good_act, usd
+from domain_world import ADMIN, CLIENT, COLLEAGUE, EXPERT, PRO, SUPPORT, A, K, S, good_act, person, usd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_stories import play
@@ -20,10 +20,12 @@ from refundgql.domain.facts import Case
 from refundgql.domain.policy import Policy, PolicyError
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import ContractKind, IssueDecision, RefundActionName, RefundCaseKind, WhoseMove
+from refundgql.domain.vocabulary import ContractKind, IssueDecision, RefundActionName, RefundCaseKind, Role, WhoseMove
 
 UNDECIDED = (S.REQUESTED, S.ESCALATED, S.DISPUTED)
 STAFF = (SUPPORT, COLLEAGUE, ADMIN)
+DESK = (*STAFF, person("deputy", Role.ADMIN), person("newcomer", Role.SUPPORT))
+"""Staff, and two who have had nothing to do with any case yet."""
 TICK = timedelta(microseconds=1)
 SETTINGS = {
     "lead_window_days": (1, 30, 90),
@@ -62,6 +64,8 @@ STEPS = st.one_of(
     st.tuples(st.just("rules"), rules()),
     st.tuples(st.sampled_from(["money", "spend", "release"]), st.just(1)),
     st.tuples(st.just("bank"), st.sampled_from([0, 0, 1, 1_500, 4_000, 10_000])),
+    st.tuples(st.just("bank takes"), st.sampled_from([1_500, 10_000])),
+    st.tuples(st.just("erase"), st.sampled_from(["recipient", "expert"])),
 )
 EVERYBODY = (PRO, CLIENT, EXPERT, *STAFF)
 OPENINGS = (A.REQUEST, A.ISSUE, A.OPEN_TIMESHEET_DISPUTE)
@@ -72,7 +76,7 @@ DECIDING = (A.APPROVE, A.DECLINE, A.PROPOSE, A.CONFIRM)
 def choices(story: Story, kind: RefundCaseKind) -> list[tuple[RefundActionName, Viewer, Case | None]]:
     """Return everything that somebody may do now, on the payment and on its latest cases."""
     found: list[tuple[RefundActionName, Viewer, Case | None]] = []
-    for viewer in EVERYBODY:
+    for viewer in map(story.as_now, EVERYBODY):
         for action in OPENINGS:
             if (kind is K.LEAD and action is not A.REQUEST) or (action is A.OPEN_TIMESHEET_DISPUTE) > (
                 kind is K.TIMESHEET
@@ -109,7 +113,7 @@ def do_something(story: Story, kind: RefundCaseKind, choice: int, number: int) -
 
 
 def live(story: Story, kind: RefundCaseKind, script: list[tuple[str, Any]]) -> None:
-    """Perform steps: acts, days with their sweeps, hours in both directions, changed rules, and what banks want."""
+    """Perform steps: acts, days with sweeps, hours in both directions, changed rules, banks, and who is forgotten."""
     for number, (what, value) in enumerate(script):
         if what == "rules":
             story.change_rules(value)
@@ -117,6 +121,11 @@ def live(story: Story, kind: RefundCaseKind, script: list[tuple[str, Any]]) -> N
             story.at += timedelta(hours=value)
         elif what == "bank":
             story.charge_back(value)
+        elif what == "bank takes":
+            story.charge_back(value)
+            story.lose()
+        elif what == "erase":
+            story.erase(value)
         elif what == "act":
             do_something(story, kind, value, number)
         else:
@@ -125,14 +134,14 @@ def live(story: Story, kind: RefundCaseKind, script: list[tuple[str, Any]]) -> N
 
 def may(story: Story, case: Case, viewer: Viewer, at: datetime, *actions: RefundActionName) -> bool:
     """Tell whether somebody may take one of these acts on a case."""
-    shown = available_actions(story.seen(case), viewer, at, story.policy)
+    shown = available_actions(story.seen(case), story.as_now(viewer), at, story.policy)
     return any(one.enabled for one in shown if one.name in actions)
 
 
 def check_somebody_decides(story: Story, case: Case, at: datetime) -> None:
     """Assert that somebody may decide an undecided case now, maybe with two signatures, or that a clock moves it."""
     facts = story.seen(case)
-    decides = any(may(story, case, viewer, at, *DECIDING) for viewer in (EXPERT, *STAFF))
+    decides = any(may(story, case, viewer, at, *DECIDING) for viewer in (EXPERT, *DESK))
     moves = any(timer.event == "HAND_OVER" for timer in timers(facts, case, at, story.policy))
     assert decides or moves, (case.kind, case.state, at)
 
@@ -141,21 +150,52 @@ def check_whose_move(story: Story, case: Case, at: datetime) -> None:
     """Assert that the move is theirs who can act, and that the index of lists says the same."""
     facts, requester = story.seen(case), PRO if case.kind is K.LEAD else CLIENT
     move = whose_move(facts, case, story.policy).at(at)
-    if case.state in UNDECIDED or case.state is S.APPROVED:
-        assert mover(case, at) is move
+    assert mover(case, at) is move
     if move is WhoseMove.SUPPORT:
-        assert any(may(story, case, viewer, at, *DECIDING) for viewer in STAFF)
-    if move is WhoseMove.COUNTERPARTY and case.information_from is None:
-        assert may(story, case, EXPERT, at, A.APPROVE, A.DECLINE)
+        assert any(may(story, case, viewer, at, *DECIDING) for viewer in DESK)
+    if move is WhoseMove.COUNTERPARTY and case.information_from is None and case.state is S.REQUESTED:
+        answers = may(story, case, EXPERT, at, A.APPROVE, A.DECLINE)
+        assert answers or (story.facts.expert_erased_at is not None and at < case.opened_at)
     if case.state in (S.DECLINED, S.CREDITED) and case.requester_id == requester.account_id:
         open_now = may(story, case, requester, at, A.ESCALATE, A.DISPUTE)
         occupied = facts.payment.open_case_id is not None
         assert open_now is (move is WhoseMove.REQUESTER) or (occupied and not open_now)
+        if open_now and (facts.paid_at is None or at >= facts.paid_at):
+            check_leads_to_money(story, case, requester, at)
+    if case.state is S.APPROVED:
+        check_awaited(story, case, at, move)
+
+
+def check_leads_to_money(story: Story, case: Case, requester: Viewer, at: datetime) -> None:
+    """Assert that support may give something once a way on from an answer is taken."""
+    for action in (A.ESCALATE, A.DISPUTE):
+        later = story.copy()
+        later.at = at
+        act = good_act(action, case.kind, requester, at, follow_up_id="further")
+        decision = later.tries(act, case)
+        if decision is not None:
+            assert any(may(later, decision.case, viewer, at, A.APPROVE, A.PROPOSE) for viewer in DESK)
+
+
+def check_awaited(story: Story, case: Case, at: datetime, move: WhoseMove) -> None:
+    """Assert that the desk's move is a credit that money can bring about, and nobody's move one that none can (D25)."""
+    facts = story.seen(case)
+    plenty = replace(facts.funds, expert_available_minor=10**9)
+    left = facts.payment.paid_minor - facts.payment.refunded_minor - facts.payment.charged_back_minor
+    try:
+        decide(Act(action=A.CREDIT, at=at, case_id=case.id), replace(facts, funds=plenty), story.policy)
+    except Refused:
+        assert left < (case.approved_minor or 0)
+        waited = move in (WhoseMove.SYSTEM, WhoseMove.REQUESTER, WhoseMove.COUNTERPARTY)
+        assert (left > 0) is waited
+        assert may(story, case, CLIENT, at, A.ESCALATE) or move in (WhoseMove.SYSTEM, WhoseMove.NOBODY)
+    else:
+        assert move is WhoseMove.SYSTEM
 
 
 def window_closed(story: Story, case: Case, action: RefundActionName, at: datetime) -> bool:
     """Tell whether the requester's act is refused because its time is over."""
-    viewer = PRO if case.kind is K.LEAD else CLIENT
+    viewer = story.as_now(PRO if case.kind is K.LEAD else CLIENT)
     if action in (A.REQUEST, A.OPEN_TIMESHEET_DISPUTE):
         facts = story.seen(None)
         shown = subject_availability(action, facts, viewer, at, story.policy, kind=case.kind)

@@ -84,6 +84,22 @@ def test_buttons_say_that_a_decision_will_be_proposed() -> None:
     assert told(plain[A.PROPOSE].blockers) == [("TRANSITION_NOT_ALLOWED", "D23")]
 
 
+def test_to_decline_what_is_gone_is_proposed_too() -> None:
+    """D23, D25: nothing can be approved any more, and the amount asked for is above everybody's limit."""
+    taken = invoice_facts(charged_back_minor=10_000)
+    facts = with_case(taken, case_in(S.ESCALATED))
+    shown = {one.name: one for one in available_actions(facts, SUPPORT, NOW, BOTH)}
+    assert told(shown[A.APPROVE].blockers) == [("CHARGED_BACK", "D25"), ("LIMIT_EXCEEDED", "D23")]
+    assert told(shown[A.DECLINE].blockers) == [("LIMIT_EXCEEDED", "D23")]
+    assert shown[A.DECLINE].blockers[0].alternatives == (A.PROPOSE,)
+    assert shown[A.PROPOSE].enabled
+    for action in (A.DECLINE, A.PROPOSE):
+        case = decide(good_act(action, K.INVOICE, SUPPORT), facts, BOTH).case
+        assert (case.proposed_decision, case.proposed_minor) == (RefundDecision.DECLINE, None)
+        signed = decide(good_act(A.CONFIRM, K.INVOICE, ADMIN), with_case(taken, case), BOTH)
+        assert (signed.case.state, signed.postings) == (S.DECLINED, ())
+
+
 def test_a_proposal_is_nothing_but_a_proposal() -> None:
     """D23: no money, no state, support's move; what it says is for staff."""
     facts = with_case(invoice_facts(), case_in(S.ESCALATED))
@@ -162,7 +178,7 @@ def test_while_a_decision_is_proposed_nobody_decides_otherwise() -> None:
 
 
 def test_whoever_signed_the_first_look_stays_out_of_the_second_whatever_is_proposed_there() -> None:
-    """D6, D22, D23: who proposed and who signed the first answer neither propose, sign, return nor reopen the second."""
+    """D6, D22, D23: who proposed or signed the first answer does not propose, sign, return or reopen the second."""
     limited = replace(POLICY, decision_limit_minor={"USD": 1})
     deputy, third = person("deputy", Role.ADMIN), person("third", Role.SUPPORT)
 

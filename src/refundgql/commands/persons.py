@@ -18,6 +18,7 @@ from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage import persons
 from refundgql.storage.accounts import find_viewer
 from refundgql.storage.audit import AuditAction, record
+from refundgql.storage.clocks import look_at_cases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         if await find_viewer(unit.tx, account_id) is None:
             raise Refused(not_found(phrase("account"), "accountId"))
         checks.raise_if_any()
+        await persons.hold(unit.tx, account_id)
         if await persons.has_open_case(unit.tx, account_id):
             message = sentence(
                 "PERSON_HAS_OPEN_CASE", "A case with this person is open: decide it, or let it be cancelled first."
@@ -61,6 +63,7 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
             raise Refused(_refusal(RefusalCode.BALANCE_INSUFFICIENT, message))
         actor, now = None if viewer is None else viewer.account_id, to_micros(unit.now())
         await persons.erase(unit.tx, account_id, now)
+        await look_at_cases(unit.tx, await persons.list_case_payments(unit.tx, account_id), unit.now())
         record(unit.tx, AuditAction.ERASED, account_id, actor, now, {"reason": reason})
         unit.ring_people([account_id])
         unit.topics.add(ACCOUNTS)

@@ -34,7 +34,8 @@ class Keeping(NamedTuple):
     """Contracts whose reviews are hidden now, or shown again (C21)."""
     role_changes: list[tuple[str, str, str]]
     """Account id, roles before and after."""
-    released_payment_ids: list[str]
+    answered_payment_ids: list[str]
+    """Payments that were released or refunded elsewhere: ways on from an answer may have closed with that."""
     under_way: list[tuple[str, str, str]]
     """Withdrawals that the marketplace made and that have not arrived: id, account id, status."""
 
@@ -54,9 +55,9 @@ def keeping_of(book: Book, policy: Policy) -> Keeping:
     kept = [rows for rows in written if rows is not None]
     made = [row for row in book.withdrawals.values() if not row.stored and row.status in UNDER_WAY]
     under_way = [(row.id, row.account_id, row.status) for row in made]
-    return Keeping(
-        kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes, book.released, under_way
-    )
+    refunded = [one for one, refunded_minor, _ in book.told_changes if refunded_minor and book.payments[one].stored]
+    answered = [*book.released, *refunded]
+    return Keeping(kept, book.renamed, sorted(book.recounted), changed, hidden, book.role_changes, answered, under_way)
 
 
 def _raise_versions(book: Book) -> None:

@@ -303,8 +303,8 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
         detail = {"before": before, "after": after, "by": "records"}
         record_act(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, to_micros(unit.now()), detail)
     await recount_last_messages(unit.tx, keeping.recounted)
-    if keeping.released_payment_ids:
-        await look_at_cases(unit.tx, keeping.released_payment_ids, unit.now())
+    if keeping.answered_payment_ids:
+        await look_at_cases(unit.tx, keeping.answered_payment_ids, unit.now())
 
 
 def _refusal(place: int, error: RecordError) -> BasicRefusal:

@@ -18,7 +18,7 @@ from refundgql.domain.decisions import Act, Decision, DecisionPreview
 from refundgql.domain.draft import Draft
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.kept_texts import DEADLINE_MOVED_NOTE, DUE_SOON_NOTE
-from refundgql.domain.machines.judge import confirmed, is_proposal, judge, with_true_alternatives
+from refundgql.domain.machines.judge import confirmed, decision_to_propose, is_proposal, judge, with_true_alternatives
 from refundgql.domain.machines.table import OPENING, TABLE, TableRow, row_for
 from refundgql.domain.money import Money
 from refundgql.domain.moves import amount_of, answered, moved, proposed
@@ -106,7 +106,7 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
     elif act.action is RefundActionName.CREDIT:
         _credit(draft, _existing(it), waited=True)
     elif act.action is RefundActionName.PROPOSE:
-        _propose(draft, replace(it, action=RefundActionName.APPROVE))
+        _propose(draft, decision_to_propose(it))
     elif act.action is RefundActionName.CONFIRM:
         _confirm(draft, it, row)
     elif row.is_remark and act.action in _TAKES_FURTHER:

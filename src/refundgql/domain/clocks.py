@@ -11,6 +11,7 @@ from datetime import datetime
 
 from refundgql.domain.calendar import LAST_INSTANT
 from refundgql.domain.deadlines import (
+    FUNDS_WAIT,
     Running,
     deadlines,
     hand_over,
@@ -101,13 +102,25 @@ def whose_move(facts: Facts, case: Case, policy: Policy) -> Move:
             return _until(case.information_from, information_until(case), WhoseMove.SUPPORT)
         return Move(WhoseMove.SUPPORT)
     if case.state is RefundCaseState.APPROVED:
-        return Move(WhoseMove.SYSTEM)
+        return _awaited(facts, case, policy)
     if case.state in _ANSWERED:
         ways = ways_on(facts, case, policy)
         if ways:
             until = None if None in ways else max(way for way in ways if way is not None)
             return _until(WhoseMove.REQUESTER, until, WhoseMove.NOBODY)
     return Move(WhoseMove.NOBODY)
+
+
+def _awaited(facts: Facts, case: Case, policy: Policy) -> Move:
+    """Return whose move an approved case is: no money that comes covers what a bank has taken meanwhile (D13, D25)."""
+    payment = facts.payment
+    left_minor = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor
+    if left_minor <= 0:
+        return Move(WhoseMove.NOBODY)
+    if (case.approved_minor or 0) <= left_minor:
+        return Move(WhoseMove.SYSTEM)
+    client = WhoseMove.COUNTERPARTY if case.opened_by is RefundActionName.ISSUE else WhoseMove.REQUESTER
+    return _until(WhoseMove.SYSTEM, FUNDS_WAIT.ends_at(facts, case, policy), client)
 
 
 def _until(party: WhoseMove, until: datetime | None, then: WhoseMove) -> Move:
@@ -228,6 +241,8 @@ _NEVER = LAST_INSTANT
 
 def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Policy) -> datetime | None:
     """Return when an act of a party on a case, or on its payment, closes; None where it is closed for other reasons."""
+    if facts.recipient_erased_at is not None:
+        return None  # all of these are theirs who were erased (D30)
     at = case.updated_at  # nothing that is asked below depends on it
     if action in OPENING:
         kind = RefundCaseKind.TIMESHEET if action is RefundActionName.OPEN_TIMESHEET_DISPUTE else case.kind

@@ -26,7 +26,7 @@ from refundgql.domain.vocabulary import (
     WhoseMove,
 )
 
-EDITION = 1
+EDITION = 2
 """Raised when this page, or what closes a way on, has changed: clocks and index are set anew at the next start."""
 
 Start = Callable[[Facts, Case | None], datetime | None]
@@ -133,16 +133,17 @@ def stood_still_micros(case: Case, until: datetime | None = None) -> int:
 
 
 def hand_over(facts: Facts, case: Case, policy: Policy) -> tuple[datetime, str] | None:
-    """Return when an unanswered request moves to support by itself, and by which rule (D7, D8)."""
+    """Return when an unanswered request moves to support by itself, and by which rule (D7, D8).
+
+    That is at once where the expert's account was erased: nobody else answers (D30).
+    """
     if case.kind not in (RefundCaseKind.INVOICE, RefundCaseKind.ESCROW):
         return None
-    direct = DIRECT_WINDOW if case.kind is RefundCaseKind.INVOICE else None
-    ends = [
-        (ends_at, rule)
-        for span, rule in ((direct, "D7"), (ANSWER_TIME, "D8"))
-        if span is not None and (ends_at := span.ends_at(facts, case, policy)) is not None
-    ]
-    return min(ends, default=None)
+    if facts.expert_erased_at is not None:
+        return case.opened_at, "D30"
+    spans = {"D8": ANSWER_TIME} | ({"D7": DIRECT_WINDOW} if case.kind is RefundCaseKind.INVOICE else {})
+    ends = [(span.ends_at(facts, case, policy), rule) for rule, span in spans.items()]
+    return min(((ends_at, rule) for ends_at, rule in ends if ends_at is not None), default=None)
 
 
 def _respond_by(facts: Facts, case: Case, policy: Policy) -> datetime | None:

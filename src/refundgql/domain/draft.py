@@ -57,7 +57,8 @@ class Draft:
         saw: tuple[tuple[str, str], ...] = (),
     ) -> Case:
         """Add an event that leaves the case as given, and return the case at its next version."""
-        case = indexed(case.changed(version=case.version + 1, updated_at=self.at), self.facts, self.policy)
+        facts = self.facts.after(self.refunded_delta_minor, self.reserved_delta_minor)
+        case = indexed(case.changed(version=case.version + 1, updated_at=self.at), facts, self.policy)
         self.events.append(
             Event(
                 name=name,

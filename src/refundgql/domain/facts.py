@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -270,8 +270,28 @@ class Facts:
     credit: tuple[CreditedPart, ...] = ()  # of the case; loaded for REVERSE, which undoes each (D16)
     withdrawal_filed_at: datetime | None = None  # of the withdrawal that the case's credit was sent on with (D10)
     withdrawal_expected_until: datetime | None = None
+    recipient_erased_at: datetime | None = None  # whoever money of this payment comes back to was forgotten (D30)
+    expert_erased_at: datetime | None = None
     # What whoever acts on the case can read of its evidence, by SHA-256 in hexadecimal, oldest first (D26).
     evidence: tuple[str, ...] = ()
+
+    def after(self, refunded_delta_minor: int, reserved_delta_minor: int) -> Facts:
+        """Return the facts once so much more is refunded and reserved, in minor units."""
+        if refunded_delta_minor == reserved_delta_minor == 0:
+            return self
+        payment, contract = self.payment, self.contract
+        payment = replace(
+            payment,
+            refunded_minor=payment.refunded_minor + refunded_delta_minor,
+            reserved_minor=payment.reserved_minor + reserved_delta_minor,
+        )
+        if contract is not None:
+            contract = replace(
+                contract,
+                refunded_minor=contract.refunded_minor + refunded_delta_minor,
+                reserved_minor=contract.reserved_minor + reserved_delta_minor,
+            )
+        return replace(self, payment=payment, contract=contract)
 
     @property
     def paid_at(self) -> datetime | None:

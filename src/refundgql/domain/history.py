@@ -137,7 +137,13 @@ def facts_before(history: History, index: int) -> Facts:
         previous_declined=None,
         funds=_funds(history, index),
         credit=_credit(event),
+        recipient_erased_at=_by_then(facts.recipient_erased_at, event),
+        expert_erased_at=_by_then(facts.expert_erased_at, event),
     )
+
+
+def _by_then(at: datetime | None, event: PastEvent) -> datetime | None:
+    return at if at is not None and at <= event.at else None
 
 
 def act_of(history: History, index: int, facts: Facts) -> Act:

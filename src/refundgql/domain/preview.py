@@ -124,28 +124,19 @@ def decision_preview(act: Act, facts: Facts, policy: Policy, decide: Decide) -> 
 
 def _after(facts: Facts, decision: Decision) -> Facts:
     """Return the facts as the decision leaves them."""
-    case = decision.case
-    refunded, reserved = decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor
+    case, is_open = decision.case, decision.case.state in OPEN_STATES
+    facts = facts.after(decision.payment_refunded_delta_minor, decision.payment_reserved_delta_minor)
     payment, contract, milestone = facts.payment, facts.contract, facts.milestone
-    is_open = case.state in OPEN_STATES
     payment = replace(
         payment,
-        refunded_minor=payment.refunded_minor + refunded,
-        reserved_minor=payment.reserved_minor + reserved,
         open_case_id=case.id if is_open else None,
         open_case_number=case.number if is_open else None,
         open_case_kind=case.kind if is_open else None,
         requests_made=payment.requests_made
         - (case.opened_by is RefundActionName.REQUEST and case.approved_in_part and facts.lead is None),
     )
-    if contract is not None:
-        hidden = contract.reviews_hidden if decision.reviews_hidden is None else decision.reviews_hidden
-        contract = replace(
-            contract,
-            refunded_minor=contract.refunded_minor + refunded,
-            reserved_minor=contract.reserved_minor + reserved,
-            reviews_hidden=hidden,
-        )
+    if contract is not None and decision.reviews_hidden is not None:
+        contract = replace(contract, reviews_hidden=decision.reviews_hidden)
     if milestone is not None and decision.milestone_status is not None:
         milestone = replace(milestone, status=decision.milestone_status)
     return replace(facts, payment=payment, contract=contract, milestone=milestone, case=case)

@@ -63,6 +63,9 @@ SELECT (SELECT {array}(SUM(t.paid_minor), SUM(t.refunded_minor), SUM(t.reserved_
   w.released_at AS week_released_at,
   m.id AS milestone_id, m.status AS milestone_status, m.amount_minor AS milestone_minor, m.funded_at,
   m.released_at AS milestone_released_at,
+  (SELECT MAX(x.at) FROM audit_entry x WHERE x.account_id = COALESCE(k.client_id, l.pro_id)
+    AND x.action = 'ERASED') AS recipient_erased_at,
+  (SELECT MAX(x.at) FROM audit_entry x WHERE x.account_id = k.expert_id AND x.action = 'ERASED') AS expert_erased_at,
   h.balance_minor AS held_minor, e.balance_minor AS expert_minor, r.balance_minor AS requester_minor
 FROM payment p
 LEFT JOIN lead l ON l.payment_id = p.id
@@ -208,6 +211,8 @@ def _facts(row: Row) -> Facts:
             expert_available_minor=row["expert_minor"] or 0,
             requester_available_minor=row["requester_minor"] or 0,
         ),
+        recipient_erased_at=_instant(row["recipient_erased_at"]),
+        expert_erased_at=_instant(row["expert_erased_at"]),
     )
 
 

@@ -25,6 +25,14 @@ _MONEY = """
 SELECT (SELECT count(*) FROM ledger_account WHERE kind = 'balance' AND owner_id = ? AND balance_minor <> 0)
   + (SELECT count(*) FROM withdrawal WHERE account_id = ? AND status IN ('REQUESTED', 'SENT'))"""
 
+# As whoever decides about this money locks it and raises its versions: one of the two is first, and the other sees it.
+_HOLD = (
+    "UPDATE contract SET version = version + 1 WHERE client_id = ? OR expert_id = ?",
+    "UPDATE payment SET version = version + 1"
+    " WHERE contract_id IN (SELECT id FROM contract WHERE client_id = ? OR expert_id = ?)"
+    " OR id IN (SELECT payment_id FROM lead WHERE pro_id = ? OR customer_id = ?)",
+)
+
 # Each takes the account's id as often as it names one.
 _TEXTS = (
     f"UPDATE message SET body = '{ERASED}' WHERE author_id = ?",
@@ -43,6 +51,12 @@ _TEXTS = (
 )
 
 
+async def hold(tx: Transaction, account_id: str) -> None:
+    """Let nobody decide about money of somebody's until the transaction ends, nor by what they read before it did."""
+    for statement in _HOLD:
+        await tx.execute(statement, (account_id,) * statement.count("?"))
+
+
 async def has_open_case(tx: Transaction, account_id: str) -> bool:
     """Tell whether a case is open that somebody is a party of, or that is about them."""
     return bool(await tx.fetch_value(_OPEN_CASES, (account_id,) * 3))
@@ -51,6 +65,12 @@ async def has_open_case(tx: Transaction, account_id: str) -> bool:
 async def has_money(tx: Transaction, account_id: str) -> bool:
     """Tell whether somebody has a balance, or money on its way."""
     return bool(await tx.fetch_value(_MONEY, (account_id,) * 2))
+
+
+async def list_case_payments(tx: Transaction, account_id: str) -> list[str]:
+    """Return the payments that somebody has been a party of a case on."""
+    sql = "SELECT DISTINCT payment_id FROM refund_case WHERE requester_id = ? OR counterparty_id = ?"
+    return [str(row["payment_id"]) for row in await tx.fetch(sql, (account_id,) * 2)]
 
 
 async def erase(tx: Transaction, account_id: str, at: int) -> None:

@@ -48,8 +48,9 @@ async def list_coverable(source: Source | Transaction, *, limit: int) -> list[Wa
     rows = await source.fetch(
         "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
         " JOIN ledger_account b ON b.owner_id = c.expert_id AND b.purpose = 'CONTRACTS' AND b.currency = rc.currency"
+        " JOIN payment p ON p.id = rc.payment_id"
         " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND b.balance_minor >= rc.approved_minor"
-        " LIMIT ?",
+        " AND rc.approved_minor <= p.paid_minor - p.refunded_minor - p.charged_back_minor LIMIT ?",
         (limit,),
     )
     return [Waiting(str(row["expert_id"]), row["currency"]) for row in rows]

@@ -25,8 +25,13 @@ async def load_withdrawal_funds(tx: Transaction, account_id: str, currency: str)
         contracts_minor=balances.get(contracts, 0),
         leads_minor=balances.get(leads, 0),
         awaiting_case_number=await tx.fetch_value(
+            # What a bank has taken for good no balance covers any more; what it only wants may come back (D25).
             "SELECT min(rc.number) FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
-            " WHERE c.expert_id = ? AND rc.settlement = 'AWAITING_FUNDS' AND rc.state = ?",
+            " JOIN payment p ON p.id = rc.payment_id"
+            " WHERE c.expert_id = ? AND rc.settlement = 'AWAITING_FUNDS' AND rc.state = ?"
+            " AND rc.approved_minor <= p.paid_minor - p.refunded_minor - p.charged_back_minor"
+            " + (SELECT COALESCE(SUM(b.amount_minor), 0) FROM chargeback b"
+            " WHERE b.payment_id = p.id AND b.status = 'OPEN')",
             (account_id, RefundCaseState.APPROVED.value),
         ),
     )

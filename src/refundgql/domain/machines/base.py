@@ -14,7 +14,7 @@ from refundgql.domain.rules.payments import NoOpenCase
 from refundgql.domain.rules.reopening import DecidedByAnother, FinallyDeclined, ReopenedOnce, ReopenWindow
 from refundgql.domain.rules.situation import Rule
 from refundgql.domain.rules.standing import NothingAsked, NotReversed
-from refundgql.domain.rules.who import NotOwnCase, NotOwnFiling, Who
+from refundgql.domain.rules.who import AskedIsThere, NotOwnCase, NotOwnFiling, PersonsThere, Who
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import INFORMATION_REQUESTED, RefundCaseKind, RefundCaseState
 
@@ -58,6 +58,7 @@ def question_in(*states: RefundCaseState) -> Remark:
         NotOwnCase(),
         TextGiven("question", phrase("the question"), "D24"),
         PartyAsked(),
+        AskedIsThere(),
         DaysToAnswer(),
         NothingAsked(),
     )
@@ -83,6 +84,7 @@ DECIDER = (NotOwnCase(), NotOwnFiling())
 
 REOPENED = (
     *DECIDER,
+    PersonsThere(),
     DecidedByAnother(),
     TextGiven("reason", phrase("why this is decided anew"), "D22"),
     FinallyDeclined(),
@@ -112,7 +114,13 @@ class CaseMachine(StateChart[Any]):
         guards=guarded(
             Who.ADMIN,
             cites="D16",
-            rules=(*DECIDER, TextGiven("reason", phrase("a reason"), "D16"), NotReversed(), MoneyStillThere()),
+            rules=(
+                *DECIDER,
+                PersonsThere(),
+                TextGiven("reason", phrase("a reason"), "D16"),
+                NotReversed(),
+                MoneyStillThere(),
+            ),
         ),
     )
     assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))

@@ -22,16 +22,18 @@ from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
     ConsentCap,
+    ExpertThere,
     FundsThere,
     IssueCap,
     RequestCap,
     RestCap,
+    SomethingLeft,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import MilestoneInEscrow, NoOpenCase, RequestsLeft
 from refundgql.domain.rules.standing import Disputable, DisputeNotFinal, NotDecidedBySupport, RestDeclined
-from refundgql.domain.rules.who import AskedYourself, Who
+from refundgql.domain.rules.who import AskedYourself, PersonsThere, Who
 from refundgql.domain.rules.windows import AnswerInTime, AnswerOverdue
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
@@ -42,9 +44,12 @@ _ASKED = (
     MilestoneInEscrow(),
     NoOpenCase(),
     RequestsLeft(),
+    ExpertThere(),
     RequestCap(),
 )
-_ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap()))
+_ISSUED = guarded(
+    Who.EXPERT, cites="C12", rules=(PersonsThere(), IssueShape(), MilestoneInEscrow(), NoOpenCase(), IssueCap())
+)
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
 _BY_SUPPORT = guarded(
@@ -57,7 +62,7 @@ _DECLINED_BY_SUPPORT = guarded(
     Who.SUPPORT, cites=("C31", "D12"), rules=(*DECIDER, _MESSAGE, NothingProposed(), WithinLimit())
 )
 _DISPUTED_RULES = (_EXPLANATION, NotDecidedBySupport(), DisputeNotFinal(), Disputable(), NoOpenCase())
-_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
+_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(*_DISPUTED_RULES, SomethingLeft()))
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
 _WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)

@@ -21,10 +21,12 @@ from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
     ConsentCap,
+    ExpertThere,
     FundsThere,
     IssueCap,
     RequestCap,
     RestCap,
+    SomethingLeft,
     SupportApprovalCap,
 )
 from refundgql.domain.rules.given import AmountGiven, ContractReason, IssueShape, TextGiven
@@ -44,7 +46,7 @@ from refundgql.domain.rules.standing import (
     NotDecidedBySupport,
     RestDeclined,
 )
-from refundgql.domain.rules.who import AskedYourself, Who
+from refundgql.domain.rules.who import AskedYourself, PersonsThere, Who
 from refundgql.domain.rules.windows import (
     AnswerInTime,
     AskedOfTheExpert,
@@ -82,10 +84,13 @@ _REQUESTED = guarded(
         NoOpenCase(),
         RequestsLeft(),
         AskedOfTheExpert(),
+        ExpertThere(),
         RequestCap(),
     ),
 )
-_ISSUED = guarded(Who.EXPERT, cites="C12", rules=(IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap()))
+_ISSUED = guarded(
+    Who.EXPERT, cites="C12", rules=(PersonsThere(), IssueShape(), *_PAID, IssueWindow(), NoOpenCase(), IssueCap())
+)
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
 _EXPLANATION = TextGiven("explanation", phrase("an explanation for support"))
 _BY_SUPPORT = guarded(
@@ -113,7 +118,7 @@ _DISPUTED_RULES = (
     DisputeWindow(),
     NoOpenCase(),
 )
-_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=_DISPUTED_RULES)
+_DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(*_DISPUTED_RULES, SomethingLeft()))
 _REST_ESCALATED = guarded(Who.CLIENT, cites=("D19", "C24"), rules=(*_ESCALATED, RestDeclined(), RestCap()))
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
@@ -160,7 +165,7 @@ class InvoiceMachine(CaseMachine):
         | disputed.to(declined, validators=_DECLINED_BY_SUPPORT)
     )
     escalate = (
-        declined.to(escalated, validators=guarded(Who.CLIENT, cites="C24", rules=_ESCALATED))
+        declined.to(escalated, validators=guarded(Who.CLIENT, cites="C24", rules=(*_ESCALATED, SomethingLeft())))
         | approved.to(
             escalated,
             validators=guarded(Who.CLIENT, cites="D13", rules=(_EXPLANATION, NotDecidedBySupport(), FundsOverdue())),

@@ -92,12 +92,26 @@ def is_proposal(action: RefundActionName, found: Iterable[Refusal]) -> bool:
     return decides and all(refusal.code is RefusalCode.LIMIT_EXCEEDED for refusal in found)
 
 
+def decision_to_propose(it: Situation) -> Situation:
+    """Return the decision that a proposal is about: to approve, or to decline where only that could be taken (D23)."""
+    approving = replace(it, action=RefundActionName.APPROVE)
+    if _but_for_the_limit(blockers(approving)):
+        declining = replace(it, action=RefundActionName.DECLINE)
+        found = blockers(declining)
+        if found and not _but_for_the_limit(found):
+            return declining
+    return approving
+
+
 def _against_decision(it: Situation) -> list[Refusal]:
     """Return what stands in the way of the decision that is proposed or confirmed, but for the limit itself (D23)."""
     proposes = it.action is RefundActionName.PROPOSE
-    found = blockers(replace(it, action=RefundActionName.APPROVE) if proposes else confirmed(it))
-    others = [refusal for refusal in found if refusal.code is not RefusalCode.LIMIT_EXCEEDED]
-    return [within_limit(it)] if proposes and not found else others
+    found = blockers(decision_to_propose(it) if proposes else confirmed(it))
+    return [within_limit(it)] if proposes and not found else _but_for_the_limit(found)
+
+
+def _but_for_the_limit(found: Iterable[Refusal]) -> list[Refusal]:
+    return [refusal for refusal in found if refusal.code is not RefusalCode.LIMIT_EXCEEDED]
 
 
 def not_allowed(it: Situation) -> list[Refusal]:

@@ -17,17 +17,18 @@ from refundgql.domain.machines.base import (
     signed_by,
 )
 from refundgql.domain.machines.row import guarded
-from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, PriceLeft
+from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, PriceLeft, SomethingLeft
 from refundgql.domain.rules.given import FiledWithReason, LeadReason, LeadReasonDetail, ReasonExplained, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import LeadCharged, OneCasePerLead, ReasonRefundable, RequestsLeft
 from refundgql.domain.rules.standing import SecondLookUnused
-from refundgql.domain.rules.who import AnotherDecider, AskedYourself, Who
+from refundgql.domain.rules.who import AnotherDecider, AskedYourself, PersonsThere, Who
 from refundgql.domain.rules.windows import LeadWindow, SecondLookWindow
 from refundgql.domain.sentences import phrase
 from refundgql.domain.vocabulary import RefundCaseKind, RefundCaseState
 
 _ASKED = (
+    PersonsThere(),
     LeadReason(),
     LeadReasonDetail(),
     ReasonExplained(),
@@ -72,7 +73,9 @@ class LeadMachine(CaseMachine):
     reopen = declined.to(escalated, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     escalate = declined.to(
         escalated,
-        validators=guarded(Who.PRO, cites="D6", rules=(_EXPLANATION, SecondLookUnused(), SecondLookWindow())),
+        validators=guarded(
+            Who.PRO, cites="D6", rules=(_EXPLANATION, SecondLookUnused(), SecondLookWindow(), SomethingLeft())
+        ),
     )
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites="L18", rules=(FundsThere(),)))
     cancel = requested.to(cancelled, validators=guarded(Who.PRO, cites="D15", rules=(AskedYourself(),))) | escalated.to(

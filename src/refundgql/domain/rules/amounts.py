@@ -161,6 +161,12 @@ class SupportApprovalCap(ApprovalCap):
         return super().too_much(it, maximum)
 
 
+class SomethingLeft(AmountCap):
+    """Nobody is taken to support for what is not there any more."""
+
+    about = "something of the payment is left"
+
+
 class RestCap(AmountCap):
     """What a part approval left is asked for as far as it is still there."""
 
@@ -168,11 +174,10 @@ class RestCap(AmountCap):
     about = "something of the rest is left"
 
 
-class ReopenCap(AmountCap):
+class ReopenCap(SomethingLeft):
     """What is decided anew is still there."""
 
     rules = ("D22", "D9")
-    about = "something of the payment is left"
 
 
 class ConsentCap(AmountCap):
@@ -263,6 +268,26 @@ def _is_asked_for(it: Situation) -> bool:
     case, contract = it.case, it.facts.contract
     issued = case is not None and case.requested_minor is None
     return not issued or contract is None or contract.kind is not ContractKind.HOURLY
+
+
+class ExpertThere(Rule):
+    """What only the expert may give is asked for while there is one."""
+
+    rules = ("D30", "C29", "D12")
+    about = "the expert's account was not erased, where the refund is the expert's to give"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TRANSITION_NOT_ALLOWED."""
+        if it.facts.expert_erased_at is None or _only_goodwill(it) is None:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.TRANSITION_NOT_ALLOWED,
+            message=sentence(
+                "EXPERT_ERASED",
+                "Only the expert could still agree to this refund, whose account was erased: talk to support.",
+            ),
+            rule="D30",
+        )
 
 
 def _only_goodwill(it: Situation) -> str | None:

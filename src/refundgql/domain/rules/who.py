@@ -9,7 +9,7 @@ from refundgql.domain.refusals import BasicRefusal, Refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.sentences import either, phrase, sentence
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefundActionName, RefusalCode, Role
+from refundgql.domain.vocabulary import RefundActionName, RefusalCode, Role, WhoseMove
 
 
 class Who(StrEnum):
@@ -104,6 +104,47 @@ class NotOwnCase(Rule):
         return BasicRefusal(
             code=RefusalCode.OWN_CASE,
             message=sentence("OWN_CASE", "You are a party to this case: ask a colleague to decide it."),
+        )
+
+
+class PersonsThere(Rule):
+    """Nothing moves to an account that was erased, nor from it by anybody's will."""
+
+    rules = ("D30",)
+    about = "the account that the money comes back to was not erased"
+    group = Group.WHO
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with TRANSITION_NOT_ALLOWED; a reversal also when the expert that it would pay was erased."""
+        facts = it.facts
+        gone = facts.recipient_erased_at is not None
+        if not gone and (it.action is not RefundActionName.REVERSE or facts.expert_erased_at is None):
+            return None
+        return BasicRefusal(
+            code=RefusalCode.TRANSITION_NOT_ALLOWED,
+            message=sentence(
+                "ACCOUNT_ERASED", "An account whose money this is was erased: settle it outside of the desk."
+            ),
+            rule="D30",
+        )
+
+
+class AskedIsThere(Rule):
+    """Nobody waits for an answer of an expert who was erased; with an erased recipient nothing is undecided."""
+
+    rules = ("D30",)
+    about = "the party that is asked was not erased"
+    group = Group.GIVEN
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with INVALID_INPUT."""
+        if it.facts.expert_erased_at is None or it.act.asked_party is not WhoseMove.COUNTERPARTY:
+            return None
+        return BasicRefusal(
+            code=RefusalCode.INVALID_INPUT,
+            message=sentence("ASKED_ERASED", "The account of this party was erased: decide without an answer."),
+            rule="D30",
+            field=("from",),
         )
 
 

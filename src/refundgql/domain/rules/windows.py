@@ -201,10 +201,10 @@ class AnswerInTime(DayWindow):
 
 
 class HandOverDue(Rule):
-    """A request moves to support when its direct window or its answer time has run out, and not before."""
+    """A request moves to support when its direct window or its answer time is over or nobody can answer, not before."""
 
-    rules: tuple[str, ...] = ("D7", "D8")
-    about = "the direct window is over, or for hourly work the answer time"
+    rules: tuple[str, ...] = ("D7", "D8", "D30")
+    about = "the direct window is over, or for hourly work the answer time, or the expert's account was erased"
 
     def due(self, it: Situation) -> tuple[datetime, str] | None:
         """Return the instant and the rule of the earliest hand-over; None when there is none."""
@@ -231,8 +231,8 @@ class HandOverDue(Rule):
 class AnswerOverdue(HandOverDue):
     """Escrow moves to support when the answer time has run out; it has no window."""
 
-    rules = ("D8",)
-    about = "the answer time is over"
+    rules = ("D8", "D30")
+    about = "the answer time is over, or the expert's account was erased"
 
 
 class SecondLookWindow(DayWindow):
