@@ -22,15 +22,19 @@ from domain_world import (
     invoice_facts,
     usd,
     week_facts,
+    why,
     with_case,
 )
 
 from refundgql.domain.calendar import from_micros, to_micros
-from refundgql.domain.cases import case_clocks, decision_preview
+from refundgql.domain.cases import case_clocks, deadline_moved, decision_preview
+from refundgql.domain.clocks import indexed, whose_move
 from refundgql.domain.deadlines import information_until
 from refundgql.domain.ledger import balance, contracts_owner, external, held, in_transit, platform_leads
-from refundgql.domain.vocabulary import BalancePurpose, WhoseMove
-from refundgql.domain.webhooks import RetryPlan
+from refundgql.domain.payment_cases import is_declined_for_now, with_cases
+from refundgql.domain.preview import preview
+from refundgql.domain.vocabulary import BalancePurpose, IssueDecision, WhoseMove
+from refundgql.domain.webhooks import URL_CHARS, RetryPlan, url_problem
 
 ASKED = {"information_from": WhoseMove.REQUESTER, "information_at": NOW - timedelta(hours=1), "information_days": 3}
 
@@ -130,3 +134,61 @@ def test_an_endpoint_is_given_up_after_five_days() -> None:
     """As docs/webhooks.md says, to the second."""
     assert RetryPlan().disable_after_seconds == 432_000
     assert tuple(RetryPlan().waits_seconds) == (5, 30, 120, 900, 3_600, 21_600, 86_400)
+
+
+def test_a_move_passes_on_at_its_instant() -> None:
+    """The expert's until support takes over, and the system's from then on (D20)."""
+    facts = with_case(invoice_facts(), case := case_in(S.REQUESTED))
+    move = whose_move(facts, case, POLICY)
+    assert move.until is not None
+    before = move.until - timedelta(microseconds=1)
+    assert (move.at(before), move.at(move.until)) == (WhoseMove.COUNTERPARTY, WhoseMove.SYSTEM)
+
+
+def test_a_question_may_be_open_for_any_number_of_days_up_to_the_most() -> None:
+    """One, the most and what lies between; neither none nor one more (D24)."""
+    facts, most = with_case(invoice_facts(), case_in(S.ESCALATED)), POLICY.information_most_days
+    for days in (1, most - 1, most):
+        assert done(A.REQUEST_INFORMATION, facts, SUPPORT, days=days).case.information_days == days
+    for days in (0, most + 1):
+        assert why(A.REQUEST_INFORMATION, facts, SUPPORT, days=days) == [("INVALID_INPUT", "D24")]
+
+
+def test_the_case_acted_on_is_no_other_open_case() -> None:
+    """Of the payment's open case it is told only where another case, or none, is acted on (D14)."""
+    case, declined = case_in(S.REQUESTED), case_in(S.DECLINED, id="before")
+    for acted_on, other in ((case, None), (declined, case), (None, case)):
+        assert with_cases(invoice_facts(), [declined, case], acted_on).open_case is other
+
+
+def test_what_is_declined_for_now() -> None:
+    """A decline that is not final, and what of a credit was not given (D19)."""
+    assert is_declined_for_now(case_in(S.DECLINED))
+    assert not is_declined_for_now(case_in(S.DECLINED, final_decision=True))
+    assert not is_declined_for_now(case_in(S.CREDITED))
+    assert is_declined_for_now(case_in(S.CREDITED, approved_minor=1_000, credited_minor=1_000))
+
+
+def test_a_rule_that_has_not_changed_moves_no_deadline() -> None:
+    """What is worked out anew and is the same instant is not told again (D28)."""
+    facts = with_case(invoice_facts(), case_in(S.REQUESTED))
+    assert facts.case is not None
+    facts = replace(facts, case=indexed(facts.case, facts, POLICY))
+    assert deadline_moved(facts, NOW, POLICY) is None
+    sooner = deadline_moved(facts, NOW, replace(POLICY, respond_within_days=POLICY.respond_within_days - 1))
+    assert sooner is not None
+
+
+def test_a_preview_of_issuing_all_moves_all() -> None:
+    """And of issuing none, nothing (C12, C13)."""
+    for decision, amounts in ((IssueDecision.FULL, [10_000]), (IssueDecision.NONE, [])):
+        found = preview(good_act(A.ISSUE, K.INVOICE, EXPERT, decision=decision), invoice_facts(), POLICY)
+        assert found.allowed
+        assert [posting.amount.minor for posting in found.postings] == amounts
+
+
+def test_an_address_may_have_as_many_characters_as_are_told() -> None:
+    """And not one more."""
+    longest = "https://example.com/".ljust(URL_CHARS, "a")
+    assert url_problem(longest, private_allowed=False) is None
+    assert url_problem(f"{longest}a", private_allowed=False) is not None
