@@ -56,7 +56,6 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
         given,
         RefundActionName.ASSIGN,
         fill,
-        operation="assign_case",
         prepare=with_assignee,
         prepare_locks=False,  # who was staff a moment ago may have been given the case
     )

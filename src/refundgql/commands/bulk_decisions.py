@@ -62,7 +62,7 @@ async def decide_refunds(uow: UnitOfWork, viewer: Viewer, given: DecideRefunds) 
         _check(viewer, given)
         return {}
 
-    _, replayed = await once(uow, viewer, "decide_refunds", given, begin)
+    _, replayed = await once(uow, viewer, given, begin)
     outcomes: list[CaseResult | Refused] = []
     fault: Exception | None = None
     for index, decision in enumerate(given.decisions):

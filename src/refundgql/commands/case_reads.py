@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refundgql.commands.checks import Checks, existing_id
-from refundgql.commands.deciding import case_of
+from refundgql.commands.checks import Checks
+from refundgql.commands.deciding import case_of, visible_case_facts
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import CaseReadResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
-from refundgql.domain.refusals import Refused, not_found
-from refundgql.domain.sentences import phrase, sentence
+from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.storage.case_reads import mark_read
-from refundgql.storage.facts import load_case_facts
-from refundgql.storage.visibility import sees_case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +30,9 @@ async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -
     """
 
     async def work(unit: Unit) -> Made:
-        case_id = existing_id(given.refund_case_id, phrase("refund case"), "refundCaseId")
         # Without a lock: reading must not wait for whoever decides, and what comes meanwhile stays unread.
-        facts = (await load_case_facts(unit.tx, [case_id])).get(case_id)
-        if facts is None or not sees_case(viewer, case_of(facts)):
-            raise Refused(not_found(phrase("refund case"), "refundCaseId"))
-        version, checks = case_of(facts).version, Checks()
+        case = case_of(await visible_case_facts(unit, viewer, given.refund_case_id, lock=False))
+        version, checks = case.version, Checks()
         checks.key(given.idempotency_key)
         up_to = version if given.up_to_version is None else given.up_to_version
         if not 0 < up_to <= version:
@@ -49,8 +43,8 @@ async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -
                 "upToVersion",
             )
         checks.raise_if_any()
-        mark_read(unit.tx, viewer.account_id, case_id, up_to)
-        return {"case_id": case_id}
+        mark_read(unit.tx, viewer.account_id, case.id, up_to)
+        return {"case_id": case.id}
 
-    made, replayed = await once(uow, viewer, "mark_case_read", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return CaseReadResult(made["case_id"], replayed=replayed)

@@ -103,6 +103,14 @@ class Checks:
         if value is not None:
             self.text(value, "idempotencyKey", KEY_CHARS)
 
+    def end(self, key: str | None) -> None:
+        """Look at the idempotency key as the last thing.
+
+        Refuses: INVALID_INPUT.
+        """
+        self.key(key)
+        self.raise_if_any()
+
     def raise_if_any(self) -> None:
         """Raise what was collected.
 

@@ -51,7 +51,6 @@ async def act_on_case(
     action: RefundActionName,
     fill: FillAct,
     *,
-    operation: str,
     prepare: Prepare | None = None,
     prepare_locks: bool = True,
     after: AfterSave | None = None,
@@ -85,7 +84,7 @@ async def act_on_case(
     # What prepares or adds to an act may look at more than its case, and a follow-up case is given its number.
     prepares = prepare is not None and prepare_locks
     alone = not prepares and after is None and action not in _LOOKS_FURTHER
-    made, replayed = await once(uow, viewer, operation, given, work, one_write=alone)
+    made, replayed = await once(uow, viewer, given, work, one_write=alone)
     if replayed or saved is None:
         return CaseResult(made["case_id"], made["event_id"], replayed)
     return CaseResult(made["case_id"], made["event_id"], replayed, saved.case, saved.event)
@@ -119,13 +118,13 @@ async def _decide_and_save(
     return {"case_id": decision.case.id, "event_id": saved.event_id}, decision if alone else None
 
 
-async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str) -> Facts:
-    """Return the facts of a case under lock.
+async def visible_case_facts(unit: Unit, viewer: Viewer, case_id: str, *, lock: bool = True) -> Facts:
+    """Return the facts of a case, under lock unless that is not needed.
 
     Refuses: NOT_FOUND when there is none that the viewer may see, in the same words for both.
     """
     existing_id(case_id, phrase("refund case"), "refundCaseId")
-    facts = (await load_case_facts(unit.tx, [case_id], lock=True, reader=viewer)).get(case_id)
+    facts = (await load_case_facts(unit.tx, [case_id], lock=lock, reader=viewer)).get(case_id)
     if facts is None or not sees_case(viewer, case_of(facts)):
         raise Refused(not_found(phrase("refund case"), "refundCaseId"))
     return facts

@@ -114,7 +114,7 @@ async def approve_refund(uow: UnitOfWork, viewer: Viewer, given: ApproveRefund) 
         note = checks.text(given.note, "note")
         return replace(act, amount=checks.money(given.amount), text=note, rest=given.rest)
 
-    return await act_on_case(uow, viewer, given, RefundActionName.APPROVE, fill, operation="approve_refund")
+    return await act_on_case(uow, viewer, given, RefundActionName.APPROVE, fill)
 
 
 async def decline_refund(uow: UnitOfWork, viewer: Viewer, given: DeclineRefund) -> CaseResult:
@@ -127,35 +127,17 @@ async def decline_refund(uow: UnitOfWork, viewer: Viewer, given: DeclineRefund) 
             internal_note=checks.text(given.internal_note, "internalNote"),
         )
 
-    return await act_on_case(uow, viewer, given, RefundActionName.DECLINE, fill, operation="decline_refund")
+    return await act_on_case(uow, viewer, given, RefundActionName.DECLINE, fill)
 
 
 async def escalate_refund(uow: UnitOfWork, viewer: Viewer, given: EscalateRefund) -> CaseResult:
     """Bring a declined case, or an approved one that waits for funds, to support (D6, C24, D13)."""
-    return await _with_words(
-        uow,
-        viewer,
-        given,
-        RefundActionName.ESCALATE,
-        "escalate_refund",
-        "explanation",
-        given.explanation,
-        EXPLANATION_CHARS,
-    )
+    return await _with_words(uow, viewer, given, RefundActionName.ESCALATE, "explanation", EXPLANATION_CHARS)
 
 
 async def dispute_refund(uow: UnitOfWork, viewer: Viewer, given: DisputeRefund) -> CaseResult:
     """Open dispute resolution on a case (C31)."""
-    return await _with_words(
-        uow,
-        viewer,
-        given,
-        RefundActionName.DISPUTE,
-        "dispute_refund",
-        "explanation",
-        given.explanation,
-        EXPLANATION_CHARS,
-    )
+    return await _with_words(uow, viewer, given, RefundActionName.DISPUTE, "explanation", EXPLANATION_CHARS)
 
 
 async def consent_to_refund(uow: UnitOfWork, viewer: Viewer, given: ConsentToRefund) -> CaseResult:
@@ -164,12 +146,12 @@ async def consent_to_refund(uow: UnitOfWork, viewer: Viewer, given: ConsentToRef
     def fill(act: Act, checks: Checks) -> Act:
         return replace(act, amount=checks.money(given.amount), text=checks.text(given.note, "note"))
 
-    return await act_on_case(uow, viewer, given, RefundActionName.CONSENT, fill, operation="consent_to_refund")
+    return await act_on_case(uow, viewer, given, RefundActionName.CONSENT, fill)
 
 
 async def cancel_refund(uow: UnitOfWork, viewer: Viewer, given: CancelRefund) -> CaseResult:
     """Cancel an undecided case of one's own (D15)."""
-    return await _with_words(uow, viewer, given, RefundActionName.CANCEL, "cancel_refund", "note", given.note)
+    return await _with_words(uow, viewer, given, RefundActionName.CANCEL, "note")
 
 
 async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) -> CaseResult:
@@ -178,8 +160,7 @@ async def reverse_refund(uow: UnitOfWork, viewer: Viewer, given: ReverseRefund) 
     async def with_credit(unit: Unit, facts: Facts) -> Facts:
         return replace(facts, credit=await load_credit(unit.tx, given.refund_case_id))
 
-    action = RefundActionName.REVERSE
-    return await _with_words(uow, viewer, given, action, "reverse_refund", "reason", given.reason, prepare=with_credit)
+    return await _with_words(uow, viewer, given, RefundActionName.REVERSE, "reason", prepare=with_credit)
 
 
 async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInformation) -> CaseResult:
@@ -189,24 +170,22 @@ async def request_information(uow: UnitOfWork, viewer: Viewer, given: RequestInf
         text = checks.text(given.question, "question")
         return replace(act, text=text, asked_party=given.asked_party, days=given.days)
 
-    return await act_on_case(
-        uow, viewer, given, RefundActionName.REQUEST_INFORMATION, fill, operation="request_information"
-    )
+    return await act_on_case(uow, viewer, given, RefundActionName.REQUEST_INFORMATION, fill)
 
 
 async def confirm_decision(uow: UnitOfWork, viewer: Viewer, given: ConfirmDecision) -> CaseResult:
     """Take a decision that a colleague proposed, as far as it can be taken now (D23)."""
-    return await _with_words(uow, viewer, given, RefundActionName.CONFIRM, "confirm_decision", "note", given.note)
+    return await _with_words(uow, viewer, given, RefundActionName.CONFIRM, "note")
 
 
 async def return_decision(uow: UnitOfWork, viewer: Viewer, given: ReturnDecision) -> CaseResult:
     """Return a proposed decision: nothing is decided (D23)."""
-    return await _with_words(uow, viewer, given, RefundActionName.RETURN, "return_decision", "reason", given.reason)
+    return await _with_words(uow, viewer, given, RefundActionName.RETURN, "reason")
 
 
 async def reopen_refund(uow: UnitOfWork, viewer: Viewer, given: ReopenRefund) -> CaseResult:
     """Take a finally declined case to support again, once (D22)."""
-    return await _with_words(uow, viewer, given, RefundActionName.REOPEN, "reopen_refund", "reason", given.reason)
+    return await _with_words(uow, viewer, given, RefundActionName.REOPEN, "reason")
 
 
 async def _with_words(
@@ -214,16 +193,14 @@ async def _with_words(
     viewer: Viewer,
     given: OnCase,
     action: RefundActionName,
-    operation: str,
     field: str,
-    words: str | None,
     limit_chars: int = NOTE_CHARS,
     *,
     prepare: Prepare | None = None,
 ) -> CaseResult:
-    """Perform an act that takes nothing but words, which the input calls `field`."""
+    """Perform an act that takes nothing but words, in a field of its input."""
 
     def fill(act: Act, checks: Checks) -> Act:
-        return replace(act, text=checks.text(words, field, limit_chars))
+        return replace(act, text=checks.text(getattr(given, field), field, limit_chars))
 
-    return await act_on_case(uow, viewer, given, action, fill, operation=operation, prepare=prepare)
+    return await act_on_case(uow, viewer, given, action, fill, prepare=prepare)

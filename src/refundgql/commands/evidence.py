@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from uuid_utils.compat import uuid7
 
@@ -15,7 +16,7 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.messages import refuse_outsider
 from refundgql.commands.results import CaseResult, UploadResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
-from refundgql.commands.uploads import Upload, check_file
+from refundgql.commands.uploads import Upload, check_file, no_files
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
@@ -103,7 +104,6 @@ async def add_statement(uow: UnitOfWork, viewer: Viewer, given: AddStatement) ->
         given,
         RefundActionName.ADD_EVIDENCE,
         fill,
-        operation="add_statement",
         prepare=_bounded(viewer, given.audience),
         after=keep,
     )
@@ -135,7 +135,6 @@ async def add_conversation_evidence(uow: UnitOfWork, viewer: Viewer, given: AddC
         given,
         RefundActionName.ADD_EVIDENCE,
         fill,
-        operation="add_conversation_evidence",
         prepare=with_chat,
         after=keep,
     )
@@ -171,7 +170,6 @@ async def add_file_evidence(
         given,
         RefundActionName.ADD_EVIDENCE,
         fill,
-        operation="add_file_evidence",
         prepare=_bounded(viewer, given.audience),
         after=keep,
     )
@@ -191,7 +189,7 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
         facts = await visible_case_facts(unit, viewer, given.refund_case_id)
         at, uploads = unit.now(), uow.uploads
         if uploads is None:
-            raise Refused(_no_files())
+            raise Refused(no_files())
         checks = Checks()
         name = check_file(
             checks,
@@ -229,7 +227,7 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
         insert_upload(unit.tx, announced)
         return {"upload_url": uploads.upload_url(upload, expires_at), "expires_at": expires_at.isoformat()}
 
-    made, replayed = await once(uow, viewer, "create_evidence_upload", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return UploadResult(made["upload_url"], datetime.fromisoformat(made["expires_at"]), replayed)
 
 
@@ -274,11 +272,6 @@ def freeze_conversation(unit: Unit, viewer: Viewer, decision: Decision, messages
     _keep(unit, viewer, decision, EvidenceKind.CONVERSATION, sha256=sha256, content=content)
 
 
-def _no_files() -> BasicRefusal:
-    message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
-    return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
-
-
 FROZEN_MESSAGES = 1_000
 """The latest of a chat that are frozen with a request; older ones can be chosen, 200 at a time."""
 FROZEN_CHARS = 4_000_000
@@ -321,19 +314,8 @@ def _bounded(viewer: Viewer, audience: Audience | None) -> Callable[[Unit, Facts
     return check
 
 
-def _keep(
-    unit: Unit,
-    viewer: Viewer,
-    decision: Decision,
-    kind: EvidenceKind,
-    *,
-    sha256: str,
-    content: str | None = None,
-    file_name: str | None = None,
-    content_type: str | None = None,
-    size_bytes: int | None = None,
-    storage_key: str | None = None,
-) -> None:
+def _keep(unit: Unit, viewer: Viewer, decision: Decision, kind: EvidenceKind, **kept: Any) -> None:
+    """Keep what was added; a kind has its own of the columns of evidence."""
     event = decision.event
     piece = NewEvidence(
         id=str(uuid7()),
@@ -341,14 +323,9 @@ def _keep(
         kind=kind,
         added_at=to_micros(event.at),
         added_by_id=event.actor_id or decision.case.filed_by_id,
-        sha256=sha256,
-        content=content,
-        file_name=file_name,
-        content_type=content_type,
-        size_bytes=size_bytes,
-        storage_key=storage_key,
         audience=event.audience,
         side=side_of(viewer, decision.case),
         sequence=event.sequence,
+        **kept,
     )
     insert_evidence(unit.tx, piece)

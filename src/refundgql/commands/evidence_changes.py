@@ -78,7 +78,7 @@ async def withdraw_evidence(uow: UnitOfWork, viewer: Viewer, given: WithdrawEvid
     def write(unit: Unit, found: KeptEvidence, at: int, _: str | None) -> None:
         withdraw_evidence_row(unit.tx, found.id, at)
 
-    return await _change(uow, viewer, given, RefundEventName.EVIDENCE_WITHDRAWN, judge, write, "withdraw_evidence")
+    return await _change(uow, viewer, given, RefundEventName.EVIDENCE_WITHDRAWN, judge, write)
 
 
 async def redact_evidence(uow: UnitOfWork, viewer: Viewer, given: RedactEvidence) -> CaseResult:
@@ -101,7 +101,7 @@ async def redact_evidence(uow: UnitOfWork, viewer: Viewer, given: RedactEvidence
     def write(unit: Unit, found: KeptEvidence, at: int, reason: str | None) -> None:
         redact_evidence_row(unit.tx, found.id, at, viewer.account_id, reason or "")
 
-    done = await _change(uow, viewer, given, RefundEventName.EVIDENCE_REDACTED, judge, write, "redact_evidence")
+    done = await _change(uow, viewer, given, RefundEventName.EVIDENCE_REDACTED, judge, write)
     await discard_now(uow)
     return done
 
@@ -131,7 +131,6 @@ async def _change(
     name: RefundEventName,
     judge: Callable[[KeptEvidence], str | None],
     write: Callable[[Unit, KeptEvidence, int, str | None], None],
-    operation: str,
 ) -> CaseResult:
     async def work(unit: Unit) -> Made:
         existing_id(given.evidence_id, phrase("evidence"), "evidenceId")
@@ -144,8 +143,7 @@ async def _change(
             raise Refused(not_found(phrase("evidence"), "evidenceId"))
         note = judge(found)
         checks = Checks()
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         if found.redacted or (found.withdrawn and name is RefundEventName.EVIDENCE_WITHDRAWN):
             raise Refused(
                 _no(
@@ -161,7 +159,7 @@ async def _change(
         write(unit, found, to_micros(at), note)
         return {"case_id": found.case_id, "event_id": saved.event_id}
 
-    made, replayed = await once(uow, viewer, operation, given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return CaseResult(made["case_id"], made["event_id"], replayed)
 
 

@@ -10,12 +10,11 @@ from refundgql.commands.evidence import AddFileEvidence, add_file_evidence
 from refundgql.commands.evidence_changes import discard_redacted
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
-from refundgql.commands.uploads import FileStore, storage_key
+from refundgql.commands.uploads import FileStore, no_files, storage_key
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.refusals import BasicRefusal, Refused, not_found
-from refundgql.domain.sentences import phrase, sentence
+from refundgql.domain.refusals import Refused, not_found
+from refundgql.domain.sentences import phrase
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import RefusalCode
 from refundgql.storage.evidence_uploads import (
     AnnouncedFile,
     abandon_uploads,
@@ -102,6 +101,5 @@ async def clear_abandoned(uow: UnitOfWork) -> int:
 
 def _store_of(uow: UnitOfWork) -> FileStore:
     if uow.files is None:
-        message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
-        raise Refused(BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16"))
+        raise Refused(no_files())
     return uow.files

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 from refundgql.commands.checks import Checks
@@ -37,7 +39,6 @@ class Given(Protocol):
 async def once(
     uow: UnitOfWork,
     viewer: Viewer,
-    operation: str,
     given: Given,
     work: Callable[[Unit], Awaitable[Made]],
     *,
@@ -47,7 +48,7 @@ async def once(
 
     Refuses: IDEMPOTENCY_KEY_REUSED when the key did something else; whatever the work refuses.
     """
-    key = _usable_key(given)
+    key, operation = _usable_key(given), operation_of(type(given))
     if key is None:
         return await uow.run(work, repeatable=False, one_write=one_write, name=operation), False
     digest = input_sha256(operation, given)
@@ -80,6 +81,12 @@ async def once(
         if done is None:
             raise
         return done, True
+
+
+@cache
+def operation_of(command: type[Given]) -> str:
+    """Return what keys, hashes and traces call a command: its input's class with underscores. It must not change."""
+    return re.sub(r"\B(?=[A-Z])", "_", command.__name__).lower()
 
 
 def input_sha256(operation: str, given: Given) -> str:

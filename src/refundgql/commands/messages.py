@@ -68,7 +68,7 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
         made = await decide_and_save(unit, act, facts, given, fill, keep)
         return {**made, "message_id": message_id}
 
-    made, replayed = await once(uow, viewer, "send_case_message", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return MessageResult(made["message_id"], made["case_id"], replayed)
 
 

@@ -72,7 +72,7 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
     if viewer is None:
         made, replayed = await uow.run(work, name="erase_account"), False
     else:
-        made, replayed = await once(uow, viewer, "erase_account", given, work)
+        made, replayed = await once(uow, viewer, given, work)
     await discard_now(uow)
     return AccountResult(made["account_id"], replayed=replayed)
 

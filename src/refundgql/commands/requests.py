@@ -128,7 +128,6 @@ async def request_lead_refund(uow: UnitOfWork, viewer: Viewer, given: RequestLea
         RefundActionName.REQUEST,
         fill,
         subject=lambda: (Subject.LEAD, given.lead_id),
-        operation="request_lead_refund",
         prepare=with_chat,
         after=keep_chat,
     )
@@ -149,7 +148,6 @@ async def request_invoice_refund(uow: UnitOfWork, viewer: Viewer, given: Request
         subject=lambda: _one_subject(
             invoice_id=given.invoice_id, milestone_id=given.milestone_id, billing_week_id=given.billing_week_id
         ),
-        operation="request_invoice_refund",
     )
 
 
@@ -166,7 +164,6 @@ async def request_escrow_refund(uow: UnitOfWork, viewer: Viewer, given: RequestE
         RefundActionName.REQUEST,
         fill,
         subject=lambda: (Subject.MILESTONE, given.milestone_id),
-        operation="request_escrow_refund",
     )
 
 
@@ -189,7 +186,6 @@ async def open_timesheet_dispute(uow: UnitOfWork, viewer: Viewer, given: OpenTim
         RefundActionName.OPEN_TIMESHEET_DISPUTE,
         fill,
         subject=lambda: (Subject.BILLING_WEEK, given.billing_week_id),
-        operation="open_timesheet_dispute",
     )
 
 
@@ -214,7 +210,6 @@ async def issue_refund(uow: UnitOfWork, viewer: Viewer, given: IssueRefund) -> C
         subject=lambda: _one_subject(
             invoice_id=given.invoice_id, milestone_id=given.milestone_id, billing_week_id=given.billing_week_id
         ),
-        operation="issue_refund",
     )
 
 
@@ -263,7 +258,6 @@ async def _open_case(
     fill: FillAct,
     *,
     subject: Callable[[], tuple[Subject, str]],
-    operation: str,
     prepare: Prepare | None = None,
     after: AfterSave | None = None,
 ) -> CaseResult:
@@ -276,7 +270,7 @@ async def _open_case(
         act = Act(action=action, at=unit.now(), viewer=viewer, case_id=case_id)
         return await decide_and_save(unit, act, facts, given, fill, after)
 
-    made, replayed = await once(uow, viewer, operation, given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return CaseResult(made["case_id"], made["event_id"], replayed)
 
 

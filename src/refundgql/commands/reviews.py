@@ -76,7 +76,7 @@ async def post_review(uow: UnitOfWork, viewer: Viewer, given: PostReview) -> Rev
         await insert_review(unit.tx, review)
         return {"review_id": review_id}
 
-    return await _once(uow, viewer, "post_review", given, work)
+    return await _once(uow, viewer, given, work)
 
 
 async def edit_review(uow: UnitOfWork, viewer: Viewer, given: EditReview) -> ReviewResult:
@@ -92,7 +92,7 @@ async def edit_review(uow: UnitOfWork, viewer: Viewer, given: EditReview) -> Rev
         await update_review(unit.tx, rules.edit_review(review, rating=given.rating, body=body, at=unit.now()))
         return {"review_id": review.id}
 
-    return await _once(uow, viewer, "edit_review", given, work)
+    return await _once(uow, viewer, given, work)
 
 
 async def allow_review_edit(uow: UnitOfWork, viewer: Viewer, given: AllowReviewEdit) -> ReviewResult:
@@ -105,18 +105,15 @@ async def allow_review_edit(uow: UnitOfWork, viewer: Viewer, given: AllowReviewE
         review, contract = await _visible_review(unit, viewer, given.review_id)
         rules.refuse_foreign_permission(viewer, review, contract)
         checks = Checks()
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         await update_review(unit.tx, rules.allow_edit(review, unit.policy))
         return {"review_id": review.id}
 
-    return await _once(uow, viewer, "allow_review_edit", given, work)
+    return await _once(uow, viewer, given, work)
 
 
-async def _once(
-    uow: UnitOfWork, viewer: Viewer, operation: str, given: Given, work: Callable[[Unit], Awaitable[Made]]
-) -> ReviewResult:
-    made, replayed = await once(uow, viewer, operation, given, work)
+async def _once(uow: UnitOfWork, viewer: Viewer, given: Given, work: Callable[[Unit], Awaitable[Made]]) -> ReviewResult:
+    made, replayed = await once(uow, viewer, given, work)
     return ReviewResult(made["review_id"], replayed)
 
 
@@ -124,8 +121,7 @@ def _check_words(given: PostReview | EditReview) -> str:
     checks = Checks()
     checks.refusals += rules.rating_refusals(given.rating)
     body = checks.text(given.body, "body", REVIEW_CHARS)
-    checks.key(given.idempotency_key)
-    checks.raise_if_any()
+    checks.end(given.idempotency_key)
     return body or ""
 
 

@@ -52,13 +52,13 @@ from refundgql.storage.record_rows import (
     WithdrawalById,
 )
 from refundgql.storage.records import (
-    find_awaiting,
     find_claims,
     find_open_cases,
     find_paid_shares,
     find_rows,
     find_totals,
 )
+from refundgql.storage.settlements import find_awaiting
 
 RowType = TypeVar("RowType", bound=Stored)
 
@@ -326,8 +326,8 @@ async def _fill_money(book: Book, finder: Finder, wanted: _Wanted) -> None:
         book.totals[totals.key] = totals
     if receivers:
         book.awaiting = {
-            balance(owner_id, BalancePurpose.CONTRACTS, currency)
-            for owner_id, currency in await find_awaiting(finder.source, receivers)
+            balance(one.account_id, BalancePurpose.CONTRACTS, one.currency)
+            for one in await find_awaiting(finder.source, receivers)
         }
 
 

@@ -109,6 +109,12 @@ def check_file(
     return name
 
 
+def no_files() -> BasicRefusal:
+    """Say that there is nowhere to keep a file."""
+    message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
+    return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
+
+
 def _reject(checks: Checks, message: Sentence, field: str) -> None:
     checks.refusals.append(
         BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16", field=(field,))

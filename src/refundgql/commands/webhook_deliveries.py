@@ -49,7 +49,7 @@ async def redeliver_webhook(uow: UnitOfWork, viewer: Viewer, given: RedeliverWeb
 
     Refuses: FORBIDDEN, NOT_FOUND.
     """
-    return await _settle(uow, viewer, given, "redeliver_webhook", State.PENDING)
+    return await _settle(uow, viewer, given, State.PENDING)
 
 
 async def skip_webhook_delivery(uow: UnitOfWork, viewer: Viewer, given: SkipWebhookDelivery) -> WebhookDeliveryResult:
@@ -57,11 +57,11 @@ async def skip_webhook_delivery(uow: UnitOfWork, viewer: Viewer, given: SkipWebh
 
     Refuses: FORBIDDEN, NOT_FOUND; INVALID_INPUT for a delivery that is not waiting.
     """
-    return await _settle(uow, viewer, given, "skip_webhook_delivery", State.SKIPPED)
+    return await _settle(uow, viewer, given, State.SKIPPED)
 
 
 async def _settle(
-    uow: UnitOfWork, viewer: Viewer, given: RedeliverWebhook | SkipWebhookDelivery, operation: str, state: State
+    uow: UnitOfWork, viewer: Viewer, given: RedeliverWebhook | SkipWebhookDelivery, state: State
 ) -> WebhookDeliveryResult:
     async def work(unit: Unit) -> Made:
         check_admin(viewer)
@@ -83,7 +83,7 @@ async def _settle(
         unit.topics.add(WEBHOOKS)
         return {"delivery_id": delivery}
 
-    made, replayed = await once(uow, viewer, operation, given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WebhookDeliveryResult(made["delivery_id"], replayed)
 
 
@@ -123,5 +123,5 @@ async def rewind_webhook_endpoint(
         unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
-    made, replayed = await once(uow, viewer, "rewind_webhook_endpoint", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WebhookEndpointResult(made["endpoint_id"], replayed)

@@ -127,8 +127,7 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
         checks = Checks()
         changes = _checked(given, checks, private_allowed=uow.private_webhooks)
         after = await cursor_of(unit, given.after, checks)
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         if await count_endpoints(unit.tx) >= MOST_ENDPOINTS:
             checks.refuse(
                 sentence(
@@ -151,7 +150,7 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
         unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint_id}
 
-    made, replayed = await once(uow, viewer, "create_webhook_endpoint", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     # What this very call has made is its own also when only a repeat of its transaction could tell.
     own = made["endpoint_id"] == endpoint_id
     return WebhookSecretResult(made["endpoint_id"], secret if own else None, replayed and not own)
@@ -170,8 +169,7 @@ async def update_webhook_endpoint(
         endpoint = await endpoint_of(unit, given.webhook_endpoint_id)
         checks = Checks()
         changes = _checked(given, checks, private_allowed=uow.private_webhooks)
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         values = {
             name: ",".join(sorted(value)) if isinstance(value, tuple) else value for name, value in changes.items()
         }
@@ -181,7 +179,7 @@ async def update_webhook_endpoint(
         unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
-    made, replayed = await once(uow, viewer, "update_webhook_endpoint", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WebhookEndpointResult(made["endpoint_id"], replayed)
 
 
@@ -197,14 +195,13 @@ async def delete_webhook_endpoint(
         check_admin(viewer)
         endpoint = await endpoint_of(unit, given.webhook_endpoint_id)
         checks = Checks()
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         # The rows of the log may be many: they go later, a batch at a time. The secrets go now.
         await change_endpoint(unit.tx, endpoint.id, deleted_at=to_micros(unit.now()), secret="", former_secret=None)
         unit.topics.add(WEBHOOKS)
         return {"endpoint_id": endpoint.id}
 
-    made, replayed = await once(uow, viewer, "delete_webhook_endpoint", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WebhookEndpointResult(made["endpoint_id"], replayed)
 
 
@@ -226,12 +223,11 @@ async def rotate_webhook_secret(uow: UnitOfWork, viewer: Viewer, given: RotateWe
                 sentence("OVERLAP_OUT_OF_RANGE", "Give 0 to {limit} hours.", limit=LONGEST_OVERLAP_HOURS),
                 "oldValidHours",
             )
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         await replace_secret(unit.tx, endpoint.id, secret, hours * _HOUR_MICROS)
         return {"endpoint_id": endpoint.id, "trace": trace}
 
-    made, replayed = await once(uow, viewer, "rotate_webhook_secret", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     own = made["trace"] == trace
     return WebhookSecretResult(made["endpoint_id"], secret if own else None, replayed and not own)
 

@@ -61,8 +61,7 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
             raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
         checks = Checks()
         amount = checks.money(given.amount)
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         assert amount is not None  # noqa: S101 - the checks refused everything else
         funds = await load_withdrawal_funds(unit.tx, viewer.account_id, amount.currency)
         if refusals := withdrawal_refusals(amount, funds):
@@ -70,7 +69,7 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
         await file_new(unit, viewer.account_id, amount, withdrawal_id=withdrawal_id)
         return {"withdrawal_id": withdrawal_id}
 
-    made, replayed = await once(uow, viewer, "request_withdrawal", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WithdrawalResult(made["withdrawal_id"], replayed)
 
 
@@ -89,13 +88,12 @@ async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdr
             message = sentence("ONLY_OWNER_CANCELS_WITHDRAWAL", "Only its owner cancels a withdrawal.")
             raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
         checks = Checks()
-        checks.key(given.idempotency_key)
-        checks.raise_if_any()
+        checks.end(given.idempotency_key)
         changed, postings = cancel(withdrawal, unit.now())
         await _keep(unit, changed, postings)
         return {"withdrawal_id": withdrawal_id}
 
-    made, replayed = await once(uow, viewer, "cancel_withdrawal", given, work)
+    made, replayed = await once(uow, viewer, given, work)
     return WithdrawalResult(made["withdrawal_id"], replayed)
 
 

@@ -8,6 +8,7 @@ from refundgql.domain.texts import fold
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Row, Source, Transaction
+from refundgql.storage.rows import insertion
 
 _SELECT = "SELECT id, external_ref, name, roles FROM account WHERE"
 
@@ -35,10 +36,8 @@ async def insert_account(
 ) -> None:
     """Add an account; `at` in microseconds since the epoch. Refuses: ConstraintViolated when the reference is taken."""
     folded = f"{fold(name)}\n{fold(external_ref)}"
-    await tx.execute(
-        "INSERT INTO account (id, external_ref, name, roles, created_at, folded) VALUES (?, ?, ?, ?, ?, ?)",
-        (account_id, external_ref, name, roles_text(roles), at, folded),
-    )
+    row = {"id": account_id, "external_ref": external_ref, "name": name, "roles": roles_text(roles)}
+    await tx.execute(*insertion("account", **row, created_at=at, folded=folded))
 
 
 async def set_roles(tx: Transaction, account_id: str, roles: frozenset[Role]) -> None:

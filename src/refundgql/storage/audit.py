@@ -14,6 +14,7 @@ import orjson
 
 from refundgql.storage.database import Transaction, Write
 from refundgql.storage.ids import new_id
+from refundgql.storage.rows import insertion
 
 _log = logging.getLogger("refundgql.audit")
 
@@ -29,12 +30,8 @@ def record(
     tx: Transaction, action: AuditAction, account_id: str, actor_id: str | None, at: int, detail: Mapping[str, Any]
 ) -> None:
     """Record an action with the transaction; `at` in microseconds, no `actor_id` for the command line."""
-    tx.later(
-        Write(
-            "INSERT INTO audit_entry (id, at, action, account_id, actor_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
-            (new_id(), at, action.value, account_id, actor_id, orjson.dumps(detail).decode()),
-        )
-    )
+    whom = {"account_id": account_id, "actor_id": actor_id, "detail": orjson.dumps(detail).decode()}
+    tx.later(Write(*insertion("audit_entry", id=new_id(), at=at, action=action, **whom)))
     _log.info(
         "An account was changed.",
         extra={"fields": {"action": action.value, "account": account_id, "actor": actor_id, **detail}},

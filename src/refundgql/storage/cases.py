@@ -18,6 +18,7 @@ from refundgql.storage.events import event_writes
 from refundgql.storage.ids import new_id
 from refundgql.storage.ledger import posting_writes
 from refundgql.storage.notices import notice_writes
+from refundgql.storage.rows import insertion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,5 @@ def _subject_writes(decision: Decision, facts: Facts, at_micros: int) -> Iterato
         yield Write("UPDATE billing_week SET released_at = ? WHERE id = ?", (at_micros, facts.week.id))
     if facts.lead is not None and decision.customer_reported:
         case = decision.case
-        yield Write(
-            "INSERT INTO customer_report (id, customer_id, case_id, detail, at) VALUES (?, ?, ?, ?, ?)",
-            (new_id(), facts.lead.customer_id, case.id, case.reason_detail, at_micros),
-        )
+        about = {"customer_id": facts.lead.customer_id, "case_id": case.id, "detail": case.reason_detail}
+        yield Write(*insertion("customer_report", id=new_id(), **about, at=at_micros))

@@ -9,10 +9,10 @@ from datetime import datetime
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.decisions import DueClock
 from refundgql.domain.facts import Case
-from refundgql.domain.vocabulary import ClockName
 from refundgql.storage.case_rows import changed_columns, column_value
 from refundgql.storage.database import Source, Transaction, Write
 from refundgql.storage.ids import new_id
+from refundgql.storage.rows import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +55,7 @@ async def list_week_clocks(source: Source, week_ids: Sequence[str]) -> list[DueC
 
 async def _list_clocks(source: Source, which: str, ids: Sequence[str]) -> list[DueClock]:
     rows = await source.fetch(f"SELECT case_id, billing_week_id, name, due_at FROM clock WHERE {which}", (list(ids),))
-    return [
-        DueClock(
-            name=ClockName(row["name"]),
-            due_at=from_micros(row["due_at"]),
-            case_id=row["case_id"],
-            billing_week_id=row["billing_week_id"],
-        )
-        for row in rows
-    ]
+    return [read(DueClock, row) for row in rows]
 
 
 async def next_due_at(source: Source) -> datetime | None:

@@ -239,6 +239,18 @@ class Database(abc.ABC):
     def fault_of(self, error: BaseException) -> StorageError | None:
         """Return what an error of Tortoise's or the driver's means here, or nothing for any other error."""
 
+    async def delete_all(self, sql: str, before: int, batch: int) -> int:
+        """Delete what is older than an instant, so much in each transaction, and return how many rows it was.
+
+        The statement takes the instant in microseconds and the bound.
+        """
+        deleted = last = batch
+        while last == batch:
+            async with self.transaction() as tx:
+                last = await tx.execute(sql, (before, batch))
+            deleted += last
+        return deleted - batch
+
     async def fetch_row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Return the first row of a reading statement, or nothing."""
         rows = await self.fetch(sql, parameters)

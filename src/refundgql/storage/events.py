@@ -53,20 +53,15 @@ class Cursor(NamedTuple):
         Refuses: BadCursor for a text that is none.
         """
         order, dot, position = text.partition(".")
-        if not dot or not (order.isascii() and order.isdigit() and position.isascii() and position.isdigit()):
-            raise BadCursor(
-                sentence(
-                    "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
-                )
+        if dot and order.isascii() and order.isdigit() and position.isascii() and position.isdigit():
+            found = cls(int(order), int(position))
+            if max(found) <= _LARGEST:
+                return found
+        raise BadCursor(
+            sentence(
+                "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
             )
-        found = cls(int(order), int(position))
-        if max(found) > _LARGEST:
-            raise BadCursor(
-                sentence(
-                    "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
-                )
-            )
-        return found
+        )
 
 
 _LARGEST = 2**63 - 1

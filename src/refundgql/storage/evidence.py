@@ -13,6 +13,7 @@ from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Audience
 from refundgql.storage import visibility
 from refundgql.storage.database import Database, Source, Transaction, Write
+from refundgql.storage.rows import insertion, read
 
 
 class EvidenceKind(StrEnum):
@@ -76,22 +77,13 @@ async def list_chat(
 ) -> list[ChatMessage]:
     """Return the chosen and the latest messages of a lead's chat, oldest first, without deleted ones."""
     rows = await source.fetch(
-        "SELECT m.id, m.author_id, a.name, m.body, m.sent_at FROM message m JOIN account a ON a.id = m.author_id"
-        " WHERE m.lead_id = ? AND m.deleted_at IS NULL AND (m.id = ANY(?) OR m.id IN (SELECT l.id FROM message l"
-        " WHERE l.lead_id = ? AND l.deleted_at IS NULL ORDER BY l.sent_at DESC, l.id DESC LIMIT ?))"
-        " ORDER BY m.sent_at, m.id",
+        "SELECT m.id, m.author_id, a.name AS author_name, m.body, m.sent_at FROM message m"
+        " JOIN account a ON a.id = m.author_id WHERE m.lead_id = ? AND m.deleted_at IS NULL AND (m.id = ANY(?)"
+        " OR m.id IN (SELECT l.id FROM message l WHERE l.lead_id = ? AND l.deleted_at IS NULL"
+        " ORDER BY l.sent_at DESC, l.id DESC LIMIT ?)) ORDER BY m.sent_at, m.id",
         (lead_id, list(chosen), lead_id, latest),
     )
-    return [
-        ChatMessage(
-            id=str(row["id"]),
-            author_id=str(row["author_id"]),
-            author_name=row["name"],
-            body=row["body"],
-            sent_at=row["sent_at"],
-        )
-        for row in rows
-    ]
+    return [read(ChatMessage, row) for row in rows]
 
 
 def freeze_chat(messages: Sequence[ChatMessage]) -> tuple[str, str]:
@@ -113,28 +105,7 @@ def freeze_chat(messages: Sequence[ChatMessage]) -> tuple[str, str]:
 
 def insert_evidence(tx: Transaction, piece: NewEvidence) -> None:
     """Keep a piece of evidence; it is written with the rest of the transaction."""
-    tx.later(
-        Write(
-            "INSERT INTO evidence (id, case_id, kind, added_at, added_by_id, sha256, content, file_name, content_type,"
-            f" size_bytes, storage_key, audience, side, sequence) VALUES ({', '.join('?' * 14)})",
-            (
-                piece.id,
-                piece.case_id,
-                piece.kind.value,
-                piece.added_at,
-                piece.added_by_id,
-                piece.sha256,
-                piece.content,
-                piece.file_name,
-                piece.content_type,
-                piece.size_bytes,
-                piece.storage_key,
-                piece.audience.value,
-                piece.side,
-                piece.sequence,
-            ),
-        )
-    )
+    tx.later(Write(*insertion("evidence", piece)))
 
 
 IS_READABLE = "x.withdrawn_at IS NULL AND x.redacted_at IS NULL"
@@ -161,23 +132,12 @@ async def find_evidence(source: Source | Transaction, viewer: Viewer, evidence_i
     """Return one item that the viewer sees, or nothing."""
     condition, parameters = visibility.evidence(viewer, "x")
     row = await source.fetch_row(
-        "SELECT x.id, x.case_id, x.kind, x.added_by_id, x.sha256, x.audience, x.withdrawn_at, x.redacted_at,"
-        f" {_IS_DECIDED} AS is_decided FROM evidence x WHERE x.id = ? AND {condition}",
+        "SELECT x.id, x.case_id, x.kind, x.added_by_id, x.sha256, x.audience, x.withdrawn_at IS NOT NULL AS withdrawn,"
+        f" x.redacted_at IS NOT NULL AS redacted, {_IS_DECIDED} AS is_decided"
+        f" FROM evidence x WHERE x.id = ? AND {condition}",
         (evidence_id, *parameters),
     )
-    if row is None:
-        return None
-    return KeptEvidence(
-        id=str(row["id"]),
-        case_id=str(row["case_id"]),
-        kind=EvidenceKind(row["kind"]),
-        added_by_id=str(row["added_by_id"]),
-        sha256=row["sha256"],
-        audience=Audience(row["audience"]),
-        withdrawn=row["withdrawn_at"] is not None,
-        redacted=row["redacted_at"] is not None,
-        is_decided=bool(row["is_decided"]),
-    )
+    return None if row is None else read(KeptEvidence, row)
 
 
 def withdraw_evidence_row(tx: Transaction, evidence_id: str, at: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refundgql.domain.calendar import DAY_MICROS
 from refundgql.domain.vocabulary import Audience
 from refundgql.storage.database import Database, Source, Transaction, Write
+from refundgql.storage.rows import insertion, read
 
 ABANDONED_AFTER_MICROS = 3_600_000_000
 """After an address has expired an upload that began before may still be under way, but not for an hour."""
@@ -30,46 +31,22 @@ class AnnouncedFile:
     abandoned_at: int | None = None
 
 
+# Files that were announced before there were audiences are for everybody.
 _COLUMNS = (
-    "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, used_at, abandoned_at, audience"
+    "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, used_at, abandoned_at,"
+    " COALESCE(audience, 'EVERYONE') AS audience"
 )
 
 
 def insert_upload(tx: Transaction, file: AnnouncedFile) -> None:
     """Keep what was announced; it is written with the rest of the transaction."""
-    values = (
-        file.id,
-        file.case_id,
-        file.account_id,
-        file.file_name,
-        file.content_type,
-        file.size_bytes,
-        file.sha256,
-        file.expires_at,
-        file.audience.value,
-    )
-    columns = "id, case_id, account_id, file_name, content_type, size_bytes, sha256, expires_at, audience"
-    tx.later(Write(f"INSERT INTO evidence_upload ({columns}) VALUES ({', '.join('?' * len(values))})", values))
+    tx.later(Write(*insertion("evidence_upload", file)))
 
 
 async def find_upload(source: Source, upload_id: str) -> AnnouncedFile | None:
     """Return an announced file, or nothing."""
     row = await source.fetch_row(f"SELECT {_COLUMNS} FROM evidence_upload WHERE id = ?", (upload_id,))
-    if row is None:
-        return None
-    return AnnouncedFile(
-        id=str(row["id"]),
-        case_id=str(row["case_id"]),
-        account_id=str(row["account_id"]),
-        file_name=row["file_name"],
-        content_type=row["content_type"],
-        size_bytes=row["size_bytes"],
-        sha256=row["sha256"],
-        expires_at=row["expires_at"],
-        used_at=row["used_at"],
-        abandoned_at=row["abandoned_at"],
-        audience=Audience(row["audience"] or Audience.EVERYONE),
-    )
+    return None if row is None else read(AnnouncedFile, row)
 
 
 async def claim_upload(tx: Transaction, upload_id: str, at: int) -> bool:

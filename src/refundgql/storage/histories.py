@@ -12,14 +12,14 @@ import orjson
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.facts import Facts
 from refundgql.domain.history import History, PastEvent, ToldChange
-from refundgql.domain.vocabulary import RefundActionName, RefundCaseKind, RefundCaseState
 from refundgql.storage.database import Row, Source
 from refundgql.storage.facts import load_case_facts
+from refundgql.storage.rows import read
 
 # Contracts are named apart from payments, so that each part of the condition has an index.
 _EVENTS = """
-SELECT e.case_id, c.kind, c.opened_by, c.payment_id, c.contract_id, e.commit_order, e.position, e.name, e.at,
-  e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule,
+SELECT e.case_id, c.kind AS case_kind, c.opened_by, c.payment_id, c.contract_id, e.commit_order, e.position, e.name,
+  e.at, e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule,
   CASE WHEN e.name = 'INFORMATION_REQUESTED' THEN e.facts END AS facts
 FROM refund_case c JOIN refund_event e ON e.case_id = c.id
 WHERE c.id IN (SELECT o.id FROM refund_case o WHERE o.contract_id = ANY(?)
@@ -54,15 +54,7 @@ async def load_histories(source: Source, case_ids: Collection[str]) -> dict[str,
         paid[row["contract_id"]].append((from_micros(row["paid_at"]), row["paid_minor"]))
     told = defaultdict(list)
     for row in await source.fetch(_TOLD, (contracts, payments)):
-        owner_id, payment_id, after_position, refunded_minor, charged_back_minor = row
-        told[owner_id].append(
-            ToldChange(
-                payment_id=payment_id,
-                after_position=after_position,
-                refunded_minor=refunded_minor,
-                charged_back_minor=charged_back_minor,
-            )
-        )
+        told[row["owner_id"]].append(read(ToldChange, row))
     histories = {case_id: events.history(case_id, facts, paid, earlier) for case_id, facts in found.items()}
     return {case_id: replace(one, told=told[_owner_of(one.facts)]) for case_id, one in histories.items()}
 
@@ -99,20 +91,5 @@ class _Events:
 
 
 def _event(row: Row) -> PastEvent:
-    return PastEvent(
-        case_id=row["case_id"],
-        case_kind=RefundCaseKind(row["kind"]),
-        opened_by=RefundActionName(row["opened_by"]),
-        payment_id=row["payment_id"],
-        place=(row["commit_order"], row["position"]),
-        name=row["name"],
-        at=from_micros(row["at"]),
-        actor_id=row["actor_id"],
-        actor_role=row["actor_role"],
-        from_state=None if row["from_state"] is None else RefundCaseState(row["from_state"]),
-        to_state=RefundCaseState(row["to_state"]),
-        amount_minor=row["amount_minor"],
-        note=row["note"],
-        rule=row["rule"],
-        saw={} if row["facts"] is None else dict(orjson.loads(row["facts"])),
-    )
+    saw = {} if row["facts"] is None else dict(orjson.loads(row["facts"]))
+    return read(PastEvent, row, place=(row["commit_order"], row["position"]), saw=saw)

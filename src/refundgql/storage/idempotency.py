@@ -9,6 +9,7 @@ import orjson
 
 from refundgql.domain.calendar import DAY_MICROS
 from refundgql.storage.database import Database, Source, Transaction, Write
+from refundgql.storage.rows import insertion
 
 KEPT_DAYS = 30
 """Clients may repeat a request this long and longer: keys are purged after it."""
@@ -46,26 +47,16 @@ async def store_result(
 
     Refuses, then: TransientFault when another transaction has used the key meanwhile: the repeat finds what it did.
     """
-    tx.later(
-        Write(
-            "INSERT INTO idempotent_result (account_id, key, operation, input_sha256, result, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (account_id, key, operation, input_sha256, orjson.dumps(dict(result)).decode(), at),
-        )
-    )
+    row = {"account_id": account_id, "key": key, "operation": operation, "input_sha256": input_sha256}
+    kept = orjson.dumps(dict(result)).decode()
+    tx.later(Write(*insertion("idempotent_result", **row, result=kept, created_at=at)))
 
 
 async def purge_results(database: Database, now_micros: int, *, kept_days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete the keys that are older than they need be, a batch in each transaction, and return how many there were."""
-    oldest = now_micros - kept_days * DAY_MICROS
-    purged = 0
-    while True:
-        async with database.transaction() as tx:
-            deleted = await tx.execute(
-                "DELETE FROM idempotent_result WHERE id IN"
-                " (SELECT id FROM idempotent_result WHERE created_at < ? ORDER BY created_at LIMIT ?)",
-                (oldest, batch),
-            )
-        purged += deleted
-        if deleted < batch:
-            return purged
+    return await database.delete_all(
+        "DELETE FROM idempotent_result WHERE id IN"
+        " (SELECT id FROM idempotent_result WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+        now_micros - kept_days * DAY_MICROS,
+        batch,
+    )

@@ -16,6 +16,7 @@ from refundgql.domain.webhooks import Notice
 from refundgql.storage.database import Dialect, Source, Write
 from refundgql.storage.events import HORIZON, Cursor, EventBatch
 from refundgql.storage.ids import new_id
+from refundgql.storage.rows import read
 
 _COLUMNS = "position, commit_order, id, name, at, account_id, withdrawal_id, contract_id, case_id"
 _POSTGRES = (
@@ -91,7 +92,4 @@ async def read_notices(
 
 
 def _stream_notice(row: Any) -> StreamNotice:
-    cursor = Cursor(row["commit_order"], row["position"])
-    return StreamNotice(
-        cursor, row["id"], row["name"], row["at"], row["account_id"], row["withdrawal_id"], row["case_id"]
-    )
+    return read(StreamNotice, row, cursor=Cursor(row["commit_order"], row["position"]))

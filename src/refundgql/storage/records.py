@@ -149,15 +149,6 @@ async def find_cases_of(source: Source | Transaction, payment_ids: Collection[st
     return [(row[0], row[1]) for row in await source.fetch(sql, (list(payment_ids),))]
 
 
-async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str]) -> set[tuple[str, str]]:
-    """Return owner and currency of those experts' balances that approved cases wait for (D13)."""
-    sql = (
-        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
-        " WHERE rc.state = 'APPROVED' AND rc.settlement = 'AWAITING_FUNDS' AND c.expert_id = ANY(?)"
-    )
-    return {(row[0], row[1]) for row in await source.fetch(sql, (list(expert_ids),))}
-
-
 def inserted_rows(row_type: type[RowType], rows: Sequence[RowType]) -> RowsWritten | None:
     """Return what keeps new rows, in their order."""
     if not rows:

@@ -28,13 +28,10 @@ async def purge(database: Database, now_micros: int, retention: Retention) -> No
 
 
 async def _purge_read_marks(database: Database, before: int, *, batch: int = 1_000) -> None:
-    """Delete the marks of decided cases that nothing has happened to since an instant, a batch in each transaction."""
-    while True:
-        async with database.transaction() as tx:
-            deleted = await tx.execute(
-                "DELETE FROM case_read WHERE id IN (SELECT r.id FROM case_read r JOIN refund_case c ON c.id = r.case_id"
-                " WHERE c.updated_at < ? AND c.state IN ('CREDITED', 'DECLINED', 'CANCELLED') LIMIT ?)",
-                (before, batch),
-            )
-        if deleted < batch:
-            return
+    """Delete the marks of decided cases that nothing has happened to since an instant."""
+    await database.delete_all(
+        "DELETE FROM case_read WHERE id IN (SELECT r.id FROM case_read r JOIN refund_case c ON c.id = r.case_id"
+        " WHERE c.updated_at < ? AND c.state IN ('CREDITED', 'DECLINED', 'CANCELLED') LIMIT ?)",
+        before,
+        batch,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from refundgql.storage.database import Source, Transaction
@@ -16,14 +16,19 @@ class Waiting:
     currency: str
 
 
+async def find_awaiting(source: Source | Transaction, expert_ids: Collection[str]) -> set[Waiting]:
+    """Return those experts' balances that approved cases wait for."""
+    rows = await source.fetch(
+        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " WHERE rc.state = 'APPROVED' AND rc.settlement = 'AWAITING_FUNDS' AND c.expert_id = ANY(?)",
+        (list(expert_ids),),
+    )
+    return {Waiting(row[0], row[1]) for row in rows}
+
+
 async def list_awaited(tx: Transaction, balances: Sequence[Waiting]) -> list[Waiting]:
     """Return those of the balances that an approved case waits for."""
-    rows = await tx.fetch(
-        "SELECT DISTINCT c.expert_id, rc.currency FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
-        " WHERE rc.settlement = 'AWAITING_FUNDS' AND rc.state = 'APPROVED' AND c.expert_id = ANY(?)",
-        ([balance.account_id for balance in balances],),
-    )
-    found = {Waiting(str(row["expert_id"]), row["currency"]) for row in rows}
+    found = await find_awaiting(tx, {balance.account_id for balance in balances})
     return [balance for balance in balances if balance in found]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from refundgql.domain.calendar import from_micros, to_micros
-from refundgql.domain.vocabulary import ClockName
+from refundgql.domain.calendar import to_micros
 from refundgql.storage.clocks import ClaimedClock
 from refundgql.storage.database import Dialect, Source, Transaction
+from refundgql.storage.rows import read
 
 _SWEEP_TURN = 7_310_244_872
 """The advisory lock that lets one process sweep at a time on PostgreSQL, so that clocks are acted on in due order."""
@@ -34,15 +34,7 @@ async def find_due_clock(
         f" WHERE due_at <= ?{left_out} ORDER BY due_at, id LIMIT 1",
         (to_micros(at), *but),
     )
-    if row is None:
-        return None
-    return ClaimedClock(
-        id=row["id"],
-        name=ClockName(row["name"]),
-        due_at=from_micros(row["due_at"]),
-        case_id=row["case_id"],
-        billing_week_id=row["billing_week_id"],
-    )
+    return None if row is None else read(ClaimedClock, row)
 
 
 async def take_clock(tx: Transaction, clock_id: str) -> bool:

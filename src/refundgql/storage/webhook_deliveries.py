@@ -20,6 +20,7 @@ from refundgql.domain.webhooks import delivery_id, wants, wants_notice
 from refundgql.storage.database import Database, Row, Source, Transaction
 from refundgql.storage.events import Cursor, StreamEvent
 from refundgql.storage.notices import StreamNotice
+from refundgql.storage.rows import change, insertion
 from refundgql.storage.webhooks import NOW, WebhookEndpoint, change_leased
 
 KEPT_DAYS = 30
@@ -164,14 +165,9 @@ async def record_attempt(
     """
     if not await change_leased(tx, endpoint_id, owner, **endpoint):
         return False
-    await tx.execute(
-        "INSERT INTO webhook_attempt (delivery_id, at, status, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
-        (delivery, attempt.at, attempt.status, attempt.error, attempt.duration_ms),
-    )
+    await tx.execute(*insertion("webhook_attempt", attempt, delivery_id=delivery))
     if state is not State.PENDING:
-        await tx.execute(
-            "UPDATE webhook_delivery SET state = ?, settled_at = ? WHERE id = ?", (state.value, attempt.at, delivery)
-        )
+        await settle_delivery(tx, delivery, state, attempt.at)
     return True
 
 
@@ -188,9 +184,7 @@ async def find_delivery(source: Source | Transaction, delivery: str) -> tuple[st
 async def settle_delivery(tx: Transaction, delivery: str, state: State, at: int) -> None:
     """Set the state of a delivery: PENDING puts it back into the queue, at its event's place."""
     settled_at = None if state is State.PENDING else at
-    await tx.execute(
-        "UPDATE webhook_delivery SET state = ?, settled_at = ? WHERE id = ?", (state.value, settled_at, delivery)
-    )
+    await tx.execute(*change("webhook_delivery", delivery, state=state, settled_at=settled_at))
 
 
 async def requeue_given_up(tx: Transaction, endpoint_id: str, since: int) -> None:

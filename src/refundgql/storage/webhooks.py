@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refundgql.domain.vocabulary import WebhookStop
-from refundgql.storage.database import Database, Dialect, Row, Source, Transaction
+from refundgql.storage.database import Database, Dialect, Source, Transaction
 from refundgql.storage.events import Cursor
+from refundgql.storage.rows import insertion, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +51,20 @@ _SKIP_LOCKED = {Dialect.POSTGRES: " FOR UPDATE SKIP LOCKED", Dialect.SQLITE: ""}
 
 async def insert_endpoint(tx: Transaction, endpoint: WebhookEndpoint, at: int) -> None:
     """Add an endpoint; `at` in microseconds."""
+    order, position = endpoint.cursor
     await tx.execute(
-        "INSERT INTO webhook_endpoint (id, url, description, event_names, kinds, secret, commit_order, position,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            endpoint.id,
-            endpoint.url,
-            endpoint.description,
-            ",".join(sorted(endpoint.event_names)),
-            ",".join(sorted(endpoint.kinds)),
-            endpoint.secret,
-            *endpoint.cursor,
-            at,
-        ),
+        *insertion(
+            "webhook_endpoint",
+            id=endpoint.id,
+            url=endpoint.url,
+            description=endpoint.description,
+            event_names=",".join(sorted(endpoint.event_names)),
+            kinds=",".join(sorted(endpoint.kinds)),
+            secret=endpoint.secret,
+            commit_order=order,
+            position=position,
+            created_at=at,
+        )
     )
 
 
@@ -77,27 +79,14 @@ async def find_endpoint(source: Source | Transaction, endpoint_id: str) -> Webho
     """Return an endpoint that was not deleted, or nothing."""
     row = await source.fetch_row(
         f"SELECT {_COLUMNS}, CASE WHEN former_secret_until > {NOW[source.dialect]} THEN former_secret END AS"
-        " valid_former_secret FROM webhook_endpoint WHERE id = ? AND deleted_at IS NULL",
+        " former_secret FROM webhook_endpoint WHERE id = ? AND deleted_at IS NULL",
         (endpoint_id,),
     )
-    return None if row is None else _endpoint(row)
-
-
-def _endpoint(row: Row) -> WebhookEndpoint:
-    return WebhookEndpoint(
-        id=str(row["id"]),
-        url=row["url"],
-        description=row["description"],
-        event_names=names_of(row["event_names"]),
-        kinds=names_of(row["kinds"]),
-        secret=row["secret"],
-        former_secret=row["valid_former_secret"],
-        stopped=None if row["stopped"] is None else WebhookStop(row["stopped"]),
-        cursor=Cursor(row["commit_order"], row["position"]),
-        failures=row["failures"],
-        failing_since=row["failing_since"],
-        next_attempt_at=row["next_attempt_at"],
-    )
+    if row is None:
+        return None
+    names, kinds = names_of(row["event_names"]), names_of(row["kinds"])
+    cursor = Cursor(row["commit_order"], row["position"])
+    return read(WebhookEndpoint, row, event_names=names, kinds=kinds, cursor=cursor)
 
 
 def names_of(text: str) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.ledger import balance, in_transit
 from refundgql.domain.money import Money
-from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState, WithdrawalStatus
+from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState
 from refundgql.domain.withdrawals import Withdrawal, WithdrawalFunds
 from refundgql.storage.database import Dialect, Transaction
+from refundgql.storage.rows import change, insertion, read
 
 
 async def load_withdrawal_funds(tx: Transaction, account_id: str, currency: str) -> WithdrawalFunds:
@@ -39,22 +39,22 @@ async def load_withdrawal_funds(tx: Transaction, account_id: str, currency: str)
 
 async def insert_withdrawal(tx: Transaction, withdrawal: Withdrawal, estimate: tuple[date, date]) -> None:
     """Keep a new withdrawal with the first and last date it is expected to arrive."""
+    amount, (first, last) = withdrawal.amount, estimate
     await tx.execute(
-        "INSERT INTO withdrawal (id, account_id, refund_case_id, currency, amount_minor, status, requested_at,"
-        " updated_at, estimated_from, estimated_until, failure_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            withdrawal.id,
-            withdrawal.account_id,
-            withdrawal.refund_case_id,
-            withdrawal.amount.currency,
-            withdrawal.amount.minor,
-            withdrawal.status.value,
-            to_micros(withdrawal.requested_at),
-            to_micros(withdrawal.updated_at),
-            estimate[0].isoformat(),
-            estimate[1].isoformat(),
-            withdrawal.failure_reason,
-        ),
+        *insertion(
+            "withdrawal",
+            id=withdrawal.id,
+            account_id=withdrawal.account_id,
+            refund_case_id=withdrawal.refund_case_id,
+            currency=amount.currency,
+            amount_minor=amount.minor,
+            status=withdrawal.status,
+            requested_at=withdrawal.requested_at,
+            updated_at=withdrawal.updated_at,
+            estimated_from=first.isoformat(),
+            estimated_until=last.isoformat(),
+            failure_reason=withdrawal.failure_reason,
+        )
     )
 
 
@@ -65,30 +65,20 @@ async def lock_withdrawal(tx: Transaction, withdrawal_id: str) -> Withdrawal | N
     if row is None:
         return None
     taken_out = "SELECT id FROM posting WHERE to_key = ? AND fact = 'WITHDRAWAL'"
-    posting_id = await tx.fetch_value(taken_out, (in_transit(str(row["id"]), row["currency"]),))
-    return Withdrawal(
-        id=str(row["id"]),
-        account_id=str(row["account_id"]),
-        refund_case_id=None if row["refund_case_id"] is None else str(row["refund_case_id"]),
-        amount=Money(row["amount_minor"], row["currency"]),
-        status=WithdrawalStatus(row["status"]),
-        requested_at=from_micros(row["requested_at"]),
-        updated_at=from_micros(row["updated_at"]),
-        failure_reason=row["failure_reason"],
-        cancelled_at=None if row["cancelled_at"] is None else from_micros(row["cancelled_at"]),
-        posting_id=None if posting_id is None else str(posting_id),
-    )
+    posting_id = await tx.fetch_value(taken_out, (in_transit(row["id"], row["currency"]),))
+    amount = Money(row["amount_minor"], row["currency"])
+    return read(Withdrawal, row, amount=amount, posting_id=posting_id)
 
 
 async def update_withdrawal(tx: Transaction, withdrawal: Withdrawal) -> None:
     """Keep a withdrawal's new status."""
     await tx.execute(
-        "UPDATE withdrawal SET status = ?, updated_at = ?, failure_reason = ?, cancelled_at = ? WHERE id = ?",
-        (
-            withdrawal.status.value,
-            to_micros(withdrawal.updated_at),
-            withdrawal.failure_reason,
-            None if withdrawal.cancelled_at is None else to_micros(withdrawal.cancelled_at),
+        *change(
+            "withdrawal",
             withdrawal.id,
-        ),
+            status=withdrawal.status,
+            updated_at=withdrawal.updated_at,
+            failure_reason=withdrawal.failure_reason,
+            cancelled_at=withdrawal.cancelled_at,
+        )
     )
