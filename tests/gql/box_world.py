@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.extensions.field_extension import FieldExtension
 from strawberry.permission import BasePermission
 
@@ -70,6 +71,7 @@ class Shout(FieldExtension):
 @strawberry.type
 class Box(Node):
     size: int
+    label: str | None
 
     @level
     @staticmethod
@@ -181,6 +183,10 @@ class Query:
     @strawberry.field
     async def own_fault(self) -> int | None:
         raise KeyError("password")
+
+    @strawberry.field
+    async def library_fault(self) -> int | None:
+        raise GraphQLError("the password of a library")
 
 
 @strawberry.type

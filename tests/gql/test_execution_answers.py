@@ -15,9 +15,11 @@ def engine(request: pytest.FixtureRequest) -> GraphQLEngine:
 
 async def test_bad_variables_are_the_clients_fault(engine: GraphQLEngine) -> None:
     """Variables that do not fit are BAD_USER_INPUT without data, before anything runs."""
-    response = await run(engine, "query ($t: String!) { echo(text: $t) }", {"t": 3})
-    assert "data" not in response
-    assert codes(response["errors"]) == ["BAD_USER_INPUT"]
+    text, number = "query ($t: String!) { echo(text: $t) }", "query ($n: Int!) { boxes(n: $n) { id } }"
+    for document, given in ((text, {"t": 3}), (number, {"n": 2**31}), (number, {"n": -(2**31) - 1})):
+        response = await run(engine, document, given)
+        assert "data" not in response
+        assert codes(response["errors"]) == ["BAD_USER_INPUT"]
 
 
 async def test_bad_arguments_are_the_clients_fault(engine: GraphQLEngine) -> None:
@@ -54,6 +56,22 @@ async def test_faults_are_masked_and_logged(compile_after: int, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records] == [f"fault {one}" for one in ids]
     assert "secret said" not in str(response)
     assert "password" not in str(response)
+
+
+async def test_an_error_of_the_library_is_masked_as_any_other(engine: GraphQLEngine) -> None:
+    """Whoever raises graphql-core's own error for something inside does not tell a client of it."""
+    response = await run(engine, "{ libraryFault }")
+    assert codes(response["errors"]) == ["INTERNAL_SERVER_ERROR"]
+    assert "password" not in str(response)
+
+
+async def test_fields_beside_a_broken_one_are_told_as_they_are(engine: GraphQLEngine) -> None:
+    """A row lacks what one field reads: that one is null with its error, the others hold their own values."""
+    response = await run(engine, "{ boxes(n: 2) { label size id __typename } }")
+    assert response["data"]["boxes"] == [
+        {"label": None, "size": size, "id": f"Box_{size}", "__typename": "Box"} for size in (0, 1)
+    ]
+    assert [error["path"] for error in response["errors"]] == [["boxes", 0, "label"], ["boxes", 1, "label"]]
 
 
 async def test_a_level_of_the_wrong_length_is_a_fault(engine: GraphQLEngine) -> None:

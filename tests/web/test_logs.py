@@ -16,7 +16,7 @@ from hostile_values import HOSTILE, Place
 from real_desk import MARKETPLACE, RealDesk, real_desk
 from test_ws import ask, closed, hear, ready, say, socket
 
-from refundgql.gql.observability import JsonLines
+from refundgql.gql.observability import MAX_TEXT_LENGTH, JsonLines
 from refundgql.storage.sqlite_client import SqliteDatabase
 
 SECRET = "Sesame-4711"
@@ -185,3 +185,11 @@ def test_a_terminal_does_not_obey_a_line(character: str, shown: str) -> None:
     line = JsonLines().format(record)
     assert f"a{shown}b" in line
     assert json.loads(line)["message"] == f"a{character}b"
+
+
+@pytest.mark.parametrize("length", [MAX_TEXT_LENGTH - 1, MAX_TEXT_LENGTH, MAX_TEXT_LENGTH + 1, MAX_TEXT_LENGTH * 3])
+def test_a_line_is_bounded(length: int) -> None:
+    """All of a text that fits, and both ends of a longer one."""
+    record = logging.LogRecord("desk", logging.INFO, "", 1, f"a{'b' * (length - 2)}c", None, None)
+    shown = json.loads(JsonLines().format(record))["message"]
+    assert (shown[0], shown[-1], len(shown)) == ("a", "c", min(length, MAX_TEXT_LENGTH + 1))

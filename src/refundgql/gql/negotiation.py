@@ -39,12 +39,12 @@ def negotiate(accept: bytes | None, offered: tuple[Answer, ...] = _FOR_OPERATION
     ranges = _parse_accept(accept)
     best: tuple[float, int, int] | None = None
     chosen: Answer | None = None
-    for preference, candidate in enumerate(offered):
+    for candidate in offered:
         weight, specificity, position = _weight_of(candidate.value, ranges)
         if weight <= 0 or (candidate is Answer.MULTIPART and specificity < 1):  # who wants parts says so
             continue
         # A type the client names beats one that only a wildcard of the same weight lets through.
-        rank = (weight, specificity, -(position * len(offered) + preference))
+        rank = (weight, specificity, -position)
         if best is None or rank > best:
             best, chosen = rank, candidate
     return chosen
