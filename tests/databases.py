@@ -11,10 +11,13 @@ import atexit
 import os
 import shutil
 import tempfile
+import threading
 import warnings
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -50,19 +53,49 @@ def postgres_server() -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.cleanup)
     url = str(server.get_uri())
-    _in_own_loop(_hurry(url))
+    _aside(_hurry(url))
     return url
 
 
 async def _hurry(url: str) -> None:
-    """Let a server that lives as long as the run survive killed processes, and not the machine's power cut."""
+    """Let a server that lives as long as the run survive killed processes, and not the machine's power cut.
+
+    Nobody vacuums databases that live for a second.
+    """
     connection = await asyncpg.connect(url)
     try:
-        for setting in ("fsync", "full_page_writes"):
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
             await connection.execute(f"ALTER SYSTEM SET {setting} = off")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
+
+
+def _aside(work: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine to its end beside whatever loop the test runs in."""
+    asyncio.run_coroutine_threadsafe(work, _loop()).result()
+
+
+_administrators: list[asyncpg.Connection] = []
+
+
+def _administer(statement: str) -> None:
+    """Run a statement on the one connection that makes and drops databases."""
+    url = postgres_server()
+
+    async def run() -> None:
+        if not _administrators or _administrators[-1].is_closed():
+            _administrators.append(await asyncpg.connect(url))
+        await _administrators[-1].execute(statement)
+
+    _aside(run())
 
 
 def named(url: str, database: str) -> str:
@@ -71,28 +104,12 @@ def named(url: str, database: str) -> str:
     return urlunsplit(parts._replace(path=f"/{database}"))
 
 
-async def _run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
 @cache
 def postgres_template() -> str:
     """Return the name of a migrated database on the server, made once; it has no connections."""
     name = f"template_{uuid4().hex[:12]}"
-
-    async def prepare() -> None:
-        await _run(postgres_server(), f'CREATE DATABASE "{name}"')
-        database = await Database.open(named(postgres_server(), name), LIMITS)
-        try:
-            await migrate(database)
-        finally:
-            await database.close()
-
-    _in_own_loop(prepare())
+    _administer(f'CREATE DATABASE "{name}"')
+    _aside(_migrate(named(postgres_server(), name)))
     return name
 
 
@@ -102,35 +119,16 @@ def sqlite_template() -> Path:
     folder = tempfile.mkdtemp(prefix="refundgql-sqlite-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "template.db"
-
-    async def prepare() -> None:
-        database = await Database.open(f"sqlite://{path}", LIMITS)
-        try:
-            await migrate(database)
-        finally:
-            await database.close()
-
-    _in_own_loop(prepare())
+    _aside(_migrate(f"sqlite://{path}"))
     return path
 
 
-def _in_own_loop(coroutine: object) -> None:
-    """Run a coroutine to its end beside whatever loop the test runs in."""
-    import threading
-
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(coroutine)  # type: ignore[arg-type]
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
+async def _migrate(url: str) -> None:
+    database = await Database.open(url, LIMITS)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
 
 
 def new_database_url(dialect: str, folder: Path) -> str:
@@ -142,7 +140,7 @@ def new_database_url(dialect: str, folder: Path) -> str:
     name = f"test_{uuid4().hex[:12]}"
     # Copying files takes a tenth of the time of logging each of their pages.
     copied = f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template()}" STRATEGY FILE_COPY'
-    _in_own_loop(_run(postgres_server(), copied))
+    _administer(copied)
     return named(postgres_server(), name)
 
 
@@ -151,7 +149,7 @@ def empty_database_url(dialect: str, folder: Path) -> str:
     if dialect == "sqlite":
         return f"sqlite://{folder / f'{uuid4().hex[:8]}.db'}"
     name = f"test_{uuid4().hex[:12]}"
-    _in_own_loop(_run(postgres_server(), f'CREATE DATABASE "{name}"'))
+    _administer(f'CREATE DATABASE "{name}"')
     return named(postgres_server(), name)
 
 
@@ -161,4 +159,4 @@ def drop_database(url: str) -> None:
         return
     name = urlsplit(url).path.lstrip("/")
     with suppress(asyncpg.PostgresError):
-        _in_own_loop(_run(postgres_server(), f'DROP DATABASE "{name}" WITH (FORCE)'))
+        _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
