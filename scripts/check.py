@@ -1,6 +1,6 @@
 """Run every check of the project, from format to tests; the same by hand and in CI.
 
-`python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow.
+`python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow and secrets in what is committed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +30,9 @@ EXAMPLES = r"^(PASSWORD|secret|Sesame-4711|`?REFUNDGQL_.*)$"
 TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""
 
+ENDED = -2
+"""A step's code when it was ended because another had failed."""
+
 LONGEST_SECONDS = 35 * 60
 """A step that takes longer hangs; it is ended with everything it started."""
 
@@ -34,8 +40,7 @@ LONGEST_SECONDS = 35 * 60
 def tracked_files() -> list[str]:
     """Return the files that git knows; outside a checkout those of the folders that hold what people wrote."""
     if (ROOT / ".git").exists():
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S607
-        return listed.stdout.splitlines()
+        return _git("ls-files")
     folders = ("src", "tests", "docs", "fixtures", "scripts")
     return [
         str(path.relative_to(ROOT))
@@ -45,6 +50,18 @@ def tracked_files() -> list[str]:
     ]
 
 
+def uncommitted_files() -> list[str]:
+    """Return the files that differ from the last commit, or that git does not know yet."""
+    if not (ROOT / ".git").exists():
+        return tracked_files()
+    return _git("diff", "--name-only", "--diff-filter=d", "HEAD") + _git("ls-files", "--others", "--exclude-standard")
+
+
+def _git(*arguments: str) -> list[str]:
+    listed = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S607
+    return listed.stdout.splitlines()
+
+
 def secret_scan(files: list[str]) -> list[str]:
     """Return the command that finds secrets in files, without asking anybody else whether they work."""
     hook = [str(BIN / "detect-secrets-hook"), "--no-verify"]
@@ -52,7 +69,7 @@ def secret_scan(files: list[str]) -> list[str]:
 
 
 def steps(quick: bool) -> list[tuple[str, list[str]]]:
-    """Return each step's name and command, in the order they run."""
+    """Return each step's name and command: the tests last, which run beside all the others."""
     # Most tests wait for sockets, browsers and processes, so a few more workers than processors are quicker.
     workers = str((os.cpu_count() or 1) + 1)
     tests = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
@@ -63,45 +80,71 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
         ("lint", [str(BIN / "ruff"), "check", "."]),
         ("types", [str(BIN / "mypy")]),
         ("import contracts", [str(BIN / "lint-imports")]),
-        ("secrets", secret_scan(tracked_files())),
+        ("secrets", secret_scan(uncommitted_files() if quick else tracked_files())),
         ("dependencies", [sys.executable, str(ROOT / "scripts" / "audit.py")]),
         ("tests", tests),
     ]
 
 
-def run(command: list[str]) -> int:
-    """Run a command to its end, or to the longest time a step may take; return its exit code."""
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    try:
-        return process.wait(LONGEST_SECONDS)
-    except subprocess.TimeoutExpired:
-        print(f"== ended after {LONGEST_SECONDS / 60:.0f} minutes", flush=True)
-        return -1
-    finally:
-        # Servers that a broken test forgot would outlive the check and keep its output open.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+class Check:
+    """Steps that run beside each other; the first that fails ends them all."""
+
+    def __init__(self) -> None:
+        """Begin without a failure."""
+        self.failed = threading.Event()
+
+    def run(self, name: str, command: list[str], *, shown: bool) -> bool:
+        """Run a step to its end, or to the longest time it may take; tell whether all is well.
+
+        What is not shown as it comes is shown when it fails.
+        """
+        started = time.monotonic()
+        with tempfile.TemporaryFile() as output:
+            done = self._ended(command, None if shown else output.fileno())
+            if name == "tests" and done == TESTS_FAILED:
+                # Whole servers, browsers and crashes are tried on whatever machine there is; what fails twice, fails.
+                print("== tests that failed, once more; whoever passes only now deserves a look", flush=True)
+                done = self._ended([*command, "-n", "0", "--last-failed"], None)
+            if done == ENDED:
+                return False
+            output.seek(0)
+            said = output.read().decode(errors="replace") if done else ""
+        state = "failed" if done else "ok"
+        print(f"{said}== {name} {state}, {time.monotonic() - started:.0f} s", flush=True)
+        if done:
+            self.failed.set()
+        return not done
+
+    def _ended(self, command: list[str], output: int | None) -> int:
+        """Return a command's exit code; it is ended, with all it started, when another step has failed."""
+        late = time.monotonic() + LONGEST_SECONDS
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=output, stderr=output)
+        try:
+            while (done := process.poll()) is None:
+                if time.monotonic() > late:
+                    print(f"== ended after {LONGEST_SECONDS / 60:.0f} minutes", flush=True)
+                    return -1
+                if self.failed.wait(0.1):
+                    return ENDED
+            return done
+        finally:
+            # Servers that a broken test forgot would outlive the check and keep its output open.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def main() -> int:
-    """Run the steps one after another and stop at the first that fails."""
+    """Run the tests and, beside them, everything else; stop at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the slow tests")
     given = parser.parse_args()
-    for name, command in steps(given.quick):
-        started = time.monotonic()
-        print(f"== {name}", flush=True)
-        done = run(command)
-        if name == "tests" and done == TESTS_FAILED:
-            # Whole servers, browsers and crashes are tried on whatever machine there is; what fails twice, fails.
-            print("== tests that failed, once more; whoever passes only now deserves a look", flush=True)
-            done = run([*command, "-n", "0", "--last-failed"])
-        if done != 0:
-            print(f"== {name} failed", flush=True)
-            return 1
-        print(f"== {name} ok, {time.monotonic() - started:.0f} s", flush=True)
-    return 0
+    *aside, (name, tests) = steps(given.quick)
+    check = Check()
+    with ThreadPoolExecutor(1) as pool:
+        well = pool.submit(lambda: all(check.run(*step, shown=False) for step in aside))
+        tested = check.run(name, tests, shown=True)
+        return 0 if well.result() and tested else 1
 
 
 if __name__ == "__main__":

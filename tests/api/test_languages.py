@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -108,18 +109,21 @@ def modules() -> Iterator[tuple[str, str]]:
             yield name, path.read_text(encoding="utf-8")
 
 
-ALL = {one for _, source in modules() for one in coded(source)}
+@cache
+def in_source() -> set[tuple[str, str]]:
+    """Return the sentences and phrases of the product, by code and template."""
+    return {one for _, source in modules() for one in coded(source)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_every_sentence_is_in_every_catalogue(language: str) -> None:
     """The catalogues hold the sentences of the source, all of them in the same words, and no others."""
-    assert {(code, template) for code, (template, _) in catalogue(language).items()} == ALL
+    assert {(code, template) for code, (template, _) in catalogue(language).items()} == in_source()
 
 
 def test_a_code_is_one_sentence() -> None:
     """No code stands for two sentences."""
-    codes = Counter(code for code, _ in ALL)
+    codes = Counter(code for code, _ in in_source())
     assert [code for code, count in codes.items() if count > 1] == []
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", code) for code in codes)
 
@@ -265,7 +269,7 @@ async def test_refusals_clocks_and_transactions_are_said_in_it(desk: Desk, thing
 def test_a_command_prints_all_of_them(language: str) -> None:
     """`refundgql texts` prints each sentence by its code, in the language that is asked for and in no other."""
     printed = texts_by_code(language)
-    assert printed.keys() == {code for code, _ in ALL}
+    assert printed.keys() == {code for code, _ in in_source()}
     assert printed["AMOUNT_MISSING"] == {
         "en": "Give the amount.", "de": "Gib den Betrag an.", "es": "Indica el importe."
     }[language]  # fmt: skip

@@ -32,20 +32,25 @@ _SCALARS = {
     "CurrencyCode": st.sampled_from(["USD", "USD", "JPY", "XXX", ""]).map(nodes.String),
 }
 
-_query, _mutation = SCHEMA.query_type, SCHEMA.mutation_type
-assert _query
-assert _mutation
-_one_root = [
-    *(queries(SCHEMA, fields=[name], custom_scalars=_SCALARS) for name in _query.fields),
-    *(mutations(SCHEMA, fields=[name], custom_scalars=_SCALARS) for name in _mutation.fields),
-]
-_many_roots = [
-    from_schema(SCHEMA, custom_scalars=_SCALARS),
-    from_schema(SCHEMA, custom_scalars=_SCALARS, mode=Mode.NEGATIVE),
-    from_schema(SCHEMA, custom_scalars=_SCALARS, codec=None),
-]
 
-documents: st.SearchStrategy[str] = st.one_of(*_one_root, *_many_roots)
+def _documents() -> st.SearchStrategy[str]:
+    query, mutation = SCHEMA.query_type, SCHEMA.mutation_type
+    assert query
+    assert mutation
+    one_root = [
+        *(queries(SCHEMA, fields=[name], custom_scalars=_SCALARS) for name in query.fields),
+        *(mutations(SCHEMA, fields=[name], custom_scalars=_SCALARS) for name in mutation.fields),
+    ]
+    many_roots = [
+        from_schema(SCHEMA, custom_scalars=_SCALARS),
+        from_schema(SCHEMA, custom_scalars=_SCALARS, mode=Mode.NEGATIVE),
+        from_schema(SCHEMA, custom_scalars=_SCALARS, codec=None),
+    ]
+    return st.one_of(*one_root, *many_roots)
+
+
+documents: st.SearchStrategy[str] = st.deferred(_documents)
+"""They are prepared when the first is asked for, and not wherever tests are collected."""
 
 
 def filled(document: str, ids: Mapping[str, str]) -> str:
