@@ -44,10 +44,8 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
 
     def fill(act: Act, checks: Checks) -> Act:
         if not all(account.is_staff for account in assignees):
-            checks.refuse(
-                sentence("ONLY_STAFF_TAKE_CASES", "Only a member of staff can take a case: choose one of them."),
-                "assigneeId",
-            )
+            message = sentence("ONLY_STAFF_TAKE_CASES", "Only a member of staff can take a case: choose one of them.")
+            checks.refuse(message, "assigneeId")
         return replace(act, assignee_id=given.assignee_id)
 
     return await act_on_case(

@@ -10,7 +10,7 @@ from refundgql.commands.decisions import ApproveRefund, DeclineRefund, approve_r
 from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import Refused, refusal
 from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundDecision, RefusalCode
@@ -81,12 +81,8 @@ async def decide_refunds(uow: UnitOfWork, viewer: Viewer, given: DecideRefunds) 
 
 def _check(viewer: Viewer, given: DecideRefunds) -> None:
     if not viewer.is_staff:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.FORBIDDEN,
-                message=sentence("ONLY_SUPPORT_DECIDES_MANY", "Many cases at once are decided by support."),
-            )
-        )
+        message = sentence("ONLY_SUPPORT_DECIDES_MANY", "Many cases at once are decided by support.")
+        raise Refused(refusal(RefusalCode.FORBIDDEN, message))
     checks = Checks()
     checks.key(given.idempotency_key)
     ids = [one.refund_case_id for one in given.decisions if one.refund_case_id]
@@ -113,14 +109,14 @@ async def _decide(uow: UnitOfWork, viewer: Viewer, given: CaseDecision, key: str
         )
         return await approve_refund(uow, viewer, approval)
     _leave_out("DECLINE", amount=given.amount, note=given.note)
-    refusal = DeclineRefund(
+    decline = DeclineRefund(
         refund_case_id=given.refund_case_id,
         message=given.message or "",
         internal_note=given.internal_note,
         expected_version=given.expected_version,
         idempotency_key=derived,
     )
-    return await decline_refund(uow, viewer, refusal)
+    return await decline_refund(uow, viewer, decline)
 
 
 def _at(index: int, refused: Refused) -> Refused:
@@ -137,10 +133,8 @@ def _leave_out(decision: str, **given: object) -> None:
     checks = Checks()
     for name, value in given.items():
         if value is not None:
-            checks.refuse(
-                sentence(
-                    "NOT_FOR_DECISION", "{field} is not for {decision}: leave it out.", field=name, decision=decision
-                ),
-                name,
+            message = sentence(
+                "NOT_FOR_DECISION", "{field} is not for {decision}: leave it out.", field=name, decision=decision
             )
+            checks.refuse(message, name)
     checks.raise_if_any()

@@ -36,12 +36,10 @@ async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -
         checks.key(given.idempotency_key)
         up_to = version if given.up_to_version is None else given.up_to_version
         if not 0 < up_to <= version:
-            checks.refuse(
-                sentence(
-                    "VERSION_OUT_OF_RANGE", "Give a version from 1 to {version}, or leave it out.", version=version
-                ),
-                "upToVersion",
+            message = sentence(
+                "VERSION_OUT_OF_RANGE", "Give a version from 1 to {version}, or leave it out.", version=version
             )
+            checks.refuse(message, "upToVersion")
         checks.raise_if_any()
         mark_read(unit.tx, viewer.account_id, case.id, up_to)
         return {"case_id": case.id}

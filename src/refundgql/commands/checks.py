@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from refundgql.domain.money import Money, MoneyError
-from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
+from refundgql.domain.refusals import Refusal, Refused, not_found, refusal
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
@@ -42,9 +42,7 @@ class Checks:
 
     def refuse(self, message: Sentence, *path: str, rule: str | None = None) -> None:
         """Add an INVALID_INPUT refusal of one field."""
-        self.refusals.append(
-            BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, rule=rule, field=path or None)
-        )
+        self.refusals.append(refusal(RefusalCode.INVALID_INPUT, message, rule, field=path or None))
 
     def text(self, value: str | None, name: str, limit_chars: int = NOTE_CHARS) -> str | None:
         """Return an optional text trimmed; nothing but spaces, too long or not storable is refused.
@@ -55,33 +53,25 @@ class Checks:
             return None
         trimmed = value.strip()
         if not trimmed:
-            self.refuse(
-                sentence(
-                    "FIELD_EMPTY",
-                    "{field} is empty: write something, or leave it out where it is optional.",
-                    field=name,
-                ),
-                name,
+            message = sentence(
+                "FIELD_EMPTY", "{field} is empty: write something, or leave it out where it is optional.", field=name
             )
+            self.refuse(message, name)
         elif len(trimmed) > limit_chars:
-            self.refuse(
-                sentence(
-                    "FIELD_TOO_LONG",
-                    "{field} is longer than {limit} characters: shorten it.",
-                    field=name,
-                    limit=limit_chars,
-                ),
-                name,
+            message = sentence(
+                "FIELD_TOO_LONG",
+                "{field} is longer than {limit} characters: shorten it.",
+                field=name,
+                limit=limit_chars,
             )
+            self.refuse(message, name)
         elif "\0" in trimmed or _SURROGATE.search(trimmed):
-            self.refuse(
-                sentence(
-                    "FIELD_UNSTORABLE",
-                    "{field} holds characters that are not text (NUL or half a surrogate pair).",
-                    field=name,
-                ),
-                name,
+            message = sentence(
+                "FIELD_UNSTORABLE",
+                "{field} holds characters that are not text (NUL or half a surrogate pair).",
+                field=name,
             )
+            self.refuse(message, name)
         return trimmed or None
 
     def money(self, given: Amount | None, name: str = "amount") -> Money | None:

@@ -21,7 +21,7 @@ from refundgql.domain.calendar import to_micros
 from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.refusals import Refused, not_found, refusal
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Audience, RefundActionName, RefusalCode
@@ -308,7 +308,7 @@ def _bounded(viewer: Viewer, audience: Audience | None) -> Callable[[Unit, Facts
                 "This side has added {limit} items of evidence, as many as it may: send a message.",
                 limit=ITEMS_PER_SIDE,
             )
-            raise Refused(BasicRefusal(code=RefusalCode.TOO_MANY_ITEMS, message=message, rule="D26"))
+            raise Refused(refusal(RefusalCode.TOO_MANY_ITEMS, message, "D26"))
         return facts
 
     return check

@@ -16,8 +16,8 @@ from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.evidence import evidence_changed
-from refundgql.domain.refusals import BasicRefusal, Refused, not_found
-from refundgql.domain.sentences import Sentence, phrase, sentence
+from refundgql.domain.refusals import Refused, not_found, refusal
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundEventName, RefusalCode
 from refundgql.storage.evidence import (
@@ -61,18 +61,14 @@ async def withdraw_evidence(uow: UnitOfWork, viewer: Viewer, given: WithdrawEvid
 
     def judge(found: KeptEvidence) -> str | None:
         if found.added_by_id != viewer.account_id:
-            raise Refused(
-                _no(
-                    RefusalCode.FORBIDDEN,
-                    sentence("ONLY_OWNER_WITHDRAWS_EVIDENCE", "Only whoever added it can withdraw it."),
-                )
-            )
+            message = sentence("ONLY_OWNER_WITHDRAWS_EVIDENCE", "Only whoever added it can withdraw it.")
+            raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D26"))
         if found.is_decided:
             message = sentence(
                 "EVIDENCE_WAS_USED",
                 "A decision was made with it: ask an administrator to redact it if it must not be read.",
             )
-            raise Refused(_no(RefusalCode.TRANSITION_NOT_ALLOWED, message))
+            raise Refused(refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D26"))
         return None
 
     def write(unit: Unit, found: KeptEvidence, at: int, _: str | None) -> None:
@@ -91,7 +87,11 @@ async def redact_evidence(uow: UnitOfWork, viewer: Viewer, given: RedactEvidence
     def judge(_: KeptEvidence) -> str | None:
         if not viewer.is_admin:
             raise Refused(
-                _no(RefusalCode.FORBIDDEN, sentence("ONLY_ADMIN_REDACTS", "Only an administrator can redact evidence."))
+                refusal(
+                    RefusalCode.FORBIDDEN,
+                    sentence("ONLY_ADMIN_REDACTS", "Only an administrator can redact evidence."),
+                    "D26",
+                )
             )
         checks = Checks()
         reason = checks.text(given.reason, "reason")
@@ -145,12 +145,8 @@ async def _change(
         checks = Checks()
         checks.end(given.idempotency_key)
         if found.redacted or (found.withdrawn and name is RefundEventName.EVIDENCE_WITHDRAWN):
-            raise Refused(
-                _no(
-                    RefusalCode.TRANSITION_NOT_ALLOWED,
-                    sentence("EVIDENCE_GONE", "It is gone already: look at the case again."),
-                )
-            )
+            message = sentence("EVIDENCE_GONE", "It is gone already: look at the case again.")
+            raise Refused(refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D26"))
         at = unit.now()
         decision = evidence_changed(
             facts, viewer, at, unit.policy, name=name, sha256=found.sha256, audience=found.audience, note=note
@@ -161,7 +157,3 @@ async def _change(
 
     made, replayed = await once(uow, viewer, given, work)
     return CaseResult(made["case_id"], made["event_id"], replayed)
-
-
-def _no(code: RefusalCode, message: Sentence) -> BasicRefusal:
-    return BasicRefusal(code=code, message=message, rule="D26")

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from refundgql.commands.checks import Checks
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import Refused, refusal
 from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -116,13 +116,8 @@ def _replay(stored: StoredResult | None, digest: str) -> Made | None:
     if stored is None:
         return None
     if stored.input_sha256 != digest:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.IDEMPOTENCY_KEY_REUSED,
-                message=sentence(
-                    "KEY_REUSED", "This idempotency key was used with another input: use a new key for a new act."
-                ),
-                field=("idempotencyKey",),
-            )
+        message = sentence(
+            "KEY_REUSED", "This idempotency key was used with another input: use a new key for a new act."
         )
+        raise Refused(refusal(RefusalCode.IDEMPOTENCY_KEY_REUSED, message, field=("idempotencyKey",)))
     return stored.result

@@ -252,11 +252,10 @@ def _json(raw: RawLine) -> object:
     try:
         return orjson.loads(raw.text)
     except orjson.JSONDecodeError as error:
-        raise RecordError(
-            sentence(
-                "NOT_JSON", "This is not JSON ({problem}, column {column}).", problem=error.msg, column=error.colno
-            )
-        ) from None
+        message = sentence(
+            "NOT_JSON", "This is not JSON ({problem}, column {column}).", problem=error.msg, column=error.colno
+        )
+        raise RecordError(message) from None
 
 
 class _Meter:

@@ -14,7 +14,7 @@ from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import Refused, refusal
 from refundgql.domain.sentences import sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Audience, RefundActionName, RefusalCode
@@ -85,4 +85,4 @@ def refuse_outsider(viewer: Viewer, case: Case, audience: Audience) -> None:
             "AUDIENCE_NOT_YOURS",
             "You can write only to an audience that you belong to: leave it out to write to everyone on the case.",
         )
-        raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, field=("audience",)))
+        raise Refused(refusal(RefusalCode.FORBIDDEN, message, field=("audience",)))

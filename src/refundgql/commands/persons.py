@@ -10,8 +10,8 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import AccountResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, not_found
-from refundgql.domain.sentences import Sentence, phrase, sentence
+from refundgql.domain.refusals import Refused, not_found, refusal
+from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -42,9 +42,8 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         checks.key(given.idempotency_key)
         reason = checks.text(given.reason, "reason", NOTE_CHARS)
         if viewer is not None and (not viewer.is_admin or viewer.account_id == given.account_id):
-            raise Refused(
-                _refusal(RefusalCode.FORBIDDEN, sentence("ERASED_BY_ANOTHER", "Another administrator erases accounts."))
-            )
+            message = sentence("ERASED_BY_ANOTHER", "Another administrator erases accounts.")
+            raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D30"))
         account_id = existing_id(given.account_id, phrase("account"), "accountId")
         if await find_viewer(unit.tx, account_id) is None:
             raise Refused(not_found(phrase("account"), "accountId"))
@@ -54,13 +53,13 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
             message = sentence(
                 "PERSON_HAS_OPEN_CASE", "A case with this person is open: decide it, or let it be cancelled first."
             )
-            raise Refused(_refusal(RefusalCode.CASE_ALREADY_OPEN, message))
+            raise Refused(refusal(RefusalCode.CASE_ALREADY_OPEN, message, "D30"))
         if await persons.has_money(unit.tx, account_id):
             message = sentence(
                 "PERSON_HAS_MONEY",
                 "There is money on this person's balance, or on its way: pay it out or settle it first.",
             )
-            raise Refused(_refusal(RefusalCode.BALANCE_INSUFFICIENT, message))
+            raise Refused(refusal(RefusalCode.BALANCE_INSUFFICIENT, message, "D30"))
         actor, now = None if viewer is None else viewer.account_id, to_micros(unit.now())
         await persons.erase(unit.tx, account_id, now)
         await look_at_cases(unit.tx, await persons.list_case_payments(unit.tx, account_id), unit.now())
@@ -75,7 +74,3 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
         made, replayed = await once(uow, viewer, given, work)
     await discard_now(uow)
     return AccountResult(made["account_id"], replayed=replayed)
-
-
-def _refusal(code: RefusalCode, message: Sentence) -> Refusal:
-    return BasicRefusal(code=code, message=message, rule="D30")

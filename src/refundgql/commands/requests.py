@@ -242,10 +242,8 @@ def _one_subject(
     given = [(subject, value) for subject, value in ids.items() if value is not None]
     if len(given) != 1:
         checks = Checks()
-        checks.refuse(
-            sentence("NOT_ONE_PAYMENT_ID", "Name one payment: give exactly one id."),
-            *(_ID_FIELDS[given[1][0]][1] if given else "invoiceId",),
-        )
+        message = sentence("NOT_ONE_PAYMENT_ID", "Name one payment: give exactly one id.")
+        checks.refuse(message, *(_ID_FIELDS[given[1][0]][1] if given else "invoiceId"))
         checks.raise_if_any()
     return given[0]
 

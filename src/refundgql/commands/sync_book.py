@@ -173,12 +173,10 @@ class Book:
         if row is None:
             raise self.missing("account", ref, field_name)
         if role is not None and row.roles != role and role not in row.roles.split(","):
-            raise RecordError(
-                sentence(
-                    "ACCOUNT_WITHOUT_ROLE", "The account '{ref}' does not have the role {role}.", ref=ref, role=role
-                ),
-                field_name,
+            message = sentence(
+                "ACCOUNT_WITHOUT_ROLE", "The account '{ref}' does not have the role {role}.", ref=ref, role=role
             )
+            raise RecordError(message, field_name)
         return row
 
     def lead(self, ref: str) -> StoredLead:

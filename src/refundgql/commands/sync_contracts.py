@@ -64,10 +64,8 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Reco
     ended_at = None if record.ended_at is None else to_micros(record.ended_at)
     if row is None:
         if client is expert:
-            raise RecordError(
-                sentence("PARTIES_ARE_ONE_ACCOUNT", "The client and the expert of a contract are two accounts."),
-                "expert",
-            )
+            message = sentence("PARTIES_ARE_ONE_ACCOUNT", "The client and the expert of a contract are two accounts.")
+            raise RecordError(message, "expert")
         row = StoredContract(
             str(uuid7()),
             record.ref,
@@ -149,10 +147,8 @@ def claim_week(book: Book, contract: StoredContract, starts_at: int, ref: str) -
     key = f"{contract.id}:{starts_at}"
     if key in book.claims:
         taken = book.claims[key].external_ref or ""
-        raise RecordError(
-            sentence("WEEK_TAKEN", "The billing week '{ref}' of this contract has these days already.", ref=taken),
-            "startsOn",
-        )
+        message = sentence("WEEK_TAKEN", "The billing week '{ref}' of this contract has these days already.", ref=taken)
+        raise RecordError(message, "startsOn")
     book.claims[key] = Claim(key, ref)
 
 
@@ -177,11 +173,8 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> RecordOu
             return RecordOutcome.UNCHANGED  # its author has changed it here since (C23)
         return redescribe(row, superseded, rating=record.rating, body=record.body, posted_at=posted_at)
     if author.id not in (contract.client_id, contract.expert_id):
-        raise RecordError(
-            sentence("ONLY_PARTIES_REVIEW", "Only the client and the expert of a contract review each other."),
-            "author",
-            rule="C22",
-        )
+        message = sentence("ONLY_PARTIES_REVIEW", "Only the client and the expert of a contract review each other.")
+        raise RecordError(message, "author", rule="C22")
     key = f"{contract.id}:{author.id}"
     if key in book.claims and book.claims[key].external_ref != record.ref:
         message = sentence(

@@ -41,13 +41,10 @@ def apply_invoice(book: Book, policy: Policy, record: InvoiceRecord, superseded:
     # A week's invoice says what was charged for its hours, which is what can come back, however it was rounded.
     if milestone is not None and record.amount.minor != milestone.amount_minor:
         due = Money(milestone.amount_minor, milestone.currency)
-        raise RecordError(
-            sentence(
-                "MILESTONE_AMOUNT", "The amount of the milestone is {amount}: its invoice has the same.", amount=due
-            ),
-            "amount",
-            "amount",
+        message = sentence(
+            "MILESTONE_AMOUNT", "The amount of the milestone is {amount}: its invoice has the same.", amount=due
         )
+        raise RecordError(message, "amount", "amount")
     if row is None:
         return _new_invoice(book, policy, record, contract, week, milestone)
     _check_links(row, contract, week, milestone)
@@ -119,13 +116,10 @@ def _new_invoice(
     if part is not None and part.payment_id in book.claims:
         taken = book.claims[part.payment_id].external_ref or ""
         name = "billingWeek" if week is not None else "milestone"
-        raise RecordError(
-            sentence(
-                "INVOICED_ALREADY", "The invoice '{ref}' is for it already: one payment has one invoice.", ref=taken
-            ),
-            name,
-            rule="D14",
+        message = sentence(
+            "INVOICED_ALREADY", "The invoice '{ref}' is for it already: one payment has one invoice.", ref=taken
         )
+        raise RecordError(message, name, rule="D14")
     paid_at = None if record.paid_at is None else to_micros(record.paid_at)
     if paid_at is not None:
         _check_money(book, record, contract, part)

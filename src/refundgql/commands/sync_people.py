@@ -193,10 +193,8 @@ def apply_message(book: Book, record: MessageRecord, superseded: bool) -> Record
     lead = book.lead(record.lead)
     author = book.account(record.author, "author")
     if author.id not in (lead.pro_id, lead.customer_id):
-        raise RecordError(
-            sentence("NOT_IN_THIS_CHAT", "Only the professional and the customer of a lead write in its chat."),
-            "author",
-        )
+        message = sentence("NOT_IN_THIS_CHAT", "Only the professional and the customer of a lead write in its chat.")
+        raise RecordError(message, "author")
     sent_at = to_micros(record.sent_at)
     deleted_at = None if record.deleted_at is None else to_micros(record.deleted_at)
     row = book.messages.get(record.ref)

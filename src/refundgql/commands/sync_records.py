@@ -42,7 +42,7 @@ from refundgql.domain.records import (
     WithdrawalRecord,
     is_older,
 )
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import BasicRefusal, Refused, refusal
 from refundgql.domain.sentences import sentence
 from refundgql.domain.topics import ACCOUNTS
 from refundgql.domain.viewers import Viewer
@@ -96,12 +96,12 @@ async def sync_records(uow: UnitOfWork, viewer: Viewer, shapes: Sequence[Mapping
         message = sentence(
             "RECORDS_FROM_MARKETPLACE", "Records come from the marketplace: use an account with the role SERVICE."
         )
-        raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message))
+        raise Refused(refusal(RefusalCode.FORBIDDEN, message))
     if len(shapes) > BATCH_AT_MOST:
         message = sentence(
             "BATCH_TOO_LARGE", "A batch has at most {limit} records: send the rest in another.", limit=BATCH_AT_MOST
         )
-        raise Refused(BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("records",)))
+        raise Refused(refusal(RefusalCode.INVALID_INPUT, message, field=("records",)))
     try:
         return await take_records(uow, shapes)
     except FaultyRecords as faulty:
@@ -308,6 +308,4 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
 
 
 def _refusal(place: int, error: RecordError) -> BasicRefusal:
-    return BasicRefusal(
-        code=error.code, message=error.message, rule=error.rule, field=("records", str(place), *error.path)
-    )
+    return refusal(error.code, error.message, error.rule, field=("records", str(place), *error.path))

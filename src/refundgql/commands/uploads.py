@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import IO, Protocol
 
 from refundgql.commands.checks import FILE_NAME_CHARS, Checks
-from refundgql.domain.refusals import BasicRefusal
+from refundgql.domain.refusals import BasicRefusal, refusal
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
@@ -84,10 +84,8 @@ def check_file(
     """Return the file's name trimmed; what cannot be taken is refused by its field (L16)."""
     name = checks.text(file_name, "fileName", FILE_NAME_CHARS)
     if name is not None and _NOT_IN_NAMES.search(name):
-        checks.refuse(
-            sentence("FILE_NAME_UNUSABLE", "A file name has no slashes or control characters: rename the file."),
-            "fileName",
-        )
+        message = sentence("FILE_NAME_UNUSABLE", "A file name has no slashes or control characters: rename the file.")
+        checks.refuse(message, "fileName")
     if not _SHA256.fullmatch(sha256):
         checks.refuse(sentence("NOT_A_SHA256", "Give the SHA-256 of the content as 64 hexadecimal digits."), "sha256")
     if size_bytes < 1:
@@ -112,10 +110,8 @@ def check_file(
 def no_files() -> BasicRefusal:
     """Say that there is nowhere to keep a file."""
     message = sentence("NO_FILES_TAKEN", "This server takes no files: add a statement or chat messages instead.")
-    return BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16")
+    return refusal(RefusalCode.EVIDENCE_REJECTED, message, "L16")
 
 
 def _reject(checks: Checks, message: Sentence, field: str) -> None:
-    checks.refusals.append(
-        BasicRefusal(code=RefusalCode.EVIDENCE_REJECTED, message=message, rule="L16", field=(field,))
-    )
+    checks.refusals.append(refusal(RefusalCode.EVIDENCE_REJECTED, message, "L16", field=(field,)))

@@ -73,10 +73,8 @@ async def _settle(
         checks = Checks()
         checks.key(given.idempotency_key)
         if state is State.SKIPPED and before is not State.PENDING:
-            checks.refuse(
-                sentence("DELIVERY_NOT_WAITING", "Only a delivery that is waiting can be left out."),
-                "webhookDeliveryId",
-            )
+            message = sentence("DELIVERY_NOT_WAITING", "Only a delivery that is waiting can be left out.")
+            checks.refuse(message, "webhookDeliveryId")
         checks.raise_if_any()
         await settle_delivery(unit.tx, delivery, state, to_micros(unit.now()))
         await change_endpoint(unit.tx, endpoint_id, failures=0, next_attempt_at=0)
@@ -104,12 +102,10 @@ async def rewind_webhook_endpoint(
         checks.key(given.idempotency_key)
         after = await cursor_of(unit, given.after, checks)
         if after is not None and after > endpoint.cursor:
-            checks.refuse(
-                sentence(
-                    "ENDPOINT_NOT_THAT_FAR", "The endpoint has not come that far: give a cursor of an earlier event."
-                ),
-                "after",
+            message = sentence(
+                "ENDPOINT_NOT_THAT_FAR", "The endpoint has not come that far: give a cursor of an earlier event."
             )
+            checks.refuse(message, "after")
         checks.raise_if_any()
         assert after is not None  # noqa: S101 - the checks refused everything else
         await change_endpoint(

@@ -18,7 +18,7 @@ from refundgql.commands.idempotency import Made, once
 from refundgql.commands.results import WebhookEndpointResult, WebhookSecretResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
-from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.refusals import Refused, not_found, refusal
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.topics import WEBHOOKS
 from refundgql.domain.viewers import Viewer
@@ -88,12 +88,8 @@ class RotateWebhookSecret:
 def check_admin(viewer: Viewer) -> None:
     """Let administrators pass. Refuses: FORBIDDEN, whatever the others ask about."""
     if not viewer.is_admin:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.FORBIDDEN,
-                message=sentence("ONLY_ADMINS_HAVE_WEBHOOKS", "Webhooks are for administrators."),
-            )
-        )
+        message = sentence("ONLY_ADMINS_HAVE_WEBHOOKS", "Webhooks are for administrators.")
+        raise Refused(refusal(RefusalCode.FORBIDDEN, message))
 
 
 async def endpoint_of(unit: Unit, endpoint_id: str) -> WebhookEndpoint:
@@ -129,13 +125,12 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
         after = await cursor_of(unit, given.after, checks)
         checks.end(given.idempotency_key)
         if await count_endpoints(unit.tx) >= MOST_ENDPOINTS:
-            checks.refuse(
-                sentence(
-                    "TOO_MANY_ENDPOINTS",
-                    "There are {limit} endpoints already: delete one, or fan out behind one.",
-                    limit=MOST_ENDPOINTS,
-                )
+            message = sentence(
+                "TOO_MANY_ENDPOINTS",
+                "There are {limit} endpoints already: delete one, or fan out behind one.",
+                limit=MOST_ENDPOINTS,
             )
+            checks.refuse(message)
             checks.raise_if_any()
         endpoint = WebhookEndpoint(
             id=endpoint_id,
@@ -219,10 +214,8 @@ async def rotate_webhook_secret(uow: UnitOfWork, viewer: Viewer, given: RotateWe
         checks = Checks()
         hours = OVERLAP_HOURS if given.old_valid_hours is None else given.old_valid_hours
         if not 0 <= hours <= LONGEST_OVERLAP_HOURS:
-            checks.refuse(
-                sentence("OVERLAP_OUT_OF_RANGE", "Give 0 to {limit} hours.", limit=LONGEST_OVERLAP_HOURS),
-                "oldValidHours",
-            )
+            message = sentence("OVERLAP_OUT_OF_RANGE", "Give 0 to {limit} hours.", limit=LONGEST_OVERLAP_HOURS)
+            checks.refuse(message, "oldValidHours")
         checks.end(given.idempotency_key)
         await replace_secret(unit.tx, endpoint.id, secret, hours * _HOUR_MICROS)
         return {"endpoint_id": endpoint.id, "trace": trace}

@@ -15,7 +15,7 @@ from refundgql.commands.settle import settle_postings
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.cases import withdrawal_changed
 from refundgql.domain.decisions import Posting
-from refundgql.domain.refusals import BasicRefusal, Refused, not_found
+from refundgql.domain.refusals import Refused, not_found, refusal
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode, Role, WithdrawalStatus
@@ -58,7 +58,7 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
             message = sentence(
                 "NO_BALANCE_TO_WITHDRAW", "Only professionals, clients and experts have a balance to withdraw from."
             )
-            raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
+            raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D10"))
         checks = Checks()
         amount = checks.money(given.amount)
         checks.end(given.idempotency_key)
@@ -86,7 +86,7 @@ async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdr
             raise Refused(not_found(phrase("withdrawal"), "withdrawalId"))
         if withdrawal.account_id != viewer.account_id:
             message = sentence("ONLY_OWNER_CANCELS_WITHDRAWAL", "Only its owner cancels a withdrawal.")
-            raise Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule="D10"))
+            raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D10"))
         checks = Checks()
         checks.end(given.idempotency_key)
         changed, postings = cancel(withdrawal, unit.now())

@@ -7,7 +7,7 @@ from typing import Any
 
 from statemachine import State, StateMachine
 
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import Refused, refusal
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import RefusalCode
 
@@ -39,16 +39,12 @@ def advance(machine: type[StrictMachine], what: Sentence, current: str, target: 
     """
     event = steps(machine).get((current, target))
     if event is None:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message=sentence(
-                    "CANNOT_BECOME",
-                    "A {what} that is {state} cannot become {target}: look at it as it stands now.",
-                    what=what,
-                    state=current,
-                    target=target,
-                ),
-            )
+        message = sentence(
+            "CANNOT_BECOME",
+            "A {what} that is {state} cannot become {target}: look at it as it stands now.",
+            what=what,
+            state=current,
+            target=target,
         )
+        raise Refused(refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message))
     machine(start_value=current).send(event, **facts)

@@ -48,12 +48,11 @@ def parse_instant(text: str) -> datetime:
         offset = timedelta(hours=int(hours), minutes=int(minutes))
         return local - offset if sign == "+" else local + offset
     except (ValueError, OverflowError) as error:
-        raise CalendarError(
-            sentence(
-                "NO_SUCH_INSTANT",
-                "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59.",
-            )
-        ) from error
+        message = sentence(
+            "NO_SUCH_INSTANT",
+            "There is no such instant: days follow the calendar, hours end at 23, minutes and seconds at 59.",
+        )
+        raise CalendarError(message) from error
 
 
 def parse_date(text: str) -> date:

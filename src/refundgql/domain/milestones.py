@@ -5,7 +5,7 @@ from __future__ import annotations
 from statemachine import State
 
 from refundgql.domain.advancing import StrictMachine, advance
-from refundgql.domain.refusals import BasicRefusal, Refused
+from refundgql.domain.refusals import Refused, refusal
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import MilestoneStatus, RefusalCode
 
@@ -26,18 +26,12 @@ class MilestoneMachine(StrictMachine):
     def no_open_case(self, open_case_number: int | None = None) -> None:
         """Refuse to let the escrow go while somebody asks for it back (C30)."""
         if open_case_number is not None:
-            raise Refused(
-                BasicRefusal(
-                    code=RefusalCode.CASE_ALREADY_OPEN,
-                    message=sentence(
-                        "CASE_ON_MILESTONE_IS_OPEN",
-                        "The refund case {case} on this milestone is open: "
-                        "release it after the case is decided or cancelled.",
-                        case=f"RC-{open_case_number:06d}",
-                    ),
-                    rule="C30",
-                )
+            message = sentence(
+                "CASE_ON_MILESTONE_IS_OPEN",
+                "The refund case {case} on this milestone is open: release it after the case is decided or cancelled.",
+                case=f"RC-{open_case_number:06d}",
             )
+            raise Refused(refusal(RefusalCode.CASE_ALREADY_OPEN, message, "C30"))
 
 
 def advance_milestone(

@@ -47,13 +47,10 @@ def exponent(currency: str) -> int:
     except ValueError:
         decimals = None
     if decimals is None:
-        raise MoneyError(
-            sentence(
-                "NOT_A_CURRENCY",
-                "'{currency}' is not a currency: give an ISO 4217 code such as USD.",
-                currency=currency,
-            )
+        message = sentence(
+            "NOT_A_CURRENCY", "'{currency}' is not a currency: give an ISO 4217 code such as USD.", currency=currency
         )
+        raise MoneyError(message)
     return decimals
 
 
@@ -80,14 +77,13 @@ class Money:
         if not isinstance(written, int) or amount.adjusted() > 20:
             raise MoneyError(sentence("NOT_AN_AMOUNT", "The amount is not a number that money can have."))
         if -written > decimals:  # zeros too: whoever writes 3000.00 yen may not mean yen
-            raise MoneyError(
-                sentence(
-                    "TOO_MANY_DECIMALS",
-                    "{currency} has {decimals} decimals: give the amount with no more than that.",
-                    currency=currency,
-                    decimals=decimals,
-                )
+            message = sentence(
+                "TOO_MANY_DECIMALS",
+                "{currency} has {decimals} decimals: give the amount with no more than that.",
+                currency=currency,
+                decimals=decimals,
             )
+            raise MoneyError(message)
         with localcontext() as context:
             context.prec = 60
             minor = int(amount.scaleb(decimals))

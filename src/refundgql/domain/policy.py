@@ -105,26 +105,24 @@ class Policy:
         values: dict[str, Any] = {}
         for name, given in overrides.items():
             if name not in known:
-                raise PolicyError(
-                    sentence(
-                        "UNKNOWN_SETTING",
-                        "There is no policy setting '{setting}': use one of {known}.",
-                        setting=name,
-                        known=", ".join(sorted(known)),
-                    )
+                message = sentence(
+                    "UNKNOWN_SETTING",
+                    "There is no policy setting '{setting}': use one of {known}.",
+                    setting=name,
+                    known=", ".join(sorted(known)),
                 )
+                raise PolicyError(message)
             values[name] = _PARSERS.get(name, _number)(name, given, self)
         changed = replace(self, **values)
         for smaller, larger in _ORDERED:
             if getattr(changed, smaller) > getattr(changed, larger):
-                raise PolicyError(
-                    sentence(
-                        "SETTING_TOO_LARGE",
-                        "{setting} must not be larger than {other}: lower it.",
-                        setting=smaller,
-                        other=larger,
-                    )
+                message = sentence(
+                    "SETTING_TOO_LARGE",
+                    "{setting} must not be larger than {other}: lower it.",
+                    setting=smaller,
+                    other=larger,
                 )
+                raise PolicyError(message)
         return changed
 
 
@@ -142,26 +140,21 @@ def _number(name: str, given: object, _base: Policy) -> int:
             raise ValueError
         number = int(given)
     except ValueError:
-        raise PolicyError(
-            sentence(
-                "SETTING_NOT_A_NUMBER",
-                "{setting} must be a whole number: {given} is not.",
-                setting=name,
-                given=repr(given),
-            )
-        ) from None
+        message = sentence(
+            "SETTING_NOT_A_NUMBER", "{setting} must be a whole number: {given} is not.", setting=name, given=repr(given)
+        )
+        raise PolicyError(message) from None
     least = 0 if name == "review_edits" else 1
     if not least <= number <= MAXIMUM_DAYS:
-        raise PolicyError(
-            sentence(
-                "SETTING_OUT_OF_RANGE",
-                "{setting} must lie between {least} and {most}: {given} does not.",
-                setting=name,
-                least=least,
-                most=MAXIMUM_DAYS,
-                given=number,
-            )
+        message = sentence(
+            "SETTING_OUT_OF_RANGE",
+            "{setting} must lie between {least} and {most}: {given} does not.",
+            setting=name,
+            least=least,
+            most=MAXIMUM_DAYS,
+            given=number,
         )
+        raise PolicyError(message)
     return number
 
 
@@ -176,35 +169,29 @@ def _thresholds(name: str, given: object, base: Policy) -> Mapping[str, int]:
     found = dict(getattr(base, name))
     for pair in pairs:
         if len(pair) != 2:
-            raise PolicyError(
-                sentence(
-                    "SETTING_NEEDS_CURRENCY",
-                    "{setting} needs a currency and an amount each, as in USD:25.00: {given} has not.",
-                    setting=name,
-                    given=repr(given),
-                )
+            message = sentence(
+                "SETTING_NEEDS_CURRENCY",
+                "{setting} needs a currency and an amount each, as in USD:25.00: {given} has not.",
+                setting=name,
+                given=repr(given),
             )
+            raise PolicyError(message)
         code, amount = pair
         try:
             money = Money.parse(Decimal(amount), code)
         except (MoneyError, InvalidOperation):
-            raise PolicyError(
-                sentence(
-                    "SETTING_NOT_MONEY",
-                    "{setting}: {given} is not money; write it as USD:25.00.",
-                    setting=name,
-                    given=f"{code}:{amount}",
-                )
-            ) from None
-        if money.minor < 0:
-            raise PolicyError(
-                sentence(
-                    "SETTING_NEGATIVE",
-                    "{setting}: {given} must not be negative.",
-                    setting=name,
-                    given=f"{code}:{amount}",
-                )
+            message = sentence(
+                "SETTING_NOT_MONEY",
+                "{setting}: {given} is not money; write it as USD:25.00.",
+                setting=name,
+                given=f"{code}:{amount}",
             )
+            raise PolicyError(message) from None
+        if money.minor < 0:
+            message = sentence(
+                "SETTING_NEGATIVE", "{setting}: {given} must not be negative.", setting=name, given=f"{code}:{amount}"
+            )
+            raise PolicyError(message)
         found[code] = money.minor
     return found
 
@@ -216,14 +203,13 @@ def _dates(name: str, given: object, _base: Policy) -> frozenset[date]:
             raise ValueError
         return frozenset(part if isinstance(part, date) else date.fromisoformat(str(part)) for part in parts)
     except ValueError:
-        raise PolicyError(
-            sentence(
-                "SETTING_NOT_DATES",
-                "{setting} must be dates such as 2026-12-25, separated by spaces: {given} is not.",
-                setting=name,
-                given=repr(given),
-            )
-        ) from None
+        message = sentence(
+            "SETTING_NOT_DATES",
+            "{setting} must be dates such as 2026-12-25, separated by spaces: {given} is not.",
+            setting=name,
+            given=repr(given),
+        )
+        raise PolicyError(message) from None
 
 
 _ORDERED = (

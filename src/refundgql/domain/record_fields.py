@@ -85,21 +85,17 @@ def read_text(values: Shape, name: str, limit_chars: int, *, blank: bool = False
     if not isinstance(value, str):
         raise RecordError(sentence("NOT_A_TEXT", "Give a text."), name)
     if len(value) > limit_chars:
-        raise RecordError(
-            sentence(
-                "RECORD_TEXT_TOO_LONG", "The text is longer than {limit} characters: shorten it.", limit=limit_chars
-            ),
-            name,
+        message = sentence(
+            "RECORD_TEXT_TOO_LONG", "The text is longer than {limit} characters: shorten it.", limit=limit_chars
         )
+        raise RecordError(message, name)
     if not blank and not value.strip():
         raise RecordError(sentence("RECORD_TEXT_EMPTY", "The text is empty: write something."), name)
     if "\0" in value or _SURROGATE(value):
-        raise RecordError(
-            sentence(
-                "RECORD_TEXT_UNSTORABLE", "The text holds characters that are not text (NUL or half a surrogate pair)."
-            ),
-            name,
+        message = sentence(
+            "RECORD_TEXT_UNSTORABLE", "The text holds characters that are not text (NUL or half a surrogate pair)."
         )
+        raise RecordError(message, name)
     return value
 
 
@@ -132,15 +128,13 @@ def read_instant(values: Shape, name: str) -> datetime:
             sentence("NOT_AN_INSTANT_IN_UTC", "Give an instant in UTC with Z, such as 2026-03-06T23:59:59Z."), name
         )
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise RecordError(
-            sentence(
-                "INSTANT_OUT_OF_RANGE",
-                "Give an instant in the years {first_year} to {last_year}.",
-                first_year=FIRST_YEAR,
-                last_year=LAST_YEAR,
-            ),
-            name,
+        message = sentence(
+            "INSTANT_OUT_OF_RANGE",
+            "Give an instant in the years {first_year} to {last_year}.",
+            first_year=FIRST_YEAR,
+            last_year=LAST_YEAR,
         )
+        raise RecordError(message, name)
     return at
 
 
@@ -160,15 +154,13 @@ def read_day(values: Shape, name: str) -> date:
     else:
         raise RecordError(sentence("NOT_A_DATE", "Give a date such as 2026-03-02."), name)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise RecordError(
-            sentence(
-                "DATE_OUT_OF_RANGE",
-                "Give a date in the years {first_year} to {last_year}.",
-                first_year=FIRST_YEAR,
-                last_year=LAST_YEAR,
-            ),
-            name,
+        message = sentence(
+            "DATE_OUT_OF_RANGE",
+            "Give a date in the years {first_year} to {last_year}.",
+            first_year=FIRST_YEAR,
+            last_year=LAST_YEAR,
         )
+        raise RecordError(message, name)
     return day
 
 
@@ -257,12 +249,8 @@ def read_share(values: Shape, of: str) -> Money | None:
         )
         raise RecordError(message, "fromBalance", "currencyCode", code=RefusalCode.CURRENCY_MISMATCH, rule="D2")
     if share.minor > whole.minor:
-        raise RecordError(
-            sentence("FROM_BALANCE_TOO_MUCH", "The balance pays at most the amount, {maximum}.", maximum=whole),
-            "fromBalance",
-            "amount",
-            rule="C19",
-        )
+        message = sentence("FROM_BALANCE_TOO_MUCH", "The balance pays at most the amount, {maximum}.", maximum=whole)
+        raise RecordError(message, "fromBalance", "amount", rule="C19")
     return share
 
 

@@ -79,23 +79,20 @@ def parse_record(shape: object) -> Record:
     ((kind, values),) = shape.items()
     known = _PARSERS.get(kind)
     if known is None:
-        raise RecordError(
-            sentence(
-                "UNKNOWN_KIND",
-                "'{kind}' is no kind of record: give one of {kinds}.",
-                kind=str(kind)[:40],
-                kinds=", ".join(_PARSERS),
-            )
+        message = sentence(
+            "UNKNOWN_KIND",
+            "'{kind}' is no kind of record: give one of {kinds}.",
+            kind=str(kind)[:40],
+            kinds=", ".join(_PARSERS),
         )
+        raise RecordError(message)
     if type(values) is not dict and not is_object(values):
         raise RecordError(sentence("NOT_A_RECORD", "Give the record's fields as an object."), kind)
     parse, fields = known
     try:
         if not fields.issuperset(values):
-            raise RecordError(
-                sentence("UNKNOWN_FIELD", "There is no such field: check its name."),
-                str(next(iter(values.keys() - fields)))[:40],
-            )
+            message = sentence("UNKNOWN_FIELD", "There is no such field: check its name.")
+            raise RecordError(message, str(next(iter(values.keys() - fields)))[:40])
         return parse(values)
     except RecordError as error:
         raise error.under(kind) from None
@@ -122,12 +119,8 @@ def _account(values: Shape) -> AccountRecord:
     lead_credit = optional(read_signed_money, values, "openingLeadCredit")
     opening_at = optional(read_instant, values, "openingAt")
     if lead_credit is not None and lead_credit.minor < 0:
-        raise RecordError(
-            sentence("LEAD_CREDIT_BELOW_ZERO", "Lead credit is never below zero."),
-            "openingLeadCredit",
-            "amount",
-            rule="L17",
-        )
+        message = sentence("LEAD_CREDIT_BELOW_ZERO", "Lead credit is never below zero.")
+        raise RecordError(message, "openingLeadCredit", "amount", rule="L17")
     if opening_at is not None and opening is None and lead_credit is None:
         raise RecordError(
             sentence("OPENING_AT_ALONE", "openingAt says since when the opening balance was there: give one with it."),
@@ -211,12 +204,10 @@ def _milestone(values: Shape) -> MilestoneRecord:
         )
     amount, from_balance = read_money(values, "amount"), read_share(values, "amount")
     if from_balance is not None and status is MilestoneStatus.UNFUNDED:
-        raise RecordError(
-            sentence(
-                "FROM_BALANCE_UNFUNDED", "fromBalance says how the milestone was funded: give it with status FUNDED."
-            ),
-            "fromBalance",
+        message = sentence(
+            "FROM_BALANCE_UNFUNDED", "fromBalance says how the milestone was funded: give it with status FUNDED."
         )
+        raise RecordError(message, "fromBalance")
     return MilestoneRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -242,10 +233,8 @@ def _billing_week(values: Shape) -> BillingWeekRecord:
             sentence("WEEK_HOURS_OUT_OF_RANGE", "A week has 0 to {limit} hours.", limit=HOURS_PER_WEEK), "hours"
         )
     if hours != round(hours, HOURS_DECIMALS):
-        raise RecordError(
-            sentence("WEEK_HOURS_DECIMALS", "Give the hours with at most {limit} decimals.", limit=HOURS_DECIMALS),
-            "hours",
-        )
+        message = sentence("WEEK_HOURS_DECIMALS", "Give the hours with at most {limit} decimals.", limit=HOURS_DECIMALS)
+        raise RecordError(message, "hours")
     rate, revision = read_money(values, "rate"), read_revision(values)
     record = BillingWeekRecord(read_ref(values), read_ref(values, "contract"), starts_on, hours, rate, revision)
     try:
@@ -258,16 +247,12 @@ def _billing_week(values: Shape) -> BillingWeekRecord:
 def _invoice(values: Shape) -> InvoiceRecord:
     paid, from_balance = optional(read_instant, values, "paidAt"), read_share(values, "amount")
     if from_balance is not None and paid is None:
-        raise RecordError(
-            sentence("FROM_BALANCE_UNPAID", "fromBalance says how the invoice was paid: give it with paidAt."),
-            "fromBalance",
-        )
+        message = sentence("FROM_BALANCE_UNPAID", "fromBalance says how the invoice was paid: give it with paidAt.")
+        raise RecordError(message, "fromBalance")
     week, milestone = optional(read_ref, values, "billingWeek"), optional(read_ref, values, "milestone")
     if week is not None and milestone is not None:
-        raise RecordError(
-            sentence("INVOICE_FOR_BOTH", "An invoice is for a billing week or for a milestone, not for both."),
-            "milestone",
-        )
+        message = sentence("INVOICE_FOR_BOTH", "An invoice is for a billing week or for a milestone, not for both.")
+        raise RecordError(message, "milestone")
     return InvoiceRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -291,15 +276,13 @@ def _whole(value: Any) -> Any:
 def _review(values: Shape) -> ReviewRecord:
     rating = _whole(values.get("rating"))
     if type(rating) is not int or not LOWEST_RATING <= rating <= HIGHEST_RATING:
-        raise RecordError(
-            sentence(
-                "RATING_OUT_OF_RANGE",
-                "A rating is a whole number from {lowest} to {highest}.",
-                lowest=LOWEST_RATING,
-                highest=HIGHEST_RATING,
-            ),
-            "rating",
+        message = sentence(
+            "RATING_OUT_OF_RANGE",
+            "A rating is a whole number from {lowest} to {highest}.",
+            lowest=LOWEST_RATING,
+            highest=HIGHEST_RATING,
         )
+        raise RecordError(message, "rating")
     return ReviewRecord(
         read_ref(values),
         read_ref(values, "contract"),
@@ -321,10 +304,8 @@ def _withdrawal(values: Shape) -> WithdrawalRecord:
     reason = None
     if values.get("failureReason") is not None:
         if status is not WithdrawalStatus.FAILED:
-            raise RecordError(
-                sentence("FAILURE_REASON_WITHOUT_FAILURE", "Only a FAILED withdrawal has a failureReason."),
-                "failureReason",
-            )
+            message = sentence("FAILURE_REASON_WITHOUT_FAILURE", "Only a FAILED withdrawal has a failureReason.")
+            raise RecordError(message, "failureReason")
         reason = read_text(values, "failureReason", REASON_CHARS)
     return WithdrawalRecord(
         named[1] if named is not None else ref,
@@ -356,10 +337,8 @@ def _subject(values: Shape) -> tuple[SubjectKind, str]:
     """Read which payment a record is about: that of an invoice, a milestone or a lead."""
     named = [about for about in SubjectKind if values.get(about.value) is not None]
     if len(named) != 1:
-        raise RecordError(
-            sentence("NOT_ONE_PAYMENT", "Name exactly one of invoice, milestone and lead."),
-            (named or [SubjectKind.INVOICE])[-1].value,
-        )
+        message = sentence("NOT_ONE_PAYMENT", "Name exactly one of invoice, milestone and lead.")
+        raise RecordError(message, (named or [SubjectKind.INVOICE])[-1].value)
     return named[0], read_ref(values, named[0].value)
 
 

@@ -61,10 +61,18 @@ class Refused(Exception):
         self.refusals: tuple[Refusal, ...] = refusals
 
 
+def refusal(
+    code: RefusalCode,
+    message: Sentence,
+    rule: str | None = None,
+    *alternatives: RefundActionName,
+    field: tuple[str, ...] | None = None,
+) -> BasicRefusal:
+    """Return a refusal without parameters of its own, with what may be done instead."""
+    return BasicRefusal(code=code, message=message, rule=rule, field=field, alternatives=alternatives)
+
+
 def not_found(what: Sentence, *field: str) -> BasicRefusal:
     """Say that something does not exist, or not for this viewer: the same words for both."""
-    return BasicRefusal(
-        code=RefusalCode.NOT_FOUND,
-        message=sentence("NOT_FOUND", "There is no such {what} that you can see; check the id.", what=what),
-        field=field or None,
-    )
+    message = sentence("NOT_FOUND", "There is no such {what} that you can see; check the id.", what=what)
+    return refusal(RefusalCode.NOT_FOUND, message, field=field or None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from refundgql.domain.deadlines import REVIEW_WINDOW
 from refundgql.domain.facts import ContractFacts
 from refundgql.domain.policy import Policy
-from refundgql.domain.refusals import BasicRefusal, Refusal, Refused, WindowRefusal
+from refundgql.domain.refusals import Refusal, Refused, WindowRefusal, refusal
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefusalCode
@@ -42,7 +42,7 @@ def rating_refusals(rating: int) -> tuple[Refusal, ...]:
         lowest=LOWEST_RATING,
         highest=HIGHEST_RATING,
     )
-    return (BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, field=("rating",)),)
+    return (refusal(RefusalCode.INVALID_INPUT, message, field=("rating",)),)
 
 
 def refuse_stranger(viewer: Viewer, contract: ContractFacts) -> None:
@@ -66,7 +66,7 @@ def check_post(contract: ContractFacts, policy: Policy, *, already_posted: bool,
         message = sentence(
             "REVIEWED_ALREADY", "You have reviewed this contract already; the expert may allow the client one edit."
         )
-        found.append(BasicRefusal(code=RefusalCode.REVIEW_ALREADY_POSTED, message=message, rule="C23"))
+        found.append(refusal(RefusalCode.REVIEW_ALREADY_POSTED, message, "C23"))
     until = None if contract.ended_at is None else REVIEW_WINDOW.end(contract.ended_at, policy)
     if contract.ended_at is not None and until is not None and at >= until:
         window_days, elapsed = REVIEW_WINDOW.limit(policy), REVIEW_WINDOW.elapsed(contract.ended_at, at)
@@ -138,8 +138,8 @@ def allow_edit(review: Review, policy: Policy) -> Review:
 
 
 def _forbidden(message: Sentence, rule: str) -> Refused:
-    return Refused(BasicRefusal(code=RefusalCode.FORBIDDEN, message=message, rule=rule))
+    return Refused(refusal(RefusalCode.FORBIDDEN, message, rule))
 
 
 def _no_edit(message: Sentence) -> Refused:
-    return Refused(BasicRefusal(code=RefusalCode.REVIEW_EDIT_NOT_ALLOWED, message=message, rule="C23"))
+    return Refused(refusal(RefusalCode.REVIEW_EDIT_NOT_ALLOWED, message, "C23"))

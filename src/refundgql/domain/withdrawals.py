@@ -21,7 +21,7 @@ from refundgql.domain.kept_texts import (
 )
 from refundgql.domain.ledger import balance, external, in_transit
 from refundgql.domain.money import Money
-from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal, Refused
+from refundgql.domain.refusals import AmountRefusal, Refusal, Refused, refusal
 from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.vocabulary import (
     BalancePurpose,
@@ -75,18 +75,13 @@ def withdrawal_refusals(amount: Money, funds: WithdrawalFunds) -> tuple[Refusal,
     """Return everything that stands against withdrawing this amount now (D10, D13, L17)."""
     found: list[Refusal] = []
     if funds.awaiting_case_number is not None:
-        found.append(
-            BasicRefusal(
-                code=RefusalCode.FUNDS_INSUFFICIENT,
-                message=sentence(
-                    "APPROVED_CASE_NOT_COVERED",
-                    "You approved the refund {case} and your balance does not cover it yet: "
-                    "withdrawals open again once it is credited.",
-                    case=f"RC-{funds.awaiting_case_number:06d}",
-                ),
-                rule="D13",
-            )
+        message = sentence(
+            "APPROVED_CASE_NOT_COVERED",
+            "You approved the refund {case} and your balance does not cover it yet: "
+            "withdrawals open again once it is credited.",
+            case=f"RC-{funds.awaiting_case_number:06d}",
         )
+        found.append(refusal(RefusalCode.FUNDS_INSUFFICIENT, message, "D13"))
     if amount.minor > funds.contracts_minor:
         maximum = Money(max(funds.contracts_minor, 0), amount.currency)
         if funds.contracts_minor < 0:
@@ -146,13 +141,8 @@ def change_status(
     Refuses: TRANSITION_NOT_ALLOWED; INVALID_INPUT for a failure without a reason.
     """
     if target is WithdrawalStatus.FAILED and failure_reason is None:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.INVALID_INPUT,
-                message=sentence("FAILURE_REASON_MISSING", "Say why the withdrawal failed: its owner reads it."),
-                field=("failureReason",),
-            )
-        )
+        message = sentence("FAILURE_REASON_MISSING", "Say why the withdrawal failed: its owner reads it.")
+        raise Refused(refusal(RefusalCode.INVALID_INPUT, message, field=("failureReason",)))
     advance(WithdrawalMachine, phrase("withdrawal"), withdrawal.status, target)
     reason = failure_reason if target is WithdrawalStatus.FAILED else None
     changed = replace(withdrawal, status=target, updated_at=at, failure_reason=reason)
@@ -165,17 +155,12 @@ def cancel(withdrawal: Withdrawal, at: datetime) -> tuple[Withdrawal, tuple[Post
     Refuses: TRANSITION_NOT_ALLOWED once it was sent.
     """
     if withdrawal.status is not WithdrawalStatus.REQUESTED:
-        raise Refused(
-            BasicRefusal(
-                code=RefusalCode.TRANSITION_NOT_ALLOWED,
-                message=sentence(
-                    "WITHDRAWAL_TOO_LATE_TO_CANCEL",
-                    "This withdrawal is {status}: it can be cancelled only before it is sent.",
-                    status=withdrawal.status,
-                ),
-                rule="D10",
-            )
+        message = sentence(
+            "WITHDRAWAL_TOO_LATE_TO_CANCEL",
+            "This withdrawal is {status}: it can be cancelled only before it is sent.",
+            status=withdrawal.status,
         )
+        raise Refused(refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D10"))
     failed, postings = change_status(withdrawal, WithdrawalStatus.FAILED, at, CANCELLED_BY_OWNER.of())
     what = WITHDRAWAL_CANCELLED.of()
     return replace(failed, cancelled_at=at), tuple(replace(it, description=what) for it in postings)

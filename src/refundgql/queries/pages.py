@@ -82,12 +82,11 @@ class Order:
         except (ValueError, TypeError, binascii.Error):
             raise BadPage(sentence("NOT_A_CURSOR", "Not a cursor: give one that this list gave you.")) from None
         if name != self.name or len(values) != len(self.keys):
-            raise BadPage(
-                sentence(
-                    "CURSOR_OF_ANOTHER_LIST",
-                    "This cursor belongs to another list or another order: start again without it.",
-                )
+            message = sentence(
+                "CURSOR_OF_ANOTHER_LIST",
+                "This cursor belongs to another list or another order: start again without it.",
             )
+            raise BadPage(message)
         if not all(key.accepts(value) for key, value in zip(self.keys, values, strict=True)):
             raise BadPage(sentence("NOT_A_CURSOR", "Not a cursor: give one that this list gave you."))
         return tuple(float(v) if k.kind == "float" else v for k, v in zip(self.keys, values, strict=True))

@@ -57,11 +57,10 @@ class Cursor(NamedTuple):
             found = cls(int(order), int(position))
             if max(found) <= _LARGEST:
                 return found
-        raise BadCursor(
-            sentence(
-                "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
-            )
+        message = sentence(
+            "NOT_A_STREAM_CURSOR", "This is not a cursor of this stream: give one that a former update carried."
         )
+        raise BadCursor(message)
 
 
 _LARGEST = 2**63 - 1

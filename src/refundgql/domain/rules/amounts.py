@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refundgql.domain.refusals import AmountRefusal, BasicRefusal, Refusal
+from refundgql.domain.refusals import AmountRefusal, Refusal, refusal
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Rule, Situation
 from refundgql.domain.sentences import Sentence, sentence
@@ -203,14 +203,11 @@ class FundsThere(Rule):
         """Refuse with FUNDS_INSUFFICIENT while the expert's balance cannot cover it."""
         if shortfall_minor(it) == 0:
             return None
-        return BasicRefusal(
-            code=RefusalCode.FUNDS_INSUFFICIENT,
-            message=sentence(
-                "EXPERT_FUNDS_MISSING",
-                "The expert's balance does not cover this refund yet: it is credited by itself when it does.",
-            ),
-            rule="D13",
+        message = sentence(
+            "EXPERT_FUNDS_MISSING",
+            "The expert's balance does not cover this refund yet: it is credited by itself when it does.",
         )
+        return refusal(RefusalCode.FUNDS_INSUFFICIENT, message, "D13")
 
 
 class MoneyStillThere(Rule):
@@ -226,14 +223,11 @@ class MoneyStillThere(Rule):
             return None
         if it.case is not None and it.case.reversed_at is not None:
             return None  # NotReversed says so already
-        return BasicRefusal(
-            code=RefusalCode.BALANCE_INSUFFICIENT,
-            message=sentence(
-                "RECIPIENT_FUNDS_MISSING",
-                "The recipient no longer has the money on the balance: reverse this once the balance covers it.",
-            ),
-            rule="D16",
+        message = sentence(
+            "RECIPIENT_FUNDS_MISSING",
+            "The recipient no longer has the money on the balance: reverse this once the balance covers it.",
         )
+        return refusal(RefusalCode.BALANCE_INSUFFICIENT, message, "D16")
 
 
 def _at_most(it: Situation, maximum: int) -> Sentence:
@@ -280,14 +274,11 @@ class ExpertThere(Rule):
         """Refuse with TRANSITION_NOT_ALLOWED."""
         if it.facts.expert_erased_at is None or _only_goodwill(it) is None:
             return None
-        return BasicRefusal(
-            code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message=sentence(
-                "EXPERT_ERASED",
-                "Only the expert could still agree to this refund, whose account was erased: talk to support.",
-            ),
-            rule="D30",
+        message = sentence(
+            "EXPERT_ERASED",
+            "Only the expert could still agree to this refund, whose account was erased: talk to support.",
         )
+        return refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D30")
 
 
 def _only_goodwill(it: Situation) -> str | None:

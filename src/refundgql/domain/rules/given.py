@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refundgql.domain.refusals import BasicRefusal, Refusal
+from refundgql.domain.refusals import BasicRefusal, Refusal, refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import (
@@ -66,7 +66,7 @@ CONTRACT_REASONS = (
 
 def invalid(message: Sentence, rule: str | None, *field: str) -> BasicRefusal:
     """Say what is wrong with one given value."""
-    return BasicRefusal(code=RefusalCode.INVALID_INPUT, message=message, rule=rule, field=field or None)
+    return refusal(RefusalCode.INVALID_INPUT, message, rule, field=field or None)
 
 
 class LeadReason(Rule):
@@ -82,11 +82,10 @@ class LeadReason(Rule):
         if reason in LEAD_REASONS or (it.asking and reason is None):
             return None
         accepted = ", ".join(reason for reason in LEAD_REASONS if reason is not RefundReason.NOT_HIRED)
-        return invalid(
-            sentence("LEAD_REASON_MISSING", "Give one of the reasons that leads have: {reasons}.", reasons=accepted),
-            "D17",
-            "reason",
+        message = sentence(
+            "LEAD_REASON_MISSING", "Give one of the reasons that leads have: {reasons}.", reasons=accepted
         )
+        return invalid(message, "D17", "reason")
 
 
 class LeadReasonDetail(Rule):
@@ -105,18 +104,12 @@ class LeadReasonDetail(Rule):
         if detail in details or (detail is None and not details):
             return None
         if not details:
-            return invalid(
-                sentence("REASON_HAS_NO_DETAIL", "{reason} has no detail: leave reasonDetail out.", reason=reason),
-                rule,
-                "reasonDetail",
-            )
-        return invalid(
-            sentence(
-                "REASON_DETAIL_MISSING", "Say which: give reasonDetail as one of {details}.", details=", ".join(details)
-            ),
-            rule,
-            "reasonDetail",
+            message = sentence("REASON_HAS_NO_DETAIL", "{reason} has no detail: leave reasonDetail out.", reason=reason)
+            return invalid(message, rule, "reasonDetail")
+        message = sentence(
+            "REASON_DETAIL_MISSING", "Say which: give reasonDetail as one of {details}.", details=", ".join(details)
         )
+        return invalid(message, rule, "reasonDetail")
 
 
 class ReasonExplained(Rule):
@@ -130,13 +123,10 @@ class ReasonExplained(Rule):
         """Refuse with INVALID_INPUT an OTHER without explanation."""
         if it.asking or it.act.reason is not RefundReason.OTHER or (it.act.text or "").strip():
             return None
-        return invalid(
-            sentence(
-                "EXPLANATION_MISSING", "Explain in a sentence or two what happened, so that support can weigh it."
-            ),
-            "L12",
-            "explanation",
+        message = sentence(
+            "EXPLANATION_MISSING", "Explain in a sentence or two what happened, so that support can weigh it."
         )
+        return invalid(message, "L12", "explanation")
 
 
 class FiledWithReason(Rule):
@@ -154,18 +144,12 @@ class FiledWithReason(Rule):
         if it.viewer.account_id == it.facts.lead.pro_id:
             if not given:
                 return None
-            return invalid(
-                sentence("ON_BEHALF_OF_YOURSELF", "You ask for yourself: leave onBehalfReason out."),
-                "D4",
-                "onBehalfReason",
-            )
+            message = sentence("ON_BEHALF_OF_YOURSELF", "You ask for yourself: leave onBehalfReason out.")
+            return invalid(message, "D4", "onBehalfReason")
         if given:
             return None
-        return invalid(
-            sentence("ON_BEHALF_REASON_MISSING", "Say in onBehalfReason why you file this for the professional."),
-            "D4",
-            "onBehalfReason",
-        )
+        message = sentence("ON_BEHALF_REASON_MISSING", "Say in onBehalfReason why you file this for the professional.")
+        return invalid(message, "D4", "onBehalfReason")
 
 
 class ContractReason(Rule):
@@ -181,22 +165,16 @@ class ContractReason(Rule):
         if reason is None:
             return None
         if reason not in CONTRACT_REASONS:
-            return invalid(
-                sentence(
-                    "CONTRACT_REASON_UNKNOWN",
-                    "Give one of the reasons that contracts have, or none: {reasons}.",
-                    reasons=", ".join(CONTRACT_REASONS),
-                ),
-                "D17",
-                "reason",
+            message = sentence(
+                "CONTRACT_REASON_UNKNOWN",
+                "Give one of the reasons that contracts have, or none: {reasons}.",
+                reasons=", ".join(CONTRACT_REASONS),
             )
+            return invalid(message, "D17", "reason")
         contract = it.facts.contract
         if reason is RefundReason.HOURS_INCORRECT and contract is not None and contract.kind is not ContractKind.HOURLY:
-            return invalid(
-                sentence("NO_HOURS_BILLED", "This contract bills no hours: give another reason, or none."),
-                "D17",
-                "reason",
-            )
+            message = sentence("NO_HOURS_BILLED", "This contract bills no hours: give another reason, or none.")
+            return invalid(message, "D17", "reason")
         return None
 
 
@@ -278,17 +256,13 @@ class TextStorable(Rule):
             if text is None:
                 continue
             if len(text) > MAXIMUM_TEXT_CHARACTERS:
-                return invalid(
-                    sentence("TEXT_TOO_LONG", "Shorten the text to {limit} characters.", limit=MAXIMUM_TEXT_CHARACTERS),
-                    None,
-                    field,
+                message = sentence(
+                    "TEXT_TOO_LONG", "Shorten the text to {limit} characters.", limit=MAXIMUM_TEXT_CHARACTERS
                 )
+                return invalid(message, None, field)
             if (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)) or "\0" in text:
-                return invalid(
-                    sentence("TEXT_UNSTORABLE", "Remove the characters from the text that are no characters."),
-                    None,
-                    field,
-                )
+                message = sentence("TEXT_UNSTORABLE", "Remove the characters from the text that are no characters.")
+                return invalid(message, None, field)
         return None
 
 
@@ -333,14 +307,10 @@ class SameCurrency(Rule):
         amount, currency = it.act.amount, it.facts.payment.currency
         if amount is None or amount.currency == currency:
             return None
-        return BasicRefusal(
-            code=RefusalCode.CURRENCY_MISMATCH,
-            message=sentence(
-                "CURRENCY_MISMATCH", "This was paid in {currency}: give the amount in {currency}.", currency=currency
-            ),
-            rule="D2",
-            field=("amount",),
+        message = sentence(
+            "CURRENCY_MISMATCH", "This was paid in {currency}: give the amount in {currency}.", currency=currency
         )
+        return refusal(RefusalCode.CURRENCY_MISMATCH, message, "D2", field=("amount",))
 
 
 class RestOfEscrowShape(Rule):
@@ -355,11 +325,8 @@ class RestOfEscrowShape(Rule):
         with_support = it.state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
         if it.act.rest is None or (it.kind is RefundCaseKind.ESCROW and with_support):
             return None
-        return invalid(
-            sentence("REST_NOT_YOURS", "Only support says what becomes of the rest of escrow: leave rest out."),
-            "D11",
-            "rest",
-        )
+        message = sentence("REST_NOT_YOURS", "Only support says what becomes of the rest of escrow: leave rest out.")
+        return invalid(message, "D11", "rest")
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
         """Return what was said."""
@@ -386,11 +353,10 @@ class IssueShape(Rule):
             if amount is None:
                 return None
             rule = "C13" if decision is IssueDecision.NONE else "C12"
-            return invalid(
-                sentence("DECISION_TAKES_NO_AMOUNT", "{decision} takes no amount: leave it out.", decision=decision),
-                rule,
-                "amount",
+            message = sentence(
+                "DECISION_TAKES_NO_AMOUNT", "{decision} takes no amount: leave it out.", decision=decision
             )
+            return invalid(message, rule, "amount")
         if amount is None:
             return invalid(sentence("PART_MISSING", "Give the part to refund as an amount."), "C12", "amount")
         if amount.currency == it.facts.payment.currency and 0 < amount.minor == it.refundable_minor:

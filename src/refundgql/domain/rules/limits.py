@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refundgql.domain.refusals import AmountRefusal, BasicRefusal, ConflictRefusal, Refusal
+from refundgql.domain.refusals import AmountRefusal, ConflictRefusal, Refusal, refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.rules.who import Who, actor_role
 from refundgql.domain.sentences import Sentence, sentence
@@ -145,11 +145,8 @@ class AnotherSigner(Rule):
         case, viewer = it.case, it.viewer
         if viewer is None or case is None or case.proposed_decision is None or case.proposed_by_id != viewer.account_id:
             return None
-        return BasicRefusal(
-            code=RefusalCode.SAME_DECIDER,
-            message=sentence("PROPOSED_BY_YOU", "You proposed this decision: a colleague confirms it."),
-            rule="D23",
-        )
+        message = sentence("PROPOSED_BY_YOU", "You proposed this decision: a colleague confirms it.")
+        return refusal(RefusalCode.SAME_DECIDER, message, "D23")
 
 
 def within_limit(it: Situation) -> ConflictRefusal:

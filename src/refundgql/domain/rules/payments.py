@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refundgql.domain.deadlines import CUT_OFF, LEAD_WINDOW
-from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
+from refundgql.domain.refusals import Refusal, WindowRefusal, refusal
 from refundgql.domain.rules.situation import Rule, Situation, Window
 from refundgql.domain.sentences import Sentence, phrase, sentence
 from refundgql.domain.vocabulary import (
@@ -74,11 +74,8 @@ class InvoicePaid(Rule):
         """Refuse with INVOICE_NOT_PAID an invoice, or an ended week, that is not paid."""
         if is_running(it) or is_paid(it):
             return None
-        return BasicRefusal(
-            code=RefusalCode.INVOICE_NOT_PAID,
-            message=sentence("NOT_PAID_YET", "This has not been paid yet: ask once the invoice is paid."),
-            rule="C11" if it.facts.week is not None else "C04",
-        )
+        message = sentence("NOT_PAID_YET", "This has not been paid yet: ask once the invoice is paid.")
+        return refusal(RefusalCode.INVOICE_NOT_PAID, message, "C11" if it.facts.week is not None else "C04")
 
 
 class LeadCharged(Rule):
@@ -118,14 +115,11 @@ class NotInEscrow(Rule):
         if milestone is None or milestone.status is MilestoneStatus.RELEASED or not is_paid(it):
             return None
         if milestone.status is MilestoneStatus.RETURNED:
-            return BasicRefusal(
-                code=RefusalCode.MILESTONE_NOT_FUNDED,
-                message=sentence(
-                    "MONEY_RETURNED_ALREADY",
-                    "This milestone's money was returned already: look at its earlier refund case.",
-                ),
-                rule="C30",
+            message = sentence(
+                "MONEY_RETURNED_ALREADY",
+                "This milestone's money was returned already: look at its earlier refund case.",
             )
+            return refusal(RefusalCode.MILESTONE_NOT_FUNDED, message, "C30")
         return WindowRefusal(
             code=RefusalCode.NOT_YET_AVAILABLE,
             message=sentence(
@@ -149,22 +143,17 @@ class MilestoneInEscrow(Rule):
         if milestone is not None and milestone.status is MilestoneStatus.FUNDED and not is_later:
             return None
         if milestone is not None and milestone.status is MilestoneStatus.RELEASED and not is_later:
-            return BasicRefusal(
-                code=RefusalCode.MILESTONE_RELEASED,
-                message=sentence(
-                    "MILESTONE_RELEASED_ASK_EXPERT",
-                    "This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",
-                ),
-                rule="C30",
-                alternatives=(RefundActionName.REQUEST, RefundActionName.ISSUE),
+            message = sentence(
+                "MILESTONE_RELEASED_ASK_EXPERT",
+                "This milestone was released to the expert: ask the expert for a refund, as of a paid invoice.",
             )
-        return BasicRefusal(
-            code=RefusalCode.MILESTONE_NOT_FUNDED,
-            message=sentence(
-                "NO_MONEY_IN_ESCROW", "There is no money in this milestone's escrow: nothing needs to be returned."
-            ),
-            rule="C30",
+            return refusal(
+                RefusalCode.MILESTONE_RELEASED, message, "C30", RefundActionName.REQUEST, RefundActionName.ISSUE
+            )
+        message = sentence(
+            "NO_MONEY_IN_ESCROW", "There is no money in this milestone's escrow: nothing needs to be returned."
         )
+        return refusal(RefusalCode.MILESTONE_NOT_FUNDED, message, "C30")
 
 
 class HoursWorked(Rule):
@@ -177,11 +166,8 @@ class HoursWorked(Rule):
         """Refuse with DISPUTE_NOT_AVAILABLE a week without hours."""
         if it.facts.week is not None and it.facts.week.hours > 0:
             return None
-        return BasicRefusal(
-            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message=sentence("NO_HOURS_TO_DISPUTE", "This week has no hours to dispute: choose a week that has."),
-            rule="C25",
-        )
+        message = sentence("NO_HOURS_TO_DISPUTE", "This week has no hours to dispute: choose a week that has.")
+        return refusal(RefusalCode.DISPUTE_NOT_AVAILABLE, message, "C25")
 
 
 class MoneyStillHeld(Rule):
@@ -196,14 +182,10 @@ class MoneyStillHeld(Rule):
         until = CUT_OFF.ends_at(it.facts, None, it.policy)
         if week is None or not week.released or until is None or it.at >= until:
             return None  # after the cut-off, its own rule says so
-        return BasicRefusal(
-            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message=sentence(
-                "WEEK_RELEASED", "This week's money was released to the expert: ask the expert for a refund instead."
-            ),
-            rule="D28",
-            alternatives=(RefundActionName.REQUEST,),
+        message = sentence(
+            "WEEK_RELEASED", "This week's money was released to the expert: ask the expert for a refund instead."
         )
+        return refusal(RefusalCode.DISPUTE_NOT_AVAILABLE, message, "D28", RefundActionName.REQUEST)
 
 
 def _open_case(number: int | None) -> Sentence:
@@ -229,19 +211,18 @@ class NoOpenCase(Rule):
         open_id = payment.open_case_id
         if open_id is None or (it.case is not None and it.case.id == open_id) or self.gives_way(it):
             return None
-        return BasicRefusal(
-            code=RefusalCode.CASE_ALREADY_OPEN,
-            message=_open_case(payment.open_case_number),
-            rule="D14",
-            alternatives=(
-                RefundActionName.APPROVE,
-                RefundActionName.DECLINE,
-                RefundActionName.DISPUTE,
-                RefundActionName.CONSENT,
-                RefundActionName.OPEN_TIMESHEET_DISPUTE,
-                RefundActionName.ADD_EVIDENCE,
-                RefundActionName.CANCEL,
-            ),
+        message = _open_case(payment.open_case_number)
+        return refusal(
+            RefusalCode.CASE_ALREADY_OPEN,
+            message,
+            "D14",
+            RefundActionName.APPROVE,
+            RefundActionName.DECLINE,
+            RefundActionName.DISPUTE,
+            RefundActionName.CONSENT,
+            RefundActionName.OPEN_TIMESHEET_DISPUTE,
+            RefundActionName.ADD_EVIDENCE,
+            RefundActionName.CANCEL,
         )
 
     def gives_way(self, it: Situation) -> bool:
@@ -273,16 +254,18 @@ class RequestsLeft(Rule):
         if it.facts.payment.requests_made < limit or (lead is not None and lead.case_id is not None):
             return None  # of a lead's lasting case, OneCasePerLead speaks
         whom = phrase("the other side") if lead is None else phrase("support")
-        return BasicRefusal(
-            code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message=sentence(
-                "ASKED_TOO_OFTEN",
-                "This payment has been asked about {limit} times already: talk to {whom} about it.",
-                limit=limit,
-                whom=whom,
-            ),
-            rule="D14",
-            alternatives=(RefundActionName.ESCALATE, RefundActionName.DISPUTE),
+        message = sentence(
+            "ASKED_TOO_OFTEN",
+            "This payment has been asked about {limit} times already: talk to {whom} about it.",
+            limit=limit,
+            whom=whom,
+        )
+        return refusal(
+            RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
+            message,
+            "D14",
+            RefundActionName.ESCALATE,
+            RefundActionName.DISPUTE,
         )
 
     def saw(self, it: Situation) -> tuple[tuple[str, str], ...]:
@@ -302,31 +285,26 @@ class OneCasePerLead(Rule):
         if lead is None:
             return None
         if facts.payment.open_case_id is not None:
-            return BasicRefusal(
-                code=RefusalCode.CASE_ALREADY_OPEN,
-                message=sentence(
-                    "LEAD_BEING_LOOKED_AT", "This lead's refund is being looked at already: add to that case."
-                ),
-                rule="D6",
-                alternatives=(
-                    RefundActionName.APPROVE,
-                    RefundActionName.DECLINE,
-                    RefundActionName.ADD_EVIDENCE,
-                    RefundActionName.SEND_MESSAGE,
-                    RefundActionName.CANCEL,
-                ),
+            message = sentence(
+                "LEAD_BEING_LOOKED_AT", "This lead's refund is being looked at already: add to that case."
+            )
+            return refusal(
+                RefusalCode.CASE_ALREADY_OPEN,
+                message,
+                "D6",
+                RefundActionName.APPROVE,
+                RefundActionName.DECLINE,
+                RefundActionName.ADD_EVIDENCE,
+                RefundActionName.SEND_MESSAGE,
+                RefundActionName.CANCEL,
             )
         late = it.at >= LEAD_WINDOW.end(lead.charged_at, it.policy)
         if lead.case_id is None and not (late and facts.payment.requests_made > 0 and it.viewer_is_filing):
             return None
-        return BasicRefusal(
-            code=RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT,
-            message=sentence(
-                "LEAD_HAD_ITS_CASE", "This lead has had its one refund case: a declined one can have a second look."
-            ),
-            rule="D6",
-            alternatives=(RefundActionName.ESCALATE,),
+        message = sentence(
+            "LEAD_HAD_ITS_CASE", "This lead has had its one refund case: a declined one can have a second look."
         )
+        return refusal(RefusalCode.TOO_MANY_REQUESTS_FOR_PAYMENT, message, "D6", RefundActionName.ESCALATE)
 
 
 class ReasonRefundable(Rule):
@@ -339,13 +317,7 @@ class ReasonRefundable(Rule):
         """Refuse with REASON_NOT_REFUNDABLE."""
         if it.act.reason is not RefundReason.NOT_HIRED:
             return None
-        return BasicRefusal(
-            code=RefusalCode.REASON_NOT_REFUNDABLE,
-            message=sentence(
-                "NOT_HIRED_IS_NO_REASON",
-                "Not being hired is no reason for a refund: ask again if another reason applies.",
-            ),
-            rule="L08",
-            field=("reason",),
-            alternatives=(RefundActionName.REQUEST,),
+        message = sentence(
+            "NOT_HIRED_IS_NO_REASON", "Not being hired is no reason for a refund: ask again if another reason applies."
         )
+        return refusal(RefusalCode.REASON_NOT_REFUNDABLE, message, "L08", RefundActionName.REQUEST, field=("reason",))

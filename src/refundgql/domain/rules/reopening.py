@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from refundgql.domain.deadlines import REOPEN_WINDOW
-from refundgql.domain.refusals import BasicRefusal, Refusal
+from refundgql.domain.refusals import Refusal, refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.rules.windows import DayWindow
 from refundgql.domain.sentences import Sentence, sentence
@@ -27,11 +27,8 @@ class DecidedByAnother(Rule):
         decided = (case.decided_by_id, case.proposed_by_id, case.first_decided_by_id, case.first_proposed_by_id)
         if viewer.account_id not in decided:
             return None
-        return BasicRefusal(
-            code=RefusalCode.SAME_DECIDER,
-            message=sentence("DECIDED_BY_YOU", "You decided this case: another administrator reopens it."),
-            rule="D22",
-        )
+        message = sentence("DECIDED_BY_YOU", "You decided this case: another administrator reopens it.")
+        return refusal(RefusalCode.SAME_DECIDER, message, "D22")
 
 
 class FinallyDeclined(Rule):
@@ -54,7 +51,7 @@ class FinallyDeclined(Rule):
             if asked
             else sentence("NOTHING_WAS_ASKED", "Nothing was asked for here: leave it as the expert recorded it.")
         )
-        return BasicRefusal(code=RefusalCode.TRANSITION_NOT_ALLOWED, message=words, rule="D22")
+        return refusal(RefusalCode.TRANSITION_NOT_ALLOWED, words, "D22")
 
 
 class ReopenedOnce(Rule):
@@ -67,11 +64,8 @@ class ReopenedOnce(Rule):
         """Refuse with FINAL_DECISION the second time."""
         if it.case is None or it.case.reopened_at is None:
             return None
-        return BasicRefusal(
-            code=RefusalCode.FINAL_DECISION,
-            message=sentence("REOPENED_ALREADY", "This case was reopened once: its answer is final."),
-            rule="D22",
-        )
+        message = sentence("REOPENED_ALREADY", "This case was reopened once: its answer is final.")
+        return refusal(RefusalCode.FINAL_DECISION, message, "D22")
 
 
 class ReopenWindow(DayWindow):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refundgql.domain.deadlines import information_until
-from refundgql.domain.refusals import BasicRefusal, ConflictRefusal, Refusal
+from refundgql.domain.refusals import ConflictRefusal, Refusal, refusal
 from refundgql.domain.rules.situation import Rule, Situation, goes_on
 from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
@@ -26,7 +26,7 @@ def _final(it: Situation, code: RefusalCode) -> Refusal | None:
     if case is None or not case.final_decision or decided_by_support(it):
         return None
     rule = "C13" if case.opened_by is RefundActionName.ISSUE else "D14"
-    return BasicRefusal(code=code, message=_FINAL_WORDS[rule], rule=rule, alternatives=(RefundActionName.REQUEST,))
+    return refusal(code, _FINAL_WORDS[rule], rule, RefundActionName.REQUEST)
 
 
 def decided_by_support(it: Situation) -> bool:
@@ -62,12 +62,7 @@ class NotDecidedBySupport(Rule):
             words = sentence(
                 "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
             )
-        return BasicRefusal(
-            code=RefusalCode.FINAL_DECISION,
-            message=words,
-            rule="D12",
-            alternatives=(RefundActionName.REQUEST,),
-        )
+        return refusal(RefusalCode.FINAL_DECISION, words, "D12", RefundActionName.REQUEST)
 
 
 class RestDeclined(Rule):
@@ -82,12 +77,11 @@ class RestDeclined(Rule):
         if case is not None and case.continued_by_id is None:
             return None
         escalated = it.action is RefundActionName.ESCALATE
-        return BasicRefusal(
-            code=RefusalCode.ESCALATION_NOT_AVAILABLE if escalated else RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message=sentence(
-                "REST_TAKEN_TO_SUPPORT", "The rest of this request was taken to support already: go on with that case."
-            ),
-            rule="D19",
+        message = sentence(
+            "REST_TAKEN_TO_SUPPORT", "The rest of this request was taken to support already: go on with that case."
+        )
+        return refusal(
+            RefusalCode.ESCALATION_NOT_AVAILABLE if escalated else RefusalCode.DISPUTE_NOT_AVAILABLE, message, "D19"
         )
 
 
@@ -122,26 +116,17 @@ class HourlyEscalation(Rule):
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with ESCALATION_NOT_AVAILABLE."""
         if _released(it):
-            return BasicRefusal(
-                code=RefusalCode.ESCALATION_NOT_AVAILABLE,
-                message=sentence(
-                    "WORK_ACCEPTED_TALK",
-                    "This milestone was released, so its work is accepted: talk to the expert, or ask again.",
-                ),
-                rule="C29",
-                alternatives=(RefundActionName.REQUEST,),
+            message = sentence(
+                "WORK_ACCEPTED_TALK",
+                "This milestone was released, so its work is accepted: talk to the expert, or ask again.",
             )
+            return refusal(RefusalCode.ESCALATION_NOT_AVAILABLE, message, "C29", RefundActionName.REQUEST)
         if _hourly(it):
             return None
-        return BasicRefusal(
-            code=RefusalCode.ESCALATION_NOT_AVAILABLE,
-            message=sentence(
-                "ONLY_HOURLY_ESCALATES",
-                "Only refunds of hourly work can be escalated: talk to the expert, or ask again.",
-            ),
-            rule="C24",
-            alternatives=(RefundActionName.REQUEST,),
+        message = sentence(
+            "ONLY_HOURLY_ESCALATES", "Only refunds of hourly work can be escalated: talk to the expert, or ask again."
         )
+        return refusal(RefusalCode.ESCALATION_NOT_AVAILABLE, message, "C24", RefundActionName.REQUEST)
 
 
 class Disputable(Rule):
@@ -153,27 +138,19 @@ class Disputable(Rule):
     def check(self, it: Situation) -> Refusal | None:
         """Refuse with DISPUTE_NOT_AVAILABLE."""
         if _released(it):
-            return BasicRefusal(
-                code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-                message=sentence(
-                    "WORK_ACCEPTED_ASK",
-                    "This milestone was released, so its work is accepted: ask the expert for a refund.",
-                ),
-                rule="C29",
-                alternatives=(RefundActionName.REQUEST,),
+            message = sentence(
+                "WORK_ACCEPTED_ASK",
+                "This milestone was released, so its work is accepted: ask the expert for a refund.",
             )
+            return refusal(RefusalCode.DISPUTE_NOT_AVAILABLE, message, "C29", RefundActionName.REQUEST)
         if it.kind is RefundCaseKind.ESCROW or _hourly(it):
             return None
-        return BasicRefusal(
-            code=RefusalCode.DISPUTE_NOT_AVAILABLE,
-            message=sentence(
-                "NOT_DISPUTABLE",
-                "Only hourly invoices and unreleased escrow can be disputed: {instead}.",
-                instead=goes_on(it),
-            ),
-            rule="C31",
-            alternatives=(RefundActionName.REQUEST,),
+        message = sentence(
+            "NOT_DISPUTABLE",
+            "Only hourly invoices and unreleased escrow can be disputed: {instead}.",
+            instead=goes_on(it),
         )
+        return refusal(RefusalCode.DISPUTE_NOT_AVAILABLE, message, "C31", RefundActionName.REQUEST)
 
 
 class SecondLookUnused(Rule):
@@ -186,11 +163,8 @@ class SecondLookUnused(Rule):
         """Refuse with SECOND_LOOK_USED."""
         if it.case is None or not it.case.second_look_used:
             return None
-        return BasicRefusal(
-            code=RefusalCode.SECOND_LOOK_USED,
-            message=sentence("SECOND_LOOK_TAKEN", "A second look has been taken: this answer is final."),
-            rule="D6",
-        )
+        message = sentence("SECOND_LOOK_TAKEN", "A second look has been taken: this answer is final.")
+        return refusal(RefusalCode.SECOND_LOOK_USED, message, "D6")
 
 
 class NotReversed(Rule):

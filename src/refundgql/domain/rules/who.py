@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from refundgql.domain.facts import Case, Facts
-from refundgql.domain.refusals import BasicRefusal, Refusal
+from refundgql.domain.refusals import BasicRefusal, Refusal, refusal
 from refundgql.domain.rules.situation import Group, Rule, Situation
 from refundgql.domain.sentences import either, phrase, sentence
 from refundgql.domain.viewers import Viewer
@@ -69,16 +69,10 @@ def actor_role(by: tuple[Who, ...], viewer: Viewer | None, facts: Facts) -> str:
 
 def not_yours(by: tuple[Who, ...], rule: str | None, instead: tuple[RefundActionName, ...] = ()) -> BasicRefusal:
     """Say whose act it is, and what somebody else may do instead."""
-    return BasicRefusal(
-        code=RefusalCode.FORBIDDEN,
-        message=sentence(
-            "NOT_YOUR_ACT",
-            "This act belongs to {whose}: leave it to them.",
-            whose=either([_NAMES[who] for who in by]),
-        ),
-        rule=rule,
-        alternatives=instead,
+    message = sentence(
+        "NOT_YOUR_ACT", "This act belongs to {whose}: leave it to them.", whose=either([_NAMES[who] for who in by])
     )
+    return refusal(RefusalCode.FORBIDDEN, message, rule, *instead)
 
 
 def is_party(account_id: str, facts: Facts, case: Case | None) -> bool:
@@ -101,10 +95,8 @@ class NotOwnCase(Rule):
         """Refuse with OWN_CASE when the staff member is a party."""
         if it.viewer is None or not is_party(it.viewer.account_id, it.facts, it.case):
             return None
-        return BasicRefusal(
-            code=RefusalCode.OWN_CASE,
-            message=sentence("OWN_CASE", "You are a party to this case: ask a colleague to decide it."),
-        )
+        message = sentence("OWN_CASE", "You are a party to this case: ask a colleague to decide it.")
+        return refusal(RefusalCode.OWN_CASE, message)
 
 
 class PersonsThere(Rule):
@@ -120,13 +112,10 @@ class PersonsThere(Rule):
         gone = facts.recipient_erased_at is not None
         if not gone and (it.action is not RefundActionName.REVERSE or facts.expert_erased_at is None):
             return None
-        return BasicRefusal(
-            code=RefusalCode.TRANSITION_NOT_ALLOWED,
-            message=sentence(
-                "ACCOUNT_ERASED", "An account whose money this is was erased: settle it outside of the desk."
-            ),
-            rule="D30",
+        message = sentence(
+            "ACCOUNT_ERASED", "An account whose money this is was erased: settle it outside of the desk."
         )
+        return refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D30")
 
 
 class AskedIsThere(Rule):
@@ -140,12 +129,8 @@ class AskedIsThere(Rule):
         """Refuse with INVALID_INPUT."""
         if it.facts.expert_erased_at is None or it.act.asked_party is not WhoseMove.COUNTERPARTY:
             return None
-        return BasicRefusal(
-            code=RefusalCode.INVALID_INPUT,
-            message=sentence("ASKED_ERASED", "The account of this party was erased: decide without an answer."),
-            rule="D30",
-            field=("from",),
-        )
+        message = sentence("ASKED_ERASED", "The account of this party was erased: decide without an answer.")
+        return refusal(RefusalCode.INVALID_INPUT, message, "D30", field=("from",))
 
 
 class NotOwnFiling(Rule):
@@ -161,11 +146,8 @@ class NotOwnFiling(Rule):
             return None
         if is_party(it.viewer.account_id, it.facts, it.case):
             return None  # NotOwnCase says so already
-        return BasicRefusal(
-            code=RefusalCode.OWN_CASE,
-            message=sentence("FILED_BY_YOU", "You filed this case for somebody: ask a colleague to decide it."),
-            rule="D4",
-        )
+        message = sentence("FILED_BY_YOU", "You filed this case for somebody: ask a colleague to decide it.")
+        return refusal(RefusalCode.OWN_CASE, message, "D4")
 
 
 class AnotherDecider(Rule):
@@ -182,13 +164,10 @@ class AnotherDecider(Rule):
             return None
         if viewer.account_id not in (case.first_decided_by_id, case.first_proposed_by_id):
             return None
-        return BasicRefusal(
-            code=RefusalCode.SAME_DECIDER,
-            message=sentence(
-                "FIRST_ANSWER_BY_YOU", "You gave the first answer on this lead: a colleague takes the second look."
-            ),
-            rule="D6",
+        message = sentence(
+            "FIRST_ANSWER_BY_YOU", "You gave the first answer on this lead: a colleague takes the second look."
         )
+        return refusal(RefusalCode.SAME_DECIDER, message, "D6")
 
 
 class AskedYourself(Rule):
@@ -205,10 +184,7 @@ class AskedYourself(Rule):
             return None
         if case.requester_id == it.viewer.account_id and case.opened_by is not RefundActionName.ISSUE:
             return None
-        return BasicRefusal(
-            code=RefusalCode.FORBIDDEN,
-            message=sentence(
-                "ONLY_REQUESTER_CANCELS", "Only whoever asked for this refund can cancel it: leave it to them."
-            ),
-            rule="D15",
+        message = sentence(
+            "ONLY_REQUESTER_CANCELS", "Only whoever asked for this refund can cancel it: leave it to them."
         )
+        return refusal(RefusalCode.FORBIDDEN, message, "D15")

@@ -17,7 +17,7 @@ from refundgql.domain.deadlines import (
     Span,
     hand_over,
 )
-from refundgql.domain.refusals import BasicRefusal, Refusal, WindowRefusal
+from refundgql.domain.refusals import Refusal, WindowRefusal, refusal
 from refundgql.domain.rules.payments import is_paid, is_running
 from refundgql.domain.rules.situation import Rule, Situation, Window, goes_on, last_day
 from refundgql.domain.sentences import Sentence, phrase, sentence
@@ -149,13 +149,10 @@ class AskedOfTheExpert(Rule):
         """Refuse with FINAL_DECISION what would open with support."""
         if not it.facts.payment.support_decided or is_direct(it):
             return None
-        return BasicRefusal(
-            code=RefusalCode.FINAL_DECISION,
-            message=sentence(
-                "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
-            ),
-            rule="D12",
+        message = sentence(
+            "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
         )
+        return refusal(RefusalCode.FINAL_DECISION, message, "D12")
 
 
 class DirectWindow(DayWindow):
