@@ -1,6 +1,7 @@
 """Run every check of the project, from format to tests; the same by hand and in CI.
 
-`python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow and secrets in what is committed.
+`python scripts/check.py` runs all of it, `--quick` leaves out the tests marked slow or again, and secrets in
+what is committed.
 """
 
 from __future__ import annotations
@@ -72,9 +73,21 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
     """Return each step's name and command: the tests last, which run beside all the others."""
     # Most tests wait for sockets, browsers and processes, so a few more workers than processors are quicker.
     workers = str((os.cpu_count() or 1) + 1)
-    tests = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        workers,
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        "--hypothesis-profile",
+        "check",
+    ]
     if quick:
-        tests += ["-m", "not slow"]
+        tests += ["-m", "not slow and not again"]
     return [
         ("format", [str(BIN / "ruff"), "format", "--check", "."]),
         ("lint", [str(BIN / "ruff"), "check", "."]),

@@ -11,8 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx._config
 import httpx._transports.default
+import hypothesis
 import pytest
+
+from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from refundgql.storage.database import Database
@@ -58,9 +62,27 @@ def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
 
 httpx._transports.default.create_ssl_context = _shared_context
 
+# A busy machine may take longer over an answer than httpx waits, and over an example than hypothesis does.
+for _waits in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _waits, PATIENCE_SECONDS)
 
+_any_machine = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("random", _any_machine)
+# The check tries the same examples each time; who runs tests by hand tries others, and keeps those that fail.
+hypothesis.settings.register_profile("check", _any_machine, derandomize=True, database=None)
+hypothesis.settings.load_profile("random")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, then those that have slow tests, then all the others."""
+    """Begin with the files that take longest, then those that have slow tests, then all the others.
+
+    Above storage, whatever is tried on both databases is tried on PostgreSQL in the whole check alone.
+    """
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if "postgres" in parameters.values() and item.path.parent.name != "storage":
+            item.add_marker("again")
     slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (places.get(item.path.stem, len(places)), item.path not in slow))

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql.feeds import Cursor, Feed, Judgement, Listener, Told, Verdict
 from refundgql.gql.streams import Fanout, Stream
 
@@ -63,7 +64,7 @@ async def collected(stream: Any) -> list[Any]:
     assert isinstance(stream, Stream), stream
     answers = Answers(stream)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return [answer async for answer in answers]
     finally:
         await answers.aclose()

@@ -252,6 +252,7 @@ def test_it_costs_what_it_does() -> None:
     assert one.measure.check_cost({}) <= 1_200  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_no_story_differs_without_overrides(tmp_path: Path) -> None:
     """Every case of every story is decided again as it was: the facts of each act are put together as they were."""
     policy = Policy()

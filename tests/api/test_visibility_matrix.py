@@ -302,6 +302,7 @@ def _value(type_: Any) -> Any:
     return values[type_.name]
 
 
+@pytest.mark.slow
 async def test_acts_and_roots_on_what_one_does_not_see(world: tuple[Desk, Oracle]) -> None:
     """Every id that a mutation or a root takes: somebody else's is answered with the same bytes as nobody's."""
     desk, oracle = world
@@ -533,6 +534,7 @@ async def check_random_pairs(desk: Desk, oracle: Oracle, count: int) -> None:
         assert await desk.answer(ref, document, **given) == expected, (SEED, number, ref, document, given)
 
 
+@pytest.mark.slow
 @on_both
 async def test_random_pairs(world: tuple[Desk, Oracle]) -> None:
     """Whoever asks whatever is told what the rules say, by a judge of its own."""

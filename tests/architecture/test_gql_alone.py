@@ -43,6 +43,7 @@ HELPERS = ("toy_schema.py", "toy_streams.py", "toy_server.py", "patience.py", "w
 QUICK = ("test_rows.py", "test_limits.py", "test_execution_answers.py", "test_rate.py", "test_pushing.py")
 
 
+@pytest.mark.slow
 def test_it_is_tested_without_the_rest(tmp_path: Path) -> None:
     """Package and tests alone, copied elsewhere, are all found, and pass as far as that is quickly seen."""
     package = tmp_path / "src" / "refundgql"

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from refundgql.domain.vocabulary import RefusalCode
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
 
 
+@pytest.mark.slow
 def test_the_page_is_printed_from_the_schema() -> None:
     """A field, a description, a refusal or an example that changes without the page is found."""
     done = subprocess.run(

@@ -94,6 +94,7 @@ def test_what_fails_the_audit(
     assert said.count("not reachable: skipped") == (python is None) + (npm is None)
 
 
+@pytest.mark.slow
 def test_what_is_installed_fits_together(audit: Any) -> None:
     """Every installed package has what it asks for, and we have at least the versions that we ask for."""
     assert audit.fits_together()

@@ -37,6 +37,7 @@ def test_a_name_that_is_no_setting_is_warned_of_with_the_nearest() -> None:
     assert told == ["REFUNDGQL_WORKER is no setting; did you mean REFUNDGQL_WORKERS?", "REFUNDGQL_XYZZY is no setting."]
 
 
+@pytest.mark.slow
 def test_every_command_warns(tmp_path: Path) -> None:
     """The warning stands on standard error, and the command goes on."""
     done = run(tmp_path, "migrate", REFUNDGQL_DATABASE_POOLSIZE="5")
@@ -46,6 +47,7 @@ def test_every_command_warns(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -69,6 +71,7 @@ def _lines(server: Running, *messages: str) -> list[dict[str, object]]:
     return [line for line in found if line["message"] in messages]
 
 
+@pytest.mark.slow
 def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Path) -> None:
     """Somebody who reads the log knows what ran, where, with what, from when until when."""
     assert run(tmp_path, "migrate").returncode == 0

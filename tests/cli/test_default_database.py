@@ -11,6 +11,7 @@ from refundgql import bootstrap
 from refundgql.settings import Settings
 
 
+@pytest.mark.slow
 def test_the_default_database_lies_in_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody needs to be allowed to write to the root of the file system."""
     monkeypatch.chdir(tmp_path)

@@ -179,6 +179,7 @@ async def payouts_are_followed_and_a_person_forgotten(them: Clients) -> None:
     assert (erased["refusals"], erased["account"]["name"]) == ([], "[erased]")
 
 
+@pytest.mark.slow
 async def test_documents_of_real_clients_run(walk: Walk) -> None:
     """Every operation of fixtures/operations does what it is for, on the demo's desk."""
     them = Clients(walk)

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 from command_line import ask, running, wait_until_ready
 from docs_blocks import DOCS, blocks_of, done, run_block
 
@@ -20,6 +21,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_the_page_leads_from_an_empty_desk_to_equal_balances_and_payouts(tmp_path: Path) -> None:
     """Commands as they stand, again where one may; a difference is told; the bank is told of each payout once."""
     (tmp_path / "examples").symlink_to(DOCS.parent / "examples")

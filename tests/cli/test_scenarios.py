@@ -47,6 +47,7 @@ def test_no_story_cites_a_rule_that_does_not_exist() -> None:
     } == {}
 
 
+@pytest.mark.slow
 def test_a_story_that_differs_is_reported(tmp_path: Path) -> None:
     """A wrong expectation is found, with the step and both values."""
     path = tmp_path / "wrong.yaml"

@@ -58,6 +58,7 @@ def _python(program: str, folder: Path) -> str:
     return found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [
@@ -88,6 +89,7 @@ def test_a_server_does_not_import_what_it_does_not_need(imported: set[str], modu
     assert module not in imported
 
 
+@pytest.mark.slow
 def test_nothing_is_collected_until_a_server_has_settled(tmp_path: Path) -> None:
     """Nearly everything made till then stays: only a few young objects of the command line itself are looked at."""
     assert run(tmp_path, "migrate").returncode == 0

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from command_world import START, World, usd
 from contract_desk import ContractDesk
 from hypothesis import HealthCheck, settings
@@ -288,4 +289,4 @@ class Desks(RuleBasedStateMachine):
 Desks.TestCase.settings = settings(
     max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
-TestAnyActsInAnyOrder = Desks.TestCase
+TestAnyActsInAnyOrder = pytest.mark.slow(Desks.TestCase)

@@ -115,6 +115,7 @@ def _named(value: Any, names: dict[str, str]) -> Any:
     return ":".join(names.get(part, part) for part in value.split(":"))
 
 
+@pytest.mark.slow
 async def test_a_file_is_imported_and_a_rerun_changes_nothing(world: World, tmp_path: Path) -> None:
     """Both passes are told of, batch by batch, and the second import finds everything as it is."""
     records = everything()
@@ -348,6 +349,7 @@ def _start(url: str, file: str, batch: int) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_import_continues(database_url: str, tmp_path: Path) -> None:
     """Killed while it writes, run again: whole batches stand, the rest follows, and every record is there once."""
     records = list(generate(small(400)))

@@ -362,6 +362,7 @@ def _warm_forks() -> None:
         forkserver.ensure_running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(("name", "prepare"), PREPARED)
 def test_a_killed_command_has_happened_whole_or_not_at_all(

@@ -34,6 +34,7 @@ def test_types_without_an_id_have_no_key() -> None:
     assert json.loads(policies) == {name: {"keyFields": False, "merge": True} for name in ("Size", "Unit")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("client", "code"), [("graphcache", 0), ("apollo", 0), ("relay", 2)])
 def test_the_command_prints_them(client: str, code: int) -> None:
     """`refundgql cache-keys` prints them for the desk's own schema, and names the clients it knows."""

@@ -211,6 +211,7 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CORE.type_map["Thing"].fields))
 async def test_any_value_at_any_field_agrees(name: str) -> None:
     """Whatever a field of any shape holds, alone or beside good rows, both executors say the same."""

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
+from patience import PATIENCE_SECONDS
 from toy_server import Desk, MakeDesk
 
 JSON_HEADERS = {"content-type": "application/json"}
@@ -84,7 +85,7 @@ def loop_runner() -> Any:
 def check_answer(desk: Desk, content: bytes) -> None:
     # The server runs in this process: its processor time tells, also on a machine busy with other things.
     started_at = time.process_time()
-    answer = httpx.post(f"{desk.url}/graphql", content=content, headers=JSON_HEADERS, timeout=10)
+    answer = httpx.post(f"{desk.url}/graphql", content=content, headers=JSON_HEADERS)
     assert time.process_time() - started_at < 10
     assert answer.status_code in (200, 400, 401, 406), answer.text
     body = answer.json()
@@ -115,7 +116,7 @@ async def converse(desk: Desk, sent: list[str | bytes], *, acknowledged: bool) -
             for message in sent:
                 await ws.send(message)
             await ws.send('{"type":"ping"}')
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     answer = json.loads(await ws.recv())
                     assert answer["type"] in ("connection_ack", "next", "error", "complete", "pong")
@@ -149,7 +150,7 @@ async def raw_frames(ws: ClientConnection, data: bytes) -> int | None:
     """Send bytes below the WebSocket library and return the code the server closes with."""
     ws.transport.write(data)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 await ws.recv()
     except ConnectionClosed:

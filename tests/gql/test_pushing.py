@@ -8,6 +8,7 @@ from test_ws import ask, closed, hear, ready, say
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from patience import PATIENCE_SECONDS
 from toy_server import Desk, MakeDesk
 
 QUERY = "subscription { log { number } }"
@@ -15,7 +16,7 @@ QUERY = "subscription { log { number } }"
 
 async def followed_by(desk: Desk, number: int) -> None:
     """Wait until so many streams follow the log."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while sum(room.users for room in desk.toy.log.fanout._rooms.values()) != number:  # noqa: ASYNC110  # no event
             await asyncio.sleep(0.02)
 

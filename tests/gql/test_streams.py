@@ -10,6 +10,7 @@ import pytest
 from box_world import codes
 from graphql import OperationDefinitionNode, parse
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql import streams
 from refundgql.gql.documents import Prepared
 from refundgql.gql.feeds import read_document
@@ -43,7 +44,7 @@ def number_of(answer: Any) -> int:
 
 async def numbers(answers: Answers, count: int) -> list[int]:
     """Return the next numbers."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return [number_of(await anext(answers)) for _ in range(count)]
 
 

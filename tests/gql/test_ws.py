@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from patience import until
+from patience import PATIENCE_SECONDS, until
 from refundgql.gql.limits import Limits
 from toy_server import Desk, MakeDesk, begun, finished_by_itself, slow_acts, somebody
 
@@ -50,14 +50,14 @@ async def ask(ws: ClientConnection, query: str, operation_id: str = "1", **paylo
 
 
 async def hear(ws: ClientConnection) -> Any:
-    return json.loads(await asyncio.wait_for(ws.recv(), 10))
+    return json.loads(await asyncio.wait_for(ws.recv(), PATIENCE_SECONDS))
 
 
 async def closed(ws: ClientConnection) -> tuple[int, str]:
     """Read until the server closes and return its code and reason."""
     with contextlib.suppress(ConnectionClosed):
         while True:
-            await asyncio.wait_for(ws.recv(), 10)
+            await asyncio.wait_for(ws.recv(), PATIENCE_SECONDS)
     assert ws.close_code is not None
     return ws.close_code, ws.close_reason or ""
 

@@ -390,7 +390,7 @@ QUICK = settings(
     derandomize=True,
     database=None,
 )
-_LONG = settings(QUICK, max_examples=LONG, stateful_step_count=60, derandomize=False, print_blob=True)
+_LONG = settings(QUICK, max_examples=LONG, stateful_step_count=60, derandomize=settings().derandomize, print_blob=True)
 
 
 def test_refunds_follow_the_model() -> None:
@@ -449,7 +449,7 @@ def test_a_decision_that_is_signed_twice_and_one_that_is_mended_follow_the_model
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_refunds_follow_the_model() -> None:
-    """Thousands of acts, others every time; REFUNDGQL_PROPERTY_EXAMPLES says how many runs."""
+    """Thousands of acts, by hand others every time; REFUNDGQL_PROPERTY_EXAMPLES says how many runs."""
     run_state_machine_as_test(Refunds, settings=_LONG)
 
 

@@ -16,6 +16,7 @@ import pytest
 from seeds import account
 
 from databases import LIMITS, new_database_url
+from patience import PATIENCE_SECONDS
 from refundgql.storage.database import Database, DatabaseLimits, Dialect, Write
 from refundgql.storage.faults import CommitUnknown, ConstraintViolated, StatementTimeout, StorageError, TransientFault
 from refundgql.storage.ids import new_id
@@ -61,7 +62,7 @@ async def test_a_transaction_reads_its_own_writes_and_others_do_not(database: Da
     async with database.transaction() as tx:
         await account(tx, "PRO")
         assert await tx.fetch_value("SELECT count(*) FROM account") == 1
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await asyncio.create_task(database.fetch_value("SELECT count(*) FROM account")) == 0
     assert await database.fetch_value("SELECT count(*) FROM account") == 1
 
@@ -75,7 +76,7 @@ async def test_readers_cannot_write(database: Database) -> None:
 async def test_a_transaction_that_is_given_up_frees_the_writer(database: Database) -> None:
     """Cancelled in the middle of a statement, a transaction is undone and the next ones run."""
     slow = (
-        "SELECT pg_sleep(30)"
+        "SELECT pg_sleep(300)"
         if database.dialect is Dialect.POSTGRES
         else "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     )
@@ -95,7 +96,7 @@ async def test_a_transaction_that_is_given_up_frees_the_writer(database: Databas
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    async with asyncio.timeout(5), database.transaction() as tx:
+    async with asyncio.timeout(PATIENCE_SECONDS / 2), database.transaction() as tx:
         await account(tx, "CLIENT")
     assert await database.fetch_value("SELECT count(*) FROM account") == 1
 
@@ -103,18 +104,21 @@ async def test_a_transaction_that_is_given_up_frees_the_writer(database: Databas
 async def test_a_read_that_is_given_up_stops_and_frees_its_connection(database: Database) -> None:
     """More slow reads than there are connections are cancelled, and reading goes on at once."""
     slow = (
-        "SELECT pg_sleep(30)"
+        "SELECT pg_sleep(300)"
         if database.dialect is Dialect.POSTGRES
         else "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     )
     tasks = [asyncio.create_task(database.fetch(slow)) for _ in range(LIMITS.read_connections * 2)]
     await asyncio.sleep(0.1)
-    async with asyncio.timeout(5), database.transaction() as tx:  # slow lists do not delay a decision
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS / 2),
+        database.transaction() as tx,
+    ):  # slow lists do not delay a decision
         await account(tx, "PRO")
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS / 2):
         assert await database.fetch_value("SELECT count(*) FROM account") == 1
 
 
@@ -257,7 +261,7 @@ async def test_another_processes_write_lock_is_waited_for_and_then_a_transient_f
         other.execute("BEGIN IMMEDIATE")
         for _ in range(2):  # the lock inside this process is free again after the first
             with pytest.raises(TransientFault):
-                async with asyncio.timeout(5), opened.transaction():
+                async with asyncio.timeout(PATIENCE_SECONDS / 2), opened.transaction():
                     pass
         other.execute("COMMIT")
         async with opened.transaction() as tx:
@@ -355,6 +359,7 @@ _FORGETFUL = """
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_closes_nothing_still_ends(database_url: str, tmp_path: Path) -> None:
     """No thread of a database that nobody closed keeps its process from ending, with its own exit code."""
     script = tmp_path / "forgetful.py"
@@ -366,6 +371,7 @@ def test_a_process_that_closes_nothing_still_ends(database_url: str, tmp_path: P
     assert done.returncode == 3
 
 
+@pytest.mark.slow
 async def test_what_was_acknowledged_survives_a_kill(database_url: str, tmp_path: Path) -> None:
     """A writer killed at once has lost no acknowledged transaction and left no half of another."""
     script = tmp_path / "writer.py"

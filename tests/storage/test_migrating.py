@@ -97,6 +97,7 @@ async def _index(database: Database, name: str) -> str | None:
     )
 
 
+@pytest.mark.slow
 async def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
     """Of three processes that start on an empty database each migration is done; late work may be ended by the next."""
     databases = [await Database.open(empty_url, LIMITS) for _ in range(3)]
@@ -320,6 +321,7 @@ async def test_a_migration_waits_for_a_lock_briefly_and_often(postgres: Database
     assert "note" in await _columns(postgres, "contract")
 
 
+@pytest.mark.slow
 async def test_databases_from_before_the_queue_order_get_it(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the second migration ran before it made the queue's index, later ones bring one all the same."""
     rules = import_module("refundgql.storage.migrations.0002_rules")
@@ -365,6 +367,7 @@ def _as_first_landed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(lists.Migration.operations), len(webhooks.Migration.operations)) == (12, 4)
 
 
+@pytest.mark.slow
 async def test_databases_from_before_landed_migrations_were_edited_get_the_same_schema(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +389,7 @@ async def test_databases_from_before_landed_migrations_were_edited_get_the_same_
         drop_database(edited_url)
 
 
+@pytest.mark.slow
 async def test_postings_from_before_are_given_the_instant_they_were_booked_at(empty_url: str) -> None:
     """It is the latest that had been booked until then, in batches as at once; nothing else of a posting changes."""
     database = await Database.open(empty_url, LIMITS)
@@ -416,6 +420,7 @@ async def test_postings_from_before_are_given_the_instant_they_were_booked_at(em
         await database.close()
 
 
+@pytest.mark.slow
 async def test_texts_from_before_are_folded(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What searches look at is filled by code, a batch at a time, and nothing is left out."""
     monkeypatch.setattr(_steps, "_ROWS_AT_ONCE", 2)

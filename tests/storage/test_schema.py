@@ -113,6 +113,7 @@ async def test_a_schema_that_a_newer_release_contracted_is_refused(database: Dat
         await check_served(database)
 
 
+@pytest.mark.slow
 async def test_the_schema_before_the_newest_migrations_is_served_on_where_they_are_not_needed(empty_url: str) -> None:
     """On each older schema this release serves exactly if it says that it does without all that came later."""
     database = await Database.open(empty_url, LIMITS)

@@ -27,5 +27,5 @@ def serve(tmp_path: Path) -> Iterator[MakeDesk]:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """Return a client with no headers of its own beyond httpx's."""
-    async with httpx.AsyncClient(timeout=15) as client:
+    async with httpx.AsyncClient() as client:
         yield client

@@ -17,6 +17,7 @@ import httpx
 import uvicorn
 
 from api_world import START, at, marketplace
+from patience import PATIENCE_SECONDS
 from refundgql import bootstrap, serving
 from refundgql.commands.import_records import import_lines
 from refundgql.gql.server import Serving, make_config
@@ -52,7 +53,7 @@ def server(settings: Settings) -> Iterator[str]:
         yield url
     finally:
         running.should_exit = True
-        thread.join(15)
+        thread.join(PATIENCE_SECONDS)
 
 
 @dataclass
@@ -63,7 +64,7 @@ class EvidenceDesk:
     folder: Path
     url: str = ""
     case_id: str = ""
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=15))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client())
 
     def set_time(self, instant: datetime) -> None:
         """Set the rules' clock."""

@@ -14,6 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from patience import PATIENCE_SECONDS
+
 
 class Collected:
     """The spans that arrived, and everything that was sent."""
@@ -74,5 +76,5 @@ def otlp_receiver() -> Iterator[Collected]:
         yield collected
     finally:
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         server.server_close()

@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from databases import new_database_url
+from patience import PATIENCE_SECONDS
 from refundgql import bootstrap, serving
 from refundgql.commands.demo_dataset import demo_records
 from refundgql.commands.import_records import import_lines
@@ -55,14 +56,14 @@ class RealDesk:
     def ask(self, external_ref: str | None, query: str, **variables: Any) -> dict[str, Any]:
         """Send one operation and return the answer, without what it says about its cost."""
         body = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.url}/graphql", json=body, headers=self.headers(external_ref), timeout=20)
+        answer = httpx.post(f"{self.url}/graphql", json=body, headers=self.headers(external_ref))
         found: dict[str, Any] = answer.json()
         found.pop("extensions", None)
         return found
 
     def is_well(self) -> None:
         """Check that everybody is still served and that the books are right."""
-        assert httpx.get(f"{self.url}/readyz", timeout=20).json()["status"] == "ok"
+        assert httpx.get(f"{self.url}/readyz").json()["status"] == "ok"
         for ref in (self.with_role("PRO"), self.with_role("ADMIN")):
             answer = self.ask(ref, "{ viewer { externalRef } }")
             assert answer == {"data": {"viewer": {"externalRef": ref}}}, answer
@@ -115,7 +116,7 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
         yield RealDesk(settings, f"http://127.0.0.1:{port}", port, people, issuer, loops[0])
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive(), "the server did not stop"
 
 

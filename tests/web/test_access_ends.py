@@ -63,7 +63,7 @@ async def test_forged_tokens_by_every_way_in(name: str, desk: RealDesk) -> None:
     """A forged token opens nothing over HTTP, server-sent events and WebSocket, and is told no more than that."""
     token = forged(desk, name)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient() as http:
         for path, query, accept in (
             ("/graphql", ME, "application/json"),
             ("/graphql", FOLLOW, "text/event-stream"),
@@ -96,7 +96,7 @@ async def follow_by_events(desk: RealDesk, token: str, change: Callable[[], Awai
     """Follow one's cases by server-sent events, change something, and return how long it stayed open, and its end."""
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "accept": "text/event-stream"}
     async with (
-        httpx.AsyncClient(timeout=20) as http,
+        httpx.AsyncClient() as http,
         http.stream("POST", f"{desk.url}/graphql", content=json.dumps({"query": FOLLOW}), headers=headers) as answer,
     ):
         assert answer.status_code == 200

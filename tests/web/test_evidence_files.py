@@ -199,6 +199,7 @@ def test_a_client_that_leaves_leaves_nothing(desk: EvidenceDesk, monkeypatch: py
     assert (len(desk.evidence()), len(desk.stored())) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     """A server killed in the middle of a file leaves no file, and the next one takes it by the same address."""
     with open_desk(new_database_url("sqlite", tmp_path), tmp_path, public_url="http://files.test") as desk:

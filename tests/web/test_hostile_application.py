@@ -32,6 +32,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from databases import drop_database, new_database_url
+from patience import PATIENCE_SECONDS
 
 EXAMPLES = int(os.environ.get("REFUNDGQL_FUZZ_EXAMPLES", "0"))
 SEED = int(os.environ.get("REFUNDGQL_FUZZ_SEED", "1"))
@@ -61,7 +62,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDesk]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """Return the one client of this file."""
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client() as client:
         yield client
 
 
@@ -155,6 +156,7 @@ def every_place(ids: dict[str, str]) -> list[Place]:
     return list(places(ids))
 
 
+@pytest.mark.slow
 def test_every_place_is_known(every_place: list[Place]) -> None:
     """Every argument of every root and act, and every field of every input, has its place here."""
     names = {place.name for place in every_place}
@@ -332,7 +334,7 @@ def converse(desk: RealDesk, ref: str, texts: list[str | bytes]) -> None:
                 ws.send(text)
             ws.send('{"type":"ping"}')
             while True:
-                answer = json.loads(ws.recv(timeout=10))
+                answer = json.loads(ws.recv(timeout=PATIENCE_SECONDS))
                 assert answer["type"] in ("connection_ack", "next", "error", "complete", "pong"), (texts, answer)
                 assert "INTERNAL_SERVER_ERROR" not in json.dumps(answer), (texts, answer)
                 if answer["type"] == "pong":
@@ -375,7 +377,7 @@ def test_an_honest_client_beside_hostile_ones(desk: RealDesk, every_place: list[
 
     def hostile(number: int) -> None:
         chance = random.Random(SEED + number)
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client() as client:
             while not stop.is_set():
                 place, raw = chance.choice(every_place), chance.choice(HOSTILE)
                 content = place.body(raw)
@@ -392,7 +394,7 @@ def test_an_honest_client_beside_hostile_ones(desk: RealDesk, every_place: list[
         thread.start()
     try:
         ref, waits = desk.with_role("PRO"), []
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client() as client:
             for _ in range(60):
                 started_at = time.monotonic()
                 content = b'{"query":"{ viewer { externalRef } }"}'
@@ -403,7 +405,7 @@ def test_an_honest_client_beside_hostile_ones(desk: RealDesk, every_place: list[
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE_SECONDS)
     assert faults == []
     assert all(sent), sent
     # The four share the processor with the one; each of theirs is bounded, so the wait is too.

@@ -75,7 +75,7 @@ async def test_streams_over_http(desk: RealDesk, case_id: str, accept: str, lang
     headers = {**desk.headers(PRO), "accept": accept, "accept-language": language}
     body = {"query": FOLLOW, "variables": {"id": case_id}}
     async with (
-        httpx.AsyncClient(timeout=20) as http,
+        httpx.AsyncClient() as http,
         http.stream("POST", f"{desk.url}/graphql", json=body, headers=headers) as answer,
     ):
         read = ""
@@ -97,7 +97,7 @@ async def test_streams_over_http(desk: RealDesk, case_id: str, accept: str, lang
 def test_errors_that_a_person_can_cause(desk: RealDesk, language: str, told: str) -> None:
     """An error of the desk is said in the language of the request; its code is the same in all."""
     body = {"query": '{ refundPolicy(version: "nonsense") { version } }'}
-    answer = httpx.post(f"{desk.url}/graphql", json=body, headers={"accept-language": language}, timeout=20).json()
+    answer = httpx.post(f"{desk.url}/graphql", json=body, headers={"accept-language": language}).json()
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["message"].startswith(told)
@@ -106,5 +106,5 @@ def test_errors_that_a_person_can_cause(desk: RealDesk, language: str, told: str
 def test_files_that_are_refused(desk: RealDesk) -> None:
     """An address of a file that is none says so in the language of the request."""
     headers = {"accept-language": "de"}
-    answer = httpx.put(f"{desk.url}/evidence/uploads/nonsense", content=b"x", headers=headers, timeout=20)
+    answer = httpx.put(f"{desk.url}/evidence/uploads/nonsense", content=b"x", headers=headers)
     assert answer.json()["errors"][0]["message"] == "Unter dieser Adresse ist nichts."

@@ -34,7 +34,7 @@ class Desk:
         """Ask as the marketplace."""
         self.fleet = fleet
         self.people = 0
-        self.client = httpx.AsyncClient(trust_env=False, timeout=20, headers={"authorization": self.bearer("market")})
+        self.client = httpx.AsyncClient(trust_env=False, headers={"authorization": self.bearer("market")})
 
     def bearer(self, ref: str) -> str:
         """Return a header's value."""
@@ -149,7 +149,7 @@ def test_without_the_issuers_keys_a_server_is_not_ready(
 ) -> None:
     """Nobody could sign in: 503, with the reason in the log and not in the answer."""
     with real_desk(tmp_path, jwks_url=f"http://127.0.0.1:{nobody}/keys") as desk:
-        answer = httpx.get(f"{desk.url}/readyz", timeout=20)
+        answer = httpx.get(f"{desk.url}/readyz")
     found: dict[str, Any] = answer.json()["checks"]
     assert (answer.status_code, found["keys"], found["database"]) == (503, "failed", "ok")
     assert "ConnectError" not in answer.text

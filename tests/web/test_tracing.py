@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from otlp_receiver import Collected, attributes, otlp_receiver
 from real_desk import RealDesk, real_desk
 
@@ -96,6 +97,7 @@ def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
         desk.is_well()
 
 
+@pytest.mark.slow
 def test_without_a_collector_opentelemetry_is_not_even_imported(tmp_path: Path) -> None:
     """The application is wired without it, so that it costs nothing."""
     code = (

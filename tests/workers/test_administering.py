@@ -11,7 +11,8 @@ import pytest
 from receiver import Receiver
 from webhook_desk import PAYLOADS, WebhookDesk
 
-from refundgql.domain.webhooks import MOST_ENDPOINTS
+from patience import PATIENCE_SECONDS
+from refundgql.domain.webhooks import MOST_ENDPOINTS, RetryPlan
 
 ACTS: dict[str, dict[str, Any]] = {
     "createWebhookEndpoint": {"url": "https://example.com/hook"},
@@ -234,15 +235,15 @@ async def test_a_running_sender_hears_of_changes(
     hooks: WebhookDesk, receiver: Receiver, other_receiver: Receiver
 ) -> None:
     """A new URL is tried at once instead of after the wait; a deleted endpoint gets nothing more."""
-    receiver.usual = 500
+    receiver.usual, hooks.plan = 500, RetryPlan(waits_seconds=(86_400,))
     async with hooks.sending():
         endpoint, _ = await hooks.endpoint(receiver.url)
         await hooks.cases()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (await hooks.look(endpoint))["failures"]:  # noqa: ASYNC110  # the sender acts, this looks
                 await asyncio.sleep(0.02)
         await hooks.act("updateWebhookEndpoint", webhookEndpointId=endpoint, url=other_receiver.url)
-        await other_receiver.until(1, seconds=4)
+        await other_receiver.until(1)
         await hooks.act("deleteWebhookEndpoint", webhookEndpointId=endpoint)
         await hooks.cases()
         fresh, _ = await hooks.endpoint(other_receiver.url, after="0.0")
@@ -296,6 +297,7 @@ async def test_one_delivery_again(hooks: WebhookDesk, receiver: Receiver) -> Non
     assert (again["state"], [it["status"] for it in again["attempts"]]) == ("DELIVERED", [200, 200])
 
 
+@pytest.mark.slow
 async def test_everything_after_a_cursor_again(hooks: WebhookDesk, receiver: Receiver) -> None:
     """A rewound endpoint gets what follows the cursor in order, with the ids it had, also what it never had."""
     (case,) = await hooks.cases()
@@ -323,6 +325,7 @@ async def test_a_rewind_never_leaves_anything_out(hooks: WebhookDesk, receiver: 
     assert [one.data["eventId"] for one in receiver.received] == await hooks.events()
 
 
+@pytest.mark.slow
 async def test_a_rewind_does_not_overtake_itself(hooks: WebhookDesk, receiver: Receiver) -> None:
     """What still waited beyond the cursor waits until its turn comes again."""
     endpoint, _ = await hooks.endpoint(receiver.url)

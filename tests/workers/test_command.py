@@ -14,6 +14,7 @@ from webhook_desk import WebhookDesk
 from refundgql.settings import SettingsError, read_settings
 
 
+@pytest.mark.slow
 async def test_deliver_sends_once_what_is_due(hooks: WebhookDesk, receiver: Receiver) -> None:
     """Without a server one command sends it, and says how many attempts it made."""
     await hooks.endpoint(receiver.url)
