@@ -121,10 +121,12 @@ class GatedOnlookers(Onlookers):
 
     gate: asyncio.Event
 
-    async def look(self, external_refs: Collection[str], case_id: str) -> Present:
+    async def look(
+        self, external_refs: Collection[str], case_id: str | None = None, sequence: int | None = None
+    ) -> Present:
         """Wait for the gate, then look."""
         await self.gate.wait()
-        return await super().look(external_refs, case_id)
+        return await super().look(external_refs, case_id, sequence)
 
 
 class Lags(list[float]):

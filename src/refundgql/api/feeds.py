@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from refundgql.api.languages import speak, spoken
 from refundgql.domain.calendar import from_micros
+from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalEventName
 from refundgql.gql.feeds import Feed, Judgement, Log, Told, Verdict
 from refundgql.gql.streams import Fanout
 from refundgql.queries.case_filters import CaseFilter, case_has_text, matches
+from refundgql.queries.events import EventRow, event_as_told
 from refundgql.queries.onlookers import Onlookers, Present
 from refundgql.queries.streams import (
     Cursor,
@@ -35,8 +37,10 @@ class UpdateRow:
     """One update of one case; no event when it is the present state."""
 
     case_id: str
-    event_id: str | None
+    event: EventRow | None
     cursor: str
+    case: Case
+    """The case as it was just read, for somebody who sees it."""
     matches_filter: bool = True
 
 
@@ -97,7 +101,7 @@ class CaseReadership:
             feed.shown = present.cases[feed.case_id].version
             # The stream may be held back behind what the present state already has in it.
             after = max(after, await event_cursor(feed.app.database, feed.case_id, feed.shown))
-        row = UpdateRow(feed.case_id, None, str(after))
+        row = UpdateRow(feed.case_id, None, str(after), present.cases[feed.case_id])
         return feed.told(viewer, row, viewer.account_id), after
 
     def missed(self, feed: CaseFeed, after: Cursor, until: Cursor) -> AsyncGenerator[StreamEvent, None]:
@@ -106,7 +110,8 @@ class CaseReadership:
 
     async def judge(self, event: StreamEvent, feeds: Sequence[CaseFeed]) -> Sequence[Judgement]:
         """Say what an event is to each subscription."""
-        present = await self.onlookers.look({feed.viewer.external_ref for feed in feeds}, event.case_id)
+        readers = {feed.viewer.external_ref for feed in feeds}
+        present = await self.onlookers.look(readers, event.case_id, event.sequence)
         look = _Look(event, present)
         judged = [look.judge(feed) for feed in feeds]
         texts: dict[str, bool | Exception] = {}
@@ -210,7 +215,9 @@ class _Look:
             return Verdict.SKIP
         key = (ref, feed.language, feed.fields, fits)
         if key not in self.told:
-            row = UpdateRow(self.event.case_id, self.event.id, str(self.event.cursor), fits)
+            case_id, present = self.event.case_id, self.present
+            happened = event_as_told(viewer, present.events[case_id, self.event.sequence])
+            row = UpdateRow(case_id, happened, str(self.event.cursor), present.cases[case_id], fits)
             self.told[key] = feed.told(viewer, row, visibility_class(viewer, feed.fields))
         return self.told[key]
 

@@ -125,12 +125,12 @@ SHAPE = Shape(
 _JOINED = ("requester", "counterparty", "filed_by", "assignee", "subject")
 
 
-def case_as_saved(case: Case, wanted: Mapping[str, Any]) -> CaseRow | None:
-    """Return the row of a case that was saved a moment ago for somebody who sees it.
+def case_as_saved(viewer: Viewer, case: Case, wanted: Mapping[str, Any]) -> CaseRow | None:
+    """Return the row of a case that was saved or read a moment ago for somebody who sees it.
 
-    Nothing when more than the case itself is asked for: that has to be read.
+    Nothing when more than the case itself is asked for, or words that the viewer does not read: that has to be read.
     """
-    if any(name in wanted for name in _JOINED):
+    if any(name in wanted for name in _JOINED) or ("explanation" in wanted and not visibility.reads_words(viewer)):
         return None
     columns = SHAPE.columns(wanted)
     row: CaseRow = SHAPE.maker(columns)([column_value(case, name) for name in columns])

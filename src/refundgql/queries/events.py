@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import orjson
@@ -17,7 +17,7 @@ from refundgql.queries.pages import Condition, ConnectionRow, Key, Order, Page
 from refundgql.queries.rows import Shape, derived
 from refundgql.queries.tables import Table
 from refundgql.storage import visibility
-from refundgql.storage.database import Dialect, Source
+from refundgql.storage.database import Dialect, Row, Source
 
 
 @dataclass(slots=True)
@@ -83,24 +83,46 @@ def _shape(viewer: Viewer) -> Shape:
 
 def event_as_saved(viewer: Viewer, event_id: str, event: Event) -> EventRow:
     """Return the row of an event that was saved a moment ago, as somebody who sees its case sees it."""
-    amount, is_staff = event.amount, viewer.is_staff
-    withheld = not is_staff and (event.name in _WITHHELD or not visibility.reads_words(viewer))
-    return EventRow(
+    amount = event.amount
+    row = EventRow(
         id=event_id,
         sequence=event.sequence,
         name=event.name,
         at=to_micros(event.at),
-        actor_id=None if not is_staff and event.audience is Audience.INTERNAL else event.actor_id,
+        actor_id=event.actor_id,
         actor_role=event.actor_role,
         from_state=event.from_state,
         to_state=event.to_state,
         amount_minor=None if amount is None else amount.minor,
         currency=event.case_after.currency,
-        note=None if withheld else event.note,
-        internal_note=event.internal_note if is_staff else None,
+        note=event.note,
+        internal_note=event.internal_note,
         rule=event.rule,
-        facts=orjson.dumps(event.facts).decode() if is_staff else None,
+        facts=orjson.dumps(event.facts).decode(),
     )
+    return _as_seen(viewer, row, event.audience)
+
+
+TOLD_COLUMNS = (*(one.name for one in fields(EventRow)), "audience")
+"""What of an event has to be read to tell it to anybody."""
+
+
+def event_as_told(viewer: Viewer, record: Row) -> EventRow:
+    """Return the row of an event whose TOLD_COLUMNS were just read, as somebody who sees its case sees it."""
+    *values, audience = record
+    return _as_seen(viewer, EventRow(*values), audience)
+
+
+def _as_seen(viewer: Viewer, row: EventRow, audience: str | None) -> EventRow:
+    """Take away what is not for this viewer, as the statements of FOR_PARTIES and FOR_SERVICE leave it out."""
+    if viewer.is_staff:
+        return row
+    if row.name in _WITHHELD or not visibility.reads_words(viewer):
+        row.note = None
+    if audience == Audience.INTERNAL:
+        row.actor_id = None
+    row.internal_note = row.facts = None
+    return row
 
 
 async def events_by_id(source: Source, viewer: Viewer, ids: Sequence[str], wanted: Mapping[str, Any]) -> dict[str, Any]:

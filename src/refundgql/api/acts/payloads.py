@@ -16,12 +16,11 @@ from refundgql.api.types.lazy import (
     LazyWithdrawal,
 )
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
-from refundgql.api.types.relations import accounts_of, cases_of, events_of, related, withdrawals_of
+from refundgql.api.types.relations import accounts_of, cases_as_saved, events_of, related, withdrawals_of
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.gql.declare import Level, level
 from refundgql.queries.case_messages import case_messages_by_id
-from refundgql.queries.case_rows import case_as_saved
 from refundgql.queries.events import event_as_saved
 from refundgql.queries.reviews import reviews_by_id
 
@@ -64,12 +63,7 @@ async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) 
 
 async def _cases(info: LevelInfo, rows: list[PayloadRow]) -> list[Any]:
     """Return the cases acted on; those that nobody but the act has written are told without being read again."""
-    told = [None if (case := row.saved("case")) is None else case_as_saved(case, info.selection) for row in rows]
-    left = [row.id("case_id") if one is None else None for row, one in zip(rows, told, strict=True)]
-    if any(left):
-        read = await cases_of(info, left)
-        return [one or other for one, other in zip(told, read, strict=True)]
-    return told
+    return await cases_as_saved(info, [(row.id("case_id"), row.saved("case")) for row in rows])
 
 
 async def _events(info: LevelInfo, rows: list[PayloadRow]) -> list[Any]:

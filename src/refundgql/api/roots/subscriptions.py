@@ -12,7 +12,7 @@ from refundgql.api.feeds import CaseFeed, UpdateRow, WithdrawalFeed, WithdrawalU
 from refundgql.api.types.case_filters import CaseFilterArgument, stream_filter
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent, LazyWithdrawal
-from refundgql.api.types.relations import cases_of, events_of, withdrawals_of
+from refundgql.api.types.relations import cases_as_saved, withdrawals_of
 from refundgql.domain.refusals import not_found
 from refundgql.domain.sentences import phrase
 from refundgql.domain.topics import QUEUE, case_topic, viewer_topic
@@ -34,12 +34,12 @@ class RefundCaseUpdate:
     @level(description="The case as it is now; later events may be in it already.")
     @staticmethod
     async def refund_case(rows: list[UpdateRow], info: LevelInfo) -> Level[LazyRefundCase]:
-        return await cases_of(info, [row.case_id for row in rows])
+        return await cases_as_saved(info, [(row.case_id, row.case) for row in rows])
 
     @level(description="What happened; none with the present state that a stream of one case begins with.")
     @staticmethod
-    async def event(rows: list[UpdateRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
-        return await events_of(info, [row.event_id for row in rows])
+    def event(rows: list[UpdateRow], info: LevelInfo) -> Level[LazyRefundEvent | None]:
+        return [row.event for row in rows]
 
     cursor: str = strawberry.field(description="Subscribing again after this cursor goes on with the next update.")
     matches_filter: bool = strawberry.field(

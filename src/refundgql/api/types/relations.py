@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import page_below
+from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.accounts import accounts_by_id
+from refundgql.queries.case_rows import case_as_saved
 from refundgql.queries.contracts import contracts_by_id
 from refundgql.queries.events import events_by_id
 from refundgql.queries.invoices import invoices_by_id
@@ -35,6 +37,17 @@ async def related(load: ById, info: LevelInfo, ids: Sequence[str | None]) -> lis
 async def cases_of(info: LevelInfo, ids: Sequence[str | None]) -> list[Any]:
     """Return refund cases by id, with the page of their events that is asked for below."""
     return await related(partial(cases_by_id, events=page_below(info, "events")), info, ids)
+
+
+async def cases_as_saved(info: LevelInfo, known: Sequence[tuple[str | None, Case | None]]) -> list[Any]:
+    """Return refund cases by id; those that are known, as they are now, are only read where more is asked for."""
+    viewer, wanted = info.context.signed_in(), info.selection
+    told = [None if case is None else case_as_saved(viewer, case, wanted) for _, case in known]
+    left = [case_id if one is None else None for (case_id, _), one in zip(known, told, strict=True)]
+    if any(left):
+        read = await cases_of(info, left)
+        return [one or other for one, other in zip(told, read, strict=True)]
+    return told
 
 
 accounts_of = partial(related, accounts_by_id)
