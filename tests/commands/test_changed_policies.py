@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from command_world import DAY, START, World
 from contract_desk import ContractDesk
 
+from refundgql.commands.arming import arm_deadlines
 from refundgql.commands.sweep import sweep_due
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.ledger import balance, held
 from refundgql.domain.refusals import Refused
 from refundgql.domain.vocabulary import BalancePurpose
+from refundgql.queries.pages import Page
+from refundgql.queries.simulations import Examination, examine
 
 PAID_AT = datetime(2025, 5, 1, 23, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-async def desk(world: World) -> ContractDesk:
-    """The people around contracts."""
-    return await ContractDesk.open(world)
+async def desk(world: World) -> AsyncIterator[ContractDesk]:
+    """The people around contracts; the simulator judges each act afterwards by the rules of its time."""
+    await arm_deadlines(world.uow)
+    desk = await ContractDesk.open(world)
+    yield desk
+    told = await simulated(desk)
+    assert (told.not_reproduced, told.found) == (0, [])
+
+
+async def simulated(desk: ContractDesk, **overrides: int) -> Examination:
+    """Decide everything again, with some parameters changed."""
+    world = desk.world
+    return await examine(world.database, desk.ivy, world.policy, overrides, None, Page(100), world.clock.at)
+
+
+async def test_parameters_are_changed_in_the_rules_of_the_time(desk: ContractDesk) -> None:
+    """What was answered on day 5 of 7, and on day 2 of 3 later: each differs as its own time would have had it."""
+    world = desk.world
+    first = await desk.ask(await desk.paid_invoice(kind="HOURLY"), "10")
+    world.clock.at += 5 * DAY
+    await desk.decline(desk.expert, first)
+    world.policy = world.policy.with_overrides({"respond_within_days": 3})
+    await sweep_due(world.uow)
+    second = await desk.ask(await desk.paid_invoice(kind="HOURLY", paid_at=world.clock.at - DAY), "10")
+    world.clock.at += 2 * DAY
+    await desk.decline(desk.expert, second)
+    for days, changed in ((1, [second, first]), (2, [first]), (4, [first]), (5, [])):
+        told = await simulated(desk, respond_within_days=days)
+        assert (told.not_reproduced, [one.case_id for one in told.found]) == (0, changed)
 
 
 async def _asked_on_day(desk: ContractDesk, day: int) -> str:

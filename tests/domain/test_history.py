@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from domain_world import NOW, A, K, S, case_in, invoice_facts, lead_facts, with_
 
 from refundgql.domain.facts import Facts
 from refundgql.domain.history import History, PastEvent, ToldChange, act_of, facts_before
-from refundgql.domain.vocabulary import IssueDecision, RefundCaseKind, RefundCaseState
+from refundgql.domain.vocabulary import IssueDecision, RefundCaseKind, RefundCaseState, RefundReason
 
 Line = tuple[str, str, RefundCaseState | None, RefundCaseState, int | None]
 """Case, event, from, to, minor units."""
@@ -148,6 +149,21 @@ def test_what_an_expert_issued_is_told_from_its_event() -> None:
         act = act_of(history, 0, facts)
         assert act.decision is decision
         assert (act.amount is not None) is (decision is IssueDecision.PARTIAL)
+
+
+def test_words_that_were_erased_were_there() -> None:
+    """D30: what had to be explained was, by whoever was forgotten since, and whoever filed for them said why."""
+    declined: Line = ("mine", "DECLINE", S.REQUESTED, S.DECLINED, None)
+    asked: Line = ("mine", "REQUEST", None, S.REQUESTED, 2_000)
+    case = case_in(S.DECLINED, K.LEAD, reason=RefundReason.OTHER, filed_by_id="support", id="mine")
+    events = [event(1, asked, K.LEAD), event(2, declined, K.LEAD, actor_id="support", actor_role="SUPPORT")]
+    history = History(facts=with_case(lead_facts(), case), events=events, money_events=events)
+    request, decline = [act_of(history, index, facts_before(history, index)) for index in range(2)]
+    assert request.text
+    assert request.on_behalf_reason
+    assert decline.text
+    own = replace(history, facts=with_case(lead_facts(), replace(case, filed_by_id="pro")))
+    assert act_of(own, 0, facts_before(own, 0)).on_behalf_reason is None
 
 
 def test_a_reversal_finds_the_credit_that_it_undid() -> None:

@@ -109,6 +109,7 @@ class Payment:
     paid_at: datetime | None
     contract: Contract | None = None
     pro: str = ""
+    customer: str = ""
     held: int = 0
     released: bool = False
     ends_at: datetime | None = None
@@ -166,6 +167,8 @@ class Model:
     overdrawn_by_support: set[str] = field(default_factory=set)
     limited: bool = False
     """Whether support's larger decisions need a second signature (D23)."""
+    erased: set[str] = field(default_factory=set)
+    """Whose accounts were erased (D30)."""
     rules: dict[str, int] = field(default_factory=lambda: dict(RULES))
     """The days in force now (D28)."""
 
@@ -213,6 +216,10 @@ class Model:
         refunded = sum(one.refunded for one in payments)
         return refunded > 0 and sum(one.paid for one in payments) - refunded < THRESHOLD_MINOR
 
+    def about(self, case: Case) -> set[str | None]:
+        """Return whose case it is: its parties', and a lead's customer's."""
+        return {case.requester, case.counterparty, case.payment.customer or None}
+
     def sees(self, account: str, roles: set[str], case: Case) -> bool:
         """Tell whether somebody sees a case."""
         if roles & {"SUPPORT", "ADMIN"}:
@@ -243,6 +250,8 @@ class Model:
         assert who is not None, f"{name} of {it.kind} from {it.state} to {to} is not in the table"
         assert event["actor_role"] in who, f"{name} by {event['actor_role']}"
         self._check_time(it, name, to, at, event["actor_role"] in ("SUPPORT", "ADMIN"))
+        if to in OPEN or name in ("CREDIT", "REVERSE"):
+            assert it.requester not in self.erased, "nothing is opened for or paid to who was erased (D30)"
         others = [one for one in self.of_payment(it.payment, *OPEN) if one is not it]
         assert not (others and to in OPEN), "one open case a payment (D14)"
         self._check_signatures(it, event)
@@ -294,7 +303,8 @@ class Model:
             unanswered = days(it.opened_at, at) > rules["respond_within_days"] and (
                 it.kind == "ESCROW" or _hourly(payment)
             )
-            assert unanswered or (it.kind == "INVOICE" and payment.day(at) > rules["direct_window_days"])
+            gone = payment.contract is not None and payment.contract.expert in self.erased
+            assert unanswered or gone or (it.kind == "INVOICE" and payment.day(at) > rules["direct_window_days"])
 
     def _follow(self, it: Case, name: str, before: str, amount: int, at: datetime) -> None:
         if before == "-":

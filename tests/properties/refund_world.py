@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +11,14 @@ from command_world import DAY, START, HeardBus, SetClock, World, plain
 from refund_model import Contract, Model, Payment
 
 from api_world import Desk, contract, invoice, lead, milestone, week
+from refundgql.commands.persons import EraseAccount, erase_account
 from refundgql.commands.sweep import sweep_due
 from refundgql.commands.sync_records import sync_records
 from refundgql.domain.calendar import from_micros
 from refundgql.domain.refusals import Refusal, Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.storage.accounts import find_viewers_by_ref
+from refundgql.domain.vocabulary import Role
+from refundgql.storage.accounts import find_viewers_by_ref, set_roles
 from refundgql.storage.database import Database
 
 PEOPLE: dict[str, list[str]] = {
@@ -86,7 +88,6 @@ class RefundWorld:
     made: int = 0
     wanted: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What banks have been told to want: reference to payment's reference and minor units, while it is OPEN."""
-    rules_changed: bool = False
     latest: datetime = START
     """The latest that any process's clock has shown."""
 
@@ -111,11 +112,32 @@ class RefundWorld:
         """Return the instant of the rules."""
         return self.world.clock.at
 
+    async def give_roles(self, ref: str, roles: list[str]) -> None:
+        """Let somebody have these roles and no others."""
+        viewer = self.viewers[ref]
+        self.viewers[ref] = replace(viewer, roles=frozenset(map(Role, roles)))
+        async with self.world.database.transaction() as tx:
+            await set_roles(tx, viewer.account_id, self.viewers[ref].roles)
+
+    async def forget(self, ref: str) -> tuple[Refusal, ...]:
+        """Erase an account, and return why it was refused (D30)."""
+        given = EraseAccount(account_id=self.viewers[ref].account_id, reason="Asked.", idempotency_key=self.world.key())
+        try:
+            await erase_account(self.world.uow, self.viewers["lou"], given)
+        except Refused as refused:
+            return refused.refusals
+        self.viewers[ref] = replace(self.viewers[ref], roles=frozenset())
+        self.model.erased.add(self.viewers[ref].account_id)
+        return ()
+
+    def roles(self, ref: str) -> set[str]:
+        """Return the roles that somebody has now."""
+        return {role.value for role in self.viewers[ref].roles}
+
     def change_rules(self, **days: int) -> None:
         """Put other days in force, here and in the model (D28)."""
         self.world.policy = self.world.policy.with_overrides(days)
         self.model.rules |= days
-        self.rules_changed = True
 
     def move_clock(self, by: timedelta) -> None:
         """Let time pass."""
@@ -136,9 +158,12 @@ class RefundWorld:
         for row in await rows("SELECT id, external_ref, client_id, expert_id, kind FROM contract"):
             known = Contract(row["id"], row["client_id"], row["expert_id"], row["kind"] == "HOURLY")
             self.model.contracts.setdefault(row["id"], known)
-        for row in await rows("SELECT id, external_ref, payment_id, pro_id, price_minor, charged_at FROM lead"):
+        for row in await rows(
+            "SELECT id, external_ref, payment_id, pro_id, customer_id, price_minor, charged_at FROM lead"
+        ):
             charged_at = from_micros(row["charged_at"])
-            self._add(row, Payment(row["payment_id"], "LEAD", row["price_minor"], charged_at, pro=row["pro_id"]))
+            whose = {"pro": row["pro_id"], "customer": row["customer_id"]}
+            self._add(row, Payment(row["payment_id"], "LEAD", row["price_minor"], charged_at, **whose))
         for row in await rows("SELECT * FROM billing_week"):
             ends_at = from_micros(row["ends_at"])
             self._add(row, Payment(row["payment_id"], "WEEK", 0, None, self._contract(row), ends_at=ends_at))

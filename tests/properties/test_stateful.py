@@ -17,6 +17,7 @@ from refund_model import LIMIT_MINOR, OPEN
 from refund_world import OUTSIDERS, PEOPLE, RefundWorld
 
 from api_world import at, invoice, milestone, usd
+from refundgql.commands.arming import arm_deadlines
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.withdrawals import RequestWithdrawal, change_withdrawal, request_withdrawal
 from refundgql.domain.calendar import from_micros
@@ -84,6 +85,7 @@ class Refunds(RefundActs):
         self.it.model.limited = limited
         if limited:
             self.it.world.policy = replace(self.it.world.policy, decision_limit_minor={"USD": LIMIT_MINOR})
+        self.wait(arm_deadlines(self.it.world.uow))  # as every start does: rules are kept before anybody acts by them
         for ref in refs:
             if ref in LEADS:
                 self.somebody_reports_a_lead("paula", own=True, ref=ref, late=False)
@@ -121,6 +123,27 @@ class Refunds(RefundActs):
         """Other days come into force, and the next start sets every deadline anew (D28)."""
         self.it.change_rules(**{name: CHANGES[name][which]})
         self.wait(self.it.sweep())
+
+    @rule(who=st.sampled_from(["karl", "erik", "paula", "both"]))
+    def roles_are_taken_away_and_given_back(self, who: str) -> None:
+        """The marketplace changes what somebody is, whatever they are in the middle of."""
+        it = self.it
+        if it.viewers[who].account_id not in it.model.erased:
+            self.wait(it.give_roles(who, [] if it.viewers[who].roles else PEOPLE[who]))
+
+    @rule(who=st.sampled_from(["karl", "erik", "paula", "both", "carla"]))
+    def somebody_is_forgotten(self, who: str) -> None:
+        """Only without an open case and without money (D30)."""
+        it, account = self.it, self.it.viewers[who].account_id
+        mine = [case for case in it.model.cases.values() if case.state in OPEN and account in it.model.about(case)]
+        rich = any(minor for (owner, _), minor in it.model.balances.items() if owner == account)
+        moving = any(one in ("REQUESTED", "SENT") for one in it.model.withdrawals.values())
+        refusals = self.wait(it.forget(who))
+        if account in it.model.erased and not refusals:
+            assert not mine
+            assert not rich
+        else:
+            assert mine or rich or moving, refusals
 
     @rule(ref=st.sampled_from([*INVOICES, *STEPS]), minor=MINOR)
     def a_bank_wants_money(self, ref: str, minor: int) -> None:
@@ -207,7 +230,7 @@ class Refunds(RefundActs):
         there = it.model.balances[viewer.account_id, "CONTRACTS"] >= minor
         given = RequestWithdrawal(amount=self.usd(minor), idempotency_key=it.world.key())
         refusals = self.tries(lambda: request_withdrawal(it.world.uow, viewer, given))
-        if {"CLIENT", "EXPERT"} & set(PEOPLE[who]):
+        if {"CLIENT", "EXPERT"} & it.roles(who):
             assert bool(refusals) is (not there or bool(waiting)), refusals
 
     @rule(left=st.sampled_from([0, 500]))
@@ -371,8 +394,9 @@ class Refunds(RefundActs):
         if not hasattr(self, "it") or not self.it.model.cases:
             return
         self.turn += 1
-        people = [ref for ref in PEOPLE if ref != "market"]
-        for who in (OUTSIDERS[self.turn % 2], people[self.turn % len(people)]):
+        gone = self.it.model.erased
+        people = [ref for ref in PEOPLE if ref != "market" and self.it.viewers[ref].account_id not in gone]
+        for who in {OUTSIDERS[self.turn % 2], people[self.turn % len(people)]}.intersection(people):
             self.wait(self.look(who))
 
 

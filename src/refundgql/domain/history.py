@@ -30,6 +30,8 @@ from refundgql.domain.vocabulary import (
     WhoseMove,
 )
 
+_GONE = "(erased)"
+"""What stands for words that were written and are erased (D30): that there were some is all that rules look at."""
 PLENTY_MINOR = 2**53
 """More than any amount: the money was there."""
 
@@ -60,7 +62,12 @@ class PastEvent:
     note: str | None = None
     rule: str | None = None
     saw: Mapping[str, str] = field(default_factory=dict)
-    """What was looked at, of a question of support's."""
+    """What was looked at."""
+
+    @property
+    def policy_version(self) -> str:
+        """Return the version of the rules that it happened under."""
+        return self.saw.get("policyVersion", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +166,7 @@ def act_of(history: History, index: int, facts: Facts) -> Act:
         case_id=case.id,
         follow_up_id=case.id,
         amount=amount if action not in _TAKES_FURTHER else None,
-        text=event.note,
+        text=event.note or _GONE,
     )
     if action is RefundActionName.ISSUE:
         return _issue(act, event, facts)
@@ -171,8 +178,8 @@ def act_of(history: History, index: int, facts: Facts) -> Act:
             amount=None if case.kind is RefundCaseKind.LEAD else amount,
             reason=case.reason,
             reason_detail=case.reason_detail,
-            text=case.explanation,
-            on_behalf_reason=case.on_behalf_reason,
+            text=case.explanation or _GONE,
+            on_behalf_reason=case.on_behalf_reason or (None if case.filed_by_id == case.requester_id else _GONE),
             send_to_payment_method=case.send_to_payment_method,
         )
     return act

@@ -1,8 +1,8 @@
 """Past cases decided again under changed parameters, by the same rules and at the instants the acts were taken.
 
-It must not change anything, nor hold a rule of its own: `decide` answers each act twice, under the rules in force and
-under the changed ones, and what differs first is told. Acts that were refused are in no log and are not tried again;
-acts that people would have taken under other rules are unknown.
+It must not change anything, nor hold a rule of its own: `decide` answers each act twice, under the rules that were in
+force at its instant and under those with the changed parameters, and what differs first is told. Acts that were refused
+are in no log and are not tried again; acts that people would have taken under other rules are unknown.
 
 Deadlines are timers of the desk. One that runs out at the same instant under both is acted on when the log says that
 it was; one that the change has moved is acted on at the instant itself.
@@ -10,19 +10,21 @@ it was; one that the change has moved is acted on at the instant itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from refundgql.domain.cases import decide, run_out
+from refundgql.domain.cases import deadline_moved, decide, run_out
 from refundgql.domain.clocks import Timer, timers
 from refundgql.domain.decisions import Act, Decision
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.history import History, PastEvent, act_of, facts_before, opens_follow_up
-from refundgql.domain.policy import Policy
+from refundgql.domain.policy import Policy, PolicyError
 from refundgql.domain.refusals import Refusal, Refused
 from refundgql.domain.review_hiding import reviews_hidden
 from refundgql.domain.vocabulary import (
+    DEADLINE_MOVED,
     DUE_SOON,
     INFORMATION_ENDED,
     INFORMATION_REQUESTED,
@@ -62,13 +64,35 @@ class Simulated:
     """What came of deciding one case again; without changes the outcome is the same."""
 
     reproduced: bool = True
-    """Whether the rules in force answer every act as the log says it was answered."""
+    """Whether the rules of its time answer every act as the log says it was answered."""
     changes: tuple[SimulationChange, ...] = ()
     event: str | None = None
     """The act whose outcome differs first; none when only the passing of time makes the difference."""
     at: datetime | None = None
     recorded: Outcome | None = None
     simulated: Outcome | None = None
+
+
+@dataclass(slots=True)
+class Rules:
+    """Which rules were in force when, and what they would have been with the changed parameters."""
+
+    in_force: Policy
+    overrides: Mapping[str, object]
+    kept: Mapping[str, Policy] = field(default_factory=dict)
+    """By version; an act under rules that were not kept is judged by those in force now."""
+    _pairs: dict[str, tuple[Policy, Policy]] = field(default_factory=dict)
+
+    def of(self, version: str) -> tuple[Policy, Policy]:
+        """Return the rules of a version, as they were and with the changed parameters."""
+        if version not in self._pairs:
+            policy = self.kept.get(version, self.in_force)
+            try:
+                changed = policy.with_overrides(self.overrides)
+            except PolicyError:  # the changed parameters do not go with the others of that time
+                changed = self.in_force.with_overrides(self.overrides)
+            self._pairs[version] = _signed(policy), _signed(changed)
+        return self._pairs[version]
 
 
 @dataclass(slots=True)
@@ -97,6 +121,12 @@ class _Track:
         """Act on a timer as the desk does (D7, D8, L14, D20, D24)."""
         self.missed = self.missed or timer.event == TARGET_MISSED
         decision = run_out(replace(facts, case=self.case), at, self.policy, due_by=timer.due_at, reminding=False)
+        if decision is not None:
+            self.take(decision, facts)
+
+    def move_deadline(self, at: datetime, facts: Facts) -> None:
+        """Do what a start under other rules does: a date that has moved is reminded of and missed anew (D28)."""
+        decision = None if self.case is None else deadline_moved(replace(facts, case=self.case), at, self.policy)
         if decision is not None:
             self.take(decision, facts)
 
@@ -133,15 +163,17 @@ _DECIDED_AGAIN = frozenset(
 """Events whose acts the rules answer; the others are remarks that anybody who sees the case may make."""
 
 
-def simulate(history: History, in_force: Policy, changed: Policy, now: datetime) -> Simulated:
+def simulate(history: History, rules: Rules, now: datetime) -> Simulated:
     """Decide a past case again under changed parameters and return what differs first, up to now."""
-    walk = _Walk(history, _Track(_signed(in_force)), _Track(_signed(changed)))
+    told, changed = rules.of(history.events[0].policy_version)
+    walk = _Walk(history, rules, _Track(told), _Track(changed))
     for index, event in enumerate(history.events):
-        if event.name not in _DECIDED_AGAIN or opens_follow_up(event):
-            continue
-        found = walk.step(index, event)
-        if found is not None:
-            return found
+        if event.name == DEADLINE_MOVED:
+            walk.move_deadlines(index, event)
+        elif event.name in _DECIDED_AGAIN and not opens_follow_up(event):
+            found = walk.step(index, event)
+            if found is not None:
+                return found
     return walk.end(now)
 
 
@@ -155,12 +187,14 @@ class _Walk:
     """Both tracks side by side, and the first difference that does not end the walk."""
 
     history: History
+    rules: Rules
     told: _Track
     other: _Track
     noted: list[tuple[SimulationChange, PastEvent | None, datetime, Outcome, Outcome]] = field(default_factory=list)
 
     def step(self, index: int, event: PastEvent) -> Simulated | None:
         """Take one recorded act on both tracks; an answer ends the walk."""
+        self._come_under(event.policy_version)
         facts = facts_before(self.history, index)
         shared = self._is_shared(facts)
         self._pass_time(event.at, facts)
@@ -182,6 +216,18 @@ class _Walk:
         self.other.take(answer, facts)
         return self._compare(event, event.at, answer.event.rule)
 
+    def move_deadlines(self, index: int, event: PastEvent) -> None:
+        """Let other rules come into force, at the very instant that they moved a date (D28)."""
+        facts = facts_before(self.history, index)
+        if self.told.case is not None:
+            self._pass_time(event.at, facts)
+        self._come_under(event.policy_version)
+        for track in (self.told, self.other):
+            track.move_deadline(event.at, facts)
+
+    def _come_under(self, version: str) -> None:
+        self.told.policy, self.other.policy = self.rules.of(version)
+
     def _continued(self) -> Case | None:
         """Return the case whose rest this one asks for, as it was when its follow-up case was opened (D19)."""
         before = self.history.continues
@@ -190,6 +236,7 @@ class _Walk:
     def end(self, now: datetime) -> Simulated:
         """Let time pass until now, and return what is different then."""
         last = len(self.history.events) - 1
+        self._come_under(self.rules.in_force.version)
         if self.told.case is not None:
             self._pass_time(now, facts_before(self.history, last))
         return self._compare(None, now, None) or self._noted()
@@ -218,7 +265,7 @@ class _Walk:
         return None
 
     def _reproduces(self, act: Act, facts: Facts, event: PastEvent) -> bool:
-        """Take the act under the rules in force, and tell whether they answer as the log says."""
+        """Take the act under the rules of its time, and tell whether they answer as the log says."""
         try:
             answer = decide(act, replace(facts, case=self.told.case or self._continued()), self.told.policy)
         except Refused:

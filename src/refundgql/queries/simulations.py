@@ -10,11 +10,12 @@ from datetime import datetime
 
 from refundgql.domain.history import History
 from refundgql.domain.policy import Policy
-from refundgql.domain.simulation import Simulated, SimulationChange, simulate
+from refundgql.domain.simulation import Rules, Simulated, SimulationChange, simulate
 from refundgql.domain.viewers import Viewer
 from refundgql.queries.case_filters import CaseFilter, conditions
 from refundgql.queries.case_orders import ORDERS, RefundCaseOrder
 from refundgql.queries.pages import Page
+from refundgql.queries.policies import load_policies
 from refundgql.storage import visibility
 from refundgql.storage.database import Row, Source
 from refundgql.storage.histories import load_histories
@@ -53,17 +54,20 @@ async def examine(
     source: Source,
     viewer: Viewer,
     in_force: Policy,
-    changed: Policy,
+    overrides: Mapping[str, object],
     given: CaseFilter | None,
     page: Page,
     now: datetime,
 ) -> Examination:
     """Decide cases again, newest first from a place on, until a page of differences is full or enough were looked at.
 
+    Each act is judged by the rules of its time, as they were and with the overrides.
+
     Refuses: BadPage for a cursor of another list.
     """
     rows = await _cases(source, viewer, given, page, now)
     histories = await load_histories(source, [row["id"] for row in rows[:EXAMINED_AT_MOST]])
+    rules = Rules(in_force, overrides, await load_policies(source))
     result = Examination(has_more=len(rows) > EXAMINED_AT_MOST)
     for place, row in enumerate(rows[:EXAMINED_AT_MOST]):
         if len(result.found) >= page.size:
@@ -71,7 +75,7 @@ async def examine(
             break
         if place % TURN_CASES == TURN_CASES - 1:
             await asyncio.sleep(0)
-        _add(result, row, histories, in_force, changed, now)
+        _add(result, row, histories[row["id"]], rules, now)
     return result
 
 
@@ -89,19 +93,12 @@ async def _cases(source: Source, viewer: Viewer, given: CaseFilter | None, page:
     )
 
 
-def _add(
-    result: Examination,
-    row: Row,
-    histories: Mapping[str, History],
-    in_force: Policy,
-    changed: Policy,
-    now: datetime,
-) -> None:
+def _add(result: Examination, row: Row, history: History, rules: Rules, now: datetime) -> None:
     """Look at one case more."""
     cursor = _ORDER.cursor((row["opened_at"], row["id"]))
     result.examined += 1
     result.end_cursor = cursor
-    outcome = simulate(histories[row["id"]], in_force, changed, now)
+    outcome = simulate(history, rules, now)
     result.not_reproduced += not outcome.reproduced
     if outcome.changes:
         result.changes[outcome.changes[0]] += 1

@@ -19,8 +19,7 @@ from refundgql.storage.rows import read
 # Contracts are named apart from payments, so that each part of the condition has an index.
 _EVENTS = """
 SELECT e.case_id, c.kind AS case_kind, c.opened_by, c.payment_id, c.contract_id, e.commit_order, e.position, e.name,
-  e.at, e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule,
-  CASE WHEN e.name = 'INFORMATION_REQUESTED' THEN e.facts END AS facts
+  e.at, e.actor_id, e.actor_role, e.from_state, e.to_state, e.amount_minor, e.note, e.rule, e.facts
 FROM refund_case c JOIN refund_event e ON e.case_id = c.id
 WHERE c.id IN (SELECT o.id FROM refund_case o WHERE o.contract_id = ANY(?)
   UNION SELECT o.id FROM refund_case o WHERE o.payment_id = ANY(?))
@@ -91,5 +90,4 @@ class _Events:
 
 
 def _event(row: Row) -> PastEvent:
-    saw = {} if row["facts"] is None else dict(orjson.loads(row["facts"]))
-    return read(PastEvent, row, place=(row["commit_order"], row["position"]), saw=saw)
+    return read(PastEvent, row, place=(row["commit_order"], row["position"]), saw=dict(orjson.loads(row["facts"])))

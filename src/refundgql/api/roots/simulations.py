@@ -32,8 +32,8 @@ First = Annotated[
 
 
 @strawberry.input(
-    description="Parameters of the rules to decide under; those left out are as they are in force. Days are whole UTC "
-    "days (D1). Parameters that no recorded act depends on (reviews' own windows, payout estimates) are not here."
+    description="Parameters of the rules to decide under; those left out are as they were at each act. Days are whole "
+    "UTC days (D1). Parameters that no recorded act depends on (reviews' own windows, payout estimates) are not here."
 )
 class RefundPolicyOverridesInput(Input):
     lead_window_days: int | None = optional("Days from the charge in which a professional may ask (L15).")
@@ -102,12 +102,12 @@ class SimulationChangeCount:
     "looked at: add up the pages."
 )
 class RefundPolicySimulation:
-    policy_version: str = strawberry.field(description="The rules in force, which the record is compared with.")
-    simulated_version: str = strawberry.field(description="The changed rules.")
+    policy_version: str = strawberry.field(description="The rules in force; each act is judged by those of its time.")
+    simulated_version: str = strawberry.field(description="The rules in force with the changed parameters.")
     examined: int = strawberry.field(description="How many cases were looked at, at most 200.")
     not_reproduced: int = strawberry.field(
-        description="Those that the rules in force would answer otherwise than they were answered, as they were "
-        "decided under others: nothing is said about them."
+        description="Those that the rules kept of their time would answer otherwise than they were answered, as they "
+        "were decided before rules were kept: nothing is said about them."
     )
     changes: list[SimulationChangeCount] = strawberry.field(description="How many differ, by the gravest difference.")
     edges: list[SimulatedCaseEdge] = strawberry.field(description="Those that differ, newest case first.")
@@ -202,14 +202,14 @@ class SimulationQueries:
     ) -> Level[RefundPolicySimulation]:
         viewer, page = info.context.staff(), asked_page(first, after, None, None)
         in_force, asked = info.context.app.policy, case_filter(filter)
-        changed = _changed(in_force, overrides)
+        values, changed = _overrides(in_force, overrides)
         source, now = info.context.app.database, info.context.now
-        found = await examine(source, viewer, in_force, changed, asked, page, now)
+        found = await examine(source, viewer, in_force, values, asked, page, now)
         return [_row(found, in_force, changed, after)]
 
 
-def _changed(in_force: Policy, given: RefundPolicyOverridesInput) -> Policy:
-    """Return the policy with the overrides. Refuses: BAD_USER_INPUT."""
+def _overrides(in_force: Policy, given: RefundPolicyOverridesInput) -> tuple[dict[str, object], Policy]:
+    """Return the overrides as settings, and the policy in force with them. Refuses: BAD_USER_INPUT."""
     values: dict[str, object] = {
         one.name: getattr(given, one.name)
         for one in fields(given)
@@ -220,7 +220,7 @@ def _changed(in_force: Policy, given: RefundPolicyOverridesInput) -> Policy:
         amounts = [amount_of(one) for one in given.review_thresholds]
         values["review_threshold_minor"] = {one.currency_code: str(one.amount) for one in amounts if one is not None}
     try:
-        return in_force.with_overrides(values)
+        return values, in_force.with_overrides(values)
     except PolicyError as error:
         raise told(_as_clients_write(error.why), argument="overrides") from None
 
