@@ -30,6 +30,7 @@ from test_hostile_input import CLOSE_CODES, mutated
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
+from wire import Wire
 
 from databases import drop_database, new_database_url
 from patience import PATIENCE_SECONDS
@@ -60,16 +61,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDesk]:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
+def client() -> Iterator[Wire]:
     """Return the one client of this file."""
-    with httpx.Client() as client:
-        yield client
+    wire = Wire()
+    yield wire
+    wire.close()
 
 
-def check(desk: RealDesk, client: httpx.Client, ref: str | None, content: bytes, note: Any = "") -> dict[str, Any]:
+def check(desk: RealDesk, client: Wire, ref: str | None, content: bytes, note: Any = "") -> dict[str, Any]:
     """Send a body and judge the answer: below 500, shaped as the protocol says, nothing of the inside, at once."""
     started_at = time.process_time()
-    answer = client.post(f"{desk.url}/graphql", content=content, headers=headers_of(desk, ref))
+    answer = client.post(desk.port, content, headers_of(desk, ref))
     spent = time.process_time() - started_at
     told = (note, ref, content[:2000], answer.status_code, answer.text[:2000], spent)
     assert answer.status_code < 500, told
@@ -91,7 +93,9 @@ _HEADERS: dict[tuple[int, str | None], dict[str, str]] = {}
 
 def headers_of(desk: RealDesk, ref: str | None) -> dict[str, str]:
     """Return a person's headers, signed once."""
-    return _HEADERS.setdefault((desk.port, ref), desk.headers(ref))
+    if (desk.port, ref) not in _HEADERS:
+        _HEADERS[desk.port, ref] = desk.headers(ref)
+    return _HEADERS[desk.port, ref]
 
 
 def everybody(desk: RealDesk) -> list[str]:
@@ -188,7 +192,7 @@ def hostile_requests(
         yield f"seed {SEED}: {place.name} = {raw[:60]}", ref, content
 
 
-def test_some_hostile_values(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
+def test_some_hostile_values(desk: RealDesk, client: Wire, every_place: list[Place]) -> None:
     """A hostile value anywhere is answered at once, never with a fault."""
     for note, ref, content in hostile_requests(desk, every_place, 300):
         check(desk, client, ref, content, note)
@@ -196,7 +200,7 @@ def test_some_hostile_values(desk: RealDesk, client: httpx.Client, every_place: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_every_hostile_value_everywhere(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
+def test_every_hostile_value_everywhere(desk: RealDesk, client: Wire, every_place: list[Place]) -> None:
     """Every hostile value in every place of every root and act is answered at once, never with a fault."""
     for note, ref, content in hostile_requests(desk, every_place, EXAMPLES or None):
         check(desk, client, ref, content, note)
@@ -207,9 +211,7 @@ def test_every_hostile_value_everywhere(desk: RealDesk, client: httpx.Client, ev
 @pytest.mark.timeout(3600)
 @few(2_000)
 @given(document=documents, who=st.integers(0, 5))
-def test_generated_documents(
-    document: str, who: int, desk: RealDesk, client: httpx.Client, ids: dict[str, str]
-) -> None:
+def test_generated_documents(document: str, who: int, desk: RealDesk, client: Wire, ids: dict[str, str]) -> None:
     """Documents made from the schema, right ones and wrong ones, are answered at once, never with a fault."""
     check(desk, client, everybody(desk)[who], json.dumps({"query": filled(document, ids)}).encode(), document)
 
@@ -230,7 +232,7 @@ def postgres_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDesk
 @few(300)
 @given(document=documents, who=st.integers(0, 5))
 def test_generated_documents_on_postgres(
-    document: str, who: int, postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
+    document: str, who: int, postgres_desk: RealDesk, client: Wire, postgres_ids: dict[str, str]
 ) -> None:
     """Over PostgreSQL such documents are answered at once and without a fault as well."""
     content = json.dumps({"query": filled(document, postgres_ids)}).encode()
@@ -239,9 +241,7 @@ def test_generated_documents_on_postgres(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_hostile_values_on_postgres(
-    postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
-) -> None:
+def test_hostile_values_on_postgres(postgres_desk: RealDesk, client: Wire, postgres_ids: dict[str, str]) -> None:
     """Over PostgreSQL, which refuses other texts and numbers, a hostile value is no fault either."""
     own_places = list(places(postgres_ids))
     for note, ref, content in hostile_requests(postgres_desk, own_places, EXAMPLES or 1_500):
@@ -251,7 +251,7 @@ def test_hostile_values_on_postgres(
 STREAM = "subscription($f: RefundCaseFilter) { supportQueueUpdates(filter: $f) { cursor } }"
 
 
-def check_nul(desk: RealDesk, client: httpx.Client, own_places: list[Place]) -> None:
+def check_nul(desk: RealDesk, client: Wire, own_places: list[Place]) -> None:
     """Send U+0000 to every place, as a variable and as a literal, often enough to be compiled, and to a stream."""
     answered = 0
     for place in own_places:
@@ -280,9 +280,8 @@ def check_nul(desk: RealDesk, client: httpx.Client, own_places: list[Place]) -> 
                 assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT", (document, body)
     headers = {**desk.headers(desk.with_role("SUPPORT")), "accept": "text/event-stream"}
     for filters in {"text": "a\0"}, {"text": "\0", "numbers": ["\0"]}:
-        answer = client.post(
-            f"{desk.url}/graphql", json={"query": STREAM, "variables": {"f": filters}}, headers=headers
-        )
+        given = {"query": STREAM, "variables": {"f": filters}}
+        answer = httpx.post(f"{desk.url}/graphql", json=given, headers=headers, timeout=PATIENCE_SECONDS)
         assert '"BAD_USER_INPUT"' in answer.text
         assert "INTERNAL_SERVER_ERROR" not in answer.text
     key = base64.urlsafe_b64encode(b'["cases-amount",1.5,"US\\u0000","%s"]' % uuid4().bytes.hex().encode()).decode()
@@ -298,23 +297,21 @@ def check_nul(desk: RealDesk, client: httpx.Client, own_places: list[Place]) -> 
     assert answered > 250
 
 
-def test_nul_in_every_place(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
+def test_nul_in_every_place(desk: RealDesk, client: Wire, every_place: list[Place]) -> None:
     """A text with U+0000 is refused alike in every place, on every road."""
     check_nul(desk, client, every_place)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_nul_in_every_place_on_postgres(
-    postgres_desk: RealDesk, client: httpx.Client, postgres_ids: dict[str, str]
-) -> None:
+def test_nul_in_every_place_on_postgres(postgres_desk: RealDesk, client: Wire, postgres_ids: dict[str, str]) -> None:
     """Over PostgreSQL, which keeps no such text, it is the same."""
     check_nul(postgres_desk, client, list(places(postgres_ids)))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_damaged_bodies(desk: RealDesk, client: httpx.Client, every_place: list[Place]) -> None:
+def test_damaged_bodies(desk: RealDesk, client: Wire, every_place: list[Place]) -> None:
     """Right requests with bytes changed, doubled or cut out are answered at once, never with a fault."""
     chance = random.Random(SEED)
     for number in range(EXAMPLES or 2_000):
