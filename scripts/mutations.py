@@ -195,17 +195,19 @@ def _sample(changes: Iterable[MutationSpec], size: int, seed: int) -> list[Mutat
 
 
 def _tests_that_come_by(notes: CoverageData, change: MutationSpec) -> set[str]:
-    """Name the tests that carried out a part of the changed statement; none when none did."""
+    """Name the tests that carried out a part of the changed statement; none for what is carried out by an import."""
     path, (line, _) = change.module_path, change.start_pos
     around = [
-        (node.lineno, node.end_lineno or line)
+        node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
     ]
-    first, last = max(around, default=(line, line))  # a decorator stands before what it belongs to
+    if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in around):
+        return set()
+    statement = max(around, key=lambda node: node.lineno)
     by_line = notes.contexts_by_lineno(str(path.resolve()))
-    found = {context for number in range(first, last + 1) for context in by_line.get(number, ())}
-    return {context.rpartition("|")[0] for context in found if context}
+    lines = range(statement.lineno, (statement.end_lineno or line) + 1)
+    return {context.rpartition("|")[0] for number in lines for context in by_line.get(number, ()) if context}
 
 
 def _tell(change: MutationSpec, result: WorkResult, tests: int) -> None:
