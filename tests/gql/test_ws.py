@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -495,3 +496,10 @@ async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> Non
         assert numbers == list(range(1, 21))
         await until(lambda: cut_off(desk))
         assert await closed(slow) == (1013, "Too slow; connect again and resume")
+
+
+async def test_whoever_answers_is_asked_again(serve: MakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """A pong ends the wait for it: the socket is open still, and the next ping comes."""
+    caplog.set_level(logging.DEBUG, "websockets.client")
+    async with ready(serve(ping_seconds=0.05, pong_seconds=PATIENCE_SECONDS)):
+        await until(lambda: sum(one.getMessage().startswith("< PING") for one in caplog.records) >= 3)
