@@ -30,15 +30,21 @@ from marketplace import (
     week,
 )
 
+from patience import until
 from refundgql.commands.import_records import import_files
 from refundgql.commands.sweep import sweep_due
 from refundgql.commands.sync_records import sync_records
+from refundgql.commands.unit_of_work import Unit
 from refundgql.commands.withdrawals import RequestWithdrawal, request_withdrawal
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.money import Money
-from refundgql.domain.refusals import Refused
+from refundgql.domain.refusals import Refusal, Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
+from refundgql.domain.withdrawals import cancel
+from refundgql.storage.database import Database
+from refundgql.storage.ledger import post
+from refundgql.storage.withdrawals import lock_withdrawal, update_withdrawal
 
 CUT_OFF = datetime(2026, 3, 7, tzinfo=UTC)
 PRAISE = review("praise", "fixed", "client")
@@ -389,3 +395,35 @@ async def test_nothing_is_refused_as_a_fault(world: World) -> None:
         await sync_records(world.uow, SERVICE, [{"lead": {}}, {}, {"lead": None}, [], {"a": {}, "b": {}}])  # type: ignore[list-item, dict-item]
     assert len(refusal.value.refusals) == 5
     assert all(it.message.endswith(".") for it in refusal.value.refusals)
+
+
+async def test_a_batch_waits_for_whoever_cancels(postgres: Database) -> None:
+    """Money that its owner keeps is not sent: the report is looked at when the cancelling is done (D10)."""
+    world = World(postgres)
+    _, withdrawal_id = await _owing_expert(world)
+    cancelling, sending = asyncio.Event(), asyncio.Event()
+
+    async def cancel_slowly(unit: Unit) -> None:
+        withdrawal = await lock_withdrawal(unit.tx, withdrawal_id)
+        assert withdrawal is not None
+        changed, entry = cancel(withdrawal, unit.now())
+        await update_withdrawal(unit.tx, changed)
+        await post(unit.tx, entry, changed.updated_at)
+        cancelling.set()
+        await sending.wait()
+
+    async def send() -> tuple[Refusal, ...]:
+        sent = {"withdrawal": {"id": f"Withdrawal_{withdrawal_id}", "status": "SENT"}}
+        with pytest.raises(Refused) as why:
+            await sync_records(world.uow, SERVICE, [sent])
+        return why.value.refusals
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.uow.run(cancel_slowly))
+        await cancelling.wait()
+        told = group.create_task(send())
+        try:
+            await until(lambda: postgres.fetch_value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        finally:
+            sending.set()
+    assert told_fields(told.result()) == [("STALE", "D10", "records.0.withdrawal.status")]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from domain_world import CLIENT, A, S, case_in, done, invoice_facts, with_case
+from domain_world import NOW as MARCH
 from seeds import (
     NOW,
     STATES,
@@ -28,10 +31,11 @@ from seeds import (
 from refundgql.domain import ledger as keys
 from refundgql.domain.decisions import Decision
 from refundgql.domain.facts import Case
-from refundgql.domain.vocabulary import BalancePurpose, RefundReasonDetail
+from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState, RefundReasonDetail
 from refundgql.storage.cases import save_decision
 from refundgql.storage.clocks import next_due_at
 from refundgql.storage.database import Database
+from refundgql.storage.events import snapshot_of
 from refundgql.storage.facts import load_case_facts, load_payment_facts
 from refundgql.storage.faults import (
     ONE_LIVE_CASE_PER_LEAD,
@@ -371,3 +375,15 @@ async def test_a_new_case_is_not_found_by_another_id(database: Database) -> None
     assert await load_payment_facts(database, []) == {}
     assert (await load_payment_facts(database, [missing]))[missing].payment.paid_minor == 5
     assert usd(5).minor == 5
+
+
+@pytest.mark.parametrize(
+    ("state", "paid_days_ago", "name"),
+    [(S.REQUESTED, 2, "RESPOND_BY"), (S.REQUESTED, 179, "RESPOND_BY"), (S.ESCALATED, 2, "SLA_DECISION")],
+)
+def test_an_event_tells_the_clock_that_runs(state: RefundCaseState, paid_days_ago: int, name: str) -> None:
+    """The expert's time to answer, which the direct window's end may cut short, and then support's target (D7, D8)."""
+    facts = with_case(invoice_facts(paid_at=MARCH - timedelta(days=paid_days_ago)), case_in(state))
+    snapshot = snapshot_of(done(A.ADD_EVIDENCE, facts, CLIENT).event)
+    assert snapshot["clock"] == name
+    assert snapshot["clock_ends_at"] == snapshot["deadline_at"] is not None

@@ -20,6 +20,7 @@ from refundgql.messaging.memory import MemoryBus
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.events import START, Cursor, StreamEvent, read_stream, stream_head
 from refundgql.storage.faults import TransientFault
+from refundgql.storage.ids import made_at
 from refundgql.storage.statements import counted_statements
 from refundgql.storage.tail import PAGE, Tail, checked_cursor, read_history
 
@@ -371,3 +372,8 @@ async def test_a_snapshot_is_what_filters_look_at(database: Database) -> None:
     assert (event.snapshot["kind"], event.snapshot["state"]) == ("LEAD", "REQUESTED")
     assert "long words" not in event.snapshot.values()
     assert (event.requester_id, event.counterparty_id) == (of.pro_id, None)
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    """In seconds, to the millisecond: what tells how far behind a stream is."""
+    assert made_at("019c0000-0fa2-7000-8000-000000000000") == 0x19C00000FA2 / 1_000

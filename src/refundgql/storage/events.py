@@ -143,10 +143,8 @@ def _clock(event: Event, case: Case) -> tuple[str | None, datetime | None]:
         return ClockName.INFORMATION.value, case.move_until
     if case.deadline_at is None:
         return None, None
-    name = ClockName.SLA_DECISION
-    if case.kind is not RefundCaseKind.LEAD and case.state is RefundCaseState.REQUESTED:
-        name = ClockName.RESPOND_BY if case.deadline_at == case.respond_by else ClockName.DIRECT_WINDOW
-    return name.value, case.deadline_at
+    answers = case.kind is not RefundCaseKind.LEAD and case.state is RefundCaseState.REQUESTED
+    return (ClockName.RESPOND_BY if answers else ClockName.SLA_DECISION).value, case.deadline_at
 
 
 _INSERT = (
