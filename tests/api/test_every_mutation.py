@@ -1,7 +1,8 @@
-"""Every mutation of the schema: its key replays and is taken once, and a version that has passed is a conflict."""
+"""Every mutation of the schema: its key is looked at first, taken once and replays; an older version is a conflict."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,8 @@ from api_world import DAY, START, Desk, ids, invoice, lead, message, milestone, 
 from refundgql.commands.uploads import Upload
 
 INVOICES = 30
+NOWHERE = "01890000-0000-7000-8000-000000000000"
+_ID = re.compile(r"[A-Za-z]+_[0-9a-f-]{36}")
 _CASE = "refundCase { id state version }"
 Given = dict[str, Any]
 
@@ -286,6 +289,7 @@ async def test_every_mutation_happens_once_a_key(scene: Scene) -> None:
     withdraw = document_of("requestWithdrawal")
     for mutation, ready in READY.items():
         ref, given = await ready(scene)
+        await _refuses_bad_keys(desk, mutation, ref, given)
         document, keyed = document_of(mutation), {**given, "idempotencyKey": f"once {mutation}"}
         if "expectedVersion" in input_of(mutation).fields:
             await _conflicts(scene, mutation, ref, given)
@@ -300,6 +304,24 @@ async def test_every_mutation_happens_once_a_key(scene: Scene) -> None:
         assert [one["code"] for one in refused["refusals"]] == ["IDEMPOTENCY_KEY_REUSED"], mutation
         assert await world.dump() == before, mutation
     await world.check_ledger()
+
+
+async def _refuses_bad_keys(desk: Desk, mutation: str, ref: str, given: Given) -> None:
+    """A key that cannot be one is the only reason, whoever asks, and whether what they name exists or not."""
+    for who, named in ((ref, given), (ref, _naming_nothing(given)), ("carla", given)):
+        for key in ("", " ", "k" * 201):
+            refused = (await desk.run(who, document_of(mutation), input={**named, "idempotencyKey": key}))[mutation]
+            told = [(one["code"], one["field"]) for one in refused["refusals"]]
+            assert told == [("INVALID_INPUT", ["idempotencyKey"])], (mutation, who, key)
+
+
+def _naming_nothing(given: Any) -> Any:
+    """Return an input whose ids are of things that are not there."""
+    if isinstance(given, dict):
+        return {name: _naming_nothing(one) for name, one in given.items()}
+    if isinstance(given, list):
+        return [_naming_nothing(one) for one in given]
+    return f"{given.partition('_')[0]}_{NOWHERE}" if isinstance(given, str) and _ID.fullmatch(given) else given
 
 
 def _replayed(payload: Any) -> Any:

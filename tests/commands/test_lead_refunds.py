@@ -160,10 +160,7 @@ async def test_requests_that_are_refused(desk: Desk) -> None:
     ]
     assert await why(desk.ivy) == [("INVALID_INPUT", "D4")]
     assert await why(desk.pro, idempotency_key="") == [("INVALID_INPUT", None)]
-    assert await why(desk.pro, idempotency_key="k" * 201, reason_detail=None) == [
-        ("INVALID_INPUT", None),
-        ("INVALID_INPUT", "L09"),
-    ]
+    assert await why(desk.pro, idempotency_key="k" * 201, reason_detail=None) == [("INVALID_INPUT", None)]
     (refusal,) = await world.refused(lambda: request_lead_refund(world.uow, desk.pro, desk.ask(message_ids=(NOBODY,))))
     assert (refusal.code.value, refusal.field) == ("NOT_FOUND", ("messageIds",))
 

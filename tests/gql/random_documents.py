@@ -118,7 +118,9 @@ class DocumentMaker:
         optional = not is_required_argument(argument)
         if named.name == "Pick":
             value = self.pick()
-            return value if value.startswith("$") or argument.type is named else f"[{value}]"
+            if value.startswith("$") or argument.type is named:
+                return value
+            return self.random.choice([f"[{value}]", f"[{value}, {self.pick_within()}]"])
         if isinstance(named, GraphQLInputObjectType):
             size = self.random.choice(["", "size: 1", "$"])
             if size == "$":
@@ -144,19 +146,29 @@ class DocumentMaker:
         if choice < 0.3:
             values = [{"number": 1}, {"word": ""}, {"window": {}}, {"window": {"size": None}}, {}, {"number": None}]
             return self.variable("pick", "Pick", [*values[:3], *values], ['{word: "d"}'], optional=True)
-        if choice < 0.5:
+        return self.pick_within()
+
+    def pick_within(self) -> str:
+        """Give one as a literal, which may have a variable in it."""
+        choice = self.random.random()
+        if choice < 0.3:
             return f"{{ number: {self.variable('picked', 'Int', [0, 7], ['1'], optional=False)} }}"
+        if choice < 0.5:
+            return f"{{ window: {{ size: {self.variable('size', 'Int', [0, 1, 2], ['0', '2'], optional=True)} }} }}"
         return self.random.choice(['{ word: "w" }', "{ window: { size: 3 } }", "{ number: 0 }"])
 
     def directive(self, allowed: bool = True) -> str:
         """Give no directive, mostly."""
         if not allowed or self.random.random() < 0.85:
             return ""
-        name = self.random.choice(["include", "skip"])
+        names = self.random.choice([["include"], ["skip"], ["include", "skip"], ["skip", "include"]])
+        return "".join(f" @{name}(if: {self.flag()})" for name in names)
+
+    def flag(self) -> str:
+        """Give what a directive looks at."""
         if self.random.random() < 0.4:
-            return f" @{name}(if: {self.random.choice(['true', 'false'])})"
-        flag = self.variable(self.random.choice(FLAGS), "Boolean", [True, False], ["true", "false"], optional=False)
-        return f" @{name}(if: {flag})"
+            return self.random.choice(["true", "false"])
+        return self.variable(self.random.choice(FLAGS), "Boolean", [True, False], ["true", "false"], optional=False)
 
     def conditions(self, type_: Any) -> list[str]:
         """List the types that fragments on a type may name."""

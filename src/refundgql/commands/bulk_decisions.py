@@ -84,7 +84,6 @@ def _check(viewer: Viewer, given: DecideRefunds) -> None:
         message = sentence("ONLY_SUPPORT_DECIDES_MANY", "Many cases at once are decided by support.")
         raise Refused(refusal(RefusalCode.FORBIDDEN, message))
     checks = Checks()
-    checks.key(given.idempotency_key)
     ids = [one.refund_case_id for one in given.decisions if one.refund_case_id]
     if not 1 <= len(given.decisions) <= DECISIONS_AT_ONCE:
         checks.refuse(

@@ -33,7 +33,6 @@ async def mark_case_read(uow: UnitOfWork, viewer: Viewer, given: MarkCaseRead) -
         # Without a lock: reading must not wait for whoever decides, and what comes meanwhile stays unread.
         case = case_of(await visible_case_facts(unit, viewer, given.refund_case_id, lock=False))
         version, checks = case.version, Checks()
-        checks.key(given.idempotency_key)
         up_to = version if given.up_to_version is None else given.up_to_version
         if not 0 < up_to <= version:
             message = sentence(

@@ -88,19 +88,6 @@ class Checks:
             return None
         return money
 
-    def key(self, value: str | None) -> None:
-        """Refuse an idempotency key that is empty, overlong or not storable."""
-        if value is not None:
-            self.text(value, "idempotencyKey", KEY_CHARS)
-
-    def end(self, key: str | None) -> None:
-        """Look at the idempotency key as the last thing.
-
-        Refuses: INVALID_INPUT.
-        """
-        self.key(key)
-        self.raise_if_any()
-
     def raise_if_any(self) -> None:
         """Raise what was collected.
 

@@ -78,7 +78,7 @@ async def act_on_case(
             follow_up_id=str(uuid7()),
             expected_version=getattr(given, "expected_version", None),
         )
-        made, saved = await _decide_and_save(unit, act, facts, given, fill, after)
+        made, saved = await _decide_and_save(unit, act, facts, fill, after)
         return made
 
     # What prepares or adds to an act may look at more than its case, and a follow-up case is given its number.
@@ -90,21 +90,18 @@ async def act_on_case(
     return CaseResult(made["case_id"], made["event_id"], replayed, saved.case, saved.event)
 
 
-async def decide_and_save(
-    unit: Unit, act: Act, facts: Facts, given: Given, fill: FillAct, after: AfterSave | None = None
-) -> Made:
+async def decide_and_save(unit: Unit, act: Act, facts: Facts, fill: FillAct, after: AfterSave | None = None) -> Made:
     """Let the domain decide, save the decision and what follows from its money, and return the ids it made."""
-    made, _ = await _decide_and_save(unit, act, facts, given, fill, after)
+    made, _ = await _decide_and_save(unit, act, facts, fill, after)
     return made
 
 
 async def _decide_and_save(
-    unit: Unit, act: Act, facts: Facts, given: Given, fill: FillAct, after: AfterSave | None
+    unit: Unit, act: Act, facts: Facts, fill: FillAct, after: AfterSave | None
 ) -> tuple[Made, Decision | None]:
     """Return the ids, and the decision when nothing else has written what it wrote."""
     checks = Checks()
     act = fill(act, checks)
-    checks.key(given.idempotency_key)
     decision = decide(replace(act, faults=tuple(checks.refusals)), facts, unit.policy)
     waiting = await find_waiting(unit, decision.postings)  # before anything is written: writes go together, at the end
     saved = await unit.save(decision, facts)

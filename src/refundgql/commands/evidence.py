@@ -199,7 +199,6 @@ async def create_evidence_upload(uow: UnitOfWork, viewer: Viewer, given: CreateE
             size_bytes=given.size_bytes,
             sha256=given.sha256,
         )
-        checks.key(given.idempotency_key)
         await _bounded(viewer, given.audience)(unit, facts)
         act = Act(action=RefundActionName.ADD_EVIDENCE, at=at, viewer=viewer, case_id=given.refund_case_id)
         decide(replace(act, faults=tuple(checks.refusals)), facts, unit.policy)

@@ -142,8 +142,6 @@ async def _change(
         if facts is None or found is None:
             raise Refused(not_found(phrase("evidence"), "evidenceId"))
         note = judge(found)
-        checks = Checks()
-        checks.end(given.idempotency_key)
         if found.redacted or (found.withdrawn and name is RefundEventName.EVIDENCE_WITHDRAWN):
             message = sentence("EVIDENCE_GONE", "It is gone already: look at the case again.")
             raise Refused(refusal(RefusalCode.TRANSITION_NOT_ALLOWED, message, "D26"))

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Protocol
 
-from refundgql.commands.checks import Checks
+from refundgql.commands.checks import KEY_CHARS, Checks
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.refusals import Refused, refusal
@@ -46,11 +46,15 @@ async def once(
 ) -> tuple[Made, bool]:
     """Do the work in one transaction unless this account's key has done it; return what it made, and whether it had.
 
-    Refuses: IDEMPOTENCY_KEY_REUSED when the key did something else; whatever the work refuses.
+    Refuses, in this order: INVALID_INPUT for a key that cannot be one, before anything is looked at;
+    IDEMPOTENCY_KEY_REUSED when the key did something else; whatever the work refuses.
     """
-    key, operation = _usable_key(given), operation_of(type(given))
+    key, operation = given.idempotency_key, operation_of(type(given))
     if key is None:
         return await uow.run(work, repeatable=False, one_write=one_write, name=operation), False
+    checks = Checks()
+    checks.text(key, "idempotencyKey", KEY_CHARS)
+    checks.raise_if_any()
     digest = input_sha256(operation, given)
 
     # Most keys are new: the first attempt goes without a look, and is undone by the key's constraint when it is wrong.
@@ -104,12 +108,6 @@ def _plain(value: Any) -> Any:
             digits, exponent = digits[:-1], exponent + 1
         return [sign, digits, exponent]  # 12.50 and 12.5 are one amount
     return [getattr(value, field.name) for field in fields(value)]
-
-
-def _usable_key(given: Given) -> str | None:
-    checks = Checks()
-    checks.key(given.idempotency_key)
-    return None if checks.refusals else given.idempotency_key
 
 
 def _replay(stored: StoredResult | None, digest: str) -> Made | None:

@@ -65,7 +65,7 @@ async def send_case_message(uow: UnitOfWork, viewer: Viewer, given: SendCaseMess
             )
 
         act = Act(action=RefundActionName.SEND_MESSAGE, at=unit.now(), viewer=viewer, case_id=case.id)
-        made = await decide_and_save(unit, act, facts, given, fill, keep)
+        made = await decide_and_save(unit, act, facts, fill, keep)
         return {**made, "message_id": message_id}
 
     made, replayed = await once(uow, viewer, given, work)

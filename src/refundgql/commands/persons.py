@@ -39,7 +39,6 @@ async def erase_account(uow: UnitOfWork, viewer: Viewer | None, given: EraseAcco
 
     async def work(unit: Unit) -> Made:
         checks = Checks()
-        checks.key(given.idempotency_key)
         reason = checks.text(given.reason, "reason", NOTE_CHARS)
         if viewer is not None and (not viewer.is_admin or viewer.account_id == given.account_id):
             message = sentence("ERASED_BY_ANOTHER", "Another administrator erases accounts.")

@@ -266,7 +266,7 @@ async def _open_case(
         if prepare is not None:
             facts = await prepare(unit, facts)
         act = Act(action=action, at=unit.now(), viewer=viewer, case_id=case_id)
-        return await decide_and_save(unit, act, facts, given, fill, after)
+        return await decide_and_save(unit, act, facts, fill, after)
 
     made, replayed = await once(uow, viewer, given, work)
     return CaseResult(made["case_id"], made["event_id"], replayed)

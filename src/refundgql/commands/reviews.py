@@ -104,8 +104,6 @@ async def allow_review_edit(uow: UnitOfWork, viewer: Viewer, given: AllowReviewE
     async def work(unit: Unit) -> Made:
         review, contract = await _visible_review(unit, viewer, given.review_id)
         rules.refuse_foreign_permission(viewer, review, contract)
-        checks = Checks()
-        checks.end(given.idempotency_key)
         await update_review(unit.tx, rules.allow_edit(review, unit.policy))
         return {"review_id": review.id}
 
@@ -121,7 +119,7 @@ def _check_words(given: PostReview | EditReview) -> str:
     checks = Checks()
     checks.refusals += rules.rating_refusals(given.rating)
     body = checks.text(given.body, "body", REVIEW_CHARS)
-    checks.end(given.idempotency_key)
+    checks.raise_if_any()
     return body or ""
 
 

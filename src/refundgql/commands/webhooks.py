@@ -123,7 +123,7 @@ async def create_webhook_endpoint(uow: UnitOfWork, viewer: Viewer, given: Create
         checks = Checks()
         changes = _checked(given, checks, private_allowed=uow.private_webhooks)
         after = await cursor_of(unit, given.after, checks)
-        checks.end(given.idempotency_key)
+        checks.raise_if_any()
         if await count_endpoints(unit.tx) >= MOST_ENDPOINTS:
             message = sentence(
                 "TOO_MANY_ENDPOINTS",
@@ -164,7 +164,7 @@ async def update_webhook_endpoint(
         endpoint = await endpoint_of(unit, given.webhook_endpoint_id)
         checks = Checks()
         changes = _checked(given, checks, private_allowed=uow.private_webhooks)
-        checks.end(given.idempotency_key)
+        checks.raise_if_any()
         values = {
             name: ",".join(sorted(value)) if isinstance(value, tuple) else value for name, value in changes.items()
         }
@@ -189,8 +189,6 @@ async def delete_webhook_endpoint(
     async def work(unit: Unit) -> Made:
         check_admin(viewer)
         endpoint = await endpoint_of(unit, given.webhook_endpoint_id)
-        checks = Checks()
-        checks.end(given.idempotency_key)
         # The rows of the log may be many: they go later, a batch at a time. The secrets go now.
         await change_endpoint(unit.tx, endpoint.id, deleted_at=to_micros(unit.now()), secret="", former_secret=None)
         unit.topics.add(WEBHOOKS)
@@ -216,7 +214,7 @@ async def rotate_webhook_secret(uow: UnitOfWork, viewer: Viewer, given: RotateWe
         if not 0 <= hours <= LONGEST_OVERLAP_HOURS:
             message = sentence("OVERLAP_OUT_OF_RANGE", "Give 0 to {limit} hours.", limit=LONGEST_OVERLAP_HOURS)
             checks.refuse(message, "oldValidHours")
-        checks.end(given.idempotency_key)
+        checks.raise_if_any()
         await replace_secret(unit.tx, endpoint.id, secret, hours * _HOUR_MICROS)
         return {"endpoint_id": endpoint.id, "trace": trace}
 

@@ -61,7 +61,7 @@ async def request_withdrawal(uow: UnitOfWork, viewer: Viewer, given: RequestWith
             raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D10"))
         checks = Checks()
         amount = checks.money(given.amount)
-        checks.end(given.idempotency_key)
+        checks.raise_if_any()
         assert amount is not None  # noqa: S101 - the checks refused everything else
         funds = await load_withdrawal_funds(unit.tx, viewer.account_id, amount.currency)
         if refusals := withdrawal_refusals(amount, funds):
@@ -87,8 +87,6 @@ async def cancel_withdrawal(uow: UnitOfWork, viewer: Viewer, given: CancelWithdr
         if withdrawal.account_id != viewer.account_id:
             message = sentence("ONLY_OWNER_CANCELS_WITHDRAWAL", "Only its owner cancels a withdrawal.")
             raise Refused(refusal(RefusalCode.FORBIDDEN, message, "D10"))
-        checks = Checks()
-        checks.end(given.idempotency_key)
         changed, postings = cancel(withdrawal, unit.now())
         await _keep(unit, changed, postings)
         return {"withdrawal_id": withdrawal_id}
