@@ -84,7 +84,7 @@ def steps(quick: bool) -> list[tuple[str, list[str]]]:
         "loadfile",
         "--no-loadscope-reorder",
         "--hypothesis-profile",
-        "check",
+        "quick" if quick else "check",
     ]
     if quick:
         tests += ["-m", "not slow and not again"]

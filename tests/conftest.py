@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import ssl
@@ -67,14 +68,28 @@ def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
 
 httpx._transports.default.create_ssl_context = _shared_context
 
+gc.disable()  # until the tests are collected: what is imported stays
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Collect from now on what tests leave behind, and never look at what was imported again."""
+    gc.freeze()
+    gc.enable()
+
+
 # A busy machine may take longer over an answer than httpx waits, and over an example than hypothesis does.
 for _waits in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _waits, PATIENCE_SECONDS)
 
-_any_machine = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+_any_machine = hypothesis.settings(
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
 hypothesis.settings.register_profile("random", _any_machine)
 # The check tries the same examples each time; who runs tests by hand tries others, and keeps those that fail.
 hypothesis.settings.register_profile("check", _any_machine, derandomize=True, database=None)
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("check"), max_examples=25)
 hypothesis.settings.load_profile("random")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api_world import DAY, HOUR, START, Desk, at, contract, invoice, lead, message, usd, week
@@ -73,7 +73,7 @@ async def page(desk: Desk, name: str, **arguments: Any) -> Page:
     return connection
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(sorted(LISTS)),
     sizes=st.lists(st.integers(1, 7), min_size=1, max_size=12),
@@ -105,7 +105,7 @@ async def test_walking_gives_the_list(filled: Desk, name: str, sizes: list[int],
     assert walked == whole["items"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 async def test_pages_are_slices(filled: Desk, data: st.DataObject) -> None:
     """A page between two cursors is the slice of the list between them, and knows what lies outside."""
@@ -185,7 +185,7 @@ NESTED = """query($first: Int, $last: Int, $after: String, $before: String) {
       totalCount pageInfo { hasNextPage hasPreviousPage } edges { cursor node { externalRef } } } } } } }"""
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(data=st.data())
 async def test_nested_pages_are_slices(filled: Desk, data: st.DataObject) -> None:
     """The same laws hold for the lists of many parents at once."""

@@ -36,7 +36,7 @@ from domain_world import (
     week_facts,
     with_case,
 )
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_case_workflow import EVENTS
 
@@ -60,6 +60,7 @@ from refundgql.domain.vocabulary import (
     Role,
     SettlementStatus,
 )
+from usual_examples import USUAL
 
 PEOPLE = st.sampled_from(
     [
@@ -234,7 +235,7 @@ def proposes(shown: Availability, act: Act, facts: Facts, policy: Policy) -> Non
     assert (name == "PROPOSE") is (shown.enabled or shown.name is not A.PROPOSE)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * USUAL)
 @given(facts=worlds(), viewer=PEOPLE, policy=POLICIES)
 def test_buttons_of_a_case_say_what_the_server_does(facts: Facts, viewer: Viewer, policy: Policy) -> None:
     """Each act on a case is possible exactly when its button is enabled, else refused by the same rules."""
@@ -244,7 +245,7 @@ def test_buttons_of_a_case_say_what_the_server_does(facts: Facts, viewer: Viewer
         agree(shown, right_act(shown.name, facts.case.kind, viewer), facts, policy)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * USUAL)
 @given(
     facts=worlds(),
     viewer=PEOPLE,
@@ -284,7 +285,7 @@ def test_a_decisions_preview_is_the_decision(
         assert {A.ESCALATE, A.DISPUTE}.isdisjoint(found.stays_open)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * USUAL)
 @given(st.data(), PEOPLE)
 def test_buttons_of_a_payment_say_what_the_server_does(data: st.DataObject, viewer: Viewer) -> None:
     """Each way of opening a case is possible exactly when its button is enabled."""
@@ -302,7 +303,7 @@ def test_buttons_of_a_payment_say_what_the_server_does(data: st.DataObject, view
         agree(shown, right_act(action, named, viewer), facts)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * USUAL)
 @given(facts=worlds(), viewer=PEOPLE)
 def test_alternatives_are_those_that_are_open(facts: Facts, viewer: Viewer) -> None:
     """Of what a rule would offer instead, a refusal offers all that is open to the same person, and nothing else."""
@@ -327,7 +328,7 @@ def test_alternatives_are_those_that_are_open(facts: Facts, viewer: Viewer) -> N
         assert [one.alternatives for one in shown[name].blockers] == offered
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * USUAL)
 @given(facts=worlds())
 def test_a_final_case_has_no_way_on(facts: Facts) -> None:
     """isFinal means that nobody is shown an enabled act that would change the state, but to mend it."""

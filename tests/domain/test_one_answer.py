@@ -8,7 +8,7 @@ from typing import Any
 
 from desk_story import Story
 from domain_world import A, K, good_act, refused, told
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_availability_properties import agree, right_act
 from test_rules_in_force import EVERYBODY, OPENINGS, STEPS, live, rules
@@ -18,6 +18,7 @@ from refundgql.domain.facts import Case
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import ContractKind, RefundCaseKind
+from usual_examples import USUAL
 
 
 def check_payment(story: Story, kind: RefundCaseKind, viewer: Viewer, at: datetime, policy: Policy) -> None:
@@ -52,7 +53,7 @@ def check_case(story: Story, case: Case, viewer: Viewer, at: datetime, policy: P
         assert foretold.needs_confirmation or foretold.postings == decision.postings
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=USUAL)
 @given(
     kind=st.sampled_from((*K, K.INVOICE)),
     fixed=st.booleans(),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from desk_story import Story
 from domain_world import ADMIN, CLIENT, COLLEAGUE, EXPERT, PRO, SUPPORT, A, K, S, good_act, person, usd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stories import play
 
@@ -21,6 +21,7 @@ from refundgql.domain.policy import Policy, PolicyError
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import ContractKind, IssueDecision, RefundActionName, RefundCaseKind, Role, WhoseMove
+from usual_examples import USUAL
 
 UNDECIDED = (S.REQUESTED, S.ESCALATED, S.DISPUTED)
 STAFF = (SUPPORT, COLLEAGUE, ADMIN)
@@ -233,7 +234,7 @@ def check_progress(story: Story, case: Case, at: datetime) -> None:
     raise AssertionError("what is due does not end")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * USUAL)
 @given(
     kind=st.sampled_from((*K, K.INVOICE)),
     fixed=st.booleans(),

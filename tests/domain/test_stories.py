@@ -6,11 +6,12 @@ from typing import Any
 
 from desk_story import Story
 from domain_world import ADMIN, CLIENT, COLLEAGUE, EXPERT, LEDGER, POLICY, PRO, SUPPORT, A, K, S, good_act, usd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refundgql.domain.cases import is_final
 from refundgql.domain.vocabulary import IssueDecision, RefundActionName, RefundCaseKind, RefundReason
+from usual_examples import USUAL
 
 PEOPLE = (PRO, CLIENT, EXPERT, SUPPORT, COLLEAGUE, ADMIN)
 ACTS = tuple(action for action in A if action is not A.SUPERSEDE)
@@ -80,7 +81,7 @@ def _act(
     story.tries(good_act(action, named, person, story.at, **given_here), case)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * USUAL)
 @given(kind=st.sampled_from(K), script=st.lists(steps(), min_size=5, max_size=40))
 def test_books_are_right_after_every_step(kind: RefundCaseKind, script: list[tuple[str, object]]) -> None:
     """Sums, caps, one open case, gapless legal events, one credit a case, and no debt but by support's decision."""

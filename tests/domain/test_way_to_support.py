@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from desk_story import OPEN, Story
 from domain_world import CLIENT, EXPERT, LEDGER, POLICY, A, K, S, good_act, usd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refundgql.domain.calendar import day_number
 from refundgql.domain.cases import available_actions, subject_availability
 from refundgql.domain.vocabulary import IssueDecision, RefundCaseKind
+from usual_examples import USUAL
 
 HOURLY = (K.INVOICE, K.TIMESHEET, K.ESCROW)
 PARTS = st.sampled_from([None, 1, 1, 1, 99, 5_000, 9_999, 10_000])
@@ -67,7 +68,7 @@ def ways(story: Story, kind: RefundCaseKind) -> set[str]:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * USUAL)
 @given(kind=st.sampled_from(HOURLY), script=st.lists(STEPS, min_size=3, max_size=25))
 def test_the_client_always_has_a_way_to_support(kind: RefundCaseKind, script: list[tuple[str, int | None]]) -> None:
     """For hourly money and unreleased escrow of which something is left, whatever the expert does and however late."""

@@ -47,7 +47,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-QUICK, FULL = 1_500, 20_000
+QUICK, FULL = 500, 20_000
 ODDS = (0.0, 0.0, 0.002, 0.01, 0.05, 0.2)
 
 SCHEMA = build_schema()

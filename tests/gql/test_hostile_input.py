@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ws import ask, hear, ready, socket
 from websockets.asyncio.client import ClientConnection
@@ -69,11 +69,7 @@ def mutated(data: bytes, seed: int) -> bytes:
     return bytes(out)
 
 
-FEW = settings(
-    max_examples=int(os.environ.get("REFUNDGQL_FUZZ_EXAMPLES", "150")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FEW = settings(max_examples=int(os.environ.get("REFUNDGQL_FUZZ_EXAMPLES", "150")))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from command_world import World
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marketplace import (
     SERVICE,
@@ -194,7 +194,7 @@ async def check(dialect: str, seed: int, folder: Path) -> None:
             await world.database.close()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32))
 async def test_any_legal_order_with_repeats_ends_alike(tmp_path: Path, seed: int) -> None:
     """States, balances, caps and revisions are those of the history in order, whichever road it came by."""
