@@ -16,16 +16,11 @@ import httpx._config
 import httpx._transports.default
 import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 
 from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from refundgql.storage.database import Database
-
-# An example that waits for the processor is no fault: by default one that takes a fifth of a second is.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
 
 LONGEST = (
     "test_hostile_application",
