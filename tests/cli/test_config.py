@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from command_line import Running, run, running, wait_until_ready
 
+from refundgql.bootstrap import limits_of
+from refundgql.gql.limits import Limits
 from refundgql.settings import MASK, Settings, in_force, unknown_settings
 
 
@@ -98,3 +100,8 @@ def test_a_demo_keeps_everything_in_the_folder_it_was_given(tmp_path: Path) -> N
     written = {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {("kept", "here")}
     assert (tmp_path / "kept/here/demo.sqlite3").exists()
+
+
+def test_without_settings_the_bounds_are_those_of_the_library() -> None:
+    """A default stands twice, for servers of this desk and for whoever takes the GraphQL server alone: it is one."""
+    assert limits_of(Settings()) == Limits()
