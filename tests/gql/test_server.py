@@ -14,7 +14,6 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS, until
@@ -216,10 +215,3 @@ async def test_texts_of_every_length_arrive_whole(length: int, serve: MakeDesk) 
             message = json.loads(await ws.recv())
             assert message["payload"]["data"]["counts"]["text"] == "x" * length
         assert json.loads(await ws.recv())["type"] == "complete"
-
-
-@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
-def test_frames_are_those_of_the_library(length: int) -> None:
-    """The short way writes the same bytes as the WebSocket library would."""
-    text = b"x" * length
-    assert uvicorn_protocols.text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)

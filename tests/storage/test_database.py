@@ -16,7 +16,7 @@ import pytest
 from seeds import account
 
 from databases import LIMITS, new_database_url
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
 from refundgql.storage.database import Database, DatabaseLimits, Dialect, Write
 from refundgql.storage.faults import CommitUnknown, ConstraintViolated, StatementTimeout, StorageError, TransientFault
 from refundgql.storage.ids import new_id
@@ -154,7 +154,7 @@ async def test_a_commit_whose_answer_is_lost_is_known_to_be_unknown(postgres: Da
     async with postgres.transaction() as tx:
         await tx.execute(
             "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$"
+            " $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$"
         )
         await tx.execute(
             "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON account DEFERRABLE INITIALLY DEFERRED"
@@ -168,8 +168,9 @@ async def test_a_commit_whose_answer_is_lost_is_known_to_be_unknown(postgres: Da
             await account(tx, "PRO")
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.5)
     admin = await asyncpg.connect(postgres.url)
+    lingers = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = $1)"
+    await until(lambda: pids and admin.fetchval(lingers, pids[0]))
     await admin.execute("SELECT pg_terminate_backend($1)", pids[0])
     await admin.close()
     with pytest.raises(CommitUnknown):
@@ -241,13 +242,13 @@ async def test_deadlocks_are_transient_faults(postgres: Database) -> None:
 
 async def test_a_slow_statement_is_stopped(postgres_url: str) -> None:
     """A statement past its limit ends with a typed error, in reading and in writing."""
-    opened = await Database.open(postgres_url, DatabaseLimits(statement_timeout_ms=100))
+    opened = await Database.open(postgres_url, DatabaseLimits(statement_timeout_ms=2_000))
     try:
         with pytest.raises(StatementTimeout):
-            await opened.fetch("SELECT pg_sleep(5)")
+            await opened.fetch("SELECT pg_sleep(600)")
         with pytest.raises(StatementTimeout):
             async with opened.transaction() as tx:
-                await tx.fetch("SELECT pg_sleep(5)")
+                await tx.fetch("SELECT pg_sleep(600)")
     finally:
         await opened.close()
 

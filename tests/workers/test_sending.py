@@ -331,7 +331,7 @@ async def test_a_lease_that_is_not_renewed_passes_on(hooks: WebhookDesk, receive
     await hooks.endpoint(receiver.url)
     await hooks.cases()
     receiver.answers.append(HANG)
-    dead = hooks.sender(lease_seconds=0.5)
+    dead = hooks.sender(lease_seconds=3.0)
     stuck = asyncio.create_task(dead.deliver_due())  # renews nothing while it waits for its answer
     await receiver.until(1)
     async with hooks.sending():
@@ -345,7 +345,7 @@ async def test_an_answer_after_the_lease_is_not_written_down(hooks: WebhookDesk,
     endpoint, _ = await hooks.endpoint(receiver.url)
     await hooks.cases()
     receiver.held = asyncio.Event()
-    late = hooks.sender(lease_seconds=0.2)
+    late = hooks.sender(lease_seconds=600)
     waiting = asyncio.create_task(late.deliver_due())
     await receiver.until(1)
     receiver.usual = 500
@@ -395,9 +395,9 @@ async def test_a_lane_that_breaks_begins_anew(
         return await honest(line, url, *given)
 
     monkeypatch.setattr(ReceiverConnection, "send", send)
-    async with hooks.sending(lease_seconds=1.0, renew_seconds=0.2):
+    async with hooks.sending(lease_seconds=3.0, renew_seconds=0.5):
         (case,) = await hooks.cases()
         await hooks.say(case)
         await other_receiver.until(2)
-        await receiver.until(2, seconds=20)
+        await receiver.until(2)
     assert [one.data["eventId"] for one in receiver.received] == await hooks.events()
