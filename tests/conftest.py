@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -36,13 +35,16 @@ LONGEST = (
 """The files that take longest. A file is one worker's: begun last, it would be waited for by all the others."""
 
 MEMORY = "/dev/shm"
-ROOM_BYTES = 4 * 2**30
-"""More than all that tests keep at once; containers have less there."""
+ROOM_BYTES = 8 * 2**30
+"""More than all that tests keep at once; smaller machines, and containers, have less there."""
 
 
 def _keep_in_memory() -> None:
     """Let what tests write stay in memory where there is room: a copied database is 900 files."""
-    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    found = os.statvfs(MEMORY)
+    if found.f_bavail * found.f_frsize >= ROOM_BYTES and not found.f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 

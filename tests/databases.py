@@ -64,8 +64,8 @@ async def _hurry(url: str) -> None:
     """
     connection = await asyncpg.connect(url)
     try:
-        for setting in ("fsync", "full_page_writes", "autovacuum"):
-            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'"):
+            await connection.execute(f"ALTER SYSTEM SET {setting}")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
