@@ -199,19 +199,24 @@ def test_goodwill_of_an_erased_expert_is_not_asked_for() -> None:
 
 
 def test_what_happened_before_is_decided_as_it_was() -> None:
-    """The simulator finds an account that was erased later as it was then."""
-    at = NOW - timedelta(hours=2)
-    one = PastEvent(
-        case_id="case",
-        case_kind=K.INVOICE,
-        opened_by=A.REQUEST,
-        payment_id="payment",
-        place=(1, 1),
-        name="REQUEST",
-        at=at,
-        to_state=S.REQUESTED,
-    )
-    for erased_at, seen in ((at, at), (at + timedelta(microseconds=1), None)):
-        facts = standing(K.INVOICE, S.REQUESTED, recipient_erased_at=erased_at, expert_erased_at=erased_at)
-        found = facts_before(History(facts=facts, events=[one], money_events=[one]), 0)
-        assert (found.recipient_erased_at, found.expert_erased_at) == (seen, seen)
+    """The simulator finds an account that was erased later, be it at the same instant, as it was then."""
+
+    def past(place: int, name: str, to_state: RefundCaseState, rule: str | None = None) -> PastEvent:
+        return PastEvent(
+            case_id="case",
+            case_kind=K.INVOICE,
+            opened_by=A.REQUEST,
+            payment_id="payment",
+            place=(place, place),
+            name=name,
+            at=NOW,
+            to_state=to_state,
+            rule=rule,
+        )
+
+    facts = standing(K.INVOICE, S.ESCALATED, recipient_erased_at=NOW, expert_erased_at=NOW)
+    for rule, seen in (("D8", None), ("D30", NOW)):
+        events = [past(1, "REQUEST", S.REQUESTED), past(2, "HAND_OVER", S.ESCALATED, rule)]
+        for index in range(2):
+            found = facts_before(History(facts=facts, events=events, money_events=events), index)
+            assert (found.recipient_erased_at, found.expert_erased_at) == (None, seen)

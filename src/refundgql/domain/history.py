@@ -1,8 +1,8 @@
 """What the rules looked at when past acts were taken, put together again from the event log.
 
 What the log proves is taken from it (an approval that was credited at once had its money, a case about escrow stood on
-a milestone that was not released), the rest is fixed once recorded: payments and their instants, parties, reasons,
-requested amounts.
+a milestone that was not released, nothing was opened for who had been erased), the rest is fixed once recorded:
+payments and their instants, parties, reasons, requested amounts.
 """
 
 from __future__ import annotations
@@ -144,13 +144,14 @@ def facts_before(history: History, index: int) -> Facts:
         previous_declined=None,
         funds=_funds(history, index),
         credit=_credit(event),
-        recipient_erased_at=_by_then(facts.recipient_erased_at, event),
-        expert_erased_at=_by_then(facts.expert_erased_at, event),
+        recipient_erased_at=None,
+        expert_erased_at=facts.expert_erased_at if _was_expert_erased(history) else None,
     )
 
 
-def _by_then(at: datetime | None, event: PastEvent) -> datetime | None:
-    return at if at is not None and at <= event.at else None
+def _was_expert_erased(history: History) -> bool:
+    """Tell whether the expert was gone already when this was asked: the hand-over says so (D30)."""
+    return any(event.name == RefundActionName.HAND_OVER.value and event.rule == "D30" for event in history.events)
 
 
 def act_of(history: History, index: int, facts: Facts) -> Act:
