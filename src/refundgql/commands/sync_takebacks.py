@@ -9,6 +9,7 @@ from refundgql.commands.sync_contracts import is_behind, steps_back, way
 from refundgql.commands.sync_people import RecordOutcome, behind, fixed
 from refundgql.domain.calendar import to_micros
 from refundgql.domain.chargebacks import ChargebackMachine
+from refundgql.domain.entries import CHARGEBACK, REFUND
 from refundgql.domain.ledger import balance, external
 from refundgql.domain.milestones import advance_milestone
 from refundgql.domain.money import Money
@@ -38,7 +39,7 @@ def apply_refund(book: Book, record: RefundRecord) -> RecordOutcome:
         to_key = balance(about.lead.pro_id, BalancePurpose.LEADS, currency)
     else:
         to_key = client_balance(_contract_of(about))
-    book.take_back(payment, about, to_key, minor, "REFUND", credited_at)
+    book.take_back(payment, about, to_key, minor, REFUND, credited_at)
     payment.refunded_minor += minor
     payment.dirty = True
     book.told_changes.append((payment.id, minor, 0))
@@ -97,7 +98,7 @@ def _move(book: Book, about: PaidSubject, row: StoredChargeback, before_minor: i
     payment.dirty = True
     book.told_changes.append((payment.id, 0, delta_minor))
     if row.status == ChargebackStatus.LOST:
-        book.take_back(payment, about, external(payment.currency), minor, "CHARGEBACK", book.at)
+        book.take_back(payment, about, external(payment.currency), minor, CHARGEBACK, book.at)
     elif row.status == ChargebackStatus.WON and about.contract is not None:
         key = expert_balance(about.contract)
         if key in book.awaiting:

@@ -24,19 +24,13 @@ NOTHING = "NOTHING"
 EVERY_STATE = tuple(RefundCaseState)
 
 
-def evidence_by(*parties: Who) -> Remark:
-    """Return the row for adding evidence, at any time (L16)."""
-    return Remark(*EVERY_STATE, guards=guarded(*parties, cites="L16"))
-
-
-def evidence_withdrawn_by(*parties: Who) -> Remark:
-    """Return the row for withdrawing evidence of one's own, until a decision was made with it (D26)."""
-    return Remark(*EVERY_STATE, guards=guarded(*parties, cites="D26"))
-
-
-def messages_by(*parties: Who) -> Remark:
-    """Return the row for sending a message, at any time."""
-    return Remark(*EVERY_STATE, guards=guarded(*parties))
+def said_by(*parties: Who) -> tuple[Remark, Remark, Remark]:
+    """Return the rows for adding evidence (L16), for withdrawing it until a decision (D26), and for messages."""
+    return (
+        Remark(*EVERY_STATE, guards=guarded(*parties, cites="L16")),
+        Remark(*EVERY_STATE, guards=guarded(*parties, cites="D26")),
+        Remark(*EVERY_STATE, guards=guarded(*parties)),
+    )
 
 
 IN_PART = Condition(
@@ -128,3 +122,9 @@ class CaseMachine(StateChart[Any]):
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
     withdrawal_changed = noted_in(*EVERY_STATE, cites="D10")
     chargeback = noted_in(*EVERY_STATE, cites="D25")
+
+
+class ContractMachine(CaseMachine):
+    """What the kinds of contracts share beside."""
+
+    add_evidence, evidence_withdrawn, send_message = said_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

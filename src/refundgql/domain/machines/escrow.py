@@ -9,10 +9,7 @@ from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
     REOPENED,
-    CaseMachine,
-    evidence_by,
-    evidence_withdrawn_by,
-    messages_by,
+    ContractMachine,
     noted_in,
     question_in,
     signed_by,
@@ -70,7 +67,7 @@ _DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class EscrowMachine(CaseMachine):
+class EscrowMachine(ContractMachine):
     """ESCROW: a funded, unreleased milestone."""
 
     kind = RefundCaseKind.ESCROW
@@ -126,6 +123,3 @@ class EscrowMachine(CaseMachine):
     target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
-    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    evidence_withdrawn = evidence_withdrawn_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

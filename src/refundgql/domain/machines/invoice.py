@@ -9,10 +9,7 @@ from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
     REOPENED,
-    CaseMachine,
-    evidence_by,
-    evidence_withdrawn_by,
-    messages_by,
+    ContractMachine,
     noted_in,
     question_in,
     signed_by,
@@ -128,7 +125,7 @@ _DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED, RefundCaseState.DECLINED, R
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class InvoiceMachine(CaseMachine):
+class InvoiceMachine(ContractMachine):
     """INVOICE: a paid invoice, hourly or fixed."""
 
     kind = RefundCaseKind.INVOICE
@@ -202,6 +199,3 @@ class InvoiceMachine(CaseMachine):
     target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
-    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    evidence_withdrawn = evidence_withdrawn_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

@@ -9,11 +9,9 @@ from refundgql.domain.machines.base import (
     NOTHING,
     REOPENED,
     CaseMachine,
-    evidence_by,
-    evidence_withdrawn_by,
-    messages_by,
     noted_in,
     question_in,
+    said_by,
     signed_by,
 )
 from refundgql.domain.machines.row import guarded
@@ -89,6 +87,4 @@ class LeadMachine(CaseMachine):
     target_missed = noted_in(*_WITH_SUPPORT, cites="L14")
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
-    add_evidence = evidence_by(Who.PRO, Who.SUPPORT)
-    evidence_withdrawn = evidence_withdrawn_by(Who.PRO, Who.SUPPORT)
-    send_message = messages_by(Who.PRO, Who.SUPPORT)
+    add_evidence, evidence_withdrawn, send_message = said_by(Who.PRO, Who.SUPPORT)

@@ -8,10 +8,7 @@ from refundgql.domain.machines.base import (
     DECIDER,
     NOTHING,
     REOPENED,
-    CaseMachine,
-    evidence_by,
-    evidence_withdrawn_by,
-    messages_by,
+    ContractMachine,
     noted_in,
     question_in,
     signed_by,
@@ -44,7 +41,7 @@ _DATED = (*_WITH_SUPPORT,)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class TimesheetMachine(CaseMachine):
+class TimesheetMachine(ContractMachine):
     """TIMESHEET: the hours of the prior billing week."""
 
     kind = RefundCaseKind.TIMESHEET
@@ -85,6 +82,3 @@ class TimesheetMachine(CaseMachine):
     target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
     due_soon = noted_in(*_DATED, cites="D21")
     deadline_moved = noted_in(*_DATED, cites="D28")
-    add_evidence = evidence_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    evidence_withdrawn = evidence_withdrawn_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
-    send_message = messages_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
