@@ -134,6 +134,12 @@ class RefundWorld:
         """Return the roles that somebody has now."""
         return {role.value for role in self.viewers[ref].roles}
 
+    def taken(self, payment: Payment) -> int:
+        """Return what banks have taken of a payment for good."""
+        return payment.charged_back - sum(
+            minor for ref, minor in self.wanted.values() if self.payment_of[ref] is payment
+        )
+
     def change_rules(self, **days: int) -> None:
         """Put other days in force, here and in the model (D28)."""
         self.world.policy = self.world.policy.with_overrides(days)

@@ -226,6 +226,7 @@ class Refunds(RefundActs):
             case
             for case in it.model.cases.values()
             if case.state == "APPROVED" and case.payment.contract and case.payment.contract.expert == viewer.account_id
+            if case.approved <= case.payment.paid - case.payment.refunded - it.taken(case.payment)
         ]
         there = it.model.balances[viewer.account_id, "CONTRACTS"] >= minor
         given = RequestWithdrawal(amount=self.usd(minor), idempotency_key=it.world.key())

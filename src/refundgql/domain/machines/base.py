@@ -124,7 +124,7 @@ class CaseMachine(StateChart[Any]):
     chargeback = noted_in(*EVERY_STATE, cites="D25")
 
 
-class ContractMachine(CaseMachine):
+class ContractCaseMachine(CaseMachine):
     """What the kinds of contracts share beside."""
 
     add_evidence, evidence_withdrawn, send_message = said_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)

@@ -9,7 +9,7 @@ from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
     REOPENED,
-    ContractMachine,
+    ContractCaseMachine,
     noted_in,
     question_in,
     signed_by,
@@ -67,7 +67,7 @@ _DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class EscrowMachine(ContractMachine):
+class EscrowMachine(ContractCaseMachine):
     """ESCROW: a funded, unreleased milestone."""
 
     kind = RefundCaseKind.ESCROW

@@ -9,7 +9,7 @@ from refundgql.domain.machines.base import (
     IN_PART,
     NOTHING,
     REOPENED,
-    ContractMachine,
+    ContractCaseMachine,
     noted_in,
     question_in,
     signed_by,
@@ -125,7 +125,7 @@ _DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED, RefundCaseState.DECLINED, R
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class InvoiceMachine(ContractMachine):
+class InvoiceMachine(ContractCaseMachine):
     """INVOICE: a paid invoice, hourly or fixed."""
 
     kind = RefundCaseKind.INVOICE

@@ -8,7 +8,7 @@ from refundgql.domain.machines.base import (
     DECIDER,
     NOTHING,
     REOPENED,
-    ContractMachine,
+    ContractCaseMachine,
     noted_in,
     question_in,
     signed_by,
@@ -41,7 +41,7 @@ _DATED = (*_WITH_SUPPORT,)
 """States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
-class TimesheetMachine(ContractMachine):
+class TimesheetMachine(ContractCaseMachine):
     """TIMESHEET: the hours of the prior billing week."""
 
     kind = RefundCaseKind.TIMESHEET
