@@ -281,6 +281,7 @@ def make_engine(settings: Settings) -> GraphQLEngine:
 def limits_of(settings: Settings) -> Limits:
     """Return the limits of transport and documents."""
     from refundgql.gql.limits import Limits
+    from refundgql.queries.pages import DEFAULT_ITEMS, MAXIMUM_ITEMS
 
     return Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -295,6 +296,8 @@ def limits_of(settings: Settings) -> Limits:
         max_operations=settings.max_operations,
         max_cost=settings.max_cost,
         max_errors=settings.max_errors,
+        max_page=MAXIMUM_ITEMS,
+        default_page=DEFAULT_ITEMS,
         operation_seconds=settings.operation_timeout_seconds,
         init_seconds=settings.connection_init_timeout_seconds,
         max_operations_per_socket=settings.max_operations_per_socket,

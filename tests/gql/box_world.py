@@ -237,13 +237,11 @@ def make_engine(
     *, compile_after: int = 1, translate: Translate | None = None, introspection: bool = True, **limits: Any
 ) -> GraphQLEngine:
     """Make an engine of its own, whose limits are out of the way but for those that are given."""
-    return GraphQLEngine(
-        build_schema(),
-        limits=replace(WIDE, **limits),
-        translate=translate,
-        compile_after=compile_after,
-        introspection=introspection,
+    engine = GraphQLEngine(
+        build_schema(), limits=replace(WIDE, **limits), translate=translate, introspection=introspection
     )
+    engine.plans.compile_after = compile_after
+    return engine
 
 
 def ready(engine: GraphQLEngine, query: str, name: str | None = None) -> Prepared:

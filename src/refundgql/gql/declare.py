@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, Protocol, TypeVar, get_args, get_origin, overload
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLField, GraphQLSchema
 
 from refundgql.gql.ports import BACKREF, StrawberryAnnotation, StrawberryField, VariableValues
 from refundgql.gql.selection import Selection
@@ -28,6 +28,9 @@ LEVEL = "refundgql.level"
 
 GIVEN = "refundgql.given"
 """Key in a Strawberry field's metadata of what a level of leaves says that it gives for a row."""
+
+COST = "refundgql.cost"
+"""Key in a Strawberry field's metadata of what it costs beside the objects it answers with."""
 
 PERSONAL = "refundgql.personal"
 """Key in a Strawberry field's metadata that says that its value differs from viewer to viewer."""
@@ -81,6 +84,7 @@ def level(
     deprecation_reason: str | None = None,
     graphql_type: Any = None,
     personal: bool = False,
+    cost: int = 0,
 ) -> Callable[[Callable[..., Any]], Any]: ...
 def level(
     function: Callable[..., Any] | None = None,
@@ -90,6 +94,7 @@ def level(
     deprecation_reason: str | None = None,
     graphql_type: Any = None,
     personal: bool = False,
+    cost: int = 0,
 ) -> Any:
     """Turn a function over all rows of a level into a Strawberry field.
 
@@ -98,7 +103,7 @@ def level(
     `def` when it waits for nothing. Inside a class put `@staticmethod` below `@level`. An argument whose
     default is None is shown without a default in the schema, and is None when the client leaves it out.
     `personal` says that viewers who otherwise read the same may read different values here: no stream's answer that
-    asks for it is shared between them.
+    asks for it is shared between them. `cost` is that of work which the size of its answer does not show.
 
     A level of leaves returns `list[T]` instead, which type checkers hold it to; with `graphql_type` T is only the class
     of what it gives, such as `list[int]` for instants. `rows.check_rows` compares both with the schema.
@@ -113,7 +118,7 @@ def level(
             resolver=_stand_in(plain),
             description=description,
             deprecation_reason=deprecation_reason,
-            metadata={LEVEL: plain, PERSONAL: personal, GIVEN: given},
+            metadata={LEVEL: plain, PERSONAL: personal, COST: cost, GIVEN: given},
         )
         field.type_annotation = type_
         return field
@@ -228,5 +233,14 @@ def personal_fields(schema: GraphQLSchema) -> frozenset[str]:
         name
         for type_ in schema.type_map.values()
         for name, field in getattr(type_, "fields", {}).items()
-        if getattr((field.extensions or {}).get(BACKREF), "metadata", {}).get(PERSONAL)
+        if _declared(field, PERSONAL)
     )
+
+
+def declared_cost(field: GraphQLField) -> int:
+    """Return what a field is declared to cost beside the objects it answers with."""
+    return _declared(field, COST) or 0
+
+
+def _declared(field: Any, key: str) -> Any:
+    return getattr((field.extensions or {}).get(BACKREF), "metadata", {}).get(key)

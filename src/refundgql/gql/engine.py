@@ -53,7 +53,6 @@ class GraphQLEngine:
     """Executes operations against one schema; one engine for a process.
 
     translate: turns an exception of a lower layer into an `ApiError`, or None to mask it.
-    compile_after: executions before an operation is compiled.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class GraphQLEngine:
         *,
         limits: Limits,
         translate: Translate | None = None,
-        compile_after: int = 1,
         introspection: bool = True,
     ) -> None:
         adapt(schema)
@@ -73,7 +71,7 @@ class GraphQLEngine:
         self._limits = limits
         self._format = ErrorFormat(translate, limits.max_errors)
         self.documents = Documents(self._core, limits, introspection=introspection)
-        self.plans = Plans(schema, compile_after=compile_after)
+        self.plans = Plans(schema)
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared | RequestErrors:
         """Parse, check and validate a document, or remember it, and pick its operation."""

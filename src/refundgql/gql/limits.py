@@ -25,6 +25,7 @@ from graphql import (
     is_composite_type,
 )
 
+from refundgql.gql.declare import declared_cost
 from refundgql.gql.errors import ApiError, ErrorCode
 
 # Sums stop growing here: beyond every limit, and far from where integers become slow.
@@ -32,8 +33,6 @@ _SATURATED: Final = 1_000_000_000
 _INTROSPECTION_ROOTS: Final = frozenset(("__schema", "__type"))
 # The wrappers of a page are free: the objects in it are what has to be found.
 _PAGE_WRAPPERS: Final = frozenset(("edges", "pageInfo"))
-# Fields that take more work than their answer shows: the simulator decides up to 200 cases again.
-_COSTLY_FIELDS: Final = {"refundPolicySimulation": 1_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +259,7 @@ class _DocumentReader:
                 each.add(_ONCE, below.cost)
                 cost.add(factor, each)
             else:
-                cost.constant = 0 if name in _PAGE_WRAPPERS else 1 + _COSTLY_FIELDS.get(name, 0)
+                cost.constant = 0 if name in _PAGE_WRAPPERS else 1 + declared_cost(definition)
                 cost.add(factor, below.cost)
         return _Tally(below.depth + 1, below.fields + 1, below.aliases + aliased, cost)
 

@@ -189,7 +189,8 @@ class SimulationQueries:
         "answer times and hand-overs (D7, D8), waiting for funds (D13), requests for a payment (D14), goodwill (D4), "
         "decision targets (L14) and hidden reviews at credits and reversals (C21). Other cases on the same money are "
         "taken as they went. It cannot tell what people would have done instead, and acts that were refused are in no "
-        "history: a wider window shows no request that was turned away."
+        "history: a wider window shows no request that was turned away.",
+        cost=1_000,  # up to 200 cases are decided again
     )
     @staticmethod
     async def refund_policy_simulation(

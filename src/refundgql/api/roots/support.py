@@ -10,12 +10,13 @@ from refundgql.api.acts.payloads import RefundCasePayload, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
-from refundgql.api.types.connections import After, Before, First, Last, asked_page, page_below
+from refundgql.api.types.connections import page_below, paged
 from refundgql.api.types.refund_cases import RefundCaseConnection
 from refundgql.api.types.support_metrics import SupportMetrics
 from refundgql.commands import assignments as commands
 from refundgql.domain.sentences import sentence
 from refundgql.gql.declare import Level, level
+from refundgql.queries.pages import Page
 from refundgql.queries.refund_cases import list_queue
 from refundgql.queries.support import support_metrics
 
@@ -30,7 +31,7 @@ class AssignCaseInput(Input):
 
 @strawberry.type
 class SupportQueries:
-    @level(
+    @paged(
         description="Cases that wait for support, for staff, and those on which a party has written to support and has "
         "no answer yet: the earliest deadline first, then the oldest. A filter that says whose move it is looks at "
         "those cases instead."
@@ -39,14 +40,11 @@ class SupportQueries:
     async def support_queue(
         rows: list[Any],
         info: LevelInfo,
+        page: Page,
         filter: CaseFilterArgument = None,
         order_by: CaseOrderArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[RefundCaseConnection]:
-        viewer, page = info.context.staff(), asked_page(first, after, last, before)
+        viewer = info.context.staff()
         asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
         return [
             await list_queue(

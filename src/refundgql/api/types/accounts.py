@@ -7,7 +7,7 @@ import strawberry
 from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import Connection, paged
 from refundgql.api.types.contracts import ContractFilterArgument
 from refundgql.api.types.lazy import (
     LazyContractConnection,
@@ -26,6 +26,7 @@ from refundgql.queries import accounts as queries
 from refundgql.queries.accounts import AccountRow
 from refundgql.queries.contracts import list_account_contracts
 from refundgql.queries.leads import list_account_leads
+from refundgql.queries.pages import Page
 from refundgql.queries.refund_cases import list_account_cases
 from refundgql.queries.transactions import list_transactions
 from refundgql.queries.withdrawals import list_account_withdrawals
@@ -75,33 +76,17 @@ class Account(Node):
     async def balances(rows: list[AccountRow], info: LevelInfo) -> Level[list[Balance]]:
         return await queries.list_balances(info.context.app.database, rows)
 
-    @level(
+    @paged(
         description="Everything that touched a balance, last booked first, with requests that are not credited yet "
         "(C20): each line's balance is that of the line booked before it and its amount. Empty for others."
     )
     @staticmethod
-    async def transactions(
-        rows: list[AccountRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[LazyTransaction]]:
-        page = asked_page(first, after, last, before)
+    async def transactions(rows: list[AccountRow], info: LevelInfo, page: Page) -> Level[Connection[LazyTransaction]]:
         return await list_transactions(info.context.app.database, info.context.signed_in(), rows, page, info.selection)
 
-    @level(description="Withdrawals to the payment method, newest first (D10); empty for others.")
+    @paged(description="Withdrawals to the payment method, newest first (D10); empty for others.")
     @staticmethod
-    async def withdrawals(
-        rows: list[AccountRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[LazyWithdrawalConnection]:
-        page = asked_page(first, after, last, before)
+    async def withdrawals(rows: list[AccountRow], info: LevelInfo, page: Page) -> Level[LazyWithdrawalConnection]:
         return await list_account_withdrawals(
             info.context.app.database, info.context.signed_in(), rows, page, info.selection
         )
@@ -112,52 +97,37 @@ class Account(Node):
         context = info.context
         return await queries.account_summaries(context.app.database, context.signed_in(), rows, context.now)
 
-    @level(description="The refund cases it is a party of, newest first; empty for others.")
+    @paged(description="The refund cases it is a party of, newest first; empty for others.")
     @staticmethod
     async def refund_cases(
         rows: list[AccountRow],
         info: LevelInfo,
+        page: Page,
         filter: CaseFilterArgument = None,
         order_by: CaseOrderArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[LazyRefundCaseConnection]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer = info.context.signed_in()
         given, context = case_filter(filter), info.context
         database = context.app.database
         return await list_account_cases(database, viewer, rows, given, order_by, page, info.selection, context.now)
 
-    @level(description="The contracts it is a party of, latest started first; empty for others.")
+    @paged(description="The contracts it is a party of, latest started first; empty for others.")
     @staticmethod
     async def contracts(
-        rows: list[AccountRow],
-        info: LevelInfo,
-        filter: ContractFilterArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        rows: list[AccountRow], info: LevelInfo, page: Page, filter: ContractFilterArgument = None
     ) -> Level[LazyContractConnection]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer = info.context.signed_in()
         check_filter(filter)
         return await list_account_contracts(info.context.app.database, viewer, rows, filter, page, info.selection)
 
-    @level(
+    @paged(
         description="The leads it bought, and for staff those it is the customer of, newest first; empty for others."
     )
     @staticmethod
     async def leads(
-        rows: list[AccountRow],
-        info: LevelInfo,
-        filter: LeadFilterArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        rows: list[AccountRow], info: LevelInfo, page: Page, filter: LeadFilterArgument = None
     ) -> Level[LazyLeadConnection]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer = info.context.signed_in()
         check_filter(filter)
         return await list_account_leads(info.context.app.database, viewer, rows, filter, page, info.selection)
 
@@ -171,34 +141,24 @@ class AccountFilter(Input):
 
 @strawberry.type
 class AccountQueries:
-    @level(description="All accounts, newest first; for staff and the marketplace.")
+    @paged(description="All accounts, newest first; for staff and the marketplace.")
     @staticmethod
     async def accounts(
         rows: list[Any],
         info: LevelInfo,
+        page: Page,
         filter: Annotated[
             AccountFilter | None, strawberry.argument(description="Only what fits; everything when left out.")
         ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[Connection[Account]]:
-        viewer, page = info.context.overseer(), asked_page(first, after, last, before)
+        viewer = info.context.overseer()
         check_filter(filter)
         return [await queries.list_accounts(info.context.app.database, viewer, filter, page, info.selection)]
 
-    @level(description="The members of staff, who can be given cases, newest first; for staff.")
+    @paged(description="The members of staff, who can be given cases, newest first; for staff.")
     @staticmethod
-    async def staff(
-        rows: list[Any],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[Account]]:
-        viewer, page = info.context.staff(), asked_page(first, after, last, before)
+    async def staff(rows: list[Any], info: LevelInfo, page: Page) -> Level[Connection[Account]]:
+        viewer = info.context.staff()
         return [await queries.list_staff(info.context.app.database, viewer, page, info.selection)]
 
     @level(description="Your own account.")

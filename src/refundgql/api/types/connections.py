@@ -1,12 +1,15 @@
 """Connections: bounded pages of a list with cursors, after the Relay specification."""
 
-from typing import Annotated, Generic, TypeVar
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
-from refundgql.gql.declare import leaf
+from refundgql.gql.declare import leaf, level
 from refundgql.gql.rows import row
 from refundgql.queries.pages import BadPage, ConnectionRow, EdgeRow, Page, PageInfoRow, page_request
 
@@ -72,6 +75,44 @@ def asked_page(first: int | None, after: str | None, last: int | None, before: s
         return page_request(first=first, after=after, last=last, before=before)
     except BadPage as error:
         raise told(error.why) from None
+
+
+_PAGE = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    for name, annotation in (("first", First), ("after", After), ("last", Last), ("before", Before))
+]
+
+
+def paged(*, description: str) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a level that answers with a page of a list: `async def f(rows, info, page: Page, <its own arguments>)`.
+
+    The arguments of a connection follow its own in the schema. Refuses: UNAUTHENTICATED; as `asked_page` does.
+    """
+
+    def declare(function: Callable[..., Any]) -> Any:
+        plain: Callable[..., Any] = getattr(function, "__func__", function)
+
+        @wraps(plain)
+        async def answer(
+            rows: list[Any],
+            info: LevelInfo,
+            *,
+            first: int | None = None,
+            after: str | None = None,
+            last: int | None = None,
+            before: str | None = None,
+            **own: Any,
+        ) -> Any:
+            info.context.signed_in()
+            return await plain(rows, info, asked_page(first, after, last, before), **own)
+
+        signature = inspect.signature(plain)
+        rows, info, _, *own = signature.parameters.values()
+        declared = signature.replace(parameters=[rows, info, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *_PAGE])
+        answer.__signature__ = declared  # type: ignore[attr-defined]  # functions carry one
+        return level(description=description)(answer)
+
+    return declare
 
 
 def page_below(info: LevelInfo, *names: str) -> Page | None:

@@ -7,7 +7,7 @@ import strawberry
 
 from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
+from refundgql.api.types.connections import Connection, Followed, paged
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyBillingWeek, LazyInvoice, LazyMilestone, LazyReview
 from refundgql.api.types.money import Money, money
@@ -21,6 +21,7 @@ from refundgql.queries import contracts as queries
 from refundgql.queries.contracts import ContractRow
 from refundgql.queries.invoices import list_invoices
 from refundgql.queries.milestones import milestones_of_contracts
+from refundgql.queries.pages import Page
 from refundgql.queries.reviews import reviews_of_contracts
 from refundgql.queries.weeks import list_weeks
 
@@ -57,17 +58,10 @@ class Contract(Node):
         description="What is left: paid, less refunded, less approved and not yet credited (D9).",
     )
 
-    @level(description="The invoices, newest first.")
+    @paged(description="The invoices, newest first.")
     @staticmethod
-    async def invoices(
-        rows: list[ContractRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[LazyInvoice]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+    async def invoices(rows: list[ContractRow], info: LevelInfo, page: Page) -> Level[Connection[LazyInvoice]]:
+        viewer = info.context.signed_in()
         ids = [row.id for row in rows]
         return await list_invoices(info.context.app.database, viewer, ids, page, info.selection)
 
@@ -78,17 +72,10 @@ class Contract(Node):
         ids = [row.id for row in rows]
         return await milestones_of_contracts(info.context.app.database, viewer, ids, info.selection)
 
-    @level(description="The billing weeks, newest first; empty for fixed-price contracts.")
+    @paged(description="The billing weeks, newest first; empty for fixed-price contracts.")
     @staticmethod
-    async def billing_weeks(
-        rows: list[ContractRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[LazyBillingWeek]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+    async def billing_weeks(rows: list[ContractRow], info: LevelInfo, page: Page) -> Level[Connection[LazyBillingWeek]]:
+        viewer = info.context.signed_in()
         ids = [row.id for row in rows]
         return await list_weeks(info.context.app.database, viewer, ids, page, info.selection)
 
@@ -136,17 +123,11 @@ class ContractQueries:
         info.context.signed_in()
         return await contracts_of(info, [uuid_of("Contract", id)])
 
-    @level(description="The contracts you pay or work on, latest started first; all contracts for staff.")
+    @paged(description="The contracts you pay or work on, latest started first; all contracts for staff.")
     @staticmethod
     async def contracts(
-        rows: list[Any],
-        info: LevelInfo,
-        filter: ContractFilterArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        rows: list[Any], info: LevelInfo, page: Page, filter: ContractFilterArgument = None
     ) -> Level[ContractConnection]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer = info.context.signed_in()
         check_filter(filter)
         return [await queries.list_contracts(info.context.app.database, viewer, filter, page, info.selection)]

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import Connection, paged
 from refundgql.api.types.lazy import LazyLead
 from refundgql.api.types.nodes import Node
 from refundgql.api.types.relations import leads_of
@@ -13,6 +13,7 @@ from refundgql.gql.declare import Level, level
 from refundgql.gql.rows import row
 from refundgql.queries.leads import ConversationRow
 from refundgql.queries.messages import MessageRow, list_messages
+from refundgql.queries.pages import Page
 
 
 @row(MessageRow)
@@ -35,16 +36,9 @@ class Conversation(Node):
         description="When the latest message was sent; none without one."
     )
 
-    @level(description="The messages, oldest first, without deleted ones.")
+    @paged(description="The messages, oldest first, without deleted ones.")
     @staticmethod
-    async def messages(
-        rows: list[ConversationRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[Message]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+    async def messages(rows: list[ConversationRow], info: LevelInfo, page: Page) -> Level[Connection[Message]]:
+        viewer = info.context.signed_in()
         ids = [row.id for row in rows]
         return await list_messages(info.context.app.database, viewer, ids, page, info.selection)

@@ -8,7 +8,7 @@ import strawberry
 from refundgql.api.acts.inputs import Input, check_filter, optional
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import subject_actions
-from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
+from refundgql.api.types.connections import Connection, Followed, paged
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyAccount, LazyConversation, LazyRefundCase
 from refundgql.api.types.money import Money, money
@@ -21,6 +21,7 @@ from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.rows import row
 from refundgql.queries import leads as queries
 from refundgql.queries.leads import CustomerRow, LeadRow
+from refundgql.queries.pages import Page
 
 
 @row(CustomerRow)
@@ -118,32 +119,20 @@ class LeadQueries:
         info.context.signed_in()
         return await leads_of(info, [uuid_of("Lead", id)])
 
-    @level(description="The leads you bought, newest first; all leads for staff.")
+    @paged(description="The leads you bought, newest first; all leads for staff.")
     @staticmethod
     async def leads(
-        rows: list[Any],
-        info: LevelInfo,
-        filter: LeadFilterArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        rows: list[Any], info: LevelInfo, page: Page, filter: LeadFilterArgument = None
     ) -> Level[LeadConnection]:
-        viewer, page = _asked(info, filter), asked_page(first, after, last, before)
+        viewer = _asked(info, filter)
         return [await queries.list_leads(info.context.app.database, viewer, filter, page, info.selection)]
 
-    @level(description="Your chats with customers, the latest message first; all chats for staff (L05, L06).")
+    @paged(description="Your chats with customers, the latest message first; all chats for staff (L05, L06).")
     @staticmethod
     async def conversations(
-        rows: list[Any],
-        info: LevelInfo,
-        filter: LeadFilterArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        rows: list[Any], info: LevelInfo, page: Page, filter: LeadFilterArgument = None
     ) -> Level[ConversationConnection]:
-        viewer, page = _asked(info, filter), asked_page(first, after, last, before)
+        viewer = _asked(info, filter)
         return [await queries.list_conversations(info.context.app.database, viewer, filter, page, info.selection)]
 
 

@@ -11,7 +11,7 @@ from refundgql.api.types.billing_weeks import BillingWeek
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
 from refundgql.api.types.case_messages import CaseMessage
 from refundgql.api.types.clocks import Clock
-from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page, page_below
+from refundgql.api.types.connections import Connection, Followed, page_below, paged
 from refundgql.api.types.evidence import Evidence
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.invoices import Invoice
@@ -41,6 +41,7 @@ from refundgql.queries.case_reads import unread_cases
 from refundgql.queries.case_rows import CaseRow
 from refundgql.queries.events import list_events
 from refundgql.queries.evidence import evidence_of_cases
+from refundgql.queries.pages import Page
 
 _OVER = (RefundCaseState.CREDITED, RefundCaseState.CANCELLED)
 
@@ -171,17 +172,10 @@ class RefundCase(Node):
     async def clocks(rows: list[CaseRow], info: LevelInfo) -> Level[list[Clock]]:
         return await clocks_of_cases(info, [row.id for row in rows])
 
-    @level(description="Everything that happened, oldest first.")
+    @paged(description="Everything that happened, oldest first.")
     @staticmethod
-    async def events(
-        rows: list[CaseRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[RefundEvent]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+    async def events(rows: list[CaseRow], info: LevelInfo, page: Page) -> Level[Connection[RefundEvent]]:
+        viewer = info.context.signed_in()
         read = [getattr(row, "events", None) for row in rows]
         if None not in read:
             return read
@@ -195,17 +189,10 @@ class RefundCase(Node):
         ids = [row.id for row in rows]
         return await evidence_of_cases(info.context.app.database, viewer, ids, info.selection)
 
-    @level(description="What people said on it, as far as it was said to you, oldest first.")
+    @paged(description="What people said on it, as far as it was said to you, oldest first.")
     @staticmethod
-    async def messages(
-        rows: list[CaseRow],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[CaseMessage]]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+    async def messages(rows: list[CaseRow], info: LevelInfo, page: Page) -> Level[Connection[CaseMessage]]:
+        viewer = info.context.signed_in()
         ids = [row.id for row in rows]
         return await list_case_messages(info.context.app.database, viewer, ids, page, info.selection)
 
@@ -261,19 +248,16 @@ class RefundCaseQueries:
         events = page_below(info, "events")
         return [await queries.case_by_number(info.context.app.database, viewer, number, info.selection, events)]
 
-    @level(description="The cases you are a party of, newest first; all cases for staff.")
+    @paged(description="The cases you are a party of, newest first; all cases for staff.")
     @staticmethod
     async def refund_cases(
         rows: list[Any],
         info: LevelInfo,
+        page: Page,
         filter: CaseFilterArgument = None,
         order_by: CaseOrderArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[RefundCaseConnection]:
-        viewer, page = info.context.signed_in(), asked_page(first, after, last, before)
+        viewer = info.context.signed_in()
         asked, events = case_filter(filter), page_below(info, "edges", "node", "events")
         database = info.context.app.database
         return [

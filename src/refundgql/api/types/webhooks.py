@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.context import LevelInfo
-from refundgql.api.types.connections import After, Before, Connection, First, Last, asked_page
+from refundgql.api.types.connections import Connection, paged
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.lazy import LazyRefundCase, LazyRefundEvent
 from refundgql.api.types.nodes import Node
@@ -14,6 +14,7 @@ from refundgql.api.types.relations import cases_of, events_of, related
 from refundgql.domain.vocabulary import RefundCaseKind, RefundEventName, WebhookDeliveryState, WebhookStop
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.rows import row
+from refundgql.queries.pages import Page
 from refundgql.queries.webhooks import (
     AttemptRow,
     DeliveryRow,
@@ -97,21 +98,18 @@ class WebhookEndpoint(Node):
         description="Until when the former secret signs as well; none when the secret was never replaced."
     )
 
-    @level(description="What was and is to be sent, the newest event first; settled ones are kept for 30 days.")
+    @paged(description="What was and is to be sent, the newest event first; settled ones are kept for 30 days.")
     @staticmethod
     async def deliveries(
         rows: list[EndpointRow],
         info: LevelInfo,
+        page: Page,
         states: Annotated[
             list[WebhookDeliveryState] | None,
             strawberry.argument(description="Only deliveries of these states; all when left out."),
         ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[Connection[WebhookDelivery]]:
-        page, viewer = asked_page(first, after, last, before), info.context.administrator()
+        viewer = info.context.administrator()
         ids = [row.id for row in rows]
         return await list_deliveries(info.context.app.database, viewer, ids, states, page, info.selection)
 
@@ -128,17 +126,10 @@ async def deliveries_of(info: LevelInfo, ids: list[str | None]) -> list[Any]:
 
 @strawberry.type
 class WebhookQueries:
-    @level(description="All webhook endpoints, newest first; for administrators.")
+    @paged(description="All webhook endpoints, newest first; for administrators.")
     @staticmethod
-    async def webhook_endpoints(
-        rows: list[Any],
-        info: LevelInfo,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Level[Connection[WebhookEndpoint]]:
-        viewer, page = info.context.administrator(), asked_page(first, after, last, before)
+    async def webhook_endpoints(rows: list[Any], info: LevelInfo, page: Page) -> Level[Connection[WebhookEndpoint]]:
+        viewer = info.context.administrator()
         return [await list_endpoints(info.context.app.database, viewer, page, info.selection)]
 
     @level(description="A webhook endpoint by its id; for administrators, none when there is none.")

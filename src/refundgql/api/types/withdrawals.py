@@ -10,7 +10,7 @@ from refundgql.api.acts.payloads import WithdrawalPayload, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
 from refundgql.api.languages import said
-from refundgql.api.types.connections import After, Before, Connection, First, Followed, Last, asked_page
+from refundgql.api.types.connections import Connection, Followed, paged
 from refundgql.api.types.lazy import LazyAccount, LazyRefundCase
 from refundgql.api.types.money import Money, MoneyInput, money
 from refundgql.api.types.nodes import Node
@@ -22,6 +22,7 @@ from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import BalancePurpose, Role, WithdrawalStatus
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.errors import ErrorCode
+from refundgql.queries.pages import Page
 from refundgql.queries.withdrawals import WithdrawalRow, list_withdrawals
 
 
@@ -76,19 +77,16 @@ class WithdrawalConnection(Followed, Connection[Withdrawal]):
 
 @strawberry.type
 class WithdrawalQueries:
-    @level(description="All withdrawals, newest first; for the marketplace (SERVICE) and ADMIN.")
+    @paged(description="All withdrawals, newest first; for the marketplace (SERVICE) and ADMIN.")
     @staticmethod
     async def withdrawals(
         rows: list[Any],
         info: LevelInfo,
+        page: Page,
         statuses: Annotated[
             list[WithdrawalStatus] | None,
             strawberry.argument(description="Only withdrawals of these states; all when left out."),
         ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
     ) -> Level[WithdrawalConnection]:
         viewer = info.context.signed_in()
         if not viewer.roles & {Role.SERVICE, Role.ADMIN}:
@@ -96,7 +94,6 @@ class WithdrawalQueries:
                 sentence("FOR_MARKETPLACE_AND_ADMINS", "This is for the marketplace and administrators."),
                 ErrorCode.FORBIDDEN,
             )
-        page = asked_page(first, after, last, before)
         return [await list_withdrawals(info.context.app.database, viewer, statuses, page, info.selection)]
 
 

@@ -27,14 +27,10 @@ class Plans:
     to the whole of the time for parsing and validating; documents that never come again should not pay it.
     """
 
-    def __init__(
-        self,
-        schema: strawberry.Schema,
-        *,
-        compile_after: int = 1,
-    ) -> None:
+    compile_after = 1
+
+    def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema
-        self._compile_after = compile_after
         self._known: OrderedDict[tuple[Prepared, Flags], Plan] = OrderedDict()
         self._source_chars = 0
 
@@ -57,7 +53,7 @@ class Plans:
         if not prepared.compilable:
             return None
         uses = prepared.uses.get(flags, 0)
-        if uses < self._compile_after:
+        if uses < self.compile_after:
             if len(prepared.uses) >= MAX_COUNTED:
                 prepared.uses.clear()
             prepared.uses[flags] = uses + 1
