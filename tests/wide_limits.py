@@ -11,4 +11,5 @@ WIDE = Limits(
     max_aliases=10**9,
     max_operations=10**9,
     max_cost=10**9,
+    operation_seconds=10**6,
 )
