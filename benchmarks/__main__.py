@@ -58,7 +58,8 @@ def _write(folder: Path, figures: Figures) -> None:
     page = folder / "performance.md"
     before, _, rest = page.read_text().partition(FIGURES[0])
     page.write_text(f"{before}{FIGURES[0]}\n{_page(figures)}\n{FIGURES[1]}{rest.partition(FIGURES[1])[2]}")
-    (folder / "performance.svg").write_text(plot(figures))
+    if figures.http:
+        (folder / "performance.svg").write_text(plot(figures))
 
 
 if __name__ == "__main__":
