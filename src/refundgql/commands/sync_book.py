@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from uuid_utils import uuid7
 
@@ -59,6 +59,7 @@ Revised = (
     | StoredChargeback
 )
 """Rows of records, each with the revision it was told with."""
+Known = TypeVar("Known", bound=Stored)
 DESCRIPTION_CHARS = 300
 LARGEST_MINOR = 2**63 - 1
 UNCOUNTED = ("external:", "platform_leads:")
@@ -179,25 +180,23 @@ class Book:
             raise RecordError(message, field_name)
         return row
 
-    def lead(self, ref: str) -> StoredLead:
-        """Return the lead of a reference.
+    def known(self, rows: Mapping[str, Known], kind: str, ref: str) -> Known:
+        """Return the row of a reference, which stands in the field that is named as its kind.
 
         Refuses: RecordError.
         """
-        row = self.leads.get(ref)
+        row = rows.get(ref)
         if row is None:
-            raise self.missing("lead", ref, "lead")
+            raise self.missing(kind, ref, kind)
         return row
+
+    def lead(self, ref: str) -> StoredLead:
+        """Return the lead of a reference. Refuses: RecordError."""
+        return self.known(self.leads, "lead", ref)
 
     def contract(self, ref: str) -> StoredContract:
-        """Return the contract of a reference.
-
-        Refuses: RecordError.
-        """
-        row = self.contracts.get(ref)
-        if row is None:
-            raise self.missing("contract", ref, "contract")
-        return row
+        """Return the contract of a reference. Refuses: RecordError."""
+        return self.known(self.contracts, "contract", ref)
 
     def add_contract(self, row: StoredContract) -> None:
         """Add a contract, to be found by its reference and by its id."""

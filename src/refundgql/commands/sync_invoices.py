@@ -69,9 +69,7 @@ def _part(book: Book, contract: StoredContract, name: str, ref: str | None, rows
     """Return the week or the milestone that an invoice is for."""
     if ref is None:
         return None
-    row = rows.get(ref)
-    if row is None:
-        raise book.missing(name, ref, name)
+    row = book.known(rows, name, ref)
     if row.contract_id != contract.id:
         raise RecordError(
             sentence("OF_ANOTHER_CONTRACT", "The {what} '{ref}' belongs to another contract.", what=name, ref=ref), name

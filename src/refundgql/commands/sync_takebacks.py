@@ -116,14 +116,10 @@ def _subject(book: Book, about: SubjectKind, ref: str) -> PaidSubject:
         lead = book.lead(ref)
         return PaidSubject(book.payments[lead.payment_id], None, lead, None, lead.title)
     if about is SubjectKind.MILESTONE:
-        milestone = book.milestones.get(ref)
-        if milestone is None:
-            raise book.missing("milestone", ref, "milestone")
+        milestone = book.known(book.milestones, "milestone", ref)
         contract = book.contract_by_id(milestone.contract_id)
         return PaidSubject(book.payments[milestone.payment_id], contract, None, milestone, milestone.title)
-    invoice = book.invoices.get(ref)
-    if invoice is None:
-        raise book.missing("invoice", ref, "invoice")
+    invoice = book.known(book.invoices, "invoice", ref)
     of_invoice = next((it for it in book.milestones.values() if it.payment_id == invoice.payment_id), None)
     contract = book.contract_by_id(invoice.contract_id)
     return PaidSubject(book.payments[invoice.payment_id], contract, None, of_invoice, f"invoice {invoice.number}")

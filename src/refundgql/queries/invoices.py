@@ -65,7 +65,7 @@ INVOICES = Table(
     alias="i",
     shape=SHAPE,
     order=Order("invoices", (Key("i.issued_at", "int", descending=True), Key("i.id", "uuid", descending=True))),
-    visible=visibility.invoices,
+    visible=visibility.of_contracts,
     parent="contract_id",
 )
 """Newest first."""

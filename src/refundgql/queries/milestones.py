@@ -48,7 +48,7 @@ MILESTONES = Table(
     alias="s",
     shape=SHAPE,
     order=Order("milestones", (Key("s.id", "uuid"),)),
-    visible=visibility.milestones,
+    visible=visibility.of_contracts,
     parent="contract_id",
 )
 """In the order they were made."""

@@ -44,7 +44,7 @@ REVIEWS = Table(
         computed={"reviews_hidden": "(SELECT k.reviews_hidden FROM contract k WHERE k.id = v.contract_id)"},
     ),
     order=Order("reviews", (Key("v.posted_at", "int"), Key("v.id", "uuid"))),
-    visible=visibility.reviews,
+    visible=visibility.of_contracts,
     parent="contract_id",
 )
 """Oldest first."""

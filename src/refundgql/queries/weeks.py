@@ -53,7 +53,7 @@ WEEKS = Table(
     alias="w",
     shape=SHAPE,
     order=Order("weeks", (Key("w.starts_at", "int", descending=True), Key("w.id", "uuid", descending=True))),
-    visible=visibility.billing_weeks,
+    visible=visibility.of_contracts,
     parent="contract_id",
 )
 """Newest first."""

@@ -66,28 +66,11 @@ def contracts(viewer: Viewer, alias: str = "k") -> Condition:
 
 
 def of_contracts(viewer: Viewer, alias: str) -> Condition:
-    """Return which rows of a table with a `contract_id` a viewer sees: those of the contracts they see."""
+    """Return which invoices, milestones, weeks and reviews a viewer sees: those of the contracts they see.
+
+    The contract's two parties read its reviews, hidden or not (C21).
+    """
     return _through("contract_id", "contract", contracts(viewer, "contract"), alias)
-
-
-def invoices(viewer: Viewer, alias: str = "i") -> Condition:
-    """Return which invoices a viewer sees."""
-    return of_contracts(viewer, alias)
-
-
-def milestones(viewer: Viewer, alias: str = "m") -> Condition:
-    """Return which milestones a viewer sees."""
-    return of_contracts(viewer, alias)
-
-
-def billing_weeks(viewer: Viewer, alias: str = "w") -> Condition:
-    """Return which billing weeks a viewer sees."""
-    return of_contracts(viewer, alias)
-
-
-def reviews(viewer: Viewer, alias: str = "v") -> Condition:
-    """Return which reviews a viewer sees: the contract's two parties read them, hidden or not (C21)."""
-    return of_contracts(viewer, alias)
 
 
 def cases(viewer: Viewer, alias: str = "c") -> Condition:
