@@ -102,6 +102,7 @@ AREAS = {
         (
             *_of("commands", "checks", "lead_refunds", "invoice_refunds", "review_commands", "conversations", "sweep"),
             *_of("commands", "settlement", "signatures", "sync_money", "sync_records", "moving_in", "import_records"),
+            *_of("commands", "import_spool"),
             *_of("commands", "idempotency", "changed_policies", "deadline_index", "persons", "held_money"),
             *_of("api", "evidence_rules", "bulk_decisions", "payouts", "records_that_are_refused"),
             *_of("web", "evidence_files"),
@@ -114,7 +115,16 @@ AREAS = {
         (
             *_of("storage", "saving", "rules_of_the_database", "evidence_store", "idempotency", "visibility", "stream"),
             *_of("storage", "retention", "database", "schema"),
-            *_of("commands", "sweep", "persons", "settlement", "moving_in", "deadline_index", "held_money"),
+            *_of(
+                "commands",
+                "sweep",
+                "persons",
+                "settlement",
+                "moving_in",
+                "deadline_index",
+                "held_money",
+                "import_spool",
+            ),
         ),
         (*_WEBHOOKS, "src/refundgql/storage/migrations/*", "src/refundgql/storage/postgres_*"),
     ),

@@ -15,7 +15,9 @@ from marketplace import SERVICE, Shape, account, everything, having, lead, messa
 
 from refundgql.commands import import_records, import_spool
 from refundgql.commands.import_records import Phase, Progress, import_files
-from refundgql.commands.sync_records import sync_records
+from refundgql.commands.import_spool import Checked, Spool
+from refundgql.commands.sync_keeping import Keeping
+from refundgql.commands.sync_records import SyncCounts, sync_records
 from refundgql.domain.record_parsing import parse_record
 from refundgql.storage.database import Database
 from refundgql.storage.ledger_checks import verify
@@ -131,3 +133,15 @@ async def test_a_new_name_and_a_deleted_message_count_for_later_batches(world: W
     assert (row["title"], row["customer_name"]) == ("Gate", "New Name")
     (newest,) = await world.rows("SELECT MAX(sent_at) AS at FROM message WHERE deleted_at IS NULL")
     assert row["last_message_at"] == newest["at"]
+
+
+def test_a_spool_takes_no_more_than_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What still fits is kept, the first that does not ends it, and what was kept can be read."""
+    keeping = Keeping([("a statement", 1, ["x" * 100])], {}, [], [], {}, [], [], [])
+    monkeypatch.setattr(import_spool, "SPOOL_BYTES", 2 * len(orjson.dumps(tuple(keeping))))
+    monkeypatch.setattr(import_spool, "IN_MEMORY_BYTES", 0)
+    spool = Spool(tmp_path, 1)
+    for kept, is_open in ((1, True), (2, True), (2, False)):
+        spool.add(keeping, Checked(SyncCounts(), 1, 1))
+        assert (len(spool.checked), spool.is_open) == (kept, is_open)
+    assert len([*spool.keepings(0, 2)]) == 2

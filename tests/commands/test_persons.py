@@ -303,3 +303,12 @@ async def test_roles_that_records_change_are_recorded(world: World) -> None:
     rows = await world.rows("SELECT detail FROM audit_entry ORDER BY at, id")
     told = [json.loads(row["detail"]) for row in rows]
     assert [(one["before"], one["after"]) for one in told] == [("", "SUPPORT"), ("PRO", "EXPERT,PRO")]
+
+
+async def test_the_first_accounts_are_named_within_bounds(world: World) -> None:
+    """As long as any record's reference and name may be, and not a character more."""
+    assert await give_role(world.uow, "r" * 200, Role.SERVICE, "n" * 200)
+    for ref, name in (("r" * 201, None), ("another", "n" * 201)):
+        with pytest.raises(Refused):
+            await give_role(world.uow, ref, Role.SERVICE, name)
+        assert await find_viewer_by_ref(world.database, ref) is None

@@ -327,7 +327,7 @@ async def test_a_withdrawal_may_be_reported_paid_at_once(world: World) -> None:
 
 
 async def test_reviews_hide_and_show_as_payments_come_in(world: World) -> None:
-    """24.99 left after a refund hides, a payment that lifts it to 25.00 shows again (C21)."""
+    """24.98 left after a refund hides, so does a cent more; a payment that lifts it to 25.00 shows again (C21)."""
     await sync(
         world,
         *people(),
@@ -336,7 +336,7 @@ async def test_reviews_hide_and_show_as_payments_come_in(world: World) -> None:
         PRAISE,
     )
     desk = await desk_of(world)
-    await desk.approve(desk.expert, await desk.ask(await identified(world, "invoice", "extra"), "15.01"))
+    await desk.approve(desk.expert, await desk.ask(await identified(world, "invoice", "extra"), "15.02"))
 
     async def hidden() -> bool:
         return bool((await world.rows("SELECT reviews_hidden FROM contract"))[0]["reviews_hidden"])
@@ -345,6 +345,8 @@ async def test_reviews_hide_and_show_as_payments_come_in(world: World) -> None:
     await sync(world, review("reply", "fixed", "expert"))
     assert await hidden()
     await sync(world, invoice("cent", "fixed", "0.01", "2026-03-01T00:00:00Z"))
+    assert await hidden()
+    await sync(world, invoice("another", "fixed", "0.01", "2026-03-02T00:00:00Z"))
     assert not await hidden()
 
 
