@@ -8,7 +8,8 @@ pages of its own, which `server` runs under uvicorn.
 The way of an operation:
 
 - `front` tells requests from sockets, logs and masks. `http` (with `negotiation`, `bodies`, `compression`, `origins`),
-  `ws` (with `ws_messages`) and `sse` are the roads; each hands on a `GraphQLRequest` and writes what comes back.
+  `ws` (with `ws_messages`, `ws_operations`) and `sse` are the roads; each hands on a `GraphQLRequest` and writes what
+  comes back.
 - `callers` says who asks, `rate` counts their requests, `connections` their sockets and streams, and ends those whose
   access is over. `limits` and `bounds` say what is too large, too deep, too dear or too much.
 - `operations` finds the text (`persisted_documents`), asks the `engine` and refuses; `answers` and `responses` word
@@ -26,34 +27,34 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
         id: strawberry.ID = leaf(lambda row: f"{row.TYPENAME}_{row.id}", description="...")
 
     @strawberry.type(description="...")
-    class RefundCase(Node):
-        number: str = strawberry.field(description="...")          # read from row.number
-        state: RefundCaseState = strawberry.field(description="...")  # a str equal to the value's name
-        opened_at: datetime = strawberry.field(description="...")  # whatever the scalar's serialize takes
+    class Book(Node):
+        title: str = strawberry.field(description="...")           # read from row.title
+        state: BookState = strawberry.field(description="...")     # a str equal to the value's name
+        printed_at: datetime = strawberry.field(description="...")  # whatever the scalar's serialize takes
 
-        @level(description="...")                                  # one call for all cases of the level
+        @level(description="...")                                  # one call for all books of the level
         @staticmethod
-        async def requester(rows: list[CaseRow], info: LevelInfo) -> Level[Account]:
-            return await accounts_by_id(info.context, [row.requester_id for row in rows], info.selection)
+        async def author(rows: list[BookRow], info: LevelInfo) -> Level[Person]:
+            return await persons_by_id(info.context, [row.author_id for row in rows], info.selection)
 
         @level(description="...")
         @staticmethod
-        def overdue(rows: list[CaseRow], info: LevelInfo) -> list[bool]:  # leaves; waits for nothing: a plain def
+        def overdue(rows: list[BookRow], info: LevelInfo) -> list[bool]:  # leaves; waits for nothing: a plain def
             return [is_overdue(row, info.context.now) for row in rows]
 
 - Types are declarations only; rows travel. A field without a resolver reads the row's attribute of the same
   Python name. Lists and objects inside a row need no resolver either. `rows` holds rows to their types: by the classes
-  that level functions take, or `@row(MoneyRow)` above a type without one.
+  that level functions take, or `@row(BookRow)` above a type without one.
 - A level function takes `(rows, info, ...)`; further parameters are the GraphQL arguments, described with
   `Annotated[int | None, strawberry.argument(description="...")] = None`. It returns one item for each row,
   in order; an item that is an exception is that position's error, a raised one is the error of all.
   A root field is a level of one row: `rows == [None]`, so it returns a list of one item.
-- `Level["Lead"]` and `Level[Annotated["Lead", strawberry.lazy("refundgql.api.types.leads")]]` work as usual in
+- `Level["Book"]` and `Level[Annotated["Book", strawberry.lazy("shop.books")]]` work as usual in
   Strawberry, and so does `level(graphql_type=...)`. A function of the module works too:
-  `events: RefundEventConnection = level(events_of_cases)`.
+  `loans: list[Loan] = level(loans_of_books)`.
 - `info.context` is the request's context. `info.selection` is a mapping of the child fields asked for, by
-  Python name: `info.selection.has("edges", "node", "requester")`, `info.selection.at("edges", "node")`,
-  `.on("Lead")` for one member of a union.
+  Python name: `info.selection.has("edges", "node", "author")`, `info.selection.at("edges", "node")`,
+  `.on("Book")` for one member of a union.
 - Interfaces and unions resolve by `row.TYPENAME`.
 - Ordinary resolvers (`@strawberry.field def f(self, info: strawberry.Info)`), permissions and field extensions
   work too, once for each row: `self` is the row.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from refundgql.gql.errors import ApiError, ErrorCode
 
-# Twice the most that pages may add up to; a list without pages, of milestones for example, is as long as it is.
+# Twice the most that pages may add up to; a list without pages is as long as it is.
 MAX_ITEMS: Final = 10_000
 
 

@@ -14,7 +14,7 @@ log = logging.getLogger("refundgql.presence")
 
 # Twice a second, so that access ends within a second of the account's, also when nobody told of the change.
 CHECK_SECONDS: Final = 0.5
-# A marketplace that changes accounts one after another must not make us ask for all who are here each time.
+# An application that changes accounts one after another must not make us ask for all who are here each time.
 BETWEEN_CHECKS_SECONDS: Final = 0.05
 
 

@@ -57,7 +57,7 @@ class Document:
 class Selection(Mapping[str, "Selection"]):
     """The child fields asked for, by their Python (snake_case) names; fragments, @include and @skip applied.
 
-    Below an interface or union it holds the fields of all possible types; `on("Lead")` narrows it to one.
+    Below an interface or union it holds the fields of all possible types; `on("Book")` narrows it to one.
     `__typename` is left out, a field asked for under several aliases stands here once with the union of its
     children, and a leaf maps to an empty selection. It is cheap to ask again: the answers are kept.
     """
