@@ -571,7 +571,6 @@ async def test_random_pairs(world: tuple[Desk, Oracle]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 async def test_many_random_pairs(world: tuple[Desk, Oracle]) -> None:
     """Ten thousand times whoever asks whatever is told what the rules say."""
     await check_random_pairs(*world, MANY_PAIRS)

@@ -27,7 +27,7 @@ from refundgql.storage.events import Cursor, read_stream, stream_head
 from refundgql.storage.ledger_checks import verify
 from refundgql.storage.migrating import migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 SQLITE_BACKUP = "refundgql backup copy.sqlite3"
 SQLITE_RESTORE = "rm -f refundgql.sqlite3 refundgql.sqlite3-wal refundgql.sqlite3-shm"

@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_benchmark_runs() -> None:
     """Every part of it, over next to nothing, answers without a failed request."""
     command = [sys.executable, "-m", "benchmarks", "--smoke"]

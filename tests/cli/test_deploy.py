@@ -126,7 +126,6 @@ ENGINE = shutil.which("buildah") if os.geteuid() == 0 else None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.skipif(ENGINE is not None, reason="test_container.py builds the image itself here")
 def test_the_container_file_makes_a_server(tmp_path: Path) -> None:
     """Built in a plain folder, its entry point migrates and serves, its health check passes, and its signal ends it."""

@@ -279,7 +279,6 @@ async def test_the_examples_of_the_readme_run(walk: Walk) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_one_machine_serves_as_described(tmp_path: Path) -> None:
     """The first block of docs/operations.md, word for word, ends in a server that answers, and in no other error."""
     records = demo_records(datetime.now(UTC).date())
@@ -301,7 +300,6 @@ def test_one_machine_serves_as_described(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_the_other_commands_of_the_page_run(tmp_path: Path) -> None:
     """The ledger is proven and everything is taken out, by the commands of docs/operations.md."""
     settings = {"REFUNDGQL_DATABASE_URL": new_database_url("sqlite", tmp_path)}
@@ -312,7 +310,6 @@ def test_the_other_commands_of_the_page_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_people_are_made_told_and_forgotten_as_described(tmp_path: Path) -> None:
     """The commands for first accounts and for one person, word for word: an archive, and then nobody of that name."""
     settings = {"REFUNDGQL_DATABASE_URL": new_database_url("sqlite", tmp_path)}

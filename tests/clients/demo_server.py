@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from patience import PATIENCE_SECONDS
 from refundgql import serving
 from refundgql.settings import Settings
 from refundgql.web.keys import LocalKey
@@ -114,7 +115,7 @@ class DemoServer:
         assert self._process is not None
         with suppress(ProcessLookupError):
             self._process.terminate()
-        await asyncio.wait_for(self._process.wait(), 20)
+        await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
 
     def keep_copy(self) -> None:
         """Copy the database of a demo that does not run."""

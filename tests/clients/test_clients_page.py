@@ -70,7 +70,6 @@ def test_commands_are_those_of_the_examples() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.asyncio(loop_scope="module")
 async def test_operations_run(demo: DemoServer) -> None:
     """Each operation of the page is answered without errors; what it says is refused is refused."""
@@ -111,7 +110,6 @@ async def shell(command: str, **environment: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.asyncio(loop_scope="module")
 async def test_commands_run(demo: DemoServer) -> None:
     """The query answers; the stream tells what happens; resumed after a cursor it tells it again."""

@@ -13,7 +13,7 @@ from cut_line import CutLine
 from demo_server import DemoServer
 from example_projects import python_project, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
 

@@ -16,7 +16,7 @@ from demo_server import DemoServer, free_port
 from example_projects import node_project, run
 from playwright.async_api import Browser, Locator, Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
 

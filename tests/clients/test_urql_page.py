@@ -14,7 +14,7 @@ from demo_server import DemoServer
 from example_projects import node_project, run
 from playwright.async_api import Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 PRO = "pro-ada"
 

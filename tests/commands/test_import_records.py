@@ -373,7 +373,6 @@ def test_a_killed_import_continues(database_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """100,000 leads with their chats stay within the 300 MB that any file has to fit in."""
     from databases import new_database_url

@@ -24,7 +24,7 @@ from databases import LIMITS, drop_database, new_database_url
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Database
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 PROCESSES = 3
 CASES = {"sqlite": 20, "postgres": 60}

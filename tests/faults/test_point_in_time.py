@@ -18,7 +18,7 @@ from databases import LIMITS
 from refundgql.storage.database import Database
 from refundgql.storage.migrating import migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 BACKUP = 'pg_basebackup --checkpoint=fast --pgdata=base --dbname="$REFUNDGQL_DATABASE_URL"'
 RESTORE = "cat >> base/postgresql.auto.conf <<EOF"

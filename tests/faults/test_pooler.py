@@ -22,7 +22,7 @@ from test_upgrade import NOW, People, records_before
 
 from databases import drop_database, empty_database_url
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 POOLER = shutil.which("pgbouncer", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
 

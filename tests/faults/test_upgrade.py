@@ -26,7 +26,7 @@ from fleet import Fleet, Program
 
 from databases import DIALECTS, drop_database, empty_database_url
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 FORMER = Path(__file__).parent / "former_release.tar.xz"
 PEOPLE = 6

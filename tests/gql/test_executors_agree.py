@@ -202,7 +202,6 @@ def test_generated_documents_agree() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_many_generated_documents_agree() -> None:
     """The same over as many documents as DIFFERENTIAL_DOCUMENTS says."""
     documents = int(os.environ.get("DIFFERENTIAL_DOCUMENTS", FULL))

@@ -336,7 +336,7 @@ async def test_two_tokens_are_nobodys(serve: MakeDesk) -> None:
 async def test_expired_token_ends_the_socket(serve: MakeDesk) -> None:
     """When the token runs out the socket closes with 4403 within a second."""
     desk = serve()
-    token = desk.token("ada", lifetime_seconds=2)
+    token = desk.token("ada", lifetime_seconds=4)
     async with ready(desk, {"token": token}) as ws:
         await ask(ws, "subscription { quiet { number } }")
         code, reason = await closed(ws)

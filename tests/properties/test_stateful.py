@@ -479,7 +479,6 @@ def test_many_refunds_follow_the_model() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_refunds_follow_the_model_on_postgres() -> None:
     """The same promises on PostgreSQL."""
     long = settings(_LONG, max_examples=max(LONG // 15, 2), stateful_step_count=40, phases=[Phase.generate])

@@ -112,7 +112,7 @@ async def test_streams_end_with_access(follow: Any, how: str, desk: RealDesk) ->
     client = desk.with_role("CLIENT")
     roles = [str(role) for role in desk.people[client].roles]
     if how == "expired":
-        token = desk.token(client, lifetime_seconds=2)
+        token = desk.token(client, lifetime_seconds=4)
         ends_at = jwt.decode(token, options={"verify_signature": False})["exp"]
 
         async def change() -> float:

@@ -303,7 +303,6 @@ def test_nul_in_every_place(desk: RealDesk, client: Wire, every_place: list[Plac
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_nul_in_every_place_on_postgres(postgres_desk: RealDesk, client: Wire, postgres_ids: dict[str, str]) -> None:
     """Over PostgreSQL, which keeps no such text, it is the same."""
     check_nul(postgres_desk, client, list(places(postgres_ids)))

@@ -112,7 +112,6 @@ def test_webhooks_are_counted_by_outcome() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_workers_count_together(tmp_path: Path, postgres_url: str) -> None:
     """Whichever worker is asked, it tells what all of them have served."""
     settings = {"REFUNDGQL_DATABASE_URL": postgres_url}

@@ -18,7 +18,6 @@ NGINX_KEEPS_SECONDS = 60
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_whoever_is_let_in_is_answered(tmp_path: Path, postgres_url: str) -> None:
     """Callers are refused while processes start; the first that is taken finds a process that serves."""
     with socket.create_server(("127.0.0.1", 0)) as free:
