@@ -171,6 +171,7 @@ def test_a_request_to_an_erased_expert_is_supports_at_once(kind: RefundCaseKind,
     facts = facts_of(kind)
     assert facts.contract is not None
     facts = replace(facts, contract=replace(facts.contract, kind=contract), expert_erased_at=NOW - timedelta(days=1))
+    foretold = preview(good_act(A.REQUEST, kind, CLIENT), facts, POLICY)
     case = done(A.REQUEST, facts, CLIENT, kind=kind).case
     assert (case.state, case.respond_by, whose_move(with_case(facts, case), case, POLICY).at(NOW)) == (
         S.REQUESTED,
@@ -180,6 +181,7 @@ def test_a_request_to_an_erased_expert_is_supports_at_once(kind: RefundCaseKind,
     handed = run_out(with_case(facts, case), NOW, POLICY)
     assert handed is not None
     assert (handed.event.name, handed.event.rule, handed.case.state) == ("HAND_OVER", "D30", S.ESCALATED)
+    assert (foretold.decided_by, foretold.decision_due_by) == (WhoseMove.SUPPORT, handed.case.deadline_at)
     escalated = with_case(facts, handed.case)
     assert why(A.REQUEST_INFORMATION, escalated, SUPPORT, asked_party=WhoseMove.COUNTERPARTY) == [
         ("INVALID_INPUT", "D30")

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from desk_story import Story
-from domain_world import A, K, good_act, refused, told
+from domain_world import A, K, S, good_act, refused, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_availability_properties import agree, right_act
 from test_rules_in_force import EVERYBODY, OPENINGS, STEPS, live, rules
 
-from refundgql.domain.cases import available_actions, decide, decision_preview, preview, subject_availability
+from refundgql.domain.cases import available_actions, decide, decision_preview, preview, run_out, subject_availability
 from refundgql.domain.facts import Case
 from refundgql.domain.policy import Policy
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import ContractKind, RefundCaseKind
+from refundgql.domain.vocabulary import ContractKind, RefundCaseKind, WhoseMove
 from usual_examples import USUAL
 
 
@@ -33,8 +33,13 @@ def check_payment(story: Story, kind: RefundCaseKind, viewer: Viewer, at: dateti
         if not foretold.allowed:
             assert refused(act, facts, policy) == foretold.blockers
             continue
-        decision = decide(act, facts, policy)
-        assert (decision.case.route, decision.case.deadline_at) == (foretold.route, foretold.decision_due_by)
+        opened = decide(act, facts, policy).case
+        if story.facts.expert_erased_at is not None and opened.state is S.REQUESTED:
+            handed = run_out(replace(facts, case=opened), at, policy)
+            assert handed is not None
+            opened = handed.case
+            assert foretold.decided_by is WhoseMove.SUPPORT
+        assert (opened.route, opened.deadline_at) == (foretold.route, foretold.decision_due_by)
 
 
 def check_case(story: Story, case: Case, viewer: Viewer, at: datetime, policy: Policy) -> None:

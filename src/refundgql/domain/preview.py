@@ -28,6 +28,7 @@ from refundgql.domain.vocabulary import (
     BalancePurpose,
     IssueDecision,
     RefundActionName,
+    RefundCaseState,
     Role,
     WhoseMove,
 )
@@ -65,12 +66,14 @@ def preview(act: Act, facts: Facts, policy: Policy) -> Preview:
 
 
 def _case(it: Situation, amount_minor: int) -> Case:
-    """Return the case that the act would open."""
+    """Return the case that the act would open, where the desk leaves it."""
     row = row_for(it)
     if row is None:
         raise ValueError(f"{it.action.value} opens no case")
     given = replace(it.act, amount=it.money(amount_minor) if amount_minor > 0 else None)
     case = new_case(replace(it, act=given), row.to_state)
+    if case.state is RefundCaseState.REQUESTED and it.facts.expert_erased_at is not None:
+        case = case.changed(state=RefundCaseState.ESCALATED, escalated_at=it.at)  # as the desk does at once (D30)
     return indexed(case, it.facts, it.policy)
 
 
