@@ -76,6 +76,23 @@ def test_nothing_is_told_before_it_happened(today: date, hour: int) -> None:
     assert len(known) == len(demo_records(today, with_desk=True))
 
 
+_MONEY = """{ viewer { balances { purpose available { amount currencyCode } }
+  transactions(first: 100) { edges { node { purpose status balanceAfter { amount currencyCode } } } } } }"""
+
+
+def check_newest_lines(viewer: dict[str, Any]) -> None:
+    """Assert that each balance is what the newest line booked on it says (C20)."""
+    newest: dict[tuple[str, str], str] = {}
+    for line in (edge["node"] for edge in viewer["transactions"]["edges"]):
+        if (after := line["balanceAfter"]) is not None:
+            newest.setdefault((line["purpose"], after["currencyCode"]), after["amount"])
+    balances = {
+        (one["purpose"], one["available"]["currencyCode"]): one["available"]["amount"] for one in viewer["balances"]
+    }
+    assert newest
+    assert {key: balances[key] for key in newest} == newest
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("today", "hour"), [(MONDAY, 0), *((day, 14) for day in DAYS if day.weekday() < 5)], ids=lambda one: str(one)
@@ -99,6 +116,9 @@ async def test_every_story_goes_as_told(tmp_path: Path, today: date, hour: int) 
           proposal { decision } whoseMove
           evidence { withdrawnAt redactedAt ... on FileEvidence { sizeBytes } } } } } }"""
         answer = await desk.execute("support-ivy", asked, {})
+        people_with_money = [await desk.execute(ref, _MONEY, {}) for ref in ("expert-gus", "client-eva", "pro-ada")]
+    for told in people_with_money:
+        check_newest_lines(told["data"]["viewer"])
     cases = [edge["node"] for edge in answer["data"]["refundCases"]["edges"]]
     assert len(cases) >= 27
     assert {(case["proposal"] or {}).get("decision") for case in cases} == {None, "APPROVE", "DECLINE"}
