@@ -62,6 +62,8 @@ async def load(url: str, size: Size) -> Database:
     database = await Database.open(url)
     await migrate(database)
     if await database.fetch_value("SELECT count(*) FROM refund_case"):
+        async with database.transaction() as tx:
+            await _armed(tx)  # the rules may be newer than the data
         return database
     rng = random.Random(size.seed)
     async with database.transaction() as tx:

@@ -250,10 +250,19 @@ async def _own_postgres(folder: Path) -> AsyncIterator[str]:
 
 
 async def _loaded(server_url: str, cases: int, seed: int) -> str:
-    """Return the URL of a database with so many cases, made now unless it is there from an earlier run."""
-    url = await _database(server_url, f"refundgql_bench_{cases}_{seed}")
+    """Return the URL of a database with so many cases, copied from one that is made unless it is there.
+
+    Servers approve, assign and sweep: what an earlier run has left is not what this one measures.
+    """
+    made = f"refundgql_bench_{cases}_{seed}_made"
+    url = await _database(server_url, made)
     await (await load(url, Size(cases=cases, accounts=max(cases // 5, 1), seed=seed))).close()
-    return url
+    connection = await asyncpg.connect(server_url)
+    name = f"refundgql_bench_{cases}_{seed}"
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{made}"')
+    await connection.close()
+    return _named(server_url, name)
 
 
 async def _database(server_url: str, name: str) -> str:
@@ -262,6 +271,10 @@ async def _database(server_url: str, name: str) -> str:
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
         await connection.execute(f'CREATE DATABASE "{name}"')
     await connection.close()
+    return _named(server_url, name)
+
+
+def _named(server_url: str, name: str) -> str:
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
