@@ -61,6 +61,6 @@ class BulkMutations:
         info: LevelInfo,
         input: Annotated[DecideRefundsInput, strawberry.argument(description="The decisions.")],
     ) -> Level[DecideRefundsPayload]:
-        decisions = tuple(command(commands.CaseDecision, one, refund_case_id="RefundCase") for one in input.decisions)
+        decisions = tuple(command(commands.CaseDecision, one) for one in input.decisions)
         given = commands.DecideRefunds(decisions=decisions, idempotency_key=input.idempotency_key)
         return await run_command(info, lambda viewer: commands.decide_refunds(info.context.app.uow, viewer, given))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
@@ -64,19 +64,36 @@ def check_filter(given: Input | None) -> None:
             raise told(sentence("AT_MOST_CHARACTERS", "at most {limit} characters.", limit=TEXT_CHARS), argument=name)
 
 
-def command(cls: type[Command], given: Input, **types: str) -> Command:
+_TYPES: Final = {
+    "refund_case_id": "RefundCase",
+    "lead_id": "Lead",
+    "invoice_id": "Invoice",
+    "billing_week_id": "BillingWeek",
+    "milestone_id": "Milestone",
+    "message_ids": "Message",
+    "contract_id": "Contract",
+    "review_id": "Review",
+    "withdrawal_id": "Withdrawal",
+    "account_id": "Account",
+    "assignee_id": "Account",
+    "webhook_endpoint_id": "WebhookEndpoint",
+    "webhook_delivery_id": "WebhookDelivery",
+}
+"""What the ids of inputs name, by their fields."""
+
+
+def command(cls: type[Command], given: Input) -> Command:
     """Return a command's input made from a GraphQL input of the same field names.
 
-    `types` names the type of each id: an id of another type, or no id at all, becomes a text that names nothing, so
-    that the command answers as it does for what does not exist.
+    An id of another type than its field names, or no id at all, becomes a text that names nothing, so that the command
+    answers as it does for what does not exist.
     """
     values: dict[str, Any] = {}
     for one in fields(cls):  # type: ignore[arg-type]  # commands are dataclasses
-        value = getattr(given, one.name)
+        value, type_name = getattr(given, one.name), _TYPES.get(one.name)
         if isinstance(value, MoneyInput):
             value = amount_of(value)
-        elif one.name in types and value is not None:
-            type_name = types[one.name]
+        elif type_name is not None and value is not None:
             value = tuple(_uuid(type_name, it) for it in value) if isinstance(value, list) else _uuid(type_name, value)
         values[one.name] = value
     return cls(**values)

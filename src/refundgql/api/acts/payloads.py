@@ -1,11 +1,13 @@
 """What mutations answer: the object as the viewer sees it now, the act's event, and refusals as data."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
+from refundgql.api.acts.inputs import Input, command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import (
     LazyAccount,
@@ -59,6 +61,27 @@ async def run_command(info: LevelInfo, act: Callable[[Viewer], Awaitable[Any]]) 
     finally:
         info.context.forget_facts()
     return [PayloadRow(result, getattr(result, "replayed", False), [])]
+
+
+def act(
+    run: Callable[..., Awaitable[Any]], given: type[Input], payload: type, *, argument: str, description: str
+) -> Any:
+    """Declare the mutation of a command, `run(uow, viewer, given)`, from its GraphQL input and what it answers."""
+    typed = run.__globals__[inspect.signature(run).parameters["given"].annotation]
+
+    async def mutation(rows: list[Any], info: LevelInfo, input: Input) -> Any:
+        wanted = command(typed, input)
+        return await run_command(info, lambda viewer: run(info.context.app.uow, viewer, wanted))
+
+    signature = inspect.signature(mutation)
+    rows, info, shown = signature.parameters.values()
+    described = shown.replace(annotation=Annotated[given, strawberry.argument(description=argument)])
+    mutation.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions carry one
+        parameters=[rows, info, described],
+        return_annotation=Level[payload],  # type: ignore[valid-type]  # a class
+    )
+    mutation.__name__ = mutation.__qualname__ = run.__name__
+    return level(description=description)(mutation)
 
 
 async def _cases(info: LevelInfo, rows: list[PayloadRow]) -> list[Any]:

@@ -1,14 +1,10 @@
 """Forgetting a person."""
 
-from typing import Annotated, Any
-
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, required
-from refundgql.api.acts.payloads import EraseAccountPayload, run_command
-from refundgql.api.context import LevelInfo
+from refundgql.api.acts.inputs import KEY, Input, required
+from refundgql.api.acts.payloads import EraseAccountPayload, act
 from refundgql.commands import persons as commands
-from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="Whom to forget, and why.")
@@ -20,16 +16,12 @@ class EraseAccountInput(Input):
 
 @strawberry.type
 class PersonMutations:
-    @level(
+    erase_account = act(
+        commands.erase_account,
+        EraseAccountInput,
+        EraseAccountPayload,
+        argument="The account, and why.",
         description="Make everything held about a person unreadable for everybody (D30): name, reference, texts, chats"
         " and files. Amounts, states, instants, hashes and the ledger stay. Refused while a case is open or money is"
-        " there. For administrators."
+        " there. For administrators.",
     )
-    @staticmethod
-    async def erase_account(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[EraseAccountInput, strawberry.argument(description="The account, and why.")],
-    ) -> Level[EraseAccountPayload]:
-        given = command(commands.EraseAccount, input, account_id="Account")
-        return await run_command(info, lambda viewer: commands.erase_account(info.context.app.uow, viewer, given))

@@ -1,17 +1,12 @@
 """Acts on cases that are there: decide, sign, ask, escalate, dispute, consent, cancel, reverse, reopen."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
-
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
-from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_command
-from refundgql.api.context import LevelInfo
+from refundgql.api.acts.inputs import KEY, VERSION, Input, optional, required
+from refundgql.api.acts.payloads import RefundCasePayload, act
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import decisions as commands
 from refundgql.domain.vocabulary import RestOfEscrow, WhoseMove
-from refundgql.gql.declare import Level, level
 
 
 @strawberry.input(description="An approval.")
@@ -110,117 +105,85 @@ class ReopenRefundInput(Input):
     idempotency_key: str = required(KEY)
 
 
-async def _act(info: LevelInfo, act: Callable[..., Awaitable[Any]], cls: type[Any], given: Input) -> list[PayloadRow]:
-    typed = command(cls, given, refund_case_id="RefundCase")
-    return await run_command(info, lambda viewer: act(info.context.app.uow, viewer, typed))
-
-
 @strawberry.type
 class RefundActMutations:
-    @level(
+    approve_refund = act(
+        commands.approve_refund,
+        ApproveRefundInput,
+        RefundCasePayload,
+        argument="The approval.",
         description="Approve all or part of what was asked, as the expert or support; money follows at once (C16, "
-        "L18). Above your limit it is proposed instead (D23)."
+        "L18). Above your limit it is proposed instead (D23).",
     )
-    @staticmethod
-    async def approve_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ApproveRefundInput, strawberry.argument(description="The approval.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.approve_refund, commands.ApproveRefund, input)
-
-    @level(
+    decline_refund = act(
+        commands.decline_refund,
+        DeclineRefundInput,
+        RefundCasePayload,
+        argument="The refusal.",
         description="Decline, as the expert or support, with a message for the requester. Above your limit it is "
-        "proposed instead (D23)."
+        "proposed instead (D23).",
     )
-    @staticmethod
-    async def decline_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[DeclineRefundInput, strawberry.argument(description="The refusal.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.decline_refund, commands.DeclineRefund, input)
-
-    @level(description="As the requester, take a case to support: for a second look (D6, C24), or unpaid (D13).")
-    @staticmethod
-    async def escalate_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[EscalateRefundInput, strawberry.argument(description="Why.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.escalate_refund, commands.EscalateRefund, input)
-
-    @level(description="As the client, take a case to dispute resolution (C31).")
-    @staticmethod
-    async def dispute_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[DisputeRefundInput, strawberry.argument(description="What is in dispute.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.dispute_refund, commands.DisputeRefund, input)
-
-    @level(description="As the expert, agree to an amount while support decides (C15).")
-    @staticmethod
-    async def consent_to_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ConsentToRefundInput, strawberry.argument(description="The consent.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.consent_to_refund, commands.ConsentToRefund, input)
-
-    @level(description="As the requester, take the request back while it is undecided (D15).")
-    @staticmethod
-    async def cancel_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[CancelRefundInput, strawberry.argument(description="Which, and a word about it.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.cancel_refund, commands.CancelRefund, input)
-
-    @level(description="As an administrator, undo a credit with a posting of its own (D16).")
-    @staticmethod
-    async def reverse_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ReverseRefundInput, strawberry.argument(description="Which, and why.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.reverse_refund, commands.ReverseRefund, input)
-
-    @level(
+    escalate_refund = act(
+        commands.escalate_refund,
+        EscalateRefundInput,
+        RefundCasePayload,
+        argument="Why.",
+        description="As the requester, take a case to support: for a second look (D6, C24), or unpaid (D13).",
+    )
+    dispute_refund = act(
+        commands.dispute_refund,
+        DisputeRefundInput,
+        RefundCasePayload,
+        argument="What is in dispute.",
+        description="As the client, take a case to dispute resolution (C31).",
+    )
+    consent_to_refund = act(
+        commands.consent_to_refund,
+        ConsentToRefundInput,
+        RefundCasePayload,
+        argument="The consent.",
+        description="As the expert, agree to an amount while support decides (C15).",
+    )
+    cancel_refund = act(
+        commands.cancel_refund,
+        CancelRefundInput,
+        RefundCasePayload,
+        argument="Which, and a word about it.",
+        description="As the requester, take the request back while it is undecided (D15).",
+    )
+    reverse_refund = act(
+        commands.reverse_refund,
+        ReverseRefundInput,
+        RefundCasePayload,
+        argument="Which, and why.",
+        description="As an administrator, undo a credit with a posting of its own (D16).",
+    )
+    request_information = act(
+        commands.request_information,
+        RequestInformationInput,
+        RefundCasePayload,
+        argument="Whom, what, and for how long.",
         description="As support, ask a party a question. It is that party's move until a message or evidence answers, "
-        "or the days are over; the target of the decision stands still meanwhile (D24)."
+        "or the days are over; the target of the decision stands still meanwhile (D24).",
     )
-    @staticmethod
-    async def request_information(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RequestInformationInput, strawberry.argument(description="Whom, what, and for how long.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.request_information, commands.RequestInformation, input)
-
-    @level(description="As staff, sign a decision that a colleague proposed; it is taken with that (D23).")
-    @staticmethod
-    async def confirm_decision(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ConfirmDecisionInput, strawberry.argument(description="Which.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.confirm_decision, commands.ConfirmDecision, input)
-
-    @level(description="As staff, give a proposed decision back; nothing is decided (D23).")
-    @staticmethod
-    async def return_decision(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ReturnDecisionInput, strawberry.argument(description="Which, and why.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.return_decision, commands.ReturnDecision, input)
-
-    @level(description="As an administrator, take a finally declined case to support again, once (D22).")
-    @staticmethod
-    async def reopen_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[ReopenRefundInput, strawberry.argument(description="Which, and why.")],
-    ) -> Level[RefundCasePayload]:
-        return await _act(info, commands.reopen_refund, commands.ReopenRefund, input)
+    confirm_decision = act(
+        commands.confirm_decision,
+        ConfirmDecisionInput,
+        RefundCasePayload,
+        argument="Which.",
+        description="As staff, sign a decision that a colleague proposed; it is taken with that (D23).",
+    )
+    return_decision = act(
+        commands.return_decision,
+        ReturnDecisionInput,
+        RefundCasePayload,
+        argument="Which, and why.",
+        description="As staff, give a proposed decision back; nothing is decided (D23).",
+    )
+    reopen_refund = act(
+        commands.reopen_refund,
+        ReopenRefundInput,
+        RefundCasePayload,
+        argument="Which, and why.",
+        description="As an administrator, take a finally declined case to support again, once (D22).",
+    )

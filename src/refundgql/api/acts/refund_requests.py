@@ -1,17 +1,12 @@
 """Opening a case: requests, timesheet disputes, and refunds that an expert issues."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
-
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, optional, required
-from refundgql.api.acts.payloads import PayloadRow, RefundCasePayload, run_command
-from refundgql.api.context import LevelInfo
+from refundgql.api.acts.inputs import KEY, Input, optional, required
+from refundgql.api.acts.payloads import RefundCasePayload, act
 from refundgql.api.types.money import MoneyInput
 from refundgql.commands import requests as commands
 from refundgql.domain.vocabulary import IssueDecision, RefundReason, RefundReasonDetail
-from refundgql.gql.declare import Level, level
 
 SEND_ON = "Send the credit on to your payment method as soon as it is there (D10)."
 EXPLANATION = "Your own words, at most 10,000 characters."
@@ -74,62 +69,40 @@ class IssueRefundInput(Input):
     idempotency_key: str = required(KEY)
 
 
-async def _open(info: LevelInfo, act: Callable[..., Awaitable[Any]], cls: type[Any], given: Input) -> list[PayloadRow]:
-    typed = command(
-        cls,
-        given,
-        lead_id="Lead",
-        invoice_id="Invoice",
-        billing_week_id="BillingWeek",
-        milestone_id="Milestone",
-        message_ids="Message",
-    )
-    return await run_command(info, lambda viewer: act(info.context.app.uow, viewer, typed))
-
-
 @strawberry.type
 class RefundRequestMutations:
-    @level(description="Ask for a lead's price back, as the professional, or as staff on their behalf (L15, D4).")
-    @staticmethod
-    async def request_lead_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RequestLeadRefundInput, strawberry.argument(description="The request.")],
-    ) -> Level[RefundCasePayload]:
-        return await _open(info, commands.request_lead_refund, commands.RequestLeadRefund, input)
-
-    @level(description="Ask for money of a paid invoice back, as the client (C04, C15).")
-    @staticmethod
-    async def request_invoice_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RequestInvoiceRefundInput, strawberry.argument(description="The request.")],
-    ) -> Level[RefundCasePayload]:
-        return await _open(info, commands.request_invoice_refund, commands.RequestInvoiceRefund, input)
-
-    @level(description="Ask for money in escrow back, as the client (C30).")
-    @staticmethod
-    async def request_escrow_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RequestEscrowRefundInput, strawberry.argument(description="The request.")],
-    ) -> Level[RefundCasePayload]:
-        return await _open(info, commands.request_escrow_refund, commands.RequestEscrowRefund, input)
-
-    @level(description="Dispute the hours of the prior billing week, as the client, until its Friday 23:59 UTC (C25).")
-    @staticmethod
-    async def open_timesheet_dispute(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[OpenTimesheetDisputeInput, strawberry.argument(description="The dispute.")],
-    ) -> Level[RefundCasePayload]:
-        return await _open(info, commands.open_timesheet_dispute, commands.OpenTimesheetDispute, input)
-
-    @level(description="Refund without being asked, as the expert (C12), or record that nothing is refunded (C13).")
-    @staticmethod
-    async def issue_refund(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[IssueRefundInput, strawberry.argument(description="What is issued.")],
-    ) -> Level[RefundCasePayload]:
-        return await _open(info, commands.issue_refund, commands.IssueRefund, input)
+    request_lead_refund = act(
+        commands.request_lead_refund,
+        RequestLeadRefundInput,
+        RefundCasePayload,
+        argument="The request.",
+        description="Ask for a lead's price back, as the professional, or as staff on their behalf (L15, D4).",
+    )
+    request_invoice_refund = act(
+        commands.request_invoice_refund,
+        RequestInvoiceRefundInput,
+        RefundCasePayload,
+        argument="The request.",
+        description="Ask for money of a paid invoice back, as the client (C04, C15).",
+    )
+    request_escrow_refund = act(
+        commands.request_escrow_refund,
+        RequestEscrowRefundInput,
+        RefundCasePayload,
+        argument="The request.",
+        description="Ask for money in escrow back, as the client (C30).",
+    )
+    open_timesheet_dispute = act(
+        commands.open_timesheet_dispute,
+        OpenTimesheetDisputeInput,
+        RefundCasePayload,
+        argument="The dispute.",
+        description="Dispute the hours of the prior billing week, as the client, until its Friday 23:59 UTC (C25).",
+    )
+    issue_refund = act(
+        commands.issue_refund,
+        IssueRefundInput,
+        RefundCasePayload,
+        argument="What is issued.",
+        description="Refund without being asked, as the expert (C12), or record that nothing is refunded (C13).",
+    )

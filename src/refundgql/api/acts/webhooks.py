@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, bounded, command, optional, required
-from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, run_command
+from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, act, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyWebhookDelivery, LazyWebhookEndpoint
 from refundgql.api.types.refusals import Refusal
@@ -137,61 +137,42 @@ class WebhookMutations:
     ) -> Level[WebhookEndpointPayload]:
         bounded(input.events, "events")
         bounded(input.kinds, "kinds")
-        given = command(webhooks.UpdateWebhookEndpoint, input, webhook_endpoint_id="WebhookEndpoint")
+        given = command(webhooks.UpdateWebhookEndpoint, input)
         uow = info.context.app.uow
         return await run_command(info, lambda viewer: webhooks.update_webhook_endpoint(uow, viewer, given))
 
-    @level(description="As an administrator, delete a webhook endpoint with its log.")
-    @staticmethod
-    async def delete_webhook_endpoint(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[DeleteWebhookEndpointInput, strawberry.argument(description="Which one.")],
-    ) -> Level[WebhookEndpointPayload]:
-        given = command(webhooks.DeleteWebhookEndpoint, input, webhook_endpoint_id="WebhookEndpoint")
-        uow = info.context.app.uow
-        return await run_command(info, lambda viewer: webhooks.delete_webhook_endpoint(uow, viewer, given))
-
-    @level(description="As an administrator, give a webhook endpoint a new secret; for a while the old one signs too.")
-    @staticmethod
-    async def rotate_webhook_secret(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RotateWebhookSecretInput, strawberry.argument(description="Which one.")],
-    ) -> Level[WebhookSecretPayload]:
-        given = command(webhooks.RotateWebhookSecret, input, webhook_endpoint_id="WebhookEndpoint")
-        uow = info.context.app.uow
-        return await run_command(info, lambda viewer: webhooks.rotate_webhook_secret(uow, viewer, given))
-
-    @level(description="As an administrator, send everything after a cursor again, with the ids it had.")
-    @staticmethod
-    async def rewind_webhook_endpoint(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RewindWebhookEndpointInput, strawberry.argument(description="Which one, and from where on.")],
-    ) -> Level[WebhookEndpointPayload]:
-        given = command(webhook_deliveries.RewindWebhookEndpoint, input, webhook_endpoint_id="WebhookEndpoint")
-        uow = info.context.app.uow
-        return await run_command(info, lambda viewer: webhook_deliveries.rewind_webhook_endpoint(uow, viewer, given))
-
-    @level(description="As an administrator, send one delivery again, with the id it had, before those that wait.")
-    @staticmethod
-    async def redeliver_webhook(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RedeliverWebhookInput, strawberry.argument(description="Which one.")],
-    ) -> Level[WebhookDeliveryPayload]:
-        given = command(webhook_deliveries.RedeliverWebhook, input, webhook_delivery_id="WebhookDelivery")
-        uow = info.context.app.uow
-        return await run_command(info, lambda viewer: webhook_deliveries.redeliver_webhook(uow, viewer, given))
-
-    @level(description="As an administrator, leave out a delivery that holds up those behind it.")
-    @staticmethod
-    async def skip_webhook_delivery(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[SkipWebhookDeliveryInput, strawberry.argument(description="Which one.")],
-    ) -> Level[WebhookDeliveryPayload]:
-        given = command(webhook_deliveries.SkipWebhookDelivery, input, webhook_delivery_id="WebhookDelivery")
-        uow = info.context.app.uow
-        return await run_command(info, lambda viewer: webhook_deliveries.skip_webhook_delivery(uow, viewer, given))
+    delete_webhook_endpoint = act(
+        webhooks.delete_webhook_endpoint,
+        DeleteWebhookEndpointInput,
+        WebhookEndpointPayload,
+        argument="Which one.",
+        description="As an administrator, delete a webhook endpoint with its log.",
+    )
+    rotate_webhook_secret = act(
+        webhooks.rotate_webhook_secret,
+        RotateWebhookSecretInput,
+        WebhookSecretPayload,
+        argument="Which one.",
+        description="As an administrator, give a webhook endpoint a new secret; for a while the old one signs too.",
+    )
+    rewind_webhook_endpoint = act(
+        webhook_deliveries.rewind_webhook_endpoint,
+        RewindWebhookEndpointInput,
+        WebhookEndpointPayload,
+        argument="Which one, and from where on.",
+        description="As an administrator, send everything after a cursor again, with the ids it had.",
+    )
+    redeliver_webhook = act(
+        webhook_deliveries.redeliver_webhook,
+        RedeliverWebhookInput,
+        WebhookDeliveryPayload,
+        argument="Which one.",
+        description="As an administrator, send one delivery again, with the id it had, before those that wait.",
+    )
+    skip_webhook_delivery = act(
+        webhook_deliveries.skip_webhook_delivery,
+        SkipWebhookDeliveryInput,
+        WebhookDeliveryPayload,
+        argument="Which one.",
+        description="As an administrator, leave out a delivery that holds up those behind it.",
+    )

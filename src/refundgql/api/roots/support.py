@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, VERSION, Input, command, optional, required
-from refundgql.api.acts.payloads import RefundCasePayload, run_command
+from refundgql.api.acts.inputs import KEY, VERSION, Input, optional, required
+from refundgql.api.acts.payloads import RefundCasePayload, act
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
 from refundgql.api.types.case_filters import CaseFilterArgument, CaseOrderArgument, case_filter
@@ -76,12 +76,10 @@ class SupportQueries:
 
 @strawberry.type
 class SupportMutations:
-    @level(description="Give a case to a member of staff, or take it from whoever has it; for staff.")
-    @staticmethod
-    async def assign_case(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[AssignCaseInput, strawberry.argument(description="Who is to take care of it.")],
-    ) -> Level[RefundCasePayload]:
-        given = command(commands.AssignCase, input, refund_case_id="RefundCase", assignee_id="Account")
-        return await run_command(info, lambda viewer: commands.assign_case(info.context.app.uow, viewer, given))
+    assign_case = act(
+        commands.assign_case,
+        AssignCaseInput,
+        RefundCasePayload,
+        argument="Who is to take care of it.",
+        description="Give a case to a member of staff, or take it from whoever has it; for staff.",
+    )

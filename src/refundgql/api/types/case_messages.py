@@ -1,12 +1,11 @@
 """What the people of a case say to each other."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, optional, required
-from refundgql.api.acts.payloads import CaseMessagePayload, run_command
+from refundgql.api.acts.inputs import KEY, Input, optional, required
+from refundgql.api.acts.payloads import CaseMessagePayload, act
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyAccount
 from refundgql.api.types.nodes import Node
@@ -39,12 +38,10 @@ class SendCaseMessageInput(Input):
 
 @strawberry.type
 class CaseMessageMutations:
-    @level(description="Say something on a case.")
-    @staticmethod
-    async def send_case_message(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[SendCaseMessageInput, strawberry.argument(description="The message.")],
-    ) -> Level[CaseMessagePayload]:
-        given = command(commands.SendCaseMessage, input, refund_case_id="RefundCase")
-        return await run_command(info, lambda viewer: commands.send_case_message(info.context.app.uow, viewer, given))
+    send_case_message = act(
+        commands.send_case_message,
+        SendCaseMessageInput,
+        CaseMessagePayload,
+        argument="The message.",
+        description="Say something on a case.",
+    )

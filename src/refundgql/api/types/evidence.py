@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import orjson
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, optional, required
-from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, run_command
+from refundgql.api.acts.inputs import KEY, Input, optional, required
+from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, act, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import asked_page
 from refundgql.api.types.ids import uuid_of
@@ -200,27 +200,20 @@ def _evidence_id(global_id: str) -> str:
 
 @strawberry.type
 class EvidenceMutations:
-    @level(description="Add a statement to a case (L16).")
-    @staticmethod
-    async def add_statement(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[AddStatementInput, strawberry.argument(description="The statement.")],
-    ) -> Level[RefundCasePayload]:
-        given = command(commands.AddStatement, input, refund_case_id="RefundCase")
-        return await run_command(info, lambda viewer: commands.add_statement(info.context.app.uow, viewer, given))
-
-    @level(description="Ask for an address to send a file to (L16).")
-    @staticmethod
-    async def create_evidence_upload(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[CreateEvidenceUploadInput, strawberry.argument(description="The file.")],
-    ) -> Level[EvidenceUploadPayload]:
-        given = command(commands.CreateEvidenceUpload, input, refund_case_id="RefundCase")
-        return await run_command(
-            info, lambda viewer: commands.create_evidence_upload(info.context.app.uow, viewer, given)
-        )
+    add_statement = act(
+        commands.add_statement,
+        AddStatementInput,
+        RefundCasePayload,
+        argument="The statement.",
+        description="Add a statement to a case (L16).",
+    )
+    create_evidence_upload = act(
+        commands.create_evidence_upload,
+        CreateEvidenceUploadInput,
+        EvidenceUploadPayload,
+        argument="The file.",
+        description="Ask for an address to send a file to (L16).",
+    )
 
     @level(description="Take back evidence of your own, until a decision was made with it (D26).")
     @staticmethod
@@ -246,14 +239,10 @@ class EvidenceMutations:
         )
         return await run_command(info, lambda viewer: changes.redact_evidence(info.context.app.uow, viewer, given))
 
-    @level(description="Add chat messages of a lead to its case (L16).")
-    @staticmethod
-    async def add_conversation_evidence(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[AddConversationEvidenceInput, strawberry.argument(description="The messages.")],
-    ) -> Level[RefundCasePayload]:
-        given = command(commands.AddConversationEvidence, input, refund_case_id="RefundCase", message_ids="Message")
-        return await run_command(
-            info, lambda viewer: commands.add_conversation_evidence(info.context.app.uow, viewer, given)
-        )
+    add_conversation_evidence = act(
+        commands.add_conversation_evidence,
+        AddConversationEvidenceInput,
+        RefundCasePayload,
+        argument="The messages.",
+        description="Add chat messages of a lead to its case (L16).",
+    )

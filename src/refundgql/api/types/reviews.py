@@ -1,12 +1,11 @@
 """Reviews of contracts: posting within the window (C22), one allowed edit (C23), hidden with the money (C21)."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, optional, required
-from refundgql.api.acts.payloads import ReviewPayload, run_command
+from refundgql.api.acts.inputs import KEY, Input, optional, required
+from refundgql.api.acts.payloads import ReviewPayload, act
 from refundgql.api.context import LevelInfo
 from refundgql.api.languages import said
 from refundgql.api.types.lazy import LazyAccount
@@ -84,32 +83,24 @@ class AllowReviewEditInput(Input):
 
 @strawberry.type
 class ReviewMutations:
-    @level(description="Review the other party of a contract, until day 14 after its end (C22).")
-    @staticmethod
-    async def post_review(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[PostReviewInput, strawberry.argument(description="The review.")],
-    ) -> Level[ReviewPayload]:
-        given = command(commands.PostReview, input, contract_id="Contract")
-        return await run_command(info, lambda viewer: commands.post_review(info.context.app.uow, viewer, given))
-
-    @level(description="Use the one edit of your review that the expert allowed (C23).")
-    @staticmethod
-    async def edit_review(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[EditReviewInput, strawberry.argument(description="The new words.")],
-    ) -> Level[ReviewPayload]:
-        given = command(commands.EditReview, input, review_id="Review")
-        return await run_command(info, lambda viewer: commands.edit_review(info.context.app.uow, viewer, given))
-
-    @level(description="As the expert, allow the client one edit of their review, at any time (C23).")
-    @staticmethod
-    async def allow_review_edit(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[AllowReviewEditInput, strawberry.argument(description="The client's review.")],
-    ) -> Level[ReviewPayload]:
-        given = command(commands.AllowReviewEdit, input, review_id="Review")
-        return await run_command(info, lambda viewer: commands.allow_review_edit(info.context.app.uow, viewer, given))
+    post_review = act(
+        commands.post_review,
+        PostReviewInput,
+        ReviewPayload,
+        argument="The review.",
+        description="Review the other party of a contract, until day 14 after its end (C22).",
+    )
+    edit_review = act(
+        commands.edit_review,
+        EditReviewInput,
+        ReviewPayload,
+        argument="The new words.",
+        description="Use the one edit of your review that the expert allowed (C23).",
+    )
+    allow_review_edit = act(
+        commands.allow_review_edit,
+        AllowReviewEditInput,
+        ReviewPayload,
+        argument="The client's review.",
+        description="As the expert, allow the client one edit of their review, at any time (C23).",
+    )

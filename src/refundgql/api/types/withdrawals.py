@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, command, required
-from refundgql.api.acts.payloads import WithdrawalPayload, run_command
+from refundgql.api.acts.inputs import KEY, Input, required
+from refundgql.api.acts.payloads import WithdrawalPayload, act
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
 from refundgql.api.languages import said
@@ -111,22 +111,17 @@ class CancelWithdrawalInput(Input):
 
 @strawberry.type
 class WithdrawalMutations:
-    @level(description="Take contract money out to the payment method (D10); lead credit stays (L17).")
-    @staticmethod
-    async def request_withdrawal(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RequestWithdrawalInput, strawberry.argument(description="What to take out.")],
-    ) -> Level[WithdrawalPayload]:
-        given = command(commands.RequestWithdrawal, input)
-        return await run_command(info, lambda viewer: commands.request_withdrawal(info.context.app.uow, viewer, given))
-
-    @level(description="Cancel a withdrawal of yours before it was sent: its money goes back to your balance (D10).")
-    @staticmethod
-    async def cancel_withdrawal(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[CancelWithdrawalInput, strawberry.argument(description="What to cancel.")],
-    ) -> Level[WithdrawalPayload]:
-        given = command(commands.CancelWithdrawal, input, withdrawal_id="Withdrawal")
-        return await run_command(info, lambda viewer: commands.cancel_withdrawal(info.context.app.uow, viewer, given))
+    request_withdrawal = act(
+        commands.request_withdrawal,
+        RequestWithdrawalInput,
+        WithdrawalPayload,
+        argument="What to take out.",
+        description="Take contract money out to the payment method (D10); lead credit stays (L17).",
+    )
+    cancel_withdrawal = act(
+        commands.cancel_withdrawal,
+        CancelWithdrawalInput,
+        WithdrawalPayload,
+        argument="What to cancel.",
+        description="Cancel a withdrawal of yours before it was sent: its money goes back to your balance (D10).",
+    )
