@@ -92,7 +92,8 @@ class Story:
 
     def erase(self, who: str) -> None:
         """Forget whom money comes back to, or the expert; refused while a case is open (D30)."""
-        if not any(one.state in OPEN for one in self.cases.values()):
+        there = who != "expert" or self.facts.contract is not None
+        if there and not any(one.state in OPEN for one in self.cases.values()):
             self.facts = replace(self.facts, **{f"{who}_erased_at": self.at})
             self._look_again(*self.cases)
 
