@@ -95,7 +95,7 @@ def written_to(folder: Path, url: str) -> Iterator[Writer]:
             yield writer
         finally:
             writer.stop.set()
-            thread.join(30)
+            thread.join(PATIENCE_SECONDS)
 
 
 async def looked_at(url: str) -> tuple[int, int, list[str], Cursor, Cursor]:

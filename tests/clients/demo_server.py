@@ -131,7 +131,7 @@ class DemoServer:
 
     async def run(self, role: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run an operation as the demo's person with a role."""
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             answer = await http.post(
                 f"{self.url}/graphql",
                 json={"query": query, "variables": variables or {}},

@@ -16,6 +16,8 @@ from demo_server import DemoServer, free_port
 from example_projects import node_project, run
 from playwright.async_api import Browser, Locator, Page, expect
 
+from patience import PATIENCE_SECONDS
+
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
@@ -67,7 +69,7 @@ async def test_a_server_can_take_the_generated_documents_and_no_others(project: 
             assert [one["extensions"]["code"] for one in other["errors"]] == ["PERSISTED_QUERY_NOT_FOUND"]
     finally:
         server.terminate()
-        await asyncio.wait_for(server.wait(), 30)
+        await asyncio.wait_for(server.wait(), PATIENCE_SECONDS)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

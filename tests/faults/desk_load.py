@@ -79,7 +79,8 @@ class Load:
         """Do acts, so many at once, each until it is answered; begin none after a monotonic instant."""
         waiting = iter(acts)
         limits = httpx.Limits(max_connections=at_once * 2)
-        async with httpx.AsyncClient(timeout=10, limits=limits) as client:
+        # Who gives up waiting on a busy machine asks again, and is told of a replay where an effect is counted.
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits) as client:
 
             async def work() -> None:
                 for act in waiting:

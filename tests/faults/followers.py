@@ -144,7 +144,7 @@ async def following(*followers: Follower) -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until_told(followers: list[Follower], count: int, seconds: float = 30) -> None:
+async def until_told(followers: list[Follower], count: int, seconds: float = 120) -> None:
     """Wait until each was told of so many events, or long enough to say that it never will be."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
