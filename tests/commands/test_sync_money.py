@@ -194,6 +194,8 @@ async def test_a_milestone_s_paid_invoice_is_its_funding_whichever_comes_first(w
     (row,) = await world.rows("SELECT status, funded_at FROM milestone")
     assert row == {"status": "FUNDED", "funded_at": to_micros(datetime(2026, 2, 1, tzinfo=UTC))}
     assert await sync(world, *batch) == (0, 0, len(batch))
+    assert await sync(world, having(unfunded, title="Renamed", revision="2")) == (0, 1, 0)
+    assert await world.rows("SELECT title, status FROM milestone") == [{"title": "Renamed", "status": "FUNDED"}]
     released = milestone("step", "RELEASED", fundedAt="2026-02-01T00:00:00Z", releasedAt="2026-02-05T00:00:00Z")
     assert await sync(world, released) == (0, 1, 0)
     assert (await postings(world))[-1] == ("RELEASE", "held", "contracts", 30_000)
