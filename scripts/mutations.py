@@ -115,16 +115,8 @@ AREAS = {
         (
             *_of("storage", "saving", "rules_of_the_database", "evidence_store", "idempotency", "visibility", "stream"),
             *_of("storage", "retention", "database", "schema"),
-            *_of(
-                "commands",
-                "sweep",
-                "persons",
-                "settlement",
-                "moving_in",
-                "deadline_index",
-                "held_money",
-                "import_spool",
-            ),
+            *_of("commands", "sweep", "persons", "settlement", "moving_in", "deadline_index", "held_money"),
+            *_of("commands", "import_records"),
         ),
         (*_WEBHOOKS, "src/refundgql/storage/migrations/*", "src/refundgql/storage/postgres_*"),
     ),

@@ -171,3 +171,22 @@ def test_a_reversal_finds_the_credit_that_it_undid() -> None:
     found = before(OTHER)
     assert [part.minor for part in found.credit] == [2_000]
     assert before([ASKED]).credit == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "hours", "at_once"),
+    [
+        (["REQUEST", "APPROVE", "CREDIT"], [1, 2, 2], True),
+        (["REQUEST", "APPROVE", "CREDIT"], [1, 2, 3], False),
+        (["REQUEST", "APPROVE", "SEND_MESSAGE", "CREDIT"], [1, 2, 2, 2], False),
+        (["REQUEST", "APPROVE"], [1, 2], False),
+    ],
+)
+def test_a_credit_with_its_approval(names: list[str], hours: list[int], at_once: bool) -> None:
+    """It is the very next event, of the same instant; one that waited for money comes later (D13)."""
+    at = [NOW + timedelta(hours=hour) for hour in hours]
+    events = [
+        event(place, ("mine", name, S.REQUESTED, S.APPROVED, 100), K.INVOICE, at=at[place])
+        for place, name in enumerate(names)
+    ]
+    assert History(facts=invoice_facts(), events=events, money_events=events).is_credited_at_once(1) is at_once

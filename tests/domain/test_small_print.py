@@ -28,8 +28,9 @@ from domain_world import (
 
 from refundgql.domain.calendar import from_micros, to_micros
 from refundgql.domain.cases import case_clocks, deadline_moved, decision_preview
-from refundgql.domain.clocks import indexed, whose_move
+from refundgql.domain.clocks import due_clocks, indexed, whose_move
 from refundgql.domain.deadlines import information_until
+from refundgql.domain.entries import payment_entry
 from refundgql.domain.ledger import balance, contracts_owner, external, held, in_transit, platform_leads
 from refundgql.domain.payment_cases import is_declined_for_now, with_cases
 from refundgql.domain.preview import preview
@@ -192,3 +193,29 @@ def test_an_address_may_have_as_many_characters_as_are_told() -> None:
     longest = "https://example.com/".ljust(URL_CHARS, "a")
     assert url_problem(longest, private_allowed=False) is None
     assert url_problem(f"{longest}a", private_allowed=False) is not None
+
+
+@pytest.mark.parametrize(("escalated_hours_ago", "looked_at"), [(72, "SLA_DECISION"), (73, "INFORMATION")])
+def test_no_word_comes_with_the_end_that_it_would_warn_of(escalated_hours_ago: int, looked_at: str) -> None:
+    """A reminder waits for an answer, and is left out where that ends with the target itself (D21, D24)."""
+    at = NOW - timedelta(hours=escalated_hours_ago)
+    facts = with_case(invoice_facts(), case := case_in(S.ESCALATED, escalated_at=at, opened_at=at, **ASKED))
+    clocks = due_clocks(facts, case, NOW, POLICY)
+    assert [(clock.name.value, clock.due_at) for clock in clocks] == [(looked_at, datetime(2026, 3, 8, tzinfo=UTC))]
+
+
+def test_what_a_balance_does_not_pay_comes_from_outside() -> None:
+    """All of it, a part, or nothing (C19)."""
+    for share, moved in ((0, [("external", 1_000)]), (400, [("balance", 400), ("external", 600)])):
+        entry = payment_entry("p", "client", held("p", "USD"), usd(1_000), share, "work")
+        assert [(one.from_key.partition(":")[0], one.amount.minor) for one in entry] == moved
+
+
+def test_a_preview_tells_that_a_colleague_has_to_sign() -> None:
+    """And what is moved when it is signed (D23)."""
+    facts = with_case(invoice_facts(), case_in(S.ESCALATED))
+    for limit, signs in ((5_999, True), (6_000, False)):
+        policy = replace(POLICY, decision_limit_minor={"USD": limit})
+        found = decision_preview(good_act(A.APPROVE, K.INVOICE, SUPPORT), facts, policy)
+        assert (found.allowed, found.needs_confirmation) == (True, signs)
+        assert [posting.amount.minor for posting in found.postings] == [6_000]
