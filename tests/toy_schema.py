@@ -132,7 +132,7 @@ class Mutation:
     async def act_when_told(self, info: Info) -> str | None:
         toy = info.context.toy
         toy.begun += 1
-        for _ in range(2_000):  # told from another thread
+        for _ in range(6_000):  # told from another thread
             if toy.may_finish:
                 break
             await asyncio.sleep(0.01)

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.app import Roads
 from refundgql.gql.callers import ANONYMOUS, Caller
@@ -199,7 +200,7 @@ def slow_acts(desk: Desk) -> Desk:
 
 async def begun(desk: Desk, times: int = 1) -> None:
     """Wait until the toy's slow mutation has begun so many times."""
-    for _ in range(1_000):
+    for _ in range(6_000):
         if desk.toy.begun == times:
             return
         await asyncio.sleep(0.01)
@@ -213,7 +214,7 @@ async def finished_by_itself(desk: Desk, http: httpx.AsyncClient, times: int = 1
         assert answer.status_code == 200
     assert desk.toy.finished == 0
     desk.toy.may_finish = True
-    for _ in range(1_000):
+    for _ in range(6_000):
         if desk.toy.finished == times:
             return
         await asyncio.sleep(0.01)
@@ -227,7 +228,8 @@ def _options(parts: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def plain_desk() -> Iterator[Desk]:
     """Return the one server that all tests without wishes of their own share."""
-    with serving(desk_of(limits=Limits(requests_per_minute=None))) as desk:
+    limits = Limits(requests_per_minute=None, operation_seconds=PATIENCE_SECONDS)
+    with serving(desk_of(limits=limits)) as desk:
         yield desk
 
 

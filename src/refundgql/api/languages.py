@@ -45,12 +45,12 @@ def preferred(accept_language: str | None) -> str:
 
 
 def speak(language: str) -> None:
-    """Say what this task says from now on in a language."""
+    """Set the language of all sentences that this task writes from now on."""
     _asked.set(language)
 
 
 def spoken() -> str:
-    """Return the language that this task speaks."""
+    """Return the language of the sentences that this task writes."""
     return _asked.get()
 
 

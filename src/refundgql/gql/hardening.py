@@ -20,16 +20,16 @@ from refundgql.gql.ports import (
     WebSocketsSansIOProtocol,
 )
 
-# A client that has not sent its headers by then is not going to; each such connection costs a descriptor.
+# Against slow-loris clients: each connection that never ends its headers costs a descriptor.
 HEADER_SECONDS: Final = 10.0
-# A peer that takes nothing for this long is dropped with what it has not read, or both would be held for ever.
+# Back-pressure: a peer that reads nothing for this long is dropped, with what it has not read.
 BLOCKED_SECONDS: Final = 30.0
 # The longest token has 8 KiB; ten times as many headers as a browser sends are still not a request of ours.
 HEAD_BYTES: Final = 32 * 1024
 HEAD_LINES: Final = 128
 # What may come beside a body of any length: the lines of chunks, and trailers, which are dropped.
 BESIDE_BODY_BYTES: Final = 64 * 1024
-# A chunk's own line; a longer one is there to waste our time.
+# What a chunk's own line may take; chunk extensions beyond it count as padding.
 _CHUNK_LINE_BYTES: Final = 16
 # The rest of a refused body, which a client may be in the middle of sending.
 REFUSED_BODY_BYTES: Final = 1024 * 1024
@@ -43,7 +43,7 @@ _SLICE_BYTES: Final = 4096
 
 DRAIN: Final = "refundgql.drain"
 """The entry of the lifespan's state that ends all streams and sockets, each in its protocol's way."""
-# The farewells must leave before uvicorn closes what is still open, without a reason.
+# Close frames and last events must leave before uvicorn closes what is still open, without a reason.
 FAREWELL_SECONDS: Final = 0.05
 
 # An offer to go on in HTTP/2, which Java's client makes with every request; the parser would drop the body behind it.
@@ -76,7 +76,7 @@ class _HeadTooLarge(Exception):
 
 
 class _GracefulClose:
-    """Take leave before the server stops; abort a connection whose peer takes nothing, as closing would wait for it."""
+    """End streams before the server stops; abort connections under back-pressure, which closing would wait for."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -84,7 +84,7 @@ class _GracefulClose:
     _blocked: asyncio.TimerHandle | None = None
 
     def shutdown(self) -> None:
-        """End what runs on all connections, and then this one as uvicorn does."""
+        """End all streams and sockets, and then this connection as uvicorn does."""
         if drain := self.app_state.get(DRAIN):
             drain()
         self.loop.call_later(FAREWELL_SECONDS, self._close)
@@ -170,7 +170,7 @@ class HttpProtocol(_GracefulClose, HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
-        """Forgive a chunk its own line."""
+        """Do not count a chunk's own line."""
         self._beside_body -= _CHUNK_LINE_BYTES
 
     def on_body(self, body: bytes) -> None:

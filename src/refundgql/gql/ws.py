@@ -68,8 +68,8 @@ class SocketEndpoint:
         self.limits = limits
         self.stall_seconds = stall_seconds
         self.greeted = greeted
-        # Streams that are being closed, which nobody waits for.
-        self.closing: set[asyncio.Task[None]] = set()
+        # Operations, and streams that are being closed, of all sockets, those that have gone included.
+        self.tasks: set[asyncio.Task[None]] = set()
         self._allowed_origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from refundgql.gql.answers import RequestRefused, error_entry
@@ -37,7 +38,7 @@ class SocketOperation:
 
     def start(self, request: GraphQLRequest) -> None:
         """Begin, in a task of its own."""
-        self._task = asyncio.create_task(self._run(request))
+        self._task = self._kept(self._run(request))
 
     def stop(self) -> None:
         """Stop the operation; a mutation is finished, only its answer is not sent any more."""
@@ -69,9 +70,14 @@ class SocketOperation:
         self._stream = None
         self._session.endpoint.metrics.stream_closed("ws")
         self._note_end(status)
-        closing = asyncio.create_task(stream.aclose())
-        self._session.endpoint.closing.add(closing)
-        closing.add_done_callback(self._session.endpoint.closing.discard)
+        self._kept(stream.aclose())
+
+    def _kept(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin work that may outlive its socket, and hold on to it: the event loop holds tasks by weak references."""
+        task, tasks = asyncio.create_task(work), self._session.endpoint.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
 
     async def _run(self, request: GraphQLRequest) -> None:
         status = 200

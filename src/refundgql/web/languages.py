@@ -1,4 +1,4 @@
-"""Hear from each request, and from each socket, in which language whoever sends it reads."""
+"""Negotiate the language of each request (Accept-Language) and of each socket (connection_init)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ _NAMES: Final = frozenset(("accept-language", "acceptlanguage"))
 
 
 class Languages:
-    """ASGI middleware: what a request's task says is in the language of its Accept-Language."""
+    """ASGI middleware: sentences are written in the language of the request's Accept-Language header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +30,7 @@ def _listen(scope: Scope) -> None:
 
 
 def hear(payload: Mapping[str, Any]) -> None:
-    """Speak the language that a socket's connection_init asks for: pages cannot set headers of a handshake."""
+    """Set the language that a connection_init asks for: pages cannot set headers of a WebSocket handshake."""
     for name, value in payload.items():
         if name.lower() in _NAMES and isinstance(value, str):
             speak(preferred(value))
