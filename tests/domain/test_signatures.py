@@ -299,10 +299,17 @@ def test_what_becomes_of_the_rest_of_escrow(
 
 
 def test_only_support_says_what_becomes_of_the_rest() -> None:
-    """D11: for escrow, and not by the expert."""
-    for kind, state, viewer in ((K.ESCROW, S.REQUESTED, EXPERT), (K.INVOICE, S.ESCALATED, SUPPORT)):
+    """D11: for escrow, not by the expert, and with an approval; preview and act alike."""
+    for action, kind, state, viewer in (
+        (A.APPROVE, K.ESCROW, S.REQUESTED, EXPERT),
+        (A.APPROVE, K.INVOICE, S.ESCALATED, SUPPORT),
+        (A.DECLINE, K.ESCROW, S.DISPUTED, SUPPORT),
+    ):
         facts = with_case(facts_of(kind), case_in(state, kind))
-        assert why(A.APPROVE, facts, viewer, rest=RestOfEscrow.RELEASE) == [("INVALID_INPUT", "D11")]
+        assert why(action, facts, viewer, rest=RestOfEscrow.RELEASE) == [("INVALID_INPUT", "D11")]
+        for policy in (POLICY, replace(POLICY, decision_limit_minor={"USD": 1})):
+            act = good_act(action, kind, viewer, rest=RestOfEscrow.RELEASE)
+            assert told(decision_preview(act, facts, policy).blockers) == [("INVALID_INPUT", "D11")]
 
 
 def test_a_confirmed_decision_keeps_what_was_said_of_the_rest() -> None:

@@ -321,9 +321,10 @@ class RestOfEscrowShape(Rule):
     group = Group.GIVEN
 
     def check(self, it: Situation) -> Refusal | None:
-        """Refuse with INVALID_INPUT where there is no escrow, or the expert decides."""
-        with_support = it.state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
-        if it.act.rest is None or (it.kind is RefundCaseKind.ESCROW and with_support):
+        """Refuse with INVALID_INPUT where there is no escrow, the expert decides, or nothing is approved."""
+        by_support = it.state in (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
+        approves = it.action in (RefundActionName.APPROVE, RefundActionName.PROPOSE)
+        if it.act.rest is None or (it.kind is RefundCaseKind.ESCROW and by_support and approves):
             return None
         message = sentence("REST_NOT_YOURS", "Only support says what becomes of the rest of escrow: leave rest out.")
         return invalid(message, "D11", "rest")
