@@ -9,6 +9,7 @@ from typing import Any
 
 import strawberry
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.limits import Limits
@@ -252,7 +253,11 @@ class Subscription:
 def toy_engine(limits: Limits | None = None) -> Toy:
     """Return an engine of its own, with the limits of documents."""
     schema = strawberry.Schema(Query, mutation=Mutation, subscription=Subscription)
-    return Toy(GraphQLEngine(schema, limits=limits or Limits()))
+    return Toy(
+        GraphQLEngine(
+            schema, limits=limits or Limits(operation_seconds=PATIENCE_SECONDS, init_seconds=PATIENCE_SECONDS)
+        )
+    )
 
 
 @dataclass(frozen=True)

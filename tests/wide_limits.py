@@ -11,5 +11,7 @@ WIDE = Limits(
     max_aliases=10**9,
     max_operations=10**9,
     max_cost=10**9,
+    body_seconds=10**6,
     operation_seconds=10**6,
+    init_seconds=10**6,
 )

@@ -132,7 +132,12 @@ def open_desk(database_url: str, folder: Path, **more: Any) -> Iterator[Evidence
     """Serve a marketplace in which Paula has asked for a refund."""
     clock = folder / "clock"
     clock.write_text(at(START))
-    given = {"evidence_store": f"file://{folder / 'evidence'}", "key_file": folder / "key.pem", **more}
+    given: dict[str, Any] = {
+        "evidence_store": f"file://{folder / 'evidence'}",
+        "key_file": folder / "key.pem",
+        "operation_timeout_seconds": PATIENCE_SECONDS,
+        **more,
+    }
     settings = Settings(database_url=database_url, database_pool_size=4, test_clock=clock, **given)
 
     async def seed() -> None:

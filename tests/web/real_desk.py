@@ -87,6 +87,7 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
             "database_url": new_database_url("sqlite", folder),
             "bus": "memory",
             "requests_per_minute": 10_000_000,
+            "operation_timeout_seconds": PATIENCE_SECONDS,
             "evidence_store": f"file://{folder / 'evidence'}",
             **given,
         }
