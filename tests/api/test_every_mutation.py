@@ -11,10 +11,12 @@ from typing import Any, cast
 import pytest
 from command_world import World
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+from strawberry.utils.str_converters import to_snake_case
 from test_visibility_matrix import SCHEMA, answer_of
 from visibility_oracle import send_webhooks
 
 from api_world import DAY, START, Desk, ids, invoice, lead, message, milestone, usd
+from refundgql.api.acts.inputs import _TYPES
 from refundgql.commands.uploads import Upload
 
 INVOICES = 30
@@ -281,6 +283,17 @@ def test_no_mutation_is_forgotten() -> None:
     assert [name for name in READY if "idempotencyKey" not in fields[name]] == []
     on_cases = {name for name in READY if "refundCaseId" in fields[name]}
     assert {name for name in on_cases if "expectedVersion" not in fields[name]} == WITHOUT_VERSION
+
+
+def test_every_id_of_an_input_names_a_type() -> None:
+    """An id that is given to a mutation is known by its field's name, so that one of another type names nothing."""
+    ids = {
+        to_snake_case(field)
+        for name in READY
+        for field, its in input_of(name).fields.items()
+        if get_named_type(its.type).name == "ID"
+    }
+    assert ids == set(_TYPES)
 
 
 async def test_every_mutation_happens_once_a_key(scene: Scene) -> None:

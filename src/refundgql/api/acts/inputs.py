@@ -1,6 +1,6 @@
 """From GraphQL inputs to the typed inputs of commands: ids decoded, amounts named, absent values None."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
@@ -11,6 +11,7 @@ from refundgql.api.faults import told, too_many
 from refundgql.api.types.ids import uuid_of
 from refundgql.api.types.money import MoneyInput, amount_of
 from refundgql.domain.sentences import sentence
+from refundgql.queries.evidence import TYPES
 
 Command = TypeVar("Command")
 
@@ -64,22 +65,23 @@ def check_filter(given: Input | None) -> None:
             raise told(sentence("AT_MOST_CHARACTERS", "at most {limit} characters.", limit=TEXT_CHARS), argument=name)
 
 
-_TYPES: Final = {
-    "refund_case_id": "RefundCase",
-    "lead_id": "Lead",
-    "invoice_id": "Invoice",
-    "billing_week_id": "BillingWeek",
-    "milestone_id": "Milestone",
-    "message_ids": "Message",
-    "contract_id": "Contract",
-    "review_id": "Review",
-    "withdrawal_id": "Withdrawal",
-    "account_id": "Account",
-    "assignee_id": "Account",
-    "webhook_endpoint_id": "WebhookEndpoint",
-    "webhook_delivery_id": "WebhookDelivery",
+_TYPES: Final[dict[str, tuple[str, ...]]] = {
+    "refund_case_id": ("RefundCase",),
+    "lead_id": ("Lead",),
+    "invoice_id": ("Invoice",),
+    "billing_week_id": ("BillingWeek",),
+    "milestone_id": ("Milestone",),
+    "message_ids": ("Message",),
+    "evidence_id": tuple(TYPES.values()),
+    "contract_id": ("Contract",),
+    "review_id": ("Review",),
+    "withdrawal_id": ("Withdrawal",),
+    "account_id": ("Account",),
+    "assignee_id": ("Account",),
+    "webhook_endpoint_id": ("WebhookEndpoint",),
+    "webhook_delivery_id": ("WebhookDelivery",),
 }
-"""What the ids of inputs name, by their fields."""
+"""What the ids of inputs name, by their fields; one of several types where the field says so."""
 
 
 def command(cls: type[Command], given: Input) -> Command:
@@ -90,14 +92,14 @@ def command(cls: type[Command], given: Input) -> Command:
     """
     values: dict[str, Any] = {}
     for one in fields(cls):  # type: ignore[arg-type]  # commands are dataclasses
-        value, type_name = getattr(given, one.name), _TYPES.get(one.name)
+        value, types = getattr(given, one.name), _TYPES.get(one.name)
         if isinstance(value, MoneyInput):
             value = amount_of(value)
-        elif type_name is not None and value is not None:
-            value = tuple(_uuid(type_name, it) for it in value) if isinstance(value, list) else _uuid(type_name, value)
+        elif types is not None and value is not None:
+            value = tuple(_uuid(types, it) for it in value) if isinstance(value, list) else _uuid(types, value)
         values[one.name] = value
     return cls(**values)
 
 
-def _uuid(type_name: str, global_id: str) -> str:
-    return uuid_of(type_name, global_id) or ""
+def _uuid(types: Iterable[str], global_id: str) -> str:
+    return next(filter(None, (uuid_of(name, global_id) for name in types)), "")

@@ -7,7 +7,7 @@ import orjson
 import strawberry
 
 from refundgql.api.acts.inputs import KEY, Input, optional, required
-from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, act, run_command
+from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, RefundCasePayload, act
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.connections import asked_page
 from refundgql.api.types.ids import uuid_of
@@ -20,7 +20,7 @@ from refundgql.commands import evidence_changes as changes
 from refundgql.domain.vocabulary import Audience
 from refundgql.gql.declare import Level, leaf, level
 from refundgql.gql.rows import row
-from refundgql.queries.evidence import TYPES, EvidenceRow, FrozenMessageRow, frozen_messages
+from refundgql.queries.evidence import EvidenceRow, FrozenMessageRow, frozen_messages
 from refundgql.queries.pages import MAXIMUM_ITEMS
 
 
@@ -193,11 +193,6 @@ class EvidenceUploadPayload:
     refusals: list[Refusal] = strawberry.field(description=REFUSALS)
 
 
-def _evidence_id(global_id: str) -> str:
-    """Return the id of evidence of any form; a text that names nothing for every other one."""
-    return next(filter(None, (uuid_of(name, global_id) for name in TYPES.values())), "")
-
-
 @strawberry.type
 class EvidenceMutations:
     add_statement = act(
@@ -214,31 +209,21 @@ class EvidenceMutations:
         argument="The file.",
         description="Ask for an address to send a file to (L16).",
     )
+    withdraw_evidence = act(
+        changes.withdraw_evidence,
+        WithdrawEvidenceInput,
+        RefundCasePayload,
+        argument="The evidence.",
+        description="Take back evidence of your own, until a decision was made with it (D26).",
+    )
 
-    @level(description="Take back evidence of your own, until a decision was made with it (D26).")
-    @staticmethod
-    async def withdraw_evidence(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[WithdrawEvidenceInput, strawberry.argument(description="The evidence.")],
-    ) -> Level[RefundCasePayload]:
-        given = changes.WithdrawEvidence(
-            evidence_id=_evidence_id(input.evidence_id), idempotency_key=input.idempotency_key
-        )
-        return await run_command(info, lambda viewer: changes.withdraw_evidence(info.context.app.uow, viewer, given))
-
-    @level(description="As an administrator, take evidence away from everybody, its file too (D26).")
-    @staticmethod
-    async def redact_evidence(
-        rows: list[Any],
-        info: LevelInfo,
-        input: Annotated[RedactEvidenceInput, strawberry.argument(description="The evidence, and why.")],
-    ) -> Level[RefundCasePayload]:
-        given = changes.RedactEvidence(
-            evidence_id=_evidence_id(input.evidence_id), reason=input.reason, idempotency_key=input.idempotency_key
-        )
-        return await run_command(info, lambda viewer: changes.redact_evidence(info.context.app.uow, viewer, given))
-
+    redact_evidence = act(
+        changes.redact_evidence,
+        RedactEvidenceInput,
+        RefundCasePayload,
+        argument="The evidence, and why.",
+        description="As an administrator, take evidence away from everybody, its file too (D26).",
+    )
     add_conversation_evidence = act(
         commands.add_conversation_evidence,
         AddConversationEvidenceInput,
