@@ -72,13 +72,20 @@ async def test_the_first_load_is_light(chromium: Browser, demo: Demo) -> None:
     assert 500_000 < wire.bytes <= FIRST_LOAD_BYTES
 
 
+FORGET_TABS = """() => Object.keys(sessionStorage)
+  .filter((key) => key.endsWith("tabState"))
+  .forEach((key) => sessionStorage.removeItem(key))"""
+
+
 async def test_nothing_hangs_over_the_edge(page: Page, demo: Demo) -> None:
-    """The page is as large as its window, also with a long panel open, closed and after a reload."""
+    """The page is as large as its window, also with a long panel open, closed and after a reload, however soon."""
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
     await expect(rows(page).first).to_be_visible()
     await page.get_by_role("button", name="Show Ready-made operations").click()
     await expect(page.get_by_role("region", name="Ready-made operations")).to_be_visible()
     assert await page.evaluate(OVERFLOW) == [0, 0]
+    # GraphiQL keeps a panel at once and tabs a moment later: whoever reloads in between has no tabs yet.
+    await page.evaluate(FORGET_TABS)
     await page.reload()
     await expect(page.get_by_role("region", name="Ready-made operations")).to_be_visible()
     assert await page.evaluate(OVERFLOW) == [0, 0]

@@ -33,7 +33,8 @@ export function Workbench({ who, person, firstTabs, theme }: Props) {
       // GraphiQL fills its editors from its storage, not from the first of the default tabs.
       kept.setItem('graphiql:query', first.query);
       kept.setItem('graphiql:variables', first.variables);
-      if (isStaff) {
+      // Whoever reloads before GraphiQL has kept the tabs keeps the panel they chose all the same.
+      if (isStaff && kept.getItem('graphiql:visiblePlugin') === null) {
         kept.setItem('graphiql:visiblePlugin', deskPlugin.title);
         kept.setItem('graphiql:docExplorerFlex', HALF);
       }
