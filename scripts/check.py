@@ -28,9 +28,6 @@ NOT_SCANNED = r"^src/refundgql/web/static/|\.lock$|package-lock\.json$"
 EXAMPLES = r"^(PASSWORD|secret|Sesame-4711|`?REFUNDGQL_.*)$"
 
 
-TESTS_FAILED = 1
-"""pytest's exit code when tests ran and some failed."""
-
 ENDED = -2
 """A step's code when it was ended because another had failed."""
 
@@ -114,10 +111,6 @@ class Check:
         started = time.monotonic()
         with tempfile.TemporaryFile() as output:
             done = self._ended(command, None if shown else output.fileno())
-            if name == "tests" and done == TESTS_FAILED:
-                # Whole servers, browsers and crashes are tried on whatever machine there is; what fails twice, fails.
-                print("== tests that failed, once more; whoever passes only now deserves a look", flush=True)
-                done = self._ended([*command, "-n", "0", "--last-failed"], None)
             if done == ENDED:
                 return False
             output.seek(0)
