@@ -57,6 +57,10 @@ def support_id(number: int) -> str:
     return _id(2, number)
 
 
+TABLES = ("contract", "payment", "lead", "invoice", "refund_case", "refund_event", "posting")
+"""What is referred to first: SQLite would look through a whole table for whoever waits for a row that comes late."""
+
+
 async def load(url: str, size: Size) -> Database:
     """Migrate an empty database and fill it; returns it open."""
     database = await Database.open(url)
@@ -74,8 +78,6 @@ async def load(url: str, size: Size) -> Database:
             if database.dialect is Dialect.POSTGRES:
                 await tx.execute("SET LOCAL session_replication_role = replica")  # the triggers guard one row at a time
                 await tx.execute("SET LOCAL statement_timeout = 0")
-            else:
-                await tx.execute("PRAGMA defer_foreign_keys = ON")  # rows come table by table
             await _cases(tx, rng, size, range(first, min(first + BATCH_CASES, size.cases + 1)), paid_back)
     async with database.transaction() as tx:
         await _balances(tx, paid_back)
@@ -122,13 +124,15 @@ async def _balances(tx: Transaction, paid_back: dict[str, int]) -> None:
 
 
 async def _cases(tx: Transaction, rng: random.Random, size: Size, numbers: range, paid_back: dict[str, int]) -> None:
-    tables: dict[str, list[dict[str, Any]]] = {}
+    tables: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
     for number in numbers:
         for table, row in _rows(rng, size, number):
-            tables.setdefault(table, []).append(row)
+            tables[table].append(row)
             if table == "refund_case" and row["credited_minor"]:
-                tables.setdefault("posting", []).append(_credit(row, paid_back))
+                tables["posting"].append(_credit(row, paid_back))
     for table, rows in tables.items():
+        if not rows:
+            continue
         columns = list(rows[0])
         marks = ", ".join("?" * len(columns))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
