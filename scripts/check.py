@@ -69,7 +69,7 @@ def secret_scan(files: list[str]) -> list[str]:
 def steps(quick: bool) -> list[tuple[str, list[str]]]:
     """Return each step's name and command: the tests last, which run beside all the others."""
     # Most tests wait for sockets, browsers and processes, so a few more workers than processors are quicker.
-    workers = str((os.cpu_count() or 1) + 1)
+    workers = str((os.cpu_count() or 1) + 2)
     tests = [
         sys.executable,
         "-m",

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 LONGEST = (
     "test_hostile_application",
     "test_executors_agree",
+    "test_sending",
+    "test_stream",
+    "test_readiness",
+    "test_benchmarks",
+    "test_access_ends",
+    "test_tracing",
     "test_stateful",
     "test_import_records",
     "test_killed_webhooks",
@@ -32,7 +38,7 @@ LONGEST = (
     "test_graphiql",
     "test_backup",
 )
-"""The files that take longest. A file is one worker's: begun last, it would be waited for by all the others."""
+"""The files that take longest, or wait most: begun last, a file would be waited for by all other workers."""
 
 MEMORY = "/dev/shm"
 ROOM_BYTES = 8 * 2**30
