@@ -1,12 +1,14 @@
 """The desk inside GraphiQL: by clicks and by keys alone, with a colleague on the same cases, and a restart between."""
 
+import asyncio
+
 import graphiql_page as pages
 import pytest
 from browser_notes import Demo, Watched, open_context
 from demo_process import DemoProcess
 from desk_page import case_page, desk, open_case, open_found, outcome, row, rows, selected
 from desk_stories import approve, case_of, decidable, dispute_escrow, note, report_a_lead
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -347,3 +349,31 @@ async def test_the_desk_stays_live_through_a_restart(
     await expect(row(page, after)).to_be_visible()
     await approve(demo, found["id"])
     await expect(row(page, before)).to_be_hidden()
+
+
+async def test_what_is_typed_while_the_list_comes_stays_in_the_field(page: Page, demo: Demo) -> None:
+    """A list that arrives in the middle of a search selects its row, and takes neither the focus nor a letter."""
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    number = await report_a_lead(demo)
+    await open_case(page, number)
+    may_come = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if "DeskQueue" in (route.request.post_data or ""):
+            await may_come.wait()
+        await route.continue_()
+
+    await page.route("**/graphql", hold)
+    async with page.expect_request(lambda request: "DeskQueue" in (request.post_data or "")):
+        await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await page.keyboard.type("RC")
+    may_come.set()
+    await expect(row(page, number)).to_be_visible()
+    await expect(desk(page).locator("tr.selected")).to_contain_text(number)
+    await page.keyboard.type("-0")
+    await expect(desk(page).get_by_role("searchbox")).to_have_value("RC-0")
+    await expect(desk(page).get_by_role("searchbox")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(desk(page).locator("tr.selected")).to_be_visible()
+    await expect(case_page(page, number)).to_have_count(0)

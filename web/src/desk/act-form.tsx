@@ -1,5 +1,5 @@
 /** One act before it is done: what it will do, what it needs to be told, and the press that writes and runs it. */
-import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import type { Act, Field, Staff, Values } from './acts';
 import { Preview } from './preview';
 import { type Case } from './words';
@@ -27,7 +27,8 @@ type FrameProps = { title: string; label: string; busy: boolean; onDo: () => voi
 /** The frame of a form at the desk: Ctrl+Enter does it, Esc leaves it. */
 export function ActFrame({ title, label, busy, onDo, onLeave, children }: FrameProps) {
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  // Before anything else is pressed: what is typed from now on belongs into the form.
+  useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>('input, textarea, select, button[type=submit]')?.focus();
     form.current?.scrollIntoView({ block: 'nearest' });
   }, []);

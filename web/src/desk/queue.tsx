@@ -3,7 +3,7 @@ import { type RefObject, useLayoutEffect, useRef, useState } from 'react';
 import { Bulk } from './bulk';
 import type { Somebody } from './case-page';
 import { useList, type View } from './data';
-import { useLetters } from './keyboard';
+import { focusUnlessWriting, useLetters } from './keyboard';
 import { Became } from './outcome';
 import { QueueRow } from './queue-row';
 import type { Outcome } from './run-in-tab';
@@ -184,6 +184,6 @@ function counted(total: number | null, shown: number): string {
 
 function focusRow(table: RefObject<HTMLTableElement | null>, id: string): void {
   const button = table.current?.querySelector<HTMLElement>(`[data-case="${CSS.escape(id)}"]`);
-  button?.focus({ preventScroll: true });
+  focusUnlessWriting(button);
   button?.closest('tr')?.scrollIntoView({ block: 'nearest' });
 }
