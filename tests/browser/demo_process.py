@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from browser_notes import Demo
+
+from ports import free_port
 
 # As long as a busy machine may take; one that is idle makes nobody wait.
 STARTUP_SECONDS = 300
@@ -19,13 +20,11 @@ class DemoProcess:
     """The demo on one port, with one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Choose a port that is free now."""
+        """Take a port."""
         self._folder = folder
         self._log = folder / "server.log"
         self._process: asyncio.subprocess.Process | None = None
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port: int = probe.getsockname()[1]
+        self._port = free_port()
 
     async def start(self) -> Demo:
         """Start it, and return it once it answers."""

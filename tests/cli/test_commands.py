@@ -89,8 +89,8 @@ def test_serve_reads_the_test_clock_only_when_allowed(desk: Path) -> None:
     assert "--allow-test-clock" in refused.stderr
     token = run(desk, "token", "--as", "pro").stdout.strip()
     query = "{ leads { edges { node { refundAction { enabled } } } } }"
-    with running(desk, "serve", "--allow-test-clock", "--port", "18761", REFUNDGQL_TEST_CLOCK=str(clock)) as server:
-        url = "http://127.0.0.1:18761"
+    with running(desk, "serve", "--allow-test-clock", "--port", "0", REFUNDGQL_TEST_CLOCK=str(clock)) as server:
+        url = server.wait_for(r'"Serving\.".*"address":"([^"]+)"').group(1)
         wait_until_ready(url)
         assert ask(url, token, query)["data"]["leads"]["edges"][0]["node"]["refundAction"]["enabled"] is True
         clock.write_text("2026-02-01T00:00:00Z", encoding="utf-8")

@@ -19,6 +19,8 @@ import pytest
 from command_line import wait_until_ready
 from test_deploy import ENGINE
 
+from ports import free_port
+
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.11-slim"
 """The base that the file names; here it is made of this machine's own Python, so that nothing has to be pulled."""
@@ -136,8 +138,6 @@ def test_the_image_says_what_it_is(engine: Engine) -> None:
 @pytest.mark.timeout(1_800)
 def test_the_image_serves(engine: Engine) -> None:
     """It migrates and serves as its user, below its volume alone; its check passes until its signal has ended it."""
-    from fleet import free_port
-
     told, port = _config(engine), free_port()
     container = engine.do("from", "--pull-never", "refundgql")
     settings = ("--env", f"REFUNDGQL_PORT={port}", "--env", "REFUNDGQL_KEY_FILE=key.pem")

@@ -8,13 +8,14 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import wait_until_ready
+
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
@@ -137,8 +138,7 @@ def test_the_container_file_makes_a_server(tmp_path: Path) -> None:
             text = script.read_bytes()
             script.write_bytes(text.replace(str(tmp_path / "build").encode(), str(stage.root).encode()))
     home = stage.at(stage.workdir)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     assert stage.said["EXPOSE"] == "8000"
     path = stage.placed(stage.environment["PATH"]).replace("$PATH", os.environ["PATH"])
     environment = {**stage.environment, "PATH": path, "REFUNDGQL_PORT": port, "REFUNDGQL_KEY_FILE": "key.pem"}

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import zipfile
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from graphql import OperationDefinitionNode, parse
 from test_walkthrough import Walk, walk
 
 from databases import new_database_url
+from ports import free_port
 from refundgql.commands.demo_dataset import demo_records
 from toy_streams import Answers
 
@@ -283,8 +283,7 @@ def test_one_machine_serves_as_described(tmp_path: Path) -> None:
     """The first block of docs/operations.md, word for word, ends in a server that answers, and in no other error."""
     records = demo_records(datetime.now(UTC).date())
     (tmp_path / "records.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     more = {"PATH": tools(), "REFUNDGQL_PORT": str(port)}
     process = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", block("operations.md", HERE["operations.md"][0]).text],

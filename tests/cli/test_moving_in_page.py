@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,10 @@ import pytest
 from command_line import ask, running, wait_until_ready
 from docs_blocks import DOCS, blocks_of, done, run_block
 
+from ports import free_port
+
 WITHDRAW = """mutation($input: RequestWithdrawalInput!) { requestWithdrawal(input: $input) {
   withdrawal { id } refusals { code } } }"""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from cut_line import CutLine
-from demo_server import DemoServer, free_port
+from demo_server import DemoServer
 from nginx import proxied
+
+from ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,10 @@ import base64
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 import uuid
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 
 from patience import PATIENCE_SECONDS
+from ports import free_port
 from refundgql import serving
 from refundgql.settings import Settings
 from refundgql.web.keys import LocalKey
@@ -32,7 +32,7 @@ class DemoServer:
     """`refundgql demo` on a port and in a folder that outlive it."""
 
     folder: Path
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     people: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     _process: asyncio.subprocess.Process | None = None
@@ -179,11 +179,3 @@ class DemoServer:
             {"input": {"refundCaseId": case_id, "text": f"Looked at it: {uuid.uuid4()}."}},
         )
         assert answer["addStatement"]["refusals"] == []
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -12,11 +12,12 @@ import pytest
 import pytest_asyncio
 from browsers import PATIENCE_MS, answering, launched, opened, previewed
 from cut_line import CutLine
-from demo_server import DemoServer, free_port
+from demo_server import DemoServer
 from example_projects import node_project, run
 from playwright.async_api import Browser, Locator, Page, expect
 
 from patience import PATIENCE_SECONDS
+from ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

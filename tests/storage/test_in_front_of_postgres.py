@@ -15,6 +15,7 @@ import pytest
 from test_secure_lines import certificate
 
 from databases import LIMITS
+from ports import free_port
 from refundgql import bootstrap, serving
 from refundgql.bootstrap import CannotRun
 from refundgql.settings import Settings, in_force
@@ -112,9 +113,7 @@ async def test_a_pooler_in_session_mode_takes_the_sessions(postgres_url: str) ->
 
 async def test_of_several_hosts_the_one_that_answers_is_taken(postgres_url: str) -> None:
     """A host that is gone is passed over, by the pools and by the bus."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        gone = f"127.0.0.1:{free.getsockname()[1]}"
+    gone = f"127.0.0.1:{free_port()}"
     async with in_front(Front(postgres_url)) as front:
         await _works(front.url(gone))
 

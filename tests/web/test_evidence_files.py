@@ -21,6 +21,7 @@ from evidence_desk import PNG, EvidenceDesk, code_of, open_desk, server
 from api_world import START
 from databases import new_database_url
 from patience import PATIENCE_SECONDS, until_now
+from ports import free_port
 from refundgql import bootstrap
 from refundgql.commands.evidence_files import clear_abandoned
 from refundgql.web import evidence_files
@@ -213,8 +214,7 @@ def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
             "TMPDIR": str(tmp_path / "spool"),
         }
         (tmp_path / "spool").mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         with running(tmp_path, "serve", "--allow-test-clock", "--port", str(port), **given) as served:
             url = f"http://127.0.0.1:{port}"
             wait_until_ready(url)

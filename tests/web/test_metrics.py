@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from test_ws import SOON_SECONDS
 
 from databases import LIMITS, new_database_url
 from patience import until_now
+from ports import free_port
 from refundgql.clocks import SystemClock
 from refundgql.queries.operating import operating_figures
 from refundgql.storage.database import Database
@@ -115,8 +115,7 @@ def test_webhooks_are_counted_by_outcome() -> None:
 def test_workers_count_together(tmp_path: Path, postgres_url: str) -> None:
     """Whichever worker is asked, it tells what all of them have served."""
     settings = {"REFUNDGQL_DATABASE_URL": postgres_url}
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--workers", "2", **settings) as server:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(url)

@@ -11,6 +11,7 @@ import pytest
 from command_line import PATIENCE_SECONDS, running
 from real_desk import real_desk
 
+from ports import free_port
 from refundgql import serving
 from refundgql.settings import Settings
 
@@ -20,8 +21,7 @@ NGINX_KEEPS_SECONDS = 60
 @pytest.mark.slow
 def test_whoever_is_let_in_is_answered(tmp_path: Path, postgres_url: str) -> None:
     """Callers are refused while processes start; the first that is taken finds a process that serves."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     refused = 0
     with running(
         tmp_path, "serve", "--workers", "2", "--port", str(port), REFUNDGQL_DATABASE_URL=postgres_url

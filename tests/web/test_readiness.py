@@ -21,6 +21,7 @@ from test_secure_lines import certificate
 from test_tokens import key_set
 
 from databases import LIMITS, new_database_url
+from ports import free_port
 from refundgql.storage.database import Database
 from refundgql.web.keys import IssuerKeys, KeysUnavailable, LocalKey
 
@@ -138,10 +139,7 @@ async def test_postgres_that_takes_nothing_is_told(tmp_path: Path, postgres_url:
 @pytest.fixture
 def nobody() -> int:
     """Return a port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    return free_port()
 
 
 def test_without_the_issuers_keys_a_server_is_not_ready(
