@@ -44,6 +44,7 @@ from refundgql.domain.cases import available_actions, decide, decision_preview, 
 from refundgql.domain.decisions import Act, Availability
 from refundgql.domain.facts import Case, Facts, FundsFacts
 from refundgql.domain.machines.judge import blockers
+from refundgql.domain.payment_cases import for_another_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refused
 from refundgql.domain.rules.situation import Situation
@@ -318,7 +319,7 @@ def test_alternatives_are_those_that_are_open(facts: Facts, viewer: Viewer) -> N
             offered is A.OPEN_TIMESHEET_DISPUTE and facts.week is None
         ):
             return False
-        return subject_availability(offered, facts, viewer, NOW, POLICY).enabled
+        return subject_availability(offered, for_another_case(facts, case), viewer, NOW, POLICY).enabled
 
     act = Act(action=A.SEND_MESSAGE, at=NOW, viewer=viewer)
     found = {name: blockers(Situation(act, facts, POLICY, case.kind, name, case, asking=True)) for name in shown}

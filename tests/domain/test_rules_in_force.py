@@ -202,7 +202,7 @@ def window_closed(story: Story, case: Case, action: RefundActionName, at: dateti
         shown = subject_availability(action, facts, viewer, at, story.policy, kind=case.kind)
     else:
         shown = next(one for one in available_actions(story.seen(case), viewer, at, story.policy) if one.name is action)
-    return any(one.code.value == "WINDOW_CLOSED" for one in shown.blockers)
+    return any(one.code.value in ("WINDOW_CLOSED", "FINAL_DECISION") for one in shown.blockers)
 
 
 def check_clocks(story: Story, case: Case, at: datetime) -> None:

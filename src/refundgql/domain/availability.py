@@ -11,6 +11,7 @@ from refundgql.domain.decisions import Act, Availability
 from refundgql.domain.facts import Facts
 from refundgql.domain.machines.judge import blockers, with_true_alternatives
 from refundgql.domain.machines.table import ACTION_ROWS, OPENING, PERSON_ACTIONS, row_for
+from refundgql.domain.payment_cases import for_another_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refusal
 from refundgql.domain.rules.situation import Situation, refundable_minor
@@ -121,6 +122,7 @@ def _is_open(it: Situation, action: RefundActionName) -> bool:
         kind = kind_for(action, facts)
         if action.value not in ACTION_ROWS[kind] or (kind is RefundCaseKind.TIMESHEET and facts.week is None):
             return False
+        facts = facts if it.case is None else for_another_case(facts, it.case)
         return not blockers(Situation(act, facts, it.policy, kind, action, None, asking=True))
     case = it.case or facts.open_case or facts.previous_declined
     if case is None or action not in PERSON_ACTIONS[case.kind]:

@@ -116,9 +116,9 @@ def decide(act: Act, facts: Facts, policy: Policy) -> Decision:
     return draft.decision()
 
 
-def decision_preview(act: Act, facts: Facts, policy: Policy) -> DecisionPreview:
+def decision_preview(act: Act, facts: Facts, policy: Policy, *, stays: bool = False) -> DecisionPreview:
     """Return what approving or declining a case would do now, by the code that would do it."""
-    return _decision_preview(act, facts, policy, decide)
+    return _decision_preview(act, facts, policy, decide, stays=stays)
 
 
 def run_out(

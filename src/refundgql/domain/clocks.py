@@ -21,12 +21,12 @@ from refundgql.domain.deadlines import (
 from refundgql.domain.decisions import Act, CaseClock, DueClock
 from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.table import OPENING, TABLE, TableRow
+from refundgql.domain.payment_cases import for_another_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import (
     DUE_SOON,
-    OPEN_STATES,
     TARGET_MISSED,
     UNDECIDED_STATES,
     ClockName,
@@ -69,8 +69,9 @@ def running(facts: Facts, case: Case, policy: Policy) -> Iterator[Running]:
     """Yield the deadlines of a case, but for those whose act is closed for another reason than its time."""
     for one in deadlines(facts, case, policy):
         act = one.of.bounds
-        if act is None or _closes_at(facts, case, act, policy) is not None:
-            yield one
+        closes_at = one.ends_at if act is None else _closes_at(facts, case, act, policy)
+        if closes_at is not None:  # another window of the act may close before
+            yield one if closes_at >= one.ends_at else replace(one, ends_at=closes_at)
 
 
 def is_asked(case: Case, at: datetime) -> bool:
@@ -246,7 +247,7 @@ def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Polic
     at = case.updated_at  # nothing that is asked below depends on it
     if action in OPENING:
         kind = RefundCaseKind.TIMESHEET if action is RefundActionName.OPEN_TIMESHEET_DISPUTE else case.kind
-        facts, on = _as_payment(facts, case), None
+        facts, on = for_another_case(facts, case), None
     else:
         kind, on = case.kind, case
     it = Situation(Act(action=action, at=at), facts, policy, kind, action, on, asking=True)
@@ -261,8 +262,3 @@ def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Polic
 
 def _is_partys(row: TableRow) -> bool:
     return bool(_PARTIES.intersection(row.guards.by))
-
-
-def _as_payment(facts: Facts, case: Case) -> Facts:
-    """Return the facts as an act that opens a case finds them."""
-    return replace(facts, case=None, open_case=case if case.state in OPEN_STATES else facts.open_case)

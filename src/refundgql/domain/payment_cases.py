@@ -48,6 +48,18 @@ def with_cases(facts: Facts, cases: Iterable[Case], acted_on: Case | None) -> Fa
     )
 
 
+def for_another_case(facts: Facts, case: Case) -> Facts:
+    """Return the facts of a case as an act that opens another one on the same payment finds them."""
+    decided = case.support_decided and case.kind is not RefundCaseKind.LEAD
+    return replace(
+        facts,
+        payment=replace(facts.payment, support_decided=facts.payment.support_decided or decided),
+        case=None,
+        open_case=case if case.state in OPEN_STATES else facts.open_case,
+        previous_declined=case if is_declined_for_now(case) else facts.previous_declined,
+    )
+
+
 def is_declined_for_now(case: Case) -> bool:
     """Tell whether a case was declined, in whole or in part, and the answer is not final yet (D19)."""
     if case.state is RefundCaseState.DECLINED:

@@ -15,6 +15,7 @@ from refundgql.domain.machines.judge import blockers, with_true_alternatives
 from refundgql.domain.machines.table import row_for
 from refundgql.domain.money import Money
 from refundgql.domain.openings import new_case
+from refundgql.domain.payment_cases import for_another_case
 from refundgql.domain.policy import Policy
 from refundgql.domain.refusals import Refused
 from refundgql.domain.review_hiding import reviews_hidden
@@ -98,10 +99,11 @@ Decide = Callable[[Act, Facts, Policy], Decision]
 """cases.py's own function: it stands above this file."""
 
 
-def decision_preview(act: Act, facts: Facts, policy: Policy, decide: Decide) -> DecisionPreview:
+def decision_preview(act: Act, facts: Facts, policy: Policy, decide: Decide, *, stays: bool) -> DecisionPreview:
     """Return what approving or declining a case would do now; the act itself is tried, and nothing is kept.
 
-    What is above the viewer's limit is told as it will be once it is confirmed (D23).
+    What is above the viewer's limit is told as it will be once it is confirmed (D23). `stays` says that nothing may
+    leave the requester's balance: what was to be sent on to the payment method is kept there (D10, D13).
     """
     try:
         decision = decide(act, facts, policy)
@@ -117,7 +119,9 @@ def decision_preview(act: Act, facts: Facts, policy: Policy, decide: Decide) -> 
         allowed=True,
         needs_confirmation=proposes,
         postings=decision.postings,
-        requester_balance_after=_balance_after(act.viewer, case.requester_id, facts, decision),
+        requester_balance_after=_sent_on(
+            _balance_after(act.viewer, case.requester_id, facts, decision), decision, stays
+        ),
         counterparty_balance_after=_balance_after(act.viewer, case.counterparty_id, facts, decision),
         contract_total_after=_total_after(after, 0),
         reviews_hidden=None if contract is None else contract.reviews_hidden,
@@ -159,6 +163,14 @@ def _balance_after(viewer: Viewer | None, account_id: str | None, facts: Facts, 
     return Money(minor, facts.payment.currency)
 
 
+def _sent_on(after: Money | None, decision: Decision, stays: bool) -> Money | None:
+    """Return a balance once the credit has left it, as the client asked with the request (D10)."""
+    credited_minor = decision.case.credited_minor or 0
+    if after is None or stays or not decision.withdrawal_requested or after.minor < credited_minor:
+        return after
+    return Money(after.minor - credited_minor, after.currency)
+
+
 _WAYS_ON = (RefundActionName.ESCALATE, RefundActionName.DISPUTE, RefundActionName.OPEN_TIMESHEET_DISPUTE)
 
 
@@ -170,9 +182,7 @@ def _stays_open(after: Facts, at: datetime, policy: Policy) -> tuple[RefundActio
     account_id = contract.client_id if contract is not None else lead.pro_id if lead is not None else ""
     asks = Viewer(account_id, "", "", frozenset({Role.CLIENT, Role.PRO}))
     found = [one.name for one in available_actions(after, asks, at, policy) if one.enabled and one.name in _WAYS_ON]
-    decided = case.support_decided and lead is None
-    payment = replace(after.payment, support_decided=after.payment.support_decided or decided)
-    elsewhere = replace(after, payment=payment, case=None, open_case=case if case.state in OPEN_STATES else None)
+    elsewhere = for_another_case(after, case)
     openings = [RefundActionName.REQUEST]
     if after.week is not None:
         openings.append(RefundActionName.OPEN_TIMESHEET_DISPUTE)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 from refundgql.domain.calendar import from_micros, midnight, window_end_at
+from refundgql.domain.facts import Case
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import WithdrawalStatus
 from refundgql.queries.accounts import AccountRow
@@ -19,6 +20,7 @@ from refundgql.queries.rows import Shape
 from refundgql.queries.tables import Table, among
 from refundgql.storage import visibility
 from refundgql.storage.database import Source
+from refundgql.storage.withdrawals import find_awaiting_case
 
 
 @dataclass(slots=True)
@@ -82,6 +84,11 @@ async def estimates_by_id(source: Source, viewer: Viewer, ids: Sequence[str]) ->
         for one in found.values()
         if one.status in _ON_THE_WAY
     }
+
+
+async def stays_on_balance(source: Source, case: Case) -> bool:
+    """Tell whether a credit that was to be sent on stays: an approved refund waits for the requester's funds (D13)."""
+    return case.send_to_payment_method and await find_awaiting_case(source, case.requester_id) is not None
 
 
 async def list_withdrawals(

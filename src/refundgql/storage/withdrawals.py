@@ -8,7 +8,7 @@ from refundgql.domain.ledger import balance, in_transit
 from refundgql.domain.money import Money
 from refundgql.domain.vocabulary import BalancePurpose, RefundCaseState
 from refundgql.domain.withdrawals import Withdrawal, WithdrawalFunds
-from refundgql.storage.database import Dialect, Transaction
+from refundgql.storage.database import Dialect, Source, Transaction
 from refundgql.storage.rows import change, insertion, read
 
 
@@ -24,17 +24,23 @@ async def load_withdrawal_funds(tx: Transaction, account_id: str, currency: str)
     return WithdrawalFunds(
         contracts_minor=balances.get(contracts, 0),
         leads_minor=balances.get(leads, 0),
-        awaiting_case_number=await tx.fetch_value(
-            # What a bank has taken for good no balance covers any more; what it only wants may come back (D25).
-            "SELECT min(rc.number) FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
-            " JOIN payment p ON p.id = rc.payment_id"
-            " WHERE c.expert_id = ? AND rc.settlement = 'AWAITING_FUNDS' AND rc.state = ?"
-            " AND rc.approved_minor <= p.paid_minor - p.refunded_minor - p.charged_back_minor"
-            " + (SELECT COALESCE(SUM(b.amount_minor), 0) FROM chargeback b"
-            " WHERE b.payment_id = p.id AND b.status = 'OPEN')",
-            (account_id, RefundCaseState.APPROVED.value),
-        ),
+        awaiting_case_number=await find_awaiting_case(tx, account_id),
     )
+
+
+async def find_awaiting_case(source: Source, account_id: str) -> int | None:
+    """Return the number of an approved case that waits for an expert's funds (D13)."""
+    number: int | None = await source.fetch_value(
+        # What a bank has taken for good no balance covers any more; what it only wants may come back (D25).
+        "SELECT min(rc.number) FROM refund_case rc JOIN contract c ON c.id = rc.contract_id"
+        " JOIN payment p ON p.id = rc.payment_id"
+        " WHERE c.expert_id = ? AND rc.settlement = 'AWAITING_FUNDS' AND rc.state = ?"
+        " AND rc.approved_minor <= p.paid_minor - p.refunded_minor - p.charged_back_minor"
+        " + (SELECT COALESCE(SUM(b.amount_minor), 0) FROM chargeback b"
+        " WHERE b.payment_id = p.id AND b.status = 'OPEN')",
+        (account_id, RefundCaseState.APPROVED.value),
+    )
+    return number
 
 
 async def insert_withdrawal(tx: Transaction, withdrawal: Withdrawal, estimate: tuple[date, date]) -> None:

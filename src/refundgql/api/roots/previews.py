@@ -37,6 +37,7 @@ from refundgql.domain.vocabulary import (
 from refundgql.gql.declare import Level, level
 from refundgql.gql.rows import row
 from refundgql.queries.payments import visible_case_facts, visible_payment_facts
+from refundgql.queries.withdrawals import stays_on_balance
 
 ASKED_KINDS = {
     "Lead": RefundCaseKind.LEAD,
@@ -117,7 +118,8 @@ class DecisionPreview:
     blockers: list[Refusal] = strawberry.field(description="Everything in the way, as the mutation would say it.")
     postings: list[PostingPreview] = strawberry.field(description="The movements of money that would follow at once.")
     requester_balance_after: Money | None = strawberry.field(
-        description="The requester's balance after it, for themselves and staff; none for others."
+        description="The requester's balance after it, without what is sent on to the payment method at once (D10), "
+        "for themselves and staff; none for others."
     )
     counterparty_balance_after: Money | None = strawberry.field(
         description="The other side's balance after it, for themselves and staff; none for others and for leads."
@@ -223,7 +225,9 @@ async def _decision_preview(info: LevelInfo, viewer: Viewer, given: DecisionPrev
     )
     if not approves and given.amount is not None:
         checks.refuse(sentence("DECLINE_HAS_NO_AMOUNT", "A decline has no amount: leave it out."), "amount")
-    found = decision_preview(replace(act, faults=tuple(checks.refusals)), facts, info.context.app.policy)
+    app = info.context.app
+    stays = facts.case is not None and await stays_on_balance(app.database, facts.case)
+    found = decision_preview(replace(act, faults=tuple(checks.refusals)), facts, app.policy, stays=stays)
     return DecisionPreviewRow(
         found.allowed,
         refusal_rows(found.blockers),

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from statemachine import StateChart
 
 from refundgql.domain.machines.row import Condition, Remark, guarded
-from refundgql.domain.rules.amounts import MoneyStillThere, ReopenCap
-from refundgql.domain.rules.given import DaysToAnswer, PartyAsked, TextGiven
+from refundgql.domain.rules.amounts import ConsentCap, MoneyStillThere, ReopenCap
+from refundgql.domain.rules.given import AmountGiven, DaysToAnswer, PartyAsked, TextGiven
 from refundgql.domain.rules.limits import AnotherSigner, DecisionProposed, MaySign, NothingProposed
 from refundgql.domain.rules.payments import NoOpenCase
 from refundgql.domain.rules.reopening import DecidedByAnother, FinallyDeclined, ReopenedOnce, ReopenWindow
@@ -22,6 +22,7 @@ NOTHING = "NOTHING"
 """The state before there is a case; clients see it as no state at all."""
 
 EVERY_STATE = tuple(RefundCaseState)
+WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
 
 
 def said_by(*parties: Who) -> tuple[Remark, Remark, Remark]:
@@ -41,9 +42,22 @@ IN_PART = Condition(
 """Chooses the rows that take the rest of an expert's part approval to support: a follow-up case is opened for it."""
 
 
-def noted_in(*states: RefundCaseState, cites: str) -> Remark:
+def noted_in(*states: RefundCaseState, cites: str, action: str | None = None) -> Remark:
     """Return the row for what the desk notes by itself in these states."""
-    return Remark(*states, guards=guarded(Who.SYSTEM, cites=cites))
+    return Remark(*states, guards=guarded(Who.SYSTEM, cites=cites), action=action)
+
+
+def waiting_in(*states: RefundCaseState, target: str) -> tuple[Remark, Remark, Remark]:
+    """Return the rows of states that wait for support: a party is asked, that is over, the target is missed."""
+    return question_in(*states), noted_in(*states, cites="D24"), noted_in(*states, cites=target)
+
+
+def dated_in(*states: RefundCaseState) -> tuple[Remark, Remark]:
+    """Return the rows of states in which people wait for a date: it is near (D21), it has moved (D28).
+
+    The date is that of an answer, of a target, or of the end of a way on.
+    """
+    return noted_in(*states, cites="D21", action="DUE_SOON"), noted_in(*states, cites="D28", action="DEADLINE_MOVED")
 
 
 def question_in(*states: RefundCaseState) -> Remark:
@@ -125,6 +139,10 @@ class CaseMachine(StateChart[Any]):
 
 
 class ContractCaseMachine(CaseMachine):
-    """What the kinds of contracts share beside."""
+    """What the kinds of contracts share beside, in those of these states that each has."""
 
     add_evidence, evidence_withdrawn, send_message = said_by(Who.CLIENT, Who.EXPERT, Who.SUPPORT)
+    consent = Remark(*WITH_SUPPORT, guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())))
+    propose, confirm, return_ = signed_by(*WITH_SUPPORT, deciders=DECIDER)
+    request_information, information_ended, target_missed = waiting_in(*WITH_SUPPORT, target="D20")
+    due_soon, deadline_moved = dated_in(RefundCaseState.REQUESTED, *WITH_SUPPORT)

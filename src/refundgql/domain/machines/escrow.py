@@ -11,14 +11,11 @@ from refundgql.domain.machines.base import (
     REOPENED,
     ContractCaseMachine,
     noted_in,
-    question_in,
-    signed_by,
 )
 from refundgql.domain.machines.invoice import ISSUES_NONE
 from refundgql.domain.machines.row import Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
-    ConsentCap,
     ExpertThere,
     FundsThere,
     IssueCap,
@@ -62,9 +59,6 @@ _DISPUTED_RULES = (_EXPLANATION, NotDecidedBySupport(), DisputeNotFinal(), Dispu
 _DISPUTED = guarded(Who.CLIENT, cites="C31", rules=(*_DISPUTED_RULES, SomethingLeft()))
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
-_WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
-_DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED)
-"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class EscrowMachine(ContractCaseMachine):
@@ -112,14 +106,3 @@ class EscrowMachine(ContractCaseMachine):
 
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
-    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=DECIDER)
-    consent = Remark(
-        RefundCaseState.ESCALATED,
-        RefundCaseState.DISPUTED,
-        guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())),
-    )
-    request_information = question_in(*_WITH_SUPPORT)
-    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
-    target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
-    due_soon = noted_in(*_DATED, cites="D21")
-    deadline_moved = noted_in(*_DATED, cites="D28")

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from statemachine import State
 
-from refundgql.domain.machines.base import (
-    DECIDER,
-    IN_PART,
-    NOTHING,
-    REOPENED,
-    ContractCaseMachine,
-    noted_in,
-    question_in,
-    signed_by,
-)
+from refundgql.domain.machines.base import DECIDER, IN_PART, NOTHING, REOPENED, ContractCaseMachine, dated_in, noted_in
 from refundgql.domain.machines.row import Condition, Remark, guarded
 from refundgql.domain.rules.amounts import (
     ApprovalCap,
-    ConsentCap,
     ExpertThere,
     FundsThere,
     IssueCap,
@@ -120,9 +110,6 @@ _REST_ESCALATED = guarded(Who.CLIENT, cites=("D19", "C24"), rules=(*_ESCALATED, 
 _REST_DISPUTED = guarded(Who.CLIENT, cites=("D19", "C31"), rules=(*_DISPUTED_RULES, RestDeclined(), RestCap()))
 _CANCELLED = guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),))
 _SUPERSEDED = guarded(Who.SYSTEM, cites="C25")
-_WITH_SUPPORT = (RefundCaseState.ESCALATED, RefundCaseState.DISPUTED)
-_DATED = (*_WITH_SUPPORT, RefundCaseState.REQUESTED, RefundCaseState.DECLINED, RefundCaseState.CREDITED)
-"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class InvoiceMachine(ContractCaseMachine):
@@ -188,14 +175,4 @@ class InvoiceMachine(ContractCaseMachine):
     escalate_rest = Remark(RefundCaseState.CREDITED, guards=_REST_ESCALATED, action="ESCALATE", cond=IN_PART)
     dispute_rest = Remark(RefundCaseState.CREDITED, guards=_REST_DISPUTED, action="DISPUTE", cond=IN_PART)
     finalise = noted_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED, cites="D14")
-    propose, confirm, return_ = signed_by(RefundCaseState.ESCALATED, RefundCaseState.DISPUTED, deciders=DECIDER)
-    consent = Remark(
-        RefundCaseState.ESCALATED,
-        RefundCaseState.DISPUTED,
-        guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap())),
-    )
-    request_information = question_in(*_WITH_SUPPORT)
-    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
-    target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
-    due_soon = noted_in(*_DATED, cites="D21")
-    deadline_moved = noted_in(*_DATED, cites="D28")
+    due_soon_after, deadline_moved_after = dated_in(RefundCaseState.DECLINED, RefundCaseState.CREDITED)

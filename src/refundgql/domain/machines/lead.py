@@ -9,10 +9,10 @@ from refundgql.domain.machines.base import (
     NOTHING,
     REOPENED,
     CaseMachine,
-    noted_in,
-    question_in,
+    dated_in,
     said_by,
     signed_by,
+    waiting_in,
 )
 from refundgql.domain.machines.row import guarded
 from refundgql.domain.rules.amounts import FundsThere, LeadApprovalCap, PriceLeft, SomethingLeft
@@ -43,9 +43,6 @@ _EXPLANATION = TextGiven("explanation", phrase("an explanation of what the first
 _SECOND_DECIDER = (*DECIDER, AnotherDecider())
 _APPROVED = (NothingProposed(), LeadApprovalCap(), WithinLimit())
 _DECLINED = (_MESSAGE, NothingProposed(), WithinLimit())
-_WITH_SUPPORT = (RefundCaseState.REQUESTED, RefundCaseState.ESCALATED)
-_DATED = (*_WITH_SUPPORT, RefundCaseState.DECLINED)
-"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class LeadMachine(CaseMachine):
@@ -82,9 +79,8 @@ class LeadMachine(CaseMachine):
 
     propose, confirm, return_ = signed_by(RefundCaseState.REQUESTED, deciders=DECIDER)
     propose_again, confirm_again, return_again = signed_by(RefundCaseState.ESCALATED, deciders=_SECOND_DECIDER)
-    request_information = question_in(*_WITH_SUPPORT)
-    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
-    target_missed = noted_in(*_WITH_SUPPORT, cites="L14")
-    due_soon = noted_in(*_DATED, cites="D21")
-    deadline_moved = noted_in(*_DATED, cites="D28")
+    request_information, information_ended, target_missed = waiting_in(
+        RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, target="L14"
+    )
+    due_soon, deadline_moved = dated_in(RefundCaseState.REQUESTED, RefundCaseState.ESCALATED, RefundCaseState.DECLINED)
     add_evidence, evidence_withdrawn, send_message = said_by(Who.PRO, Who.SUPPORT)

@@ -9,12 +9,9 @@ from refundgql.domain.machines.base import (
     NOTHING,
     REOPENED,
     ContractCaseMachine,
-    noted_in,
-    question_in,
-    signed_by,
 )
-from refundgql.domain.machines.row import Remark, guarded
-from refundgql.domain.rules.amounts import ApprovalCap, ConsentCap, FundsThere, RequestCap
+from refundgql.domain.machines.row import guarded
+from refundgql.domain.rules.amounts import ApprovalCap, FundsThere, RequestCap
 from refundgql.domain.rules.given import AmountGiven, TextGiven
 from refundgql.domain.rules.limits import NothingProposed, WithinLimit
 from refundgql.domain.rules.payments import HoursWorked, InvoicePaid, MoneyStillHeld, NoLastingCase
@@ -36,9 +33,6 @@ _OPENED = (
     RequestCap(),
 )
 _MESSAGE = TextGiven("message", phrase("a message that tells the client why"))
-_WITH_SUPPORT = (RefundCaseState.DISPUTED,)
-_DATED = (*_WITH_SUPPORT,)
-"""States in which people wait for a date: an answer's, a target's, or the end of a way on."""
 
 
 class TimesheetMachine(ContractCaseMachine):
@@ -72,13 +66,3 @@ class TimesheetMachine(ContractCaseMachine):
     reopen = declined.to(disputed, validators=guarded(Who.ADMIN, cites="D22", rules=REOPENED))
     credit = approved.to(credited, validators=guarded(Who.SYSTEM, cites=("C16", "C25"), rules=(FundsThere(),)))
     cancel = disputed.to(cancelled, validators=guarded(Who.CLIENT, cites="D15", rules=(AskedYourself(),)))
-
-    propose, confirm, return_ = signed_by(RefundCaseState.DISPUTED, deciders=DECIDER)
-    consent = Remark(
-        RefundCaseState.DISPUTED, guards=guarded(Who.EXPERT, cites="C15", rules=(AmountGiven(), ConsentCap()))
-    )
-    request_information = question_in(*_WITH_SUPPORT)
-    information_ended = noted_in(*_WITH_SUPPORT, cites="D24")
-    target_missed = noted_in(*_WITH_SUPPORT, cites="D20")
-    due_soon = noted_in(*_DATED, cites="D21")
-    deadline_moved = noted_in(*_DATED, cites="D28")

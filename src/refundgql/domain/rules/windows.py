@@ -154,6 +154,12 @@ class AskedOfTheExpert(Rule):
         )
         return refusal(RefusalCode.FINAL_DECISION, message, "D12")
 
+    def window(self, it: Situation) -> Window | None:
+        """Return until when the expert can be asked, once support has decided."""
+        if not it.facts.payment.support_decided:
+            return None
+        return Window(None, DIRECT_WINDOW.ends_at(it.facts, None, it.policy))
+
 
 class DirectWindow(DayWindow):
     """The expert's own right to decide ends with the direct window."""
