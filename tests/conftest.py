@@ -81,7 +81,9 @@ def pytest_runtestloop() -> None:
     gc.enable()
 
 
-# A busy machine may take longer over an answer than httpx waits, and over an example than hypothesis does.
+# A busy machine may take longer over an operation than a desk allows, over an answer than httpx waits, and over an
+# example than hypothesis does.
+os.environ.setdefault("REFUNDGQL_OPERATION_TIMEOUT_SECONDS", str(PATIENCE_SECONDS))
 for _waits in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _waits, PATIENCE_SECONDS)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE_SECONDS = 240
+from patience import PATIENCE_SECONDS
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
@@ -25,6 +25,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     defaults = {
         "REFUNDGQL_DATABASE_URL": f"sqlite:///{folder}/desk.sqlite3",
         "REFUNDGQL_KEY_FILE": str(folder / "key.pem"),
+        "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
     }
     return kept | defaults | settings
 
@@ -65,13 +66,20 @@ class Running:
             if found:
                 return found
             if self.process.poll() is not None:
+                self._reader.join(PATIENCE_SECONDS)
+                if found := re.search(pattern, self.output):
+                    return found
                 break
             time.sleep(0.05)
         raise AssertionError(f"{pattern!r} was not printed:\n{self.output}")
 
     def interrupt(self) -> int:
         """Press Ctrl-C and return the exit code."""
-        self.process.send_signal(signal.SIGINT)
+        return self.end(signal.SIGINT)
+
+    def end(self, number: int) -> int:
+        """Send a signal, wait until everything is printed, and return the exit code."""
+        self.process.send_signal(number)
         code = self.process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
         return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import PATIENCE_SECONDS, ask, run
+from command_line import ask, run
 from docs_blocks import block, done
 from real_desk import real_desk
 
 from databases import LIMITS, drop_database, empty_database_url, new_database_url
+from patience import PATIENCE_SECONDS, until_now
 from refundgql import bootstrap
 from refundgql.cli.replaying import StoryDesk
 from refundgql.clocks import SetClock
@@ -63,10 +63,7 @@ class Writer:
 
     def wait_for(self, messages: int = 0, withdrawals: int = 0) -> None:
         """Wait until so much is acknowledged."""
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while len(self.messages) < messages or len(self.withdrawals) < withdrawals:
-            assert time.monotonic() < ends, (len(self.messages), len(self.withdrawals))
-            time.sleep(0.05)
+        until_now(lambda: len(self.messages) >= messages and len(self.withdrawals) >= withdrawals)
 
     def write(self) -> None:
         """Write events and postings until told to stop."""

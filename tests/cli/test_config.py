@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -81,9 +82,7 @@ def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Pat
     with running(tmp_path, "serve", "--port", "0", **secret) as server:
         url = server.wait_for(r'"Serving\.".*"address":"([^"]+)"').group(1)
         wait_until_ready(url)
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
-        server._reader.join(60)
+        assert server.end(signal.SIGTERM) == 0
         starting, serving, stopped = _lines(server, "Starting.", "Serving.", "Stopped.")
         assert (serving["address"], starting["version"]) == (url, stopped["version"])
         assert starting["settings"]["REFUNDGQL_SIGNING_KEY"] == MASK  # type: ignore[index]
@@ -102,6 +101,8 @@ def test_a_demo_keeps_everything_in_the_folder_it_was_given(tmp_path: Path) -> N
     assert (tmp_path / "kept/here/demo.sqlite3").exists()
 
 
-def test_without_settings_the_bounds_are_those_of_the_library() -> None:
+def test_without_settings_the_bounds_are_those_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A default stands twice, for servers of this desk and for whoever takes the GraphQL server alone: it is one."""
+    for name in [one for one in os.environ if one.startswith("REFUNDGQL_")]:
+        monkeypatch.delenv(name)
     assert limits_of(Settings()) == Limits()

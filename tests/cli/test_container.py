@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from command_line import wait_until_ready
 from test_deploy import ENGINE
 
+from patience import PATIENCE_SECONDS, until_now
 from ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -150,16 +151,15 @@ def test_the_image_serves(engine: Engine) -> None:
     server = subprocess.Popen([*engine.words, *inside(*told["Entrypoint"], *told["Cmd"])])
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
-        engine.do(*inside(*told["Healthcheck"]["Test"][1:]))
+        check = [*engine.words, *inside(*told["Healthcheck"]["Test"][1:])]
+        # As often as an orchestrator does: a busy machine may take longer over an answer than the check waits.
+        until_now(lambda: subprocess.run(check, capture_output=True, check=False).returncode == 0)
         _end(server, told["StopSignal"])
         assert server.returncode == 0
     finally:
         server.kill()
         server.wait()
-    failed = subprocess.run(
-        [*engine.words, *inside(*told["Healthcheck"]["Test"][1:])], capture_output=True, check=False
-    )
-    assert failed.returncode != 0
+    assert subprocess.run(check, capture_output=True, check=False).returncode != 0
     kept = Path(engine.do("mount", container)) / told["WorkingDir"].lstrip("/")
     assert {one.stat().st_uid for one in kept.rglob("*")} <= {10001, 0}
 
@@ -168,11 +168,11 @@ def _end(server: subprocess.Popen[bytes], name: str) -> None:
     """Send the container's first process a signal, as an orchestrator does, and wait for its end."""
     programs = [one for one in _children(server.pid) if _is_server(one)]
     os.kill(programs[-1], getattr(signal, name))
-    ends = time.monotonic() + 120
-    while server.poll() is None and time.monotonic() < ends:
-        time.sleep(0.05)
+    server.wait(PATIENCE_SECONDS)
 
 
 def _is_server(pid: int) -> bool:
-    words: Sequence[bytes] = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    words: Sequence[bytes] = ()
+    with suppress(OSError):  # it has just ended
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return any(word.endswith(b"/refundgql") for word in words) and b"serve" in words

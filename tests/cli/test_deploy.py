@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from command_line import wait_until_ready
 
+from patience import PATIENCE_SECONDS, until_now
 from ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -151,10 +152,11 @@ def test_the_container_file_makes_a_server(tmp_path: Path) -> None:
         wait_until_ready(f"http://127.0.0.1:{port}")
         check = json.loads(stage.said["HEALTHCHECK"].partition(" CMD ")[2])
         check[0] = shutil.which(check[0], path=path) or check[0]
-        assert subprocess.run(check, env=environment, timeout=60, check=False).returncode == 0
+        # As often as an orchestrator does: a busy machine may take longer over an answer than the check waits.
+        until_now(lambda: subprocess.run(check, env=environment, check=False).returncode == 0)
         server.send_signal(getattr(signal, stage.said["STOPSIGNAL"]))
-        assert server.wait(60) == 0
-        assert subprocess.run(check, env=environment, timeout=60, capture_output=True, check=False).returncode != 0
+        assert server.wait(PATIENCE_SECONDS) == 0
+        assert subprocess.run(check, env=environment, capture_output=True, check=False).returncode != 0
     finally:
         server.kill()
         server.wait()
@@ -196,12 +198,10 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     unit = tmp_path / "refundgql.service"
     unit.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [tool, "verify", "--man=no", str(unit)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([tool, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if "refundgql.service" in line]
     assert told == []
     # Exposure from 0 to 10, in tenths; what is left is the network, which a server needs.
     exposed = [tool, "security", "--no-pager", "--offline=true", "--threshold=15", str(unit)]
-    made = subprocess.run(exposed, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(exposed, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import PATIENCE_SECONDS, environment, wait_until_ready
+from command_line import environment, wait_until_ready
 from docs_blocks import DOCS, block, blocks_of, done, tools
 from graphql import OperationDefinitionNode, parse
 from test_walkthrough import Walk, walk
 
 from databases import new_database_url
+from patience import PATIENCE_SECONDS
 from ports import free_port
 from refundgql.commands.demo_dataset import demo_records
 from toy_streams import Answers

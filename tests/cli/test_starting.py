@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from command_line import environment, run
 
+from patience import PATIENCE_SECONDS
+
 # As `serve` does it, and as far as PostgreSQL goes without a database.
 LOOK = """
 import sys
@@ -52,7 +54,13 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def _python(program: str, folder: Path) -> str:
     command = [sys.executable, "-c", program]
     found = subprocess.run(
-        command, env=environment(folder), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env=environment(folder),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     return found.stdout

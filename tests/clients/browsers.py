@@ -10,15 +10,17 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from patience import PATIENCE_SECONDS
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 # Generous: a busy machine answers late, and a page that is right does not make anybody wait.
-PATIENCE_MS = 60_000
+PATIENCE_MS = PATIENCE_SECONDS * 1_000
 
 
 async def answering(url: str) -> None:
     """Wait until somebody answers at an address."""
-    async with httpx.AsyncClient() as http, asyncio.timeout(180):
+    async with httpx.AsyncClient() as http, asyncio.timeout(PATIENCE_SECONDS):
         while True:
             with suppress(httpx.TransportError):
                 if (await http.get(url)).is_success:
@@ -48,7 +50,7 @@ async def launched() -> AsyncIterator[Browser]:
         pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(CHROMIUM_ARGUMENTS)
+            executable_path=CHROMIUM, headless=True, args=list(CHROMIUM_ARGUMENTS), timeout=PATIENCE_MS
         )
         yield browser
         await browser.close()

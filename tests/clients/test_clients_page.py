@@ -12,6 +12,7 @@ import httpx
 import pytest
 from demo_server import DemoServer
 
+from patience import PATIENCE_SECONDS
 from refundgql.gql.errors import MEANINGS
 from refundgql.gql.ws_messages import CloseCode
 
@@ -79,7 +80,7 @@ async def test_operations_run(demo: DemoServer) -> None:
     for role, variables, text in told:
         given: dict[str, Any] = json.loads(variables.replace("$case", case["id"]))
         if text.startswith("subscription"):
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert case["id"] in await first_event(demo, role, text, given)
         else:
             answer = await demo.run(role, text, given)
@@ -92,7 +93,7 @@ async def first_event(demo: DemoServer, role: str, text: str, variables: dict[st
     headers = {"authorization": f"Bearer {demo.people[role]}", "accept": "text/event-stream"}
     body = {"query": text, "variables": variables}
     async with (
-        httpx.AsyncClient(timeout=120) as http,
+        httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http,
         http.stream("POST", f"{demo.url}/graphql", json=body, headers=headers) as answer,
     ):
         async for line in answer.aiter_lines():
@@ -143,7 +144,7 @@ async def first_line_of_data(command: str, environment: dict[str, str]) -> bytes
     process = await shell(command, **environment)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (line := await process.stdout.readline()).startswith(b"data: "):
                 assert line, "the stream ended"
             return line

@@ -21,12 +21,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from demo_server import DemoServer
 from nginx import Certificate, proxied
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
 REQUESTS_A_MINUTE = 300
+SOCKETS: dict[str, Any] = {
+    "subprotocols": ["graphql-transport-ws"],
+    "open_timeout": PATIENCE_SECONDS,
+    "ping_interval": None,
+}
 FOLLOW = """subscription($id: ID!, $after: String) { refundCaseUpdates(refundCaseId: $id, after: $after) {
   cursor event { sequence } } }"""
 WIDE = (
@@ -45,12 +52,12 @@ class Way:
     def http(self, **options: Any) -> httpx.AsyncClient:
         """Return a client of the way."""
         transport = httpx.AsyncHTTPTransport(verify=self.trusted, local_address=options.pop("local_address", None))
-        return httpx.AsyncClient(base_url=self.url, transport=transport, timeout=60, **options)
+        return httpx.AsyncClient(base_url=self.url, transport=transport, timeout=PATIENCE_SECONDS, **options)
 
     async def socket(self, token: str) -> ClientConnection:
         """Return a socket that was let in."""
         url = f"{self.url.replace('https', 'wss')}/graphql"
-        socket = await connect(url, subprotocols=["graphql-transport-ws"], ssl=self.trusted)  # type: ignore[list-item]  # a name
+        socket = await connect(url, ssl=self.trusted, **SOCKETS)
         await socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}))
         assert json.loads(await socket.recv())["type"] == "connection_ack"
         return socket
@@ -99,7 +106,8 @@ async def test_answers_are_compressed(way: Way, coding: str) -> None:
     async with way.http(headers={"accept-encoding": coding}) as http:
         answer = await http.post("/graphql", json={"query": WIDE})
     assert answer.headers["content-encoding"] == coding
-    plain = await asyncio.to_thread(httpx.post, f"{way.demo.url}/graphql", json={"query": WIDE}, timeout=60)
+    async with httpx.AsyncClient() as http:
+        plain = await http.post(f"{way.demo.url}/graphql", json={"query": WIDE})
     if coding == "gzip":  # what httpx reads without more packages
         assert answer.json()["data"] == plain.json()["data"]
     assert int(answer.headers.get("content-length", 0)) < len(plain.content)
@@ -155,7 +163,7 @@ async def follow(way: Way, case_id: str, tokens: list[str], heard: asyncio.Queue
         except ConnectionClosed as closed:
             if closed.rcvd is not None and closed.rcvd.code == 4403:
                 tokens.pop(0)
-        except (OSError, InvalidStatus):
+        except (OSError, InvalidHandshake):
             pass  # nginx has nobody behind it, which is a 502
         await asyncio.sleep(0.1)
 
@@ -169,7 +177,7 @@ async def test_a_socket_loses_nothing_over_a_token_and_a_restart(way: Way) -> No
     told = []
 
     async def until(wanted: Any) -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (one := await heard.get()) != wanted:
                 told.append(one)
             told.append(one)
@@ -194,10 +202,14 @@ async def test_an_invented_address_does_not_count(way: Way) -> None:
     """Whatever a caller writes into X-Forwarded-For, its requests are counted by the address that nginx sees."""
     body = {"query": "{ __typename }"}
     async with way.http(local_address="127.0.0.2") as http:
-        statuses = set()
-        for number in range(REQUESTS_A_MINUTE + 20):
-            forged = {"x-forwarded-for": f"203.0.113.{number % 250}", "x-real-ip": "203.0.113.1"}
+        statuses: set[int] = set()
+
+        async def send(number: int) -> None:
+            forged = {"x-forwarded-for": f"203.0.113.{number}", "x-real-ip": "203.0.113.1"}
             statuses.add((await http.post("/graphql", json=body, headers=forged)).status_code)
+
+        while 429 not in statuses:  # a slow machine is let in for longer
+            await asyncio.gather(*map(send, range(REQUESTS_A_MINUTE // 2)))
         assert statuses == {200, 429}
     async with way.http(local_address="127.0.0.3") as other:
         assert (await other.post("/graphql", json=body, headers={"x-forwarded-for": "127.0.0.2"})).status_code == 200
@@ -207,12 +219,12 @@ async def test_below_a_path(demo: DemoServer, tmp_path: Path) -> None:
     """With the location below a path operations, sockets and the page with its files answer there."""
     async with proxied(tmp_path, demo.port, prefix="/refunds") as port:
         url = f"http://127.0.0.1:{port}/refunds"
-        async with httpx.AsyncClient(timeout=60) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             assert (await http.post(f"{url}/graphql", json={"query": "{ __typename }"})).json()["data"]
             page = await http.get(f"{url}/graphql", headers={"accept": "text/html"})
             icon = page.text.partition('href="')[2].partition('"')[0]
             assert (await http.get(page.url.join(icon))).status_code == 200
         address = f"{url.replace('http', 'ws')}/graphql"
-        async with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]  # a name
+        async with connect(address, **SOCKETS) as socket:
             await socket.send(json.dumps({"type": "connection_init"}))
             assert json.loads(await socket.recv())["type"] == "connection_ack"

@@ -13,6 +13,8 @@ from cut_line import CutLine
 from demo_server import DemoServer
 from example_projects import python_project, run
 
+from patience import PATIENCE_SECONDS
+
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
@@ -89,7 +91,7 @@ async def following(
 async def told_until(lines: asyncio.StreamReader, last: int) -> list[int]:
     """Return the numbers of the events that are printed, up to one."""
     told: list[int] = []
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while last not in told:
             line = (await lines.readline()).decode()
             assert line, "the follower ended"
@@ -100,7 +102,7 @@ async def told_until(lines: asyncio.StreamReader, last: int) -> list[int]:
 
 async def until_now(lines: asyncio.StreamReader) -> None:
     """Read until the case is printed as it is at the beginning of a connection."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (line := await lines.readline()).startswith(b"now"):
             assert line, "the follower ended"
 
@@ -135,7 +137,7 @@ async def test_the_last_token_that_runs_out_ends_the_following(project: tuple[Pa
     async with following(project, demo.url, case["number"], token) as lines:
         await until_now(lines)
         await demo.run_out(token)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await lines.read() == b"Sign in again.\n"
 
 

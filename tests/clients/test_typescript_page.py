@@ -56,6 +56,7 @@ async def test_a_server_can_take_the_generated_documents_and_no_others(project: 
         "REFUNDGQL_DATABASE_URL": f"sqlite:///{tmp_path / 'desk.sqlite3'}",
         "REFUNDGQL_KEY_FILE": str(tmp_path / "key.pem"),
         "REFUNDGQL_PORT": str(port),
+        "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
         "REFUNDGQL_TRUSTED_DOCUMENTS": str(documents),
     }
     refundgql = [sys.executable, "-m", "refundgql"]

@@ -8,13 +8,13 @@ import random
 from command_world import World
 from marketplace import Shape, account, everything, lead, message, sync
 
+from patience import PATIENCE_SECONDS
 from refundgql.commands.sync_records import parse_records, take_records, write_batch
 from refundgql.commands.unit_of_work import Unit
 from refundgql.storage.database import Database
 
 EARLY, LATE = "2026-02-21T08:00:00Z", "2026-02-22T08:00:00Z"
 _WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-PATIENCE_SECONDS = 30
 
 
 async def test_the_second_batch_waits_for_the_first(postgres: Database) -> None:

@@ -10,15 +10,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count, product
 from typing import Any
 
 import httpx
 from command_world import START, World
 from contract_desk import ContractDesk
-from fleet import PATIENCE_SECONDS, Fleet
+from fleet import Fleet
 from follow_ups import check_follow_ups
 
 from databases import LIMITS
+from patience import PATIENCE_SECONDS
 from refundgql.domain.vocabulary import Role
 from refundgql.storage.database import Database
 from refundgql.storage.events import stream_head
@@ -27,6 +29,8 @@ SYNC = "mutation($input: SyncRecordsInput!) { syncRecords(input: $input) { creat
 PAYLOAD = "{ replayed event { id sequence name } refundCase { state } refusals { code message } }"
 FIRST_WAIT_SECONDS = 0.02
 LONGEST_WAIT_SECONDS = 0.5
+MOST_STATEMENTS = 100
+"""Which a case takes of each party (D26)."""
 
 
 def mutation(name: str) -> str:
@@ -185,15 +189,12 @@ def usd(amount: str) -> dict[str, str]:
 
 
 def statements(cases: Sequence[str], rng: random.Random) -> Iterator[Act]:
-    """Yield statements of both parties on any of the cases, without end.
-
-    A case takes a hundred of each (D26): there must be cases enough for what a fast machine does.
-    """
-    number = 0
-    while True:
-        number += 1
-        text = (("text", f"Statement {number}"),)
-        yield Act(rng.choice(("client", "expert")), "addStatement", rng.choice(cases), f"statement-{number}", text)
+    """Yield statements of both parties on any of the cases, as many as those take, however fast a machine is."""
+    numbers, places = count(1), list(product(("client", "expert"), cases))
+    for _ in range(MOST_STATEMENTS):
+        rng.shuffle(places)
+        for (who, case), number in zip(places, numbers, strict=False):
+            yield Act(who, "addStatement", case, f"statement-{number}", (("text", f"Statement {number}"),))
 
 
 def twice(acts: Iterable[Act], rng: random.Random) -> Iterator[Act]:

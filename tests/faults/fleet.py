@@ -108,7 +108,7 @@ class Fleet:
             # As much as most tests are about: what is above it takes a second signature (D23).
             "REFUNDGQL_POLICY": '{"decision_limit_minor": {"USD": "60.00"}}',
             # What is tried here is that nothing is lost, on whatever machine: nobody is to be in time.
-            "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": "60",
+            "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
         }
         fleet = cls(folder, clock, settings)
         fleet.set_time(at)

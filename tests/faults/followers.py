@@ -18,12 +18,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from patience import PATIENCE_SECONDS
+
 QUEUE = "subscription($after: String) { supportQueueUpdates(after: $after) { cursor event { id } } }"
 MINE = "subscription($after: String) { viewerRefundUpdates(after: $after) { cursor event { id } } }"
 AWAY = (OSError, WebSocketException, httpx.HTTPError, TimeoutError)
 """What a client meets when a server is killed."""
-QUIET_SECONDS = 20.0
-"""Beyond the keep-alive of streams: a stream that says nothing for so long is dead."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Follower:
 async def subscribed(ws: ClientConnection, token: str, query: str, variables: dict[str, Any]) -> None:
     """Introduce oneself and subscribe."""
     await ws.send(orjson.dumps({"type": "connection_init", "payload": {"token": token}}).decode())
-    assert orjson.loads(await asyncio.wait_for(ws.recv(), QUIET_SECONDS))["type"] == "connection_ack"
+    assert orjson.loads(await asyncio.wait_for(ws.recv(), PATIENCE_SECONDS))["type"] == "connection_ack"
     payload = {"query": query, "variables": variables}
     await ws.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode())
 
@@ -86,7 +86,9 @@ class WebSocketFollower(Follower):
         """Follow one socket."""
         address = url.replace("http", "ws", 1) + "/graphql"
         protocols = [Subprotocol("graphql-transport-ws")]
-        async with connect(address, subprotocols=protocols, compression=None, close_timeout=0.1) as ws:
+        # Only a connection that has ended is dead; a busy machine is not.
+        waits: dict[str, Any] = {"open_timeout": PATIENCE_SECONDS, "ping_interval": None, "close_timeout": 0.1}
+        async with connect(address, subprotocols=protocols, compression=None, **waits) as ws:
             await subscribed(ws, self.token, self.query, {"after": self.cursor})
             async for text in ws:
                 message = orjson.loads(text)
@@ -107,10 +109,9 @@ class EventStreamFollower(Follower):
     async def once(self, url: str, left: int) -> None:
         """Follow one stream."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream", "Last-Event-ID": self.cursor}
-        timeout = httpx.Timeout(QUIET_SECONDS)
         body = {"query": self.query}
         async with (
-            httpx.AsyncClient(timeout=timeout) as client,
+            httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client,
             client.stream("POST", f"{url}/graphql/stream", headers=headers, json=body) as answer,
         ):
             if answer.status_code != 200:
@@ -144,9 +145,9 @@ async def following(*followers: Follower) -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until_told(followers: list[Follower], count: int, seconds: float = 120) -> None:
+async def until_told(followers: list[Follower], count: int) -> None:
     """Wait until each was told of so many events, or long enough to say that it never will be."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while any(len(one.told) < count for one in followers):  # noqa: ASYNC110  # they are only watched
                 await asyncio.sleep(0.05)

@@ -18,9 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from patience import PATIENCE_SECONDS
+
 RECEIVE_BYTES = 4_096
 """The kernel keeps little for such a reader, so that a server soon notices."""
-READ_ON_SECONDS = 60
 
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
 _EVENT = re.compile(rb"event: next\nid: [^\n]*\ndata: ([^\n]*)\n\n")
@@ -78,6 +79,7 @@ class SlowSocket(SlowReader):
             compression=None,
             max_queue=1,
             max_size=None,
+            open_timeout=PATIENCE_SECONDS,
             ping_interval=None,
             close_timeout=0.1,
         )
@@ -86,7 +88,7 @@ class SlowSocket(SlowReader):
     async def read_on(self) -> None:
         """Read to the close frame, or to where the connection broke off."""
         try:
-            async with asyncio.timeout(READ_ON_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     message = orjson.loads(await self.ws.recv())
                     assert message["type"] == "next", message
@@ -115,7 +117,7 @@ class SlowEventStream(SlowReader):
         """Read to the end; an event that did not arrive whole has not arrived."""
         loop, found = asyncio.get_running_loop(), b""
         try:
-            async with asyncio.timeout(READ_ON_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while part := await loop.sock_recv(self.sock, 65_536):
                     found += part
                     if found.endswith(_LAST_CHUNK):  # the connection itself is kept for another request

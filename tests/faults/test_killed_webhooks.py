@@ -19,6 +19,7 @@ from fleet import Fleet, running, show, size
 from receiver import Receiver, receiving
 
 from databases import LIMITS
+from patience import PATIENCE_SECONDS
 from refundgql.commands.webhooks import CreateWebhookEndpoint, create_webhook_endpoint
 from refundgql.storage.accounts import find_viewer_by_ref
 from refundgql.storage.database import Database
@@ -28,8 +29,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 SECONDS = size("SECONDS", 8)
 KILL_EVERY_SECONDS = size("KILL_EVERY_MS", 1_500) / 1_000
 SEED = size("SEED", 1)
-PATIENCE_SECONDS = 120
 LEAST = 10
+SENT_AGAIN = ("could not be renewed in time", "is not this process's any more", "could not be served; trying again")
+"""What a server says that has lost its lease, or could not write down what it has sent."""
 AHEAD = 100
 """How many events may wait to be sent: more would only be waited for once the last server was killed."""
 
@@ -82,6 +84,7 @@ async def _under_fire(fleet: Fleet, url: str, seconds: float, kill_every_seconds
     fleet.settings |= {
         "REFUNDGQL_WEBHOOK_PRIVATE_ADDRESSES": "true",
         "REFUNDGQL_WEBHOOK_RETRY_SECONDS": ",".join(["0.05"] * 50),
+        "REFUNDGQL_WEBHOOK_TIMEOUT_SECONDS": "60",
     }
     for server in fleet.servers:
         server.environment |= fleet.settings
@@ -104,15 +107,17 @@ async def _under_fire(fleet: Fleet, url: str, seconds: float, kill_every_seconds
                 while any(len(one.once) < len(expected) for one in receivers):  # noqa: ASYNC110  # the servers act
                     await asyncio.sleep(0.1)
             await asyncio.sleep(1)  # a double would come now
+    # A server that stood still for longer than its lease has lost it, as one that was killed has.
+    lost = sum(fleet.logged().count(words) for words in SENT_AGAIN)
     check_kept(load, found)
     for receiver, secret in zip(receivers, secrets, strict=True):
         assert [one.data["eventId"] for one in receiver.once] == expected
-        assert receiver.most_at_once == 1, "nobody sends to an endpoint beside somebody else"
+        assert receiver.most_at_once == 1 or lost, "nobody sends to an endpoint beside somebody else"
         assert all(one.verified_by(secret) for one in receiver.received)
         bodies = {one.id: one.body for one in receiver.received}
         assert all(one.body == bodies[one.id] for one in receiver.received)
     repeats = Counter(receivers[0].ids)
-    assert sum(repeats.values()) - len(repeats) <= fleet.kills, "only what was being sent when somebody was killed"
+    assert sum(repeats.values()) - len(repeats) <= fleet.kills + lost, "only what was under way at a kill"
     assert fleet.kills > 0
     assert len(expected) >= LEAST
     show(

@@ -8,13 +8,16 @@ import os
 import random
 import signal
 import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from command_world import START
 from desk_load import Load, check_kept, look, prepare_cases, statements, tokens_of
-from fleet import PATIENCE_SECONDS, Fleet, Program, running, show, size
+from fleet import Fleet, Program, running, show, size
 from followers import MINE, EventStreamFollower, Follower, WebSocketFollower, following, until_told
+
+from patience import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
@@ -71,13 +74,11 @@ async def test_killed_workers_are_replaced(postgres_url: str, tmp_path: Path) ->
         ends = time.monotonic() + SECONDS
         acts = statements(prepared.cases, rng)
         _, kills = await asyncio.gather(load.do(acts, 8, until=ends), _kill_workers(parent, rng, ends))
-        await load.do((next(acts) for _ in range(20)), 8)
+        await load.do(islice(acts, 20), 8)
         assert parent.process.poll() is None, fleet.logged()[-3_000:]
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(workers_of(parent)) < WORKERS:  # noqa: ASYNC110  # they are only watched
-                await asyncio.sleep(0.1)
+        await until(lambda: len(workers_of(parent)) == WORKERS)
         found = await look(postgres_url, prepared.cursor)
-        await until_told(followers, len(found.events), PATIENCE_SECONDS)
+        await until_told(followers, len(found.events))
     show(
         "killed workers of one port",
         seconds=SECONDS,
@@ -99,12 +100,10 @@ async def test_workers_end_with_their_parent(postgres_url: str, tmp_path: Path) 
     fleet = _fleet(tmp_path, postgres_url)
     async with running(fleet):
         parent = fleet.servers[0]
+        await until(lambda: len(workers_of(parent)) == WORKERS)  # the first of them serves before the last is there
         workers = workers_of(parent)
-        assert len(workers) == WORKERS
         parent.kill()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(_runs(pid) for pid in workers):  # noqa: ASYNC110  # they are only watched
-                await asyncio.sleep(0.1)
+        await until(lambda: not any(_runs(pid) for pid in workers))
         parent.start()
         await fleet.ready()
 

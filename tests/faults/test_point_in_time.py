@@ -15,6 +15,7 @@ import pytest
 from docs_blocks import block, done, tools
 
 from databases import LIMITS
+from patience import PATIENCE_SECONDS
 from refundgql.storage.database import Database
 from refundgql.storage.migrating import migrate
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 BACKUP = 'pg_basebackup --checkpoint=fast --pgdata=base --dbname="$REFUNDGQL_DATABASE_URL"'
 RESTORE = "cat >> base/postgresql.auto.conf <<EOF"
+WAIT = ("--wait", f"--timeout={PATIENCE_SECONDS:.0f}")
 
 
 class Cluster:
@@ -43,7 +45,7 @@ class Cluster:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert made.returncode == 0, made.stderr
@@ -57,11 +59,11 @@ class Cluster:
     def start(self, data: str) -> None:
         """Start the cluster of a folder."""
         self.own()
-        self.tool("pg_ctl", "--pgdata", data, "--wait", "--log", f"{data}.log", "start")
+        self.tool("pg_ctl", "--pgdata", data, *WAIT, "--log", f"{data}.log", "start")
 
     def stop(self, data: str) -> None:
         """Stop it."""
-        self.tool("pg_ctl", "--pgdata", data, "--mode=fast", "--wait", "stop")
+        self.tool("pg_ctl", "--pgdata", data, "--mode=fast", *WAIT, "stop")
 
     @property
     def url(self) -> str:

@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from test_in_front_of_postgres import Front, in_front
 from test_upgrade import NOW, People, records_before
 
 from databases import drop_database, empty_database_url
+from patience import PATIENCE_SECONDS, until, until_now
 from ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -47,12 +49,20 @@ def pooler(behind: int) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*who, POOLER, "pgbouncer.ini"], cwd=folder, stdout=log, stderr=log)
     try:
+        until_now(lambda: _listens(port) or process.poll() is not None)
         yield port
         assert process.poll() is None, (folder / "log").read_text(errors="replace")
     finally:
         process.kill()
         process.wait()
         shutil.rmtree(folder)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection((HOST, port)).close()
+        return True
+    return False
 
 
 @pytest.mark.skipif(POOLER is None, reason="this machine has no PgBouncer; .ci/run installs it")
@@ -81,11 +91,15 @@ async def _used(url: str, folder: Path) -> None:
         await people.more(60)
         async with httpx.AsyncClient(trust_env=False) as client:
             for address in fleet.urls:
-                assert "degraded" not in (await client.get(f"{address}/readyz")).text
+                await until(lambda at=f"{address}/readyz": _whole(client, at))
         await _heard_elsewhere(fleet)
     assert people.wrong == []
     assert "every invariant holds" in await _run(fleet, "ledger", "verify")
     assert (await _run(fleet, "export", "--what", "events")).count("\n") >= 60
+
+
+async def _whole(client: httpx.AsyncClient, address: str) -> bool:
+    return bool((await client.get(address)).json()["status"] == "ok")
 
 
 async def _heard_elsewhere(fleet: Fleet) -> None:
@@ -97,7 +111,7 @@ async def _heard_elsewhere(fleet: Fleet) -> None:
     act = """mutation { requestWithdrawal(input: { amount: { amount: "7.00", currencyCode: "USD" },
       idempotencyKey: "one" }) { refusals { code } } }"""
     here, there = fleet.urls
-    async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, headers=headers) as client:
         answer = (await client.post(f"{there}/graphql", json=head)).json()
         asked = {"query": follow, "variables": {"after": answer["data"]["viewer"]["withdrawals"]["asOf"]}}
         stream = await client.send(

@@ -33,7 +33,7 @@ async def test_reconnecting_subscribers_miss_nothing(postgres_url: str, tmp_path
     async with running(fleet), following(*followers):
         await load.do(itertools.islice(statements(prepared.cases, load.rng), EVENTS), 16)
         found = await look(postgres_url, prepared.cursor)
-        await until_told(followers, EVENTS, 120)
+        await until_told(followers, EVENTS)
     reconnects = [one.reconnects for one in followers]
     show("reconnects", events=len(found.events), reconnects=reconnects, repeats=dict(load.repeats))
     check_kept(load, found)

@@ -15,6 +15,7 @@ import pytest
 from test_secure_lines import certificate
 
 from databases import LIMITS
+from patience import PATIENCE_SECONDS, until
 from ports import free_port
 from refundgql import bootstrap, serving
 from refundgql.bootstrap import CannotRun
@@ -95,12 +96,13 @@ async def in_front(front: Front) -> AsyncIterator[Front]:
 
 async def _works(url: str) -> None:
     """Open the whole application, with its bus, read and write."""
-    async with bootstrap.open_application(Settings(database_url=url)) as application:
-        assert application.bus.connected
+    settings = Settings(database_url=url, operation_timeout_seconds=PATIENCE_SECONDS)
+    async with bootstrap.open_application(settings) as application:
+        await until(lambda: application.bus.connected)
         async with application.database.transaction() as tx:
             await tx.execute("UPDATE write_probe SET at = 1")
         assert await application.database.fetch_value("SELECT at FROM write_probe") == 1
-        assert await application.database.fetch_value("SHOW statement_timeout") == "5s"
+        assert await application.database.fetch_value("SHOW statement_timeout") == f"{PATIENCE_SECONDS / 60:.0f}min"
         assert await application.database.fetch_value("SHOW default_transaction_read_only") == "on"
 
 

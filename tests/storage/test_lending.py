@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from patience import PATIENCE_SECONDS
 from refundgql.storage.database import Database
 from refundgql.storage.postgres_lending import MAX_PREPARED, Lender
 
@@ -17,7 +18,7 @@ from refundgql.storage.postgres_lending import MAX_PREPARED, Lender
 async def lender(postgres: Database) -> AsyncIterator[Lender]:
     """Two connections to lend."""
     pool = await asyncpg.create_pool(postgres.url, min_size=0, max_size=2)
-    lender = Lender(pool, 2, 0.3)
+    lender = Lender(pool, 2, PATIENCE_SECONDS)
     yield lender
     await lender.close()
     pool.terminate()
@@ -46,8 +47,10 @@ async def test_whoever_comes_late_waits_in_turn(lender: Lender) -> None:
 async def test_waiting_ends(lender: Lender) -> None:
     """Nobody waits longer than the timeout, and one who gave up at the last moment loses no connection."""
     one, _ = await lender.take(), await lender.take()
+    lender._timeout_s = 0.3
     with pytest.raises(TimeoutError):
         await lender.take()
+    lender._timeout_s = PATIENCE_SECONDS
     task = asyncio.create_task(lender.take())
     await asyncio.sleep(0)
     lender.give_back(one)
@@ -61,7 +64,7 @@ async def test_a_connection_in_trouble_makes_room_for_another(lender: Lender) ->
     """Given up in the middle of a statement, a connection is replaced for the one who waits."""
     one, _ = await lender.take(), await lender.take()
     waiting = asyncio.create_task(lender.take())
-    slow = asyncio.create_task(one.fetch("SELECT pg_sleep(20)", ()))
+    slow = asyncio.create_task(one.fetch("SELECT pg_sleep(600)", ()))
     await asyncio.sleep(0.05)
     slow.cancel()
     await asyncio.gather(slow, return_exceptions=True)

@@ -11,6 +11,7 @@ from refundgql.settings import Settings
 from refundgql.storage.database import Dialect
 
 SIZE = 7
+HELD = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 async def test_the_pool_size_is_the_number_of_connections(postgres_url: str) -> None:
@@ -29,13 +30,10 @@ async def test_the_pool_size_is_the_number_of_connections(postgres_url: str) -> 
             busy = asyncio.gather(*reads, *(write() for _ in range(4 * SIZE)))
             held = 0
             while not busy.done():
-                found = await watching.fetchval(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND pid <> pg_backend_pid()"
-                )
-                held = max(held, found)
+                held = max(held, await watching.fetchval(HELD))
             await busy
-            assert held == SIZE
+            # Connections are kept when nobody has anything to do; a busy machine may not have looked before.
+            assert max(held, await watching.fetchval(HELD)) == SIZE
     finally:
         await watching.close()
 

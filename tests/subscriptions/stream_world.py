@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from api_world import Desk, engine
+from patience import PATIENCE_SECONDS
 from toy_streams import Answers
 
 CASE = """subscription($id: ID!, $after: String) { refundCaseUpdates(refundCaseId: $id, after: $after) {
@@ -18,8 +19,6 @@ QUEUE = """subscription($filter: RefundCaseFilter, $after: String) {
   supportQueueUpdates(filter: $filter, after: $after) {
   cursor matchesFilter event { name sequence } refundCase { number state version } } }"""
 
-SECONDS = 5.0
-"""Longer than the tail's poll and a slow machine; nothing that works takes as long."""
 QUIET_SECONDS = 0.3
 
 
@@ -33,7 +32,7 @@ class Subscriber:
 
     async def take(self) -> Any:
         """Return the next update; the stream must go on."""
-        answer = await self._next(SECONDS)
+        answer = await self._next(PATIENCE_SECONDS)
         assert answer is not None, "the stream ended"
         assert "errors" not in answer, answer["errors"]
         (update,) = answer["data"].values()
@@ -54,7 +53,7 @@ class Subscriber:
 
     async def has_ended(self) -> bool:
         """Tell whether the stream ends now."""
-        return await self._next(SECONDS) is None
+        return await self._next(PATIENCE_SECONDS) is None
 
     async def _next(self, seconds: float) -> Any:
         self.pending = self.pending or asyncio.ensure_future(anext(self.answers, None))

@@ -14,12 +14,11 @@ import pytest
 from stream_world import CASE, MINE, QUEUE, QUIET_SECONDS, Subscriber, opened, subscribed
 
 from api_world import Desk
+from patience import PATIENCE_SECONDS
 from refundgql.api.feeds import case_fanout
 from refundgql.queries.onlookers import Onlookers, Present
 from refundgql.storage.events import Cursor
 from toy_streams import Answers
-
-SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -50,7 +49,7 @@ async def codes_of(stream: Any) -> set[str]:
     """Return the codes of the first errors that a stream tells, with its end or with an update."""
     if isinstance(stream, dict):
         return {error["extensions"]["code"] for error in stream["errors"]}
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for answer in stream:
             if "errors" in answer:
                 return {error["extensions"]["code"] for error in answer["errors"]}

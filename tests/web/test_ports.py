@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from command_line import PATIENCE_SECONDS, running
+from command_line import running
 from real_desk import real_desk
 
+from patience import PATIENCE_SECONDS
 from ports import free_port
 from refundgql import serving
 from refundgql.settings import Settings

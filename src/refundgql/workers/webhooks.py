@@ -113,6 +113,7 @@ class WebhookSender:
             if endpoint_id in kept:
                 lane.extend(until)
             else:
+                _say_lost(endpoint_id)
                 lane.cancel()
 
     async def _end(self) -> None:
@@ -179,7 +180,10 @@ class WebhookSender:
         chance = self._sending.chance()
         held, state = await note_attempt(self._uow, work, self.owner, attempt, self._sending.plan, chance)
         self._sending.attempted(_OUTCOMES[state], attempt.duration_ms / 1_000)
-        return work if held else Work(situation=EndpointNeed.ENDED)
+        if held:
+            return work
+        _say_lost(endpoint_id)
+        return Work(situation=EndpointNeed.ENDED)
 
     async def lane(self, endpoint_id: str, line: ReceiverConnection) -> None:
         """Send to an endpoint as long as it is there, the lease holds and the process is not told to stop."""
@@ -218,6 +222,10 @@ _OUTCOMES = {
     WebhookDeliveryState.PENDING: "again",
     WebhookDeliveryState.FAILED: "given_up",
 }
+
+
+def _say_lost(endpoint_id: str) -> None:
+    log.warning("The lease of webhook endpoint %s is not this process's any more.", endpoint_id)
 
 
 class _Lane:
