@@ -21,6 +21,7 @@ from killed_commands import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Run
 from marketplace import SERVICE, chargeback
 
 from databases import DIALECTS, LIMITS, drop_database, new_database_url
+from patience import PATIENCE_SECONDS
 from refundgql.commands.arming import arm_deadlines
 from refundgql.commands.assignments import AssignCase
 from refundgql.commands.decisions import (
@@ -392,7 +393,7 @@ def test_a_killed_command_has_happened_whole_or_not_at_all(
     def dies(when: int) -> bool:
         process = _FORKS.Process(target=killed_commands.run, args=(Run(url, at, name, viewer, given, when, limit),))
         process.start()
-        process.join(60)
+        process.join(PATIENCE_SECONDS)
         assert process.exitcode in (0, -9)
         return process.exitcode == -9
 
@@ -436,7 +437,7 @@ def test_a_commit_is_the_instant_it_happens(when: int, happened: bool, dialect: 
             target=killed_commands.run, args=(Run(url, START, "approve_refund", viewer, given, dying),)
         )
         process.start()
-        process.join(60)
+        process.join(PATIENCE_SECONDS)
         assert process.exitcode == (0 if dying == NEVER else -9)
         after = asyncio.run(open_and(World.dump))
         assert (after != before) is (happened or dying == NEVER)
