@@ -14,8 +14,9 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from databases import DIALECTS, LIMITS, drop_database, empty_database_url, new_database_url
+from patience import PATIENCE_SECONDS
 from refundgql.domain.texts import fold
-from refundgql.storage import migrating, migrations
+from refundgql.storage import migrations
 from refundgql.storage.database import Database, Dialect
 from refundgql.storage.faults import ConstraintViolated, UnknownSchema
 from refundgql.storage.migrating import migrate, tortoise
@@ -311,9 +312,9 @@ async def test_a_migration_waits_for_a_lock_briefly_and_often(postgres: Database
     async with postgres.transaction() as tx:
         await _insert_contracts(tx, 1)
         running = asyncio.create_task(migrate(postgres, tell=told.append))
-        for _ in range(3):  # each waits for at most one attempt
+        for _ in range(3):  # they come after an attempt, and well before the end of the transaction
             await _until(postgres, "SELECT count(*) FROM pg_locks WHERE NOT granted")
-            async with asyncio.timeout(2 * migrating.LOCK_TIMEOUT_MS / 1_000), postgres.transaction() as other:
+            async with asyncio.timeout(PATIENCE_SECONDS), postgres.transaction() as other:
                 await other.fetch("SELECT title FROM contract")
         assert not running.done()
         assert any("trying again" in line for line in told)
