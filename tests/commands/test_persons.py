@@ -18,9 +18,10 @@ from refundgql.commands.messages import SendCaseMessage, send_case_message
 from refundgql.commands.persons import EraseAccount, erase_account
 from refundgql.commands.requests import RequestLeadRefund, request_lead_refund
 from refundgql.commands.sweep import sweep_due
+from refundgql.domain.ledger import balance, external, held
 from refundgql.domain.refusals import Refused
 from refundgql.domain.viewers import Viewer
-from refundgql.domain.vocabulary import IssueDecision, RefundReason, Role
+from refundgql.domain.vocabulary import BalancePurpose, IssueDecision, RefundReason, Role
 from refundgql.queries.persons import everything_held
 from refundgql.storage.accounts import find_viewer_by_ref
 from refundgql.storage.database import Dialect
@@ -165,41 +166,47 @@ async def test_an_open_case_and_money_stand_in_the_way(world: World) -> None:
 
 
 async def _declined_for_good(world: World, suffix: str = "") -> tuple[ContractDesk, str, str]:
-    """Return a desk, an unreleased milestone and the case about it that support has declined for good."""
+    """Return a desk, a paid invoice and the case about it that support has declined for good."""
     desk = await ContractDesk.open(world, suffix)
-    milestone_id = await world.milestone(await world.contract(desk.client, desk.expert))
-    case_id = await desk.ask_escrow(milestone_id, "100.00")
+    invoice_id = await desk.paid_invoice(kind="HOURLY")
+    case_id = await desk.ask(invoice_id, "100.00")
     await desk.dispute(desk.client, case_id)
     await desk.decline(desk.ivy, case_id)
-    return desk, milestone_id, case_id
+    return desk, invoice_id, case_id
 
 
 async def test_nothing_is_opened_for_or_paid_to_an_erased_client(world: World) -> None:
     """D22, D30: what was declined is not reopened, nothing is issued, and nothing changes."""
-    desk, milestone_id, case_id = await _declined_for_good(world)
+    desk, invoice_id, case_id = await _declined_for_good(world)
     await erase_account(world.uow, desk.ada, _erasing(desk.client))
     lou = await world.person("lou", Role.ADMIN)
     for act in (
         lambda: desk.reopen(lou, case_id),
-        lambda: desk.issue(IssueDecision.FULL, milestone_id=milestone_id),
-        lambda: desk.issue(IssueDecision.NONE, milestone_id=milestone_id),
+        lambda: desk.issue(IssueDecision.FULL, invoice_id=invoice_id),
+        lambda: desk.issue(IssueDecision.NONE, invoice_id=invoice_id),
     ):
         refusals = await world.refused(act)
         assert told(refusals) == [("TRANSITION_NOT_ALLOWED", "D30")]
     assert (await world.case(case_id))["state"] == "DECLINED"
 
 
+async def _pay_out(world: World, person: Viewer) -> None:
+    """Take all that is on somebody's balance out of it."""
+    key = balance(person.account_id, BalancePurpose.CONTRACTS, "USD")
+    await world.post("WITHDRAWAL", key, external("USD"), await world.balance(person))
+
+
 async def test_nobody_waits_for_an_erased_expert_or_client(world: World) -> None:
     """D30: a way on closes with its owner, in lists too; what is asked of an expert who is gone is support's."""
     desk = await ContractDesk.open(world)
-    contract_id = await world.contract(desk.client, desk.expert)
-    milestone_id, other = [await world.milestone(contract_id) for _ in range(2)]
-    case_id = await desk.ask_escrow(milestone_id, "100.00")
+    invoice_id, other = [await desk.paid_invoice(kind="HOURLY") for _ in range(2)]
+    case_id = await desk.ask(invoice_id, "100.00")
     await desk.decline(desk.expert, case_id)
+    await _pay_out(world, desk.expert)
     await erase_account(world.uow, desk.ada, _erasing(desk.expert))
     await sweep_due(world.uow)
     assert (await world.case(case_id))["whose_move"] == "REQUESTER"
-    asked = await desk.ask_escrow(other, "30.00")
+    asked = await desk.ask(other, "30.00")
     await sweep_due(world.uow)
     assert await world.events(asked) == ["REQUEST", "HAND_OVER"]
     await desk.decline(desk.ivy, asked)
@@ -210,13 +217,30 @@ async def test_nobody_waits_for_an_erased_expert_or_client(world: World) -> None
     assert await world.rows("SELECT * FROM clock") == []
 
 
+@pytest.mark.parametrize("kind", ["milestone", "week"])
+async def test_money_that_is_held_stands_in_the_way(world: World, kind: str) -> None:
+    """D30: for both sides of the contract, in escrow and for a week until its cut-off, and not once it is nobody's."""
+    desk = await ContractDesk.open(world)
+    contract_id = await world.contract(desk.client, desk.expert, kind="HOURLY" if kind == "week" else "FIXED_PRICE")
+    made = (await world.week(contract_id))[0] if kind == "week" else await world.milestone(contract_id)
+    for person in (desk.client, desk.expert):
+        refusals = await world.refused(lambda person=person: erase_account(world.uow, desk.ada, _erasing(person)))
+        assert told(refusals) == [("BALANCE_INSUFFICIENT", "D30")]
+    table = "billing_week" if kind == "week" else "milestone"
+    (row,) = await world.rows(f"SELECT payment_id FROM {table} WHERE id = ?", made)
+    key = held(row["payment_id"], "USD")
+    await world.post("CHARGEBACK", key, external("USD"), await world.on(key))  # as when a bank has taken all of it
+    for person in (desk.client, desk.expert):
+        await erase_account(world.uow, desk.ada, _erasing(person, idempotency_key=person.external_ref))
+
+
 async def test_erasing_and_deciding_at_once(world: World) -> None:
     """D30: whoever is second sees the first: a credit keeps an account from being erased, or it is not made."""
     for number in range(4):
-        desk, milestone_id, _ = await _declined_for_good(world, f"-{number}")
+        desk, invoice_id, _ = await _declined_for_good(world, f"-{number}")
         erased, issued = await asyncio.gather(
             erase_account(world.uow, desk.ada, _erasing(desk.client, idempotency_key=world.key())),
-            desk.issue(IssueDecision.FULL, milestone_id=milestone_id),
+            desk.issue(IssueDecision.FULL, invoice_id=invoice_id),
             return_exceptions=True,
         )
         lost = [one for one in (erased, issued) if isinstance(one, BaseException)]

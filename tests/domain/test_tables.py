@@ -60,7 +60,7 @@ def remarks(states: tuple[RefundCaseState, ...], parties: set[str], waiting: tup
     return {
         A.ADD_EVIDENCE: dict.fromkeys(states, (SAME, parties | STAFF)),
         A.SEND_MESSAGE: dict.fromkeys(states, (SAME, parties | STAFF)),
-        A.ASSIGN: dict.fromkeys(states, (SAME, STAFF)),
+        A.ASSIGN: dict.fromkeys(states, (SAME, STAFF | {"SYSTEM"})),
         A.REVERSE: {S.CREDITED: (SAME, {"ADMIN"})},
         A.REQUEST_INFORMATION: dict.fromkeys(waiting, (SAME, STAFF)),
     }

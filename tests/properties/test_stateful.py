@@ -137,6 +137,10 @@ class Refunds(RefundActs):
         it, account = self.it, self.it.viewers[who].account_id
         mine = [case for case in it.model.cases.values() if case.state in OPEN and account in it.model.about(case)]
         rich = any(minor for (owner, _), minor in it.model.balances.items() if owner == account)
+        rich = rich or any(
+            one.held and one.contract and account in (one.contract.client, one.contract.expert)
+            for one in it.model.payments.values()
+        )
         moving = any(one in ("REQUESTED", "SENT") for one in it.model.withdrawals.values())
         refusals = self.wait(it.forget(who))
         if account in it.model.erased and not refusals:

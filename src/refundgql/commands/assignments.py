@@ -8,6 +8,7 @@ from refundgql.commands.checks import Checks, is_uuid
 from refundgql.commands.deciding import act_on_case
 from refundgql.commands.results import CaseResult
 from refundgql.commands.unit_of_work import Unit, UnitOfWork
+from refundgql.domain.cases import decide
 from refundgql.domain.decisions import Act
 from refundgql.domain.facts import Facts
 from refundgql.domain.refusals import Refused, not_found
@@ -15,6 +16,8 @@ from refundgql.domain.sentences import phrase, sentence
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import RefundActionName
 from refundgql.storage.accounts import find_viewer
+from refundgql.storage.cases import list_assigned
+from refundgql.storage.facts import load_case_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +60,11 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
         prepare=with_assignee,
         prepare_locks=False,  # who was staff a moment ago may have been given the case
     )
+
+
+async def take_back_cases(unit: Unit, account_id: str) -> None:
+    """Give the open cases of somebody who is no member of staff any more to nobody, where colleagues find them."""
+    found = await load_case_facts(unit.tx, await list_assigned(unit.tx, account_id), lock=True)
+    for case_id, facts in found.items():
+        act = Act(action=RefundActionName.ASSIGN, at=unit.now(), case_id=case_id)
+        await unit.save(decide(act, facts, unit.policy), facts)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from refundgql.commands.assignments import take_back_cases
 from refundgql.commands.chargebacks import tell_cases
 from refundgql.commands.settle import settle_balances
 from refundgql.commands.sync_book import Book, DependsOnFaulty
@@ -45,10 +46,11 @@ from refundgql.domain.records import (
 from refundgql.domain.refusals import BasicRefusal, Refused, refusal
 from refundgql.domain.sentences import sentence
 from refundgql.domain.topics import ACCOUNTS
-from refundgql.domain.viewers import Viewer
+from refundgql.domain.viewers import STAFF, Viewer
 from refundgql.domain.vocabulary import RefusalCode
 from refundgql.domain.webhooks import reviews_told
 from refundgql.domain.withdrawals import withdrawal_told
+from refundgql.storage.accounts import roles_from
 from refundgql.storage.audit import AuditAction
 from refundgql.storage.audit import record as record_act
 from refundgql.storage.clocks import look_at_cases
@@ -302,6 +304,8 @@ async def keep(unit: Unit, keeping: Keeping) -> None:
     for account_id, before, after in keeping.role_changes:
         detail = {"before": before, "after": after, "by": "records"}
         record_act(unit.tx, AuditAction.ROLES_CHANGED, account_id, None, to_micros(unit.now()), detail)
+        if STAFF & roles_from(before) and not STAFF & roles_from(after):
+            await take_back_cases(unit, account_id)
     await recount_last_messages(unit.tx, keeping.recounted)
     if keeping.answered_payment_ids:
         await look_at_cases(unit.tx, keeping.answered_payment_ids, unit.now())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from refundgql.domain.vocabulary import Role
 
+STAFF = frozenset({Role.SUPPORT, Role.ADMIN})
+
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
@@ -19,7 +21,7 @@ class Viewer:
     @property
     def is_staff(self) -> bool:
         """Tell whether the viewer is SUPPORT or ADMIN."""
-        return Role.SUPPORT in self.roles or Role.ADMIN in self.roles
+        return not STAFF.isdisjoint(self.roles)
 
     @property
     def is_admin(self) -> bool:

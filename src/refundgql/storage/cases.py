@@ -70,6 +70,15 @@ async def next_case_number(tx: Transaction) -> int:
     return int(await tx.fetch_value("SELECT coalesce(max(number), 0) + 1 FROM refund_case"))
 
 
+async def list_assigned(tx: Transaction, account_id: str) -> list[str]:
+    """Return the open cases that somebody takes care of, the oldest first."""
+    sql = (
+        "SELECT id FROM refund_case WHERE assignee_id = ?"
+        " AND state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED') ORDER BY id"
+    )
+    return [str(row["id"]) for row in await tx.fetch(sql, (account_id,))]
+
+
 def _known(facts: Facts) -> dict[str, Case]:
     return {case.id: case for case in (facts.case, facts.open_case, facts.previous_declined) if case is not None}
 

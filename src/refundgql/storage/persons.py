@@ -25,6 +25,18 @@ _MONEY = """
 SELECT (SELECT count(*) FROM ledger_account WHERE kind = 'balance' AND owner_id = ? AND balance_minor <> 0)
   + (SELECT count(*) FROM withdrawal WHERE account_id = ? AND status IN ('REQUESTED', 'SENT'))"""
 
+# Of a contract's two parties: what is released comes to the one, what is returned to the other.
+_HELD_MONEY = """
+SELECT count(*) FROM contract k JOIN payment p ON p.contract_id = k.id
+JOIN ledger_account h ON h.key = 'held:' || CAST(p.id AS TEXT) || ':' || p.currency AND h.balance_minor <> 0
+WHERE k.client_id = ? OR k.expert_id = ?"""
+
+_PROPOSALS = "SELECT count(*) FROM refund_case WHERE proposed_by_id = ? AND proposed_decision IS NOT NULL"
+
+_QUESTIONS = """
+SELECT count(*) FROM refund_event e JOIN refund_case c ON c.id = e.case_id AND c.information_at = e.at
+WHERE e.actor_id = ? AND e.name = 'INFORMATION_REQUESTED'"""
+
 # As whoever decides about this money locks it and raises its versions: one of the two is first, and the other sees it.
 _HOLD = (
     "UPDATE contract SET version = version + 1 WHERE client_id = ? OR expert_id = ?",
@@ -65,6 +77,21 @@ async def has_open_case(tx: Transaction, account_id: str) -> bool:
 async def has_money(tx: Transaction, account_id: str) -> bool:
     """Tell whether somebody has a balance, or money on its way."""
     return bool(await tx.fetch_value(_MONEY, (account_id,) * 2))
+
+
+async def has_money_held(tx: Transaction, account_id: str) -> bool:
+    """Tell whether money is held that will be somebody's when it is released, or returned."""
+    return bool(await tx.fetch_value(_HELD_MONEY, (account_id,) * 2))
+
+
+async def has_proposal(tx: Transaction, account_id: str) -> bool:
+    """Tell whether a decision that somebody has proposed waits for a second signature (D23)."""
+    return bool(await tx.fetch_value(_PROPOSALS, (account_id,)))
+
+
+async def has_question(tx: Transaction, account_id: str) -> bool:
+    """Tell whether a question that somebody has asked waits for its answer (D24)."""
+    return bool(await tx.fetch_value(_QUESTIONS, (account_id,)))
 
 
 async def list_case_payments(tx: Transaction, account_id: str) -> list[str]:

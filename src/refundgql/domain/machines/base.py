@@ -131,7 +131,7 @@ class CaseMachine(StateChart[Any]):
             ),
         ),
     )
-    assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT))
+    assign = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, Who.SYSTEM))
     evidence_redacted = Remark(*EVERY_STATE, guards=guarded(Who.ADMIN, cites="D26"))
     staff_note = Remark(*EVERY_STATE, guards=guarded(Who.SUPPORT, cites="D29"))
     withdrawal_changed = noted_in(*EVERY_STATE, cites="D10")
