@@ -110,7 +110,7 @@ async def test_a_way_on_closes_with_the_money_and_opens_with_it_again(world: Wor
 
 
 async def test_what_a_bank_took_while_it_was_awaited_keeps_no_money_back(world: World) -> None:
-    """D13, D25: what it wants still may; what it has taken nothing covers: the money is free, the case ends."""
+    """D13, D25: what it wants still may; what it has taken nothing covers: the money is free, the client ends it."""
     desk = await working(world)
     await sync(world, payout("po", "expert", "40.00"))
     case_id = await desk.ask(await identified(world, "invoice", "hours"), "30.00")
@@ -118,12 +118,13 @@ async def test_what_a_bank_took_while_it_was_awaited_keeps_no_money_back(world: 
     assert await whose_move(world, case_id) == "SYSTEM"
     await sync(world, chargeback("cb", "40.00", invoice="hours"))
     await sync(world, invoice("more", "hourly", "100.00", "2026-03-01T00:00:00Z"))
-    assert await whose_move(world, case_id) == "NOBODY"
+    assert await whose_move(world, case_id) == "SYSTEM"
     given = RequestWithdrawal(amount=usd("10.00"), idempotency_key=world.key())
     refusals = await world.refused(lambda: request_withdrawal(world.uow, desk.expert, given))
     assert told(refusals) == [("FUNDS_INSUFFICIENT", "D13")]
     await sync(world, chargeback("cb", "40.00", "LOST", invoice="hours"))
-    assert await whose_move(world, case_id) == "NOBODY"
+    case = await world.case(case_id)
+    assert (case["whose_move"], case["next_move"]) == ("SYSTEM", "REQUESTER")  # as is offered: nobody else ends it
     assert await list_coverable(world.database, limit=9) == []
     await request_withdrawal(world.uow, desk.expert, given)
     world.clock.at += timedelta(days=15)

@@ -116,8 +116,6 @@ def _awaited(facts: Facts, case: Case, policy: Policy) -> Move:
     """Return whose move an approved case is: no money that comes covers what a bank has taken meanwhile (D13, D25)."""
     payment = facts.payment
     left_minor = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor
-    if left_minor <= 0:
-        return Move(WhoseMove.NOBODY)
     if (case.approved_minor or 0) <= left_minor:
         return Move(WhoseMove.SYSTEM)
     client = WhoseMove.COUNTERPARTY if case.opened_by is RefundActionName.ISSUE else WhoseMove.REQUESTER

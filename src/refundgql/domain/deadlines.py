@@ -26,7 +26,7 @@ from refundgql.domain.vocabulary import (
     WhoseMove,
 )
 
-EDITION = 2
+EDITION = 3
 """Raised when this page, or what closes a way on, has changed: clocks and index are set anew at the next start."""
 
 Start = Callable[[Facts, Case | None], datetime | None]

@@ -215,7 +215,7 @@ describe(
     v.MilestoneStatus,
     "Where the money of a milestone is.",
     UNFUNDED="Not paid yet.",
-    FUNDED="In escrow.",
+    FUNDED="In escrow, less what a bank has taken back (D25): `held` tells how much is left.",
     RELEASED="Paid to the expert: accepted work (C29).",
     RETURNED="Back with the client.",
 )
