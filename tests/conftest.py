@@ -15,6 +15,8 @@ import httpx._config
 import httpx._transports.default
 import hypothesis
 import pytest
+import websockets.asyncio.client
+import websockets.sync.client
 
 from patience import PATIENCE_SECONDS
 
@@ -86,6 +88,8 @@ def pytest_runtestloop() -> None:
 os.environ.setdefault("REFUNDGQL_OPERATION_TIMEOUT_SECONDS", str(PATIENCE_SECONDS))
 for _waits in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _waits, PATIENCE_SECONDS)
+for _connects in (websockets.asyncio.client.connect.__init__, websockets.sync.client.connect):
+    _connects.__kwdefaults__ |= {"open_timeout": PATIENCE_SECONDS, "ping_timeout": PATIENCE_SECONDS}
 
 _any_machine = hypothesis.settings(
     deadline=None,

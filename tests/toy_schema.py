@@ -9,11 +9,12 @@ from typing import Any
 
 import strawberry
 
-from patience import PATIENCE_SECONDS
+from patience import until
 from refundgql.gql.engine import GraphQLEngine
 from refundgql.gql.errors import ApiError, ErrorCode
 from refundgql.gql.limits import Limits
 from toy_streams import LogFeed, Place, ToyLog, rows_feed
+from wide_limits import patient
 
 
 @dataclass
@@ -68,10 +69,6 @@ class ThingConnection:
     nodes: list[Thing]
 
 
-SLOW: list[float] = []
-"""The slow operations that have begun."""
-
-
 @strawberry.type
 class Query:
     @strawberry.field
@@ -101,14 +98,8 @@ class Query:
         raise ApiError("The database cannot be reached.", ErrorCode.SERVICE_UNAVAILABLE)
 
     @strawberry.field
-    async def slow(self, seconds: float) -> str | None:
-        SLOW.append(seconds)
-        await asyncio.sleep(seconds)
-        return "slept"
-
-    @strawberry.field
-    def slow_begun(self) -> int:
-        return len(SLOW)
+    def begun(self, info: Info) -> int:
+        return info.context.toy.begun
 
     @strawberry.field
     def page(self, first: int | None = None, last: int | None = None, after: str | None = None) -> ThingConnection:
@@ -133,10 +124,7 @@ class Mutation:
     async def act_when_told(self, info: Info) -> str | None:
         toy = info.context.toy
         toy.begun += 1
-        for _ in range(6_000):  # told from another thread
-            if toy.may_finish:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: toy.may_finish)  # told from another thread
         toy.finished += 1
         return "done"
 
@@ -253,11 +241,7 @@ class Subscription:
 def toy_engine(limits: Limits | None = None) -> Toy:
     """Return an engine of its own, with the limits of documents."""
     schema = strawberry.Schema(Query, mutation=Mutation, subscription=Subscription)
-    return Toy(
-        GraphQLEngine(
-            schema, limits=limits or Limits(operation_seconds=PATIENCE_SECONDS, init_seconds=PATIENCE_SECONDS)
-        )
-    )
+    return Toy(GraphQLEngine(schema, limits=limits or patient()))
 
 
 @dataclass(frozen=True)

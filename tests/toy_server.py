@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -19,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
+from refundgql.gql import connections, rate
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.app import Roads
 from refundgql.gql.callers import ANONYMOUS, Caller
@@ -30,6 +32,7 @@ from refundgql.gql.metrics import Metrics
 from refundgql.gql.origins import Cors
 from refundgql.gql.server import Serving, make_config
 from toy_schema import Person, Toy, toy_engine
+from wide_limits import patient
 
 
 class ToyAuthentication:
@@ -117,7 +120,7 @@ class Desk:
         """Stop serving, and wait until it has ended."""
         assert self.thread is not None
         self.server.should_exit = True
-        self.thread.join(60)
+        self.thread.join(PATIENCE_SECONDS)
         assert not self.thread.is_alive(), "the server did not stop"
 
     def token(self, external_ref: str = "ada", *, lifetime_seconds: int = 3600) -> str:
@@ -134,7 +137,7 @@ MakeDesk = Callable[..., Desk]
 
 def desk_of(**parts: Any) -> Desk:
     """Return an app with any part of its roads replaced."""
-    limits: Limits = parts.setdefault("limits", Limits())
+    limits: Limits = parts.setdefault("limits", patient())
     authentication, toy, metrics = ToyAuthentication(everybody()), toy_engine(limits), Metrics("refundgql")
     given: dict[str, Any] = {
         "engine": toy.engine,
@@ -191,6 +194,18 @@ def serving(desk: Any, port: int = 0, **options: Any) -> Iterator[Any]:
         desk.stop()
 
 
+def let_tokens_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock by which servers of this process end connections behind the end of every token."""
+    later = time.time() + 10**6
+    monkeypatch.setattr(connections, "time", SimpleNamespace(time=lambda: later))
+
+
+@pytest.fixture
+def standing_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep requests in one minute: another one that begins meanwhile lets more of them in."""
+    monkeypatch.setattr(rate, "time", SimpleNamespace(monotonic=lambda: 6_000_000.0))
+
+
 def slow_acts(desk: Desk) -> Desk:
     """Begin to count the toy's slow mutations anew, none of which finishes until it is told."""
     desk.toy.begun = desk.toy.finished = 0
@@ -200,11 +215,7 @@ def slow_acts(desk: Desk) -> Desk:
 
 async def begun(desk: Desk, times: int = 1) -> None:
     """Wait until the toy's slow mutation has begun so many times."""
-    for _ in range(6_000):
-        if desk.toy.begun == times:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the mutation did not begin")
+    await until(lambda: desk.toy.begun == times)
 
 
 async def finished_by_itself(desk: Desk, http: httpx.AsyncClient, times: int = 1) -> None:
@@ -214,11 +225,7 @@ async def finished_by_itself(desk: Desk, http: httpx.AsyncClient, times: int = 1
         assert answer.status_code == 200
     assert desk.toy.finished == 0
     desk.toy.may_finish = True
-    for _ in range(6_000):
-        if desk.toy.finished == times:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the mutation was cut off")
+    await until(lambda: desk.toy.finished == times)
 
 
 def _options(parts: dict[str, Any]) -> dict[str, Any]:
@@ -228,8 +235,7 @@ def _options(parts: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def plain_desk() -> Iterator[Desk]:
     """Return the one server that all tests without wishes of their own share."""
-    limits = Limits(requests_per_minute=None, operation_seconds=PATIENCE_SECONDS)
-    with serving(desk_of(limits=limits)) as desk:
+    with serving(desk_of()) as desk:
         yield desk
 
 
@@ -255,5 +261,5 @@ def serve(request: pytest.FixtureRequest) -> Iterator[MakeDesk]:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """Return a client with no headers of its own beyond httpx's."""
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient() as client:
         yield client

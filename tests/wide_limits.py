@@ -1,5 +1,8 @@
 """Limits that are out of the way of tests about something else."""
 
+from typing import Any
+
+from patience import PATIENCE_SECONDS
 from refundgql.gql.limits import Limits
 
 WIDE = Limits(
@@ -15,3 +18,9 @@ WIDE = Limits(
     operation_seconds=10**6,
     init_seconds=10**6,
 )
+
+
+def patient(**given: Any) -> Limits:
+    """Return the usual limits, but all the time that a busy machine needs, and no rate that a quick one reaches."""
+    times = ("body_seconds", "operation_seconds", "init_seconds")
+    return Limits(**{"requests_per_minute": None, **dict.fromkeys(times, PATIENCE_SECONDS), **given})

@@ -45,7 +45,7 @@ def test_it_speaks_of_no_refund() -> None:
     assert {name: found for name, found in texts.items() if found} == {}
 
 
-HELPERS = ("toy_schema.py", "toy_streams.py", "toy_server.py", "patience.py", "wide_limits.py")
+HELPERS = ("toy_schema.py", "toy_streams.py", "toy_server.py", "patience.py", "ports.py", "wide_limits.py")
 """What stands beside the tests of the server."""
 
 QUICK = ("test_rows.py", "test_limits.py", "test_execution_answers.py", "test_rate.py", "test_pushing.py")

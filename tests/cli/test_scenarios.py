@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from refundgql.cli import demo
 from refundgql.cli.replaying import replay
 from refundgql.domain.policy import Policy
 from refundgql.scenarios import Difference, Story, find_stories, read_story
+from refundgql.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "scenarios"
 STORIES = find_stories(FOLDER)
@@ -61,3 +64,18 @@ def test_a_story_that_differs_is_reported(tmp_path: Path) -> None:
     failed = asyncio.run(replay([path], lambda _, found: seen.append(found)))
     assert failed == 1
     assert seen == [[Difference("step 1", "data.viewer.name: expected 'Con', got 'Pro'")]]
+
+
+@pytest.mark.slow
+def test_stories_take_as_long_as_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time an operation of a server has, a demo begins and a story is told to its end."""
+    monkeypatch.setenv("REFUNDGQL_OPERATION_TIMEOUT_SECONDS", "0.001")
+    assert asyncio.run(replay(STORIES[:1], lambda *_: None)) == 0
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path / 'demo.sqlite3'}",
+        key_file=tmp_path / "key.pem",
+        bus="memory",
+        evidence_store=f"file://{tmp_path / 'evidence'}",
+        policy=demo.POLICY,
+    )
+    assert asyncio.run(demo.prepare(settings, datetime.now(UTC)))

@@ -23,6 +23,12 @@ from refundgql.settings import Settings
 from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer
 
+_TIMES = (
+    "REFUNDGQL_OPERATION_TIMEOUT_SECONDS",
+    "REFUNDGQL_BODY_TIMEOUT_SECONDS",
+    "REFUNDGQL_CONNECTION_INIT_TIMEOUT_SECONDS",
+)
+"""What a client is given up after; a busy machine takes longer than that for nothing."""
 CLOCKED = Path(__file__).parent / "clocked.py"
 
 
@@ -45,7 +51,7 @@ class DemoServer:
         """Start it and wait until it answers."""
         self._set_ahead(self._ahead())
         clean = {name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")}
-        clean |= {"REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS)} | self.environment
+        clean |= dict.fromkeys(_TIMES, str(PATIENCE_SECONDS)) | self.environment
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(

@@ -28,7 +28,7 @@ from patience import PATIENCE_SECONDS
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 SUPPORT = "support-ivy"
-REQUESTS_A_MINUTE = 300
+REQUESTS_A_MINUTE = 100
 SOCKETS: dict[str, Any] = {
     "subprotocols": ["graphql-transport-ws"],
     "open_timeout": PATIENCE_SECONDS,

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from refundgql.gql.limits import Limits
+from patience import PATIENCE_SECONDS
 from toy_server import MakeDesk, begun, finished_by_itself, slow_acts
+from wide_limits import patient
 
 JSON = {"content-type": "application/json"}
 LEGACY = {**JSON, "accept": "application/json"}
@@ -20,7 +21,7 @@ def body(query: str, **rest: Any) -> bytes:
     return json.dumps({"query": query, **rest}).encode()
 
 
-def raw(port: int, data: bytes, *, seconds: float = 5) -> bytes:
+def raw(port: int, data: bytes, *, seconds: float = PATIENCE_SECONDS) -> bytes:
     """Send bytes as they are and return everything that comes back."""
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         connection.sendall(data)
@@ -263,7 +264,7 @@ async def test_subscriptions_stream_wherever_a_stream_is_accepted(
 
 async def test_body_limit_counts_what_arrives(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """A body over the limit is refused by its declared length, and by its bytes when it declares none."""
-    desk = serve(limits=Limits(max_body_bytes=1000))
+    desk = serve(limits=patient(max_body_bytes=1000))
     large = body("{ hello }", extensions={"x": "y" * 1000})
     declared = await http.post(f"{desk.url}/graphql", content=large, headers=JSON)
     assert (declared.status_code, code_of(declared)) == (413, "LIMIT_EXCEEDED")
@@ -280,7 +281,7 @@ async def test_body_limit_counts_what_arrives(serve: MakeDesk, http: httpx.Async
 
 async def test_slow_body_is_408(serve: MakeDesk) -> None:
     """A body that does not arrive in time is refused and its connection closed."""
-    desk = serve(limits=Limits(body_seconds=0.3))
+    desk = serve(limits=patient(body_seconds=0.3))
     head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{"
     received = await asyncio.to_thread(raw, desk.port, head)
     assert received.startswith(b"HTTP/1.1 408")
@@ -361,9 +362,10 @@ async def test_repeated_header_is_400(serve: MakeDesk, http: httpx.AsyncClient) 
     assert answer.status_code == 400
 
 
+@pytest.mark.usefixtures("standing_minute")
 async def test_rate_is_limited_for_each_account(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """The request after the last one allowed is 429 with the time to wait; other accounts go on."""
-    desk = serve(limits=Limits(requests_per_minute=3))
+    desk = serve(limits=patient(requests_per_minute=3))
     url = f"{desk.url}/graphql"
     ada, sam = {**JSON, **desk.bearer("ada")}, {**JSON, **desk.bearer("sam")}
     for _ in range(3):

@@ -19,9 +19,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS, until
+from ports import free_port
 from refundgql.gql import hardening
-from refundgql.gql.limits import Limits
 from toy_server import Desk, MakeDesk
+from wide_limits import patient
 
 SOURCES = Path(__file__).parent / "npm"
 
@@ -44,7 +45,7 @@ def npm_folder() -> Path:
             shutil.copy(source, folder)
     if not done.exists():
         command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
+        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
         if installed.returncode != 0:
             if os.environ.get("CI"):
                 pytest.fail(installed.stderr)
@@ -66,7 +67,7 @@ async def start_node(folder: Path, script: str, *arguments: str) -> asyncio.subp
 
 
 async def result_of(process: asyncio.subprocess.Process) -> Any:
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert process.returncode == 0, err.decode()
     return json.loads(out.decode().strip().splitlines()[-1])
 
@@ -109,8 +110,8 @@ async def test_graphql_ws_client_with_a_bad_token(npm_folder: Path, serve: MakeD
 
 async def test_graphql_ws_client_resumes_after_a_restart(npm_folder: Path, serve: MakeDesk) -> None:
     """A client that is told of a restart comes back with its cursor and misses and doubles nothing."""
-    limits = Limits(requests_per_minute=None)
-    desk = serve(limits=limits)
+    limits = patient()
+    desk = serve(limits=limits, port=free_port())
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "resume")
     assert process.stdout is not None
@@ -141,7 +142,7 @@ async def heard_line(process: asyncio.subprocess.Process, line: bytes) -> None:
 
 async def test_graphql_ws_client_comes_back_after_it_slept(npm_folder: Path, serve: MakeDesk) -> None:
     """A device that slept, and answered no ping, comes back by itself and misses and doubles nothing."""
-    desk = serve(limits=Limits(requests_per_minute=None), ping_seconds=0.2, pong_seconds=0.3)
+    desk = serve(limits=patient(), ping_seconds=0.2, pong_seconds=0.3)
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
     await heard_line(process, b"started\n")
@@ -159,7 +160,7 @@ async def test_graphql_ws_client_comes_back_after_it_slept(npm_folder: Path, ser
 
 async def test_graphql_ws_client_waits_for_a_place(npm_folder: Path, serve: MakeDesk) -> None:
     """A client over the account's sockets comes back by itself, and gets in when one of them has left."""
-    desk = serve(limits=Limits(requests_per_minute=None, max_sockets_per_account=2))
+    desk = serve(limits=patient(max_sockets_per_account=2))
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     async with held_socket(desk), held_socket(desk) as leaving:
         process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "keep")
@@ -173,7 +174,7 @@ async def test_graphql_ws_client_waits_for_a_place(npm_folder: Path, serve: Make
 async def test_vanished_sockets_make_room(npm_folder: Path, serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets that do not answer are let go as soon as the account wants to open another one."""
     monkeypatch.setattr(hardening, "PROBE_SECONDS", 0.3)
-    desk = serve(limits=Limits(requests_per_minute=None, max_sockets_per_account=2))
+    desk = serve(limits=patient(max_sockets_per_account=2))
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     async with held_socket(desk) as first, held_socket(desk) as second:
         for one in (first, second):
@@ -196,8 +197,8 @@ async def held_socket(desk: Desk) -> AsyncIterator[ClientConnection]:
 
 async def test_graphql_sse_client_comes_back(npm_folder: Path, serve: MakeDesk) -> None:
     """A client over the account's streams, then stopped, then told of a restart comes back and misses nothing."""
-    limits = Limits(requests_per_minute=None, max_sockets_per_account=1)
-    desk = serve(limits=limits)
+    limits = patient(max_sockets_per_account=1)
+    desk = serve(limits=limits, port=free_port())
     async with held_socket(desk):
         process = await start_node(npm_folder, "sse.mjs", f"{desk.url}/graphql", desk.token("ada"), "keep")
         await until(lambda: refused_streams(desk))

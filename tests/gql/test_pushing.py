@@ -1,14 +1,17 @@
 """Streams on real sockets: one loop hands results to all subscribers, each within its bounds."""
 
 import asyncio
+import time
 
 import httpx
+from starlette.types import Message
 from test_sse import events, streaming
 from test_ws import ask, closed, hear, ready, say
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS
+from refundgql.gql.outbox import Outbox
 from toy_server import Desk, MakeDesk
 
 QUERY = "subscription { log { number } }"
@@ -29,7 +32,7 @@ def happen(desk: Desk) -> None:
 
 async def test_delivered_to_everybody_in_order(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """Sockets and event streams hear what happens, in order, under their own ids, until it is over."""
-    desk = serve(stall_seconds=10.0)
+    desk = serve(stall_seconds=PATIENCE_SECONDS)
     assert desk.loop is not None
     async with ready(desk) as first, ready(desk) as second, streaming(http, desk, QUERY) as answer:
         await ask(first, QUERY, 'a"b')
@@ -55,7 +58,7 @@ async def test_delivered_to_everybody_in_order(serve: MakeDesk, http: httpx.Asyn
 
 async def test_left_subscriber_is_let_go(serve: MakeDesk) -> None:
     """A subscriber that completes or leaves is closed at its source."""
-    desk = serve(stall_seconds=10.0)
+    desk = serve(stall_seconds=PATIENCE_SECONDS)
     async with ready(desk) as ws:
         await ask(ws, QUERY, "1")
         await ask(ws, QUERY, "2")
@@ -65,9 +68,24 @@ async def test_left_subscriber_is_let_go(serve: MakeDesk) -> None:
     await followed_by(desk, 0)
 
 
+async def test_a_process_that_stood_still_cuts_nobody_off() -> None:
+    """A reader who takes everything is not too slow when it was this process that did nothing for a while."""
+    sent, cut_off = [], []
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(0)
+        sent.append(message)
+
+    outbox = Outbox(send, lambda: cut_off.append(True), stall_seconds=0.05)
+    outbox.put({"type": "websocket.send", "text": "hello"}, 5)
+    time.sleep(0.1)  # noqa: ASYNC251  # nobody gets a turn
+    await outbox.taken()
+    assert (len(sent), cut_off) == (1, [])
+
+
 async def test_who_falls_behind_is_cut_off(serve: MakeDesk) -> None:
     """A subscriber that does not read is cut off when its bounds are passed; who reads hears everything."""
-    desk = serve(stall_seconds=10.0)
+    desk = serve(stall_seconds=PATIENCE_SECONDS)
     query = f'subscription {{ log(tag: "{"x" * 20_000}") {{ number text }} }}'
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     protocols = [Subprotocol("graphql-transport-ws")]

@@ -147,7 +147,7 @@ async def test_nobody_misses_doubles_or_reorders(seed: int) -> None:
     while toy.log.head < last:
         toy.log.append(min(chance.choice((1, 1, 2, 10)), last - toy.log.head))
         await asyncio.sleep(chance.random() / 50)
-    for heard in await asyncio.wait_for(asyncio.gather(*visitors), 60):
+    for heard in await asyncio.wait_for(asyncio.gather(*visitors), PATIENCE_SECONDS):
         assert heard == list(range(heard[0], last + 1))
     assert toy.log.listeners == {}
 

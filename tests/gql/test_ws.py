@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,12 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS, until
-from refundgql.gql.limits import Limits
-from toy_server import Desk, MakeDesk, begun, finished_by_itself, slow_acts, somebody
+from toy_server import Desk, MakeDesk, begun, finished_by_itself, let_tokens_run_out, slow_acts, somebody
+from wide_limits import patient
 
-# Half a second to notice, and as much again for a machine that is busy with other tests.
-SOON_SECONDS = 20.0
-"""A busy machine takes its time; without a reason a socket stays open for ever."""
 PROTOCOL = [Subprotocol("graphql-transport-ws")]
 
 
@@ -179,8 +175,9 @@ async def test_second_init_closes_4429(serve: MakeDesk) -> None:
 
 async def test_missing_init_closes_4408(serve: MakeDesk) -> None:
     """A socket that is not initialised in time closes with 4408, pings or not."""
-    async with socket(serve(limits=Limits(init_seconds=0.3))) as ws:
-        await say(ws, type="ping")
+    async with socket(serve(limits=patient(init_seconds=0.3))) as ws:
+        with contextlib.suppress(ConnectionClosed):  # a machine that stood still comes too late
+            await say(ws, type="ping")
         assert await closed(ws) == (4408, "Connection initialisation timeout")
 
 
@@ -222,22 +219,20 @@ async def test_id_is_free_after_the_end(serve: MakeDesk) -> None:
 
 async def test_completed_subscription_stops_at_its_source(serve: MakeDesk) -> None:
     """After the client's complete nothing more is sent and the source of events is closed."""
-    desk = serve()
+    desk = serve(limits=patient())  # by itself: sources of other tests close when they like
     async with ready(desk) as ws:
-        before = desk.toy.closed
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }")
         assert (await hear(ws))["type"] == "next"
         await say(ws, id="1", type="complete")
         await ask(ws, "{ hello }", "2")
         while (message := await hear(ws))["id"] != "2":
             assert message["type"] == "next"
-        await until(lambda: desk.toy.closed == before + 1)
+        await until(lambda: desk.toy.closed == 1)
 
 
 async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
     """When a client goes away, with or without good-bye, its sources of events are closed."""
-    desk = serve()
-    before = desk.toy.closed
+    desk = serve(limits=patient())
     async with ready(desk) as ws:
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }", "a")
         await hear(ws)
@@ -245,7 +240,7 @@ async def test_left_socket_closes_its_sources(serve: MakeDesk) -> None:
         await ask(ws, "subscription { counts(to: 1000, delay: 0.01) { number } }", "a")
         await hear(ws)
         ws.transport.abort()
-    await until(lambda: desk.toy.closed == before + 2)
+    await until(lambda: desk.toy.closed == 2)
 
 
 @pytest.mark.parametrize(
@@ -333,20 +328,20 @@ async def test_two_tokens_are_nobodys(serve: MakeDesk) -> None:
         assert (await hear(ws))["payload"]["data"] == {"me": "ada"}
 
 
-async def test_expired_token_ends_the_socket(serve: MakeDesk) -> None:
-    """When the token runs out the socket closes with 4403 within a second."""
+async def test_expired_token_ends_the_socket(serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the token runs out the socket closes with 4403; one without a token stays open."""
     desk = serve()
-    token = desk.token("ada", lifetime_seconds=4)
-    async with ready(desk, {"token": token}) as ws:
+    async with ready(desk, {"token": desk.token("ada")}) as ws, ready(desk) as other:
         await ask(ws, "subscription { quiet { number } }")
-        code, reason = await closed(ws)
-        assert (code, reason) == (4403, "The token has expired.")
-        assert 0 <= time.time() - int(token.partition("~")[2]) < SOON_SECONDS
+        let_tokens_run_out(monkeypatch)
+        assert await closed(ws) == (4403, "The token has expired.")
+        await ask(other, "{ hello }")
+        assert (await hear(other))["payload"]["data"] == {"hello": "world"}
 
 
 @pytest.mark.parametrize("change", ["gone", "role"])
 async def test_lost_access_ends_the_socket(change: str, serve: MakeDesk) -> None:
-    """When the account goes or its roles change the socket closes with 4403 within a second; others stay."""
+    """When the account goes or its roles change the socket closes with 4403; others stay."""
     desk = serve()
     async with ready(desk, {"token": desk.token("ada")}) as ws, ready(desk, {"token": desk.token("sam")}) as other:
         await ask(ws, "subscription { quiet { number } }")
@@ -355,9 +350,7 @@ async def test_lost_access_ends_the_socket(change: str, serve: MakeDesk) -> None
             del desk.people["ada"]
         else:
             desk.people["ada"] = somebody("ada", "CLIENT")
-        changed_at = time.monotonic()
         assert (await closed(ws))[0] == 4403
-        assert time.monotonic() - changed_at < SOON_SECONDS
         await ask(other, "{ me }")
         assert (await hear(other))["payload"]["data"] == {"me": "sam"}
 
@@ -405,7 +398,7 @@ async def test_pages_of_other_sites_cannot_connect(origin: str | None, accepted:
 
 async def test_operations_of_a_socket_are_limited(serve: MakeDesk) -> None:
     """The operation over the limit is refused by itself; those that run go on."""
-    async with ready(serve(limits=Limits(max_operations_per_socket=3))) as ws:
+    async with ready(serve(limits=patient(max_operations_per_socket=3))) as ws:
         for number in range(3):
             await ask(ws, "subscription { quiet { number } }", str(number))
         await ask(ws, "{ hello }", "more")
@@ -418,7 +411,7 @@ async def test_operations_of_a_socket_are_limited(serve: MakeDesk) -> None:
 
 async def test_sockets_of_an_account_are_limited(serve: MakeDesk) -> None:
     """The socket over the account's limit closes; other accounts, and a place made free, are not affected."""
-    desk = serve(limits=Limits(max_sockets_per_account=2))
+    desk = serve(limits=patient(max_sockets_per_account=2))
     ada = {"token": desk.token("ada")}
     async with ready(desk, ada):
         async with ready(desk, ada), socket(desk) as third:
@@ -438,9 +431,10 @@ async def test_sockets_of_an_account_are_limited(serve: MakeDesk) -> None:
         await until(let_in)
 
 
+@pytest.mark.usefixtures("standing_minute")
 async def test_rate_is_shared_by_all_roads(serve: MakeDesk) -> None:
     """Operations over a socket count to the account's minute; beyond it they are refused one by one."""
-    desk = serve(limits=Limits(requests_per_minute=2))
+    desk = serve(limits=patient(requests_per_minute=2))
     async with ready(desk, {"token": desk.token("ada")}) as ws:
         for _ in range(2):
             await ask(ws, "{ me }")
@@ -452,7 +446,7 @@ async def test_rate_is_shared_by_all_roads(serve: MakeDesk) -> None:
 
 async def test_restart_closes_1012(serve: MakeDesk) -> None:
     """A server that stops closes its sockets with 1012 and says why."""
-    desk = serve(limits=Limits(requests_per_minute=None))
+    desk = serve(limits=patient(requests_per_minute=None))
     async with ready(desk) as ws:
         await ask(ws, "subscription { quiet { number } }")
         desk.server.should_exit = True

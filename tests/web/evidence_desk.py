@@ -136,6 +136,8 @@ def open_desk(database_url: str, folder: Path, **more: Any) -> Iterator[Evidence
         "evidence_store": f"file://{folder / 'evidence'}",
         "key_file": folder / "key.pem",
         "operation_timeout_seconds": PATIENCE_SECONDS,
+        "body_timeout_seconds": PATIENCE_SECONDS,
+        "requests_per_minute": 10_000_000,
         **more,
     }
     settings = Settings(database_url=database_url, database_pool_size=4, test_clock=clock, **given)

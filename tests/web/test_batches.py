@@ -44,7 +44,7 @@ def test_a_whole_batch_fits_in_one_request_of_the_marketplace(tmp_path: Path, di
     with real_desk(tmp_path, database_url=url, bus=bus) as desk:
 
         def send(ref: str) -> httpx.Response:
-            return httpx.post(f"{desk.url}/graphql", content=body, headers=desk.headers(ref), timeout=60)
+            return httpx.post(f"{desk.url}/graphql", content=body, headers=desk.headers(ref))
 
         assert send(desk.with_role("ADMIN")).status_code == 413
         for created, unchanged in ((BATCH_AT_MOST, 0), (0, BATCH_AT_MOST)):

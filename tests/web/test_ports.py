@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,7 @@ import pytest
 from command_line import running
 from real_desk import real_desk
 
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until_now
 from ports import free_port
 from refundgql import serving
 from refundgql.settings import Settings
@@ -19,26 +19,40 @@ from refundgql.settings import Settings
 NGINX_KEEPS_SECONDS = 60
 
 
+GATE = """
+import os, sys, time
+
+while "--multiprocessing-fork" in sys.orig_argv and not os.path.exists(os.environ["GATE"]):
+    time.sleep(0.02)
+"""
+"""Keeps processes of a port from starting until there is a file."""
+
+
 @pytest.mark.slow
 def test_whoever_is_let_in_is_answered(tmp_path: Path, postgres_url: str) -> None:
     """Callers are refused while processes start; the first that is taken finds a process that serves."""
-    port = free_port()
-    refused = 0
-    with running(
-        tmp_path, "serve", "--workers", "2", "--port", str(port), REFUNDGQL_DATABASE_URL=postgres_url
-    ) as server:
+    port, gate = free_port(), tmp_path / "gate"
+    (tmp_path / "sitecustomize.py").write_text(GATE)
+    settings = {
+        "REFUNDGQL_DATABASE_URL": postgres_url,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "GATE": str(gate),
+    }
+
+    def let_in() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    with running(tmp_path, "serve", "--workers", "2", "--port", str(port), **settings) as server:
         server.wait_for(r'"Starting\."')
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < ends:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                break
-            except ConnectionRefusedError:
-                refused += 1
-                time.sleep(0.02)
-        assert refused > 0
-        server.wait_for(r'"Serving\."')
+        assert not let_in()
+        gate.touch()
+        until_now(let_in)
         assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_SECONDS).status_code == 200
+        server.wait_for(r'"Serving\."')
 
 
 def test_an_idle_connection_is_closed_after_as_long_as_is_set(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from test_secure_lines import certificate
 from test_tokens import key_set
 
 from databases import LIMITS, new_database_url
+from patience import PATIENCE_SECONDS, until
 from ports import free_port
 from refundgql.storage.database import Database
 from refundgql.web.keys import IssuerKeys, KeysUnavailable, LocalKey
@@ -60,13 +61,16 @@ class Desk:
         answer = await self.client.get(f"{self.fleet.urls[0]}/readyz")
         return answer.status_code, answer.json()["checks"]
 
-    async def until_ready(self) -> None:
-        """Ask until it is ready again."""
-        async with asyncio.timeout(90):
-            while True:
-                if (await self.readiness())[0] == 200:
-                    return
-                await asyncio.sleep(0.2)
+    async def until_ready(self, status: int = 200) -> dict[str, str]:
+        """Ask until it is ready again, or not ready: what was found out is good for two seconds."""
+        told: list[tuple[int, dict[str, str]]] = []
+
+        async def asked() -> bool:
+            told.append(await self.readiness())
+            return told[-1][0] == status
+
+        await until(asked)
+        return told[-1][1]
 
 
 @contextlib.asynccontextmanager
@@ -96,8 +100,7 @@ async def test_a_full_disk_is_no_fault_of_whoever_asks(tmp_path: Path) -> None:
         assert process is not None
         before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY))
         assert await desk.feed() == (503, "SERVICE_UNAVAILABLE")
-        status, checks = await desk.readiness()
-        assert (status, checks["database"]) == (503, "failed")
+        assert (await desk.until_ready(503))["database"] == "failed"
         assert await desk.reads() == 200
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
         await desk.until_ready()
@@ -119,13 +122,7 @@ async def test_postgres_that_takes_nothing_is_told(tmp_path: Path, postgres_url:
             )
             for table in ("write_probe", "account"):
                 await tx.execute(f"CREATE TRIGGER broken BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION broken()")
-        async with asyncio.timeout(60):
-            while True:  # what was found out is good for two seconds
-                status, checks = await desk.readiness()
-                if status == 503:
-                    break
-                await asyncio.sleep(0.1)
-        assert checks["database"] == "failed"
+        assert (await desk.until_ready(503))["database"] == "failed"
         assert what in desk.fleet.logged()
         assert await desk.feed() == (503, "SERVICE_UNAVAILABLE")
         assert await desk.reads() == 200
@@ -143,9 +140,10 @@ def nobody() -> int:
 
 
 def test_without_the_issuers_keys_a_server_is_not_ready(
-    tmp_path: Path, nobody: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, nobody: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody could sign in: 503, with the reason in the log and not in the answer."""
+    monkeypatch.setattr("refundgql.web.health.CHECK_SECONDS", PATIENCE_SECONDS)
     with real_desk(tmp_path, jwks_url=f"http://127.0.0.1:{nobody}/keys") as desk:
         answer = httpx.get(f"{desk.url}/readyz")
     found: dict[str, Any] = answer.json()["checks"]

@@ -11,7 +11,6 @@ import pytest
 from transport_desk import Desk, MakeDesk
 
 from patience import until
-from refundgql.gql.limits import Limits
 from refundgql.gql.observability import JsonLines
 from refundgql.gql.persisted_documents import TrustedDocuments
 from refundgql.web.graphiql import FOLDER, DemoPerson
@@ -77,7 +76,7 @@ async def test_degraded(serve: MakeDesk, http: httpx.AsyncClient) -> None:
 
 async def test_metrics_count_requests_refusals_and_streams(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """Requests by status, refusals by code and open streams stand in the metrics."""
-    desk = serve(limits=Limits(requests_per_minute=None))
+    desk = serve()
     url = f"{desk.url}/graphql"
     await http.post(url, content=body("{ hello }"), headers=JSON)
     await http.post(url, content=b"", headers=JSON)

@@ -56,7 +56,7 @@ class Forge:
             "sub": "ada",
             "iat": now,
             "nbf": now,
-            "exp": now + 60,
+            "exp": now + 3_600,
         }
 
     def signed(self, claims: dict[str, Any] | None = None, **headers: Any) -> str:
@@ -135,8 +135,8 @@ FORGERIES: dict[str, Any] = {
     "expiry infinite": lambda f: f.changed(exp=float("inf")),
     "expiry beyond calendars": lambda f: f.changed(exp=10**30),
     "expiry negative": lambda f: f.changed(exp=-5),
-    "not valid yet": lambda f: f.changed(nbf=int(time.time()) + 30),
-    "issued in the future": lambda f: f.changed(iat=int(time.time()) + 30),
+    "not valid yet": lambda f: f.changed(nbf=int(time.time()) + 3_600),
+    "issued in the future": lambda f: f.changed(iat=int(time.time()) + 3_600),
     "not-before as text": lambda f: f.changed(nbf="0"),
     "other issuer": lambda f: f.changed(iss="https://evil.test"),
     "issuer left out": lambda f: f.without("iss"),
@@ -268,7 +268,7 @@ class Issuer:
 
     def token(self, key_id: str) -> str:
         now = int(time.time())
-        claims = {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": now + 60}
+        claims = {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": now + 3_600}
         return jwt.encode(claims, self.private[key_id], "ES256", headers={"kid": key_id, "typ": "at+jwt"})
 
 
@@ -383,7 +383,7 @@ async def test_short_rsa_keys_are_not_trusted(bits: int, accepted: bool, issuer:
     private = rsa.generate_private_key(65537, bits)
     entry = {**json.loads(RSAAlgorithm.to_jwk(private.public_key())), "kid": "r", "alg": "RS256", "use": "sig"}
     issuer.answer = httpx.Response(200, json={"keys": [entry]})
-    claims = {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": time.time() + 60}
+    claims = {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": time.time() + 3_600}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         token = jwt.encode(claims, private, "RS256", headers={"kid": "r", "typ": "at+jwt"})
@@ -434,7 +434,7 @@ async def test_algorithm_must_be_the_keys_own(issuer: Issuer) -> None:
     jwk = {**json.loads(RSAAlgorithm.to_jwk(private.public_key())), "kid": "rsa", "alg": "RS512"}
     issuer.answer = httpx.Response(200, json={"keys": [jwk]})
     token = jwt.encode(
-        {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": time.time() + 60},
+        {"iss": RULES.issuer, "aud": RULES.audience, "sub": "ada", "exp": time.time() + 3_600},
         private,
         "RS256",
         headers={"kid": "rsa", "typ": "jwt"},

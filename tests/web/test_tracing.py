@@ -12,6 +12,9 @@ import pytest
 from otlp_receiver import Collected, attributes, otlp_receiver
 from real_desk import RealDesk, real_desk
 
+from patience import PATIENCE_SECONDS
+from ports import free_port
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"  # pragma: allowlist secret - an id of a trace
 PARENT = "b7ad6b7169203331"  # pragma: allowlist secret - an id of a trace
 REPORT = """mutation Secretive($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) {
@@ -32,7 +35,6 @@ def report(desk: RealDesk, key: str, **headers: str) -> dict[str, Any]:
         f"{desk.url}/graphql",
         json={"query": REPORT, "variables": {"input": given}},
         headers={**desk.headers("pro-ada"), **headers},
-        timeout=20,
     )
     found: dict[str, Any] = answer.json()
     return found
@@ -93,7 +95,7 @@ def test_a_refusal_is_no_error(tmp_path: Path) -> None:
 
 def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
     """Requests are served, and the server ends in time, while spans find nobody."""
-    with real_desk(tmp_path, otlp_endpoint="http://127.0.0.1:9") as desk:
+    with real_desk(tmp_path, otlp_endpoint=f"http://127.0.0.1:{free_port()}") as desk:
         desk.is_well()
 
 
@@ -105,4 +107,4 @@ def test_without_a_collector_opentelemetry_is_not_even_imported(tmp_path: Path) 
         f"serving.make_app(Settings(key_file=Path({str(tmp_path / 'key.pem')!r})));"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')], 'imported'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_SECONDS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from patience import PATIENCE_SECONDS
 from refundgql.domain.viewers import Viewer
 from refundgql.domain.vocabulary import Role
 from refundgql.gql.limits import Limits
@@ -16,6 +17,7 @@ from refundgql.web.app import Transport, build_app
 from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 from toy_schema import Toy, toy_engine
+from wide_limits import patient
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
 
@@ -39,7 +41,7 @@ class Desk:
         """Stop serving, and wait until it has ended."""
         assert self.thread is not None
         self.server.should_exit = True
-        self.thread.join(60)
+        self.thread.join(PATIENCE_SECONDS)
         assert not self.thread.is_alive(), "the server did not stop"
 
     def token(self, external_ref: str = "ada", **options: Any) -> str:
@@ -68,7 +70,7 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
     """Return an app with any part replaced."""
     key = LocalKey.load_or_create(folder / "key.pem")
     known = people()
-    limits = parts.setdefault("limits", Limits())
+    limits = parts.setdefault("limits", patient())
     toy = toy_engine(limits)
     parts.setdefault("engine", toy.engine)
 

@@ -9,6 +9,7 @@ from receiver import Receiver, receiving
 from webhook_desk import WebhookDesk
 
 from refundgql.storage.database import Database
+from refundgql.workers import webhook_requests
 
 
 @pytest.fixture
@@ -17,6 +18,13 @@ async def hooks(database: Database) -> AsyncIterator[WebhookDesk]:
     desk = await WebhookDesk.open(database)
     yield desk
     await desk.close()
+
+
+@pytest.fixture
+def kept_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections be kept however long a machine stands still between two requests, or within an answer."""
+    monkeypatch.setattr(webhook_requests, "KEEP_ALIVE_SECONDS", 3_600.0)
+    monkeypatch.setattr(webhook_requests, "READ_SECONDS", 3_600.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from receiver import Receiver
 from webhook_desk import WebhookDesk
 
+from patience import PATIENCE_SECONDS
 from refundgql.settings import SettingsError, read_settings
 
 
@@ -23,6 +24,8 @@ async def test_deliver_sends_once_what_is_due(hooks: WebhookDesk, receiver: Rece
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REFUNDGQL_")} | {
         "REFUNDGQL_DATABASE_URL": hooks.desk.app.database.url,
         "REFUNDGQL_WEBHOOK_PRIVATE_ADDRESSES": "true",
+        "REFUNDGQL_WEBHOOK_TIMEOUT_SECONDS": "60",
+        "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
     }
     for expected in (3, 0):
         process = await asyncio.create_subprocess_exec(

@@ -95,6 +95,7 @@ async def test_the_name_is_verified(
         assert receiver.received[-1].headers["host"] == f"localhost:{port}"
 
 
+@pytest.mark.usefixtures("kept_lines")
 async def test_endpoints_behind_one_address_have_lines_of_their_own(hooks: WebhookDesk, receiver: Receiver) -> None:
     """Two hosts of one address never share a connection, nor does a new host get the old one's."""
     endpoint, _ = await hooks.endpoint(receiver.url)

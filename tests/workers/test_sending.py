@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from receiver import HANG, Receiver
 from webhook_desk import WebhookDesk
 
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
+from ports import free_port
 from refundgql.commands.sweep import sweep_due
 from refundgql.domain.webhooks import RetryPlan
 from refundgql.workers.webhook_requests import ReceiverConnection
@@ -20,6 +22,12 @@ from refundgql.workers.webhook_requests import ReceiverConnection
 SECONDS = timedelta(seconds=1)
 
 
+async def _all_delivered(hooks: WebhookDesk, endpoint: str, count: int) -> bool:
+    """Tell whether so many deliveries have been written down as taken."""
+    return len(await hooks.log(endpoint, "DELIVERED")) == count
+
+
+@pytest.mark.usefixtures("kept_lines")
 async def test_every_event_arrives_once_signed_and_in_order(hooks: WebhookDesk, receiver: Receiver) -> None:
     """A running sender delivers what happens, in the order of the stream, verified by the library."""
     endpoint, secret = await hooks.endpoint(receiver.url)
@@ -28,8 +36,7 @@ async def test_every_event_arrives_once_signed_and_in_order(hooks: WebhookDesk, 
         await hooks.say(first, 3)
         await hooks.say(second, 2)
         await hooks.desk.done("sam", "approveRefund", refundCaseId=first)
-        await receiver.until(9)
-        await asyncio.sleep(0.2)
+        await until(lambda: _all_delivered(hooks, endpoint, 9))
     assert [one.data["eventId"] for one in receiver.received] == await hooks.events()
     assert all(one.verified_by(secret) for one in receiver.received)
     assert receiver.most_at_once == 1
@@ -174,6 +181,7 @@ async def test_a_failed_event_holds_those_behind_it_and_comes_again(hooks: Webho
 
 async def test_waits_grow_and_an_event_is_given_up_after_the_last(hooks: WebhookDesk, receiver: Receiver) -> None:
     """Nothing goes out before its wait is over; after the last attempt the event is FAILED and the next one goes."""
+    hooks.time.stand()
     hooks.plan = RetryPlan(waits_seconds=(5, 30, 120))
     endpoint, _ = await hooks.endpoint(receiver.url)
     (case,) = await hooks.cases()
@@ -184,9 +192,9 @@ async def test_waits_grow_and_an_event_is_given_up_after_the_last(hooks: Webhook
     assert await sender.deliver_due() == 1
     for wait, failures in ((5, 1), (30, 2), (120, 3)):
         assert (await hooks.look(endpoint))["failures"] == failures
-        hooks.time.ahead += (wait - 2) * SECONDS
+        hooks.time.ahead += (wait - 1) * SECONDS
         assert await sender.deliver_due() == 0
-        hooks.time.ahead += 3 * SECONDS
+        hooks.time.ahead += SECONDS
         assert await sender.deliver_due() == (2 if failures == 3 else 1)
     given_up, taken = await hooks.log(endpoint)
     assert [given_up["state"], taken["state"]] == ["FAILED", "DELIVERED"]
@@ -274,10 +282,18 @@ async def test_a_status_counts_whatever_body_follows(size: int, hooks: WebhookDe
     assert [one["state"] for one in await hooks.log(endpoint)] == ["DELIVERED"]
 
 
-async def test_nobody_there(hooks: WebhookDesk, receiver: Receiver) -> None:
+async def test_nobody_there(hooks: WebhookDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that nobody listens on, and a host that has no address, are failures like others."""
-    nowhere, _ = await hooks.endpoint("http://127.0.0.1:1/")
+    nowhere, _ = await hooks.endpoint(f"http://127.0.0.1:{free_port()}/")
     nameless, _ = await hooks.endpoint("http://no-such-host.invalid/")
+    resolve = socket.getaddrinfo
+
+    def unknown(host: Any, *given: Any, **named: Any) -> Any:
+        if host == "no-such-host.invalid":  # who has no name server waits for one
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return resolve(host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     await hooks.cases()
     await hooks.sender().deliver_due()
     (first,), (second,) = await hooks.log(nowhere), await hooks.log(nameless)
@@ -315,13 +331,12 @@ async def test_private_addresses_are_not_called(hooks: WebhookDesk, receiver: Re
 
 async def test_two_senders_never_send_to_one_endpoint_at_once(hooks: WebhookDesk, receiver: Receiver) -> None:
     """Of several processes one sends to an endpoint, and each event goes out once."""
-    await hooks.endpoint(receiver.url)
+    endpoint, _ = await hooks.endpoint(receiver.url)
     receiver.delay_seconds = 0.02
     async with hooks.sending(), hooks.sending(), hooks.sending():
         (case,) = await hooks.cases()
         await hooks.say(case, 19)
-        await receiver.until(20)
-        await asyncio.sleep(0.3)
+        await until(lambda: _all_delivered(hooks, endpoint, 20))
     assert receiver.most_at_once == 1
     assert [one.data["eventId"] for one in receiver.received] == await hooks.events()
 
@@ -331,9 +346,9 @@ async def test_a_lease_that_is_not_renewed_passes_on(hooks: WebhookDesk, receive
     await hooks.endpoint(receiver.url)
     await hooks.cases()
     receiver.answers.append(HANG)
-    dead = hooks.sender(lease_seconds=3.0)
-    stuck = asyncio.create_task(dead.deliver_due())  # renews nothing while it waits for its answer
+    stuck = asyncio.create_task(hooks.sender().deliver_due())  # renews nothing while it waits for its answer
     await receiver.until(1)
+    await hooks.take_lease()
     async with hooks.sending():
         await receiver.until(2)
     stuck.cancel()
@@ -345,7 +360,7 @@ async def test_an_answer_after_the_lease_is_not_written_down(hooks: WebhookDesk,
     endpoint, _ = await hooks.endpoint(receiver.url)
     await hooks.cases()
     receiver.held = asyncio.Event()
-    late = hooks.sender(lease_seconds=600)
+    late = hooks.sender()
     waiting = asyncio.create_task(late.deliver_due())
     await receiver.until(1)
     receiver.usual = 500
@@ -360,7 +375,7 @@ async def test_an_answer_after_the_lease_is_not_written_down(hooks: WebhookDesk,
 async def test_a_sender_that_ends_gives_its_endpoints_back(hooks: WebhookDesk, receiver: Receiver) -> None:
     """The next process goes on at once, not when a lease has run out."""
     await hooks.endpoint(receiver.url)
-    async with hooks.sending(lease_seconds=600):
+    async with hooks.sending():
         await hooks.cases()
         await receiver.until(1)
     async with hooks.sending():
@@ -372,7 +387,7 @@ async def test_what_is_under_way_at_the_end_goes_out_again_at_once(hooks: Webhoo
     """A receiver that does not answer keeps neither the process from ending nor the next one from sending."""
     await hooks.endpoint(receiver.url)
     receiver.answers.append(HANG)
-    async with hooks.sending(lease_seconds=600):
+    async with hooks.sending():
         await hooks.cases()
         await receiver.until(1)
     async with hooks.sending():
@@ -395,9 +410,12 @@ async def test_a_lane_that_breaks_begins_anew(
         return await honest(line, url, *given)
 
     monkeypatch.setattr(ReceiverConnection, "send", send)
-    async with hooks.sending(lease_seconds=3.0, renew_seconds=0.5):
+    async with hooks.sending():
         (case,) = await hooks.cases()
         await hooks.say(case)
         await other_receiver.until(2)
+        await until(lambda: not broken)
+        assert receiver.received == []
+        await hooks.take_lease(receiver.url)
         await receiver.until(2)
     assert [one.data["eventId"] for one in receiver.received] == await hooks.events()

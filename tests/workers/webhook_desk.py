@@ -30,13 +30,18 @@ LOG = """query($id: ID!, $states: [WebhookDeliveryState!]) {
 
 @dataclass
 class RealTime:
-    """The machine's clock, moved by what a test has let pass."""
+    """The machine's clock, moved by what a test has let pass; where only that shall pass, it stands."""
 
     ahead: timedelta = timedelta(0)
+    stands_at: datetime | None = None
+
+    def stand(self) -> None:
+        """Let nothing pass from now on but what a test says."""
+        self.stands_at = datetime.now(UTC)
 
     def now(self) -> datetime:
         """Return the present instant."""
-        return datetime.now(UTC) + self.ahead
+        return (self.stands_at or datetime.now(UTC)) + self.ahead
 
 
 @dataclass
@@ -57,8 +62,12 @@ class WebhookDesk:
         return cls(desk)
 
     def sender(self, **more: Any) -> WebhookSender:
-        """Return a sender of this desk's own time; several are several processes."""
-        given = {"now": self.time.now, "plan": self.plan, "private_allowed": True, "chance": lambda: 0.0, **more}
+        """Return a sender of this desk's own time; several are several processes.
+
+        On a machine that stands still nobody loses a lease, nor gives up an answer, unless a test wants it.
+        """
+        given = {"now": self.time.now, "plan": self.plan, "private_allowed": True, "chance": lambda: 0.0}
+        given |= {"lease_seconds": 3_600.0, "timeout_seconds": 3_600.0, **more}
         return WebhookSender(self.desk.app.uow, self.desk.app.bus, Sending(**given))
 
     @contextlib.asynccontextmanager
@@ -71,6 +80,11 @@ class WebhookDesk:
         finally:
             stop.set()
             await task
+
+    async def take_lease(self, url: str = "%") -> None:
+        """Let the leases of endpoints run out now, whoever has them."""
+        async with self.desk.app.database.transaction() as tx:
+            await tx.execute("UPDATE webhook_endpoint SET leased_until = 0 WHERE url LIKE ?", (url,))
 
     async def act(self, mutation: str, ref: str = "ada", **given: Any) -> dict[str, Any]:
         """Run a mutation of webhooks and return its payload."""

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from refundgql import bootstrap, serving
-from refundgql.cli.replaying import StoryDesk
+from refundgql.cli.replaying import StoryDesk, unhurried
 from refundgql.clocks import LateClock, SetClock
 from refundgql.commands.demo_dataset import demo_steps
 from refundgql.domain.viewers import Viewer
@@ -130,6 +130,7 @@ async def prepare(settings: Settings, now: datetime) -> list[Viewer]:
 
     Refuses: CannotRun when a story does not go as it is told.
     """
+    settings = unhurried(settings)
     await bootstrap.migrate(settings)
     accounts, steps = demo_steps(now)
     refs = [shape["account"]["externalRef"] for shape in accounts]

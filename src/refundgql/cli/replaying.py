@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -29,6 +29,7 @@ from refundgql.web.evidence_tickets import UPLOADS, EvidenceTickets
 if TYPE_CHECKING:
     from refundgql.gql.engine import GraphQLEngine
 
+_STORY_SECONDS: Final = 3_600.0
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -122,7 +123,7 @@ class StoryDesk:
 
 async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], None]) -> int:
     """Tell stories, each to a desk on a fresh database, and return how many differ."""
-    engine = bootstrap.make_engine(Settings())
+    engine = bootstrap.make_engine(unhurried(Settings()))
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refundgql-")))
         migrated = folder / "migrated.sqlite3"
@@ -142,5 +143,10 @@ async def replay(paths: list[Path], report: Callable[[Story, list[Difference]], 
         return await replay_stories(paths, open_desk, report)
 
 
+def unhurried(settings: Settings) -> Settings:
+    """Return settings for stories: nobody waits for an operation, and a slow machine tells them to the end, too."""
+    return settings.model_copy(update={"operation_timeout_seconds": _STORY_SECONDS})
+
+
 def _story_settings(path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None)
+    return unhurried(Settings(database_url=f"sqlite:///{path}", bus="memory", policy={}, test_clock=None))

@@ -141,8 +141,12 @@ class Outbox:
     def _watch_for_stall(self) -> None:
         if self._stall is not None:
             self._stall.cancel()
-        loop = asyncio.get_running_loop()
-        self._stall = loop.call_later(self._stall_seconds, self._overflowed)
+        # In two halves: where this process stood still itself, the reader has at least the second one to take it in.
+        loop, half = asyncio.get_running_loop(), self._stall_seconds / 2
+        self._stall = loop.call_later(half, self._watch_on, half)
+
+    def _watch_on(self, seconds: float) -> None:
+        self._stall = asyncio.get_running_loop().call_later(seconds, self._overflowed)
 
     def _overflowed(self) -> None:
         if self._open:
