@@ -133,6 +133,26 @@ async def test_what_a_bank_took_while_it_was_awaited_keeps_no_money_back(world: 
     assert await whose_move(world, case_id) == "NOBODY"
 
 
+async def test_goodwill_that_a_bank_has_taken_comes_to_its_end(world: World) -> None:
+    """D12, D25: support has decided before, and of what the expert then approved nothing is left: support ends it."""
+    desk = await working(world)
+    invoice_id = await identified(world, "invoice", "hours")
+    first = await desk.ask(invoice_id, "30.00")
+    await desk.dispute(desk.client, first)
+    await desk.decline(desk.ivy, first)
+    await sync(world, payout("po", "expert", "40.00"))
+    case_id = await desk.ask(invoice_id, "30.00")
+    await desk.approve(desk.expert, case_id)
+    world.clock.at += timedelta(days=15)
+    assert told(await world.refused(lambda: desk.escalate(desk.client, case_id))) == [("FINAL_DECISION", "D12")]
+    await sync(world, chargeback("cb", "40.00", "LOST", invoice="hours"))
+    assert "ESCALATE" in await offered(world, desk.client, case_id)
+    await desk.escalate(desk.client, case_id)
+    assert told(await world.refused(lambda: desk.approve(desk.ivy, case_id))) == [("CHARGED_BACK", "D25")]
+    await desk.decline(desk.ivy, case_id)
+    assert await whose_move(world, case_id) == "NOBODY"
+
+
 async def test_what_is_left_of_an_awaited_refund_is_taken_to_support(world: World) -> None:
     """D13, D25: of 30.00 the bank took 20.00 of 40.00: no money helps, and after the wait it is the client's move."""
     desk = await working(world)

@@ -179,7 +179,7 @@ def check_leads_to_money(story: Story, case: Case, requester: Viewer, at: dateti
 
 
 def check_awaited(story: Story, case: Case, at: datetime, move: WhoseMove) -> None:
-    """Assert that the desk's move is a credit that money can bring about, and nobody's move one that none can (D25)."""
+    """Assert that the desk's move is a credit that money can bring about; what none can, the client ends (D25)."""
     facts = story.seen(case)
     plenty = replace(facts.funds, expert_available_minor=10**9)
     left = facts.payment.paid_minor - facts.payment.refunded_minor - facts.payment.charged_back_minor
@@ -187,9 +187,8 @@ def check_awaited(story: Story, case: Case, at: datetime, move: WhoseMove) -> No
         decide(Act(action=A.CREDIT, at=at, case_id=case.id), replace(facts, funds=plenty), story.policy)
     except Refused:
         assert left < (case.approved_minor or 0)
-        waited = move in (WhoseMove.SYSTEM, WhoseMove.REQUESTER, WhoseMove.COUNTERPARTY)
-        assert (left > 0) is waited
-        assert may(story, case, CLIENT, at, A.ESCALATE) or move in (WhoseMove.SYSTEM, WhoseMove.NOBODY)
+        assert move in (WhoseMove.SYSTEM, WhoseMove.REQUESTER, WhoseMove.COUNTERPARTY)
+        assert may(story, case, CLIENT, at, A.ESCALATE) is (move is not WhoseMove.SYSTEM)
     else:
         assert move is WhoseMove.SYSTEM
 

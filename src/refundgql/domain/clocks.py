@@ -23,7 +23,7 @@ from refundgql.domain.facts import Case, Facts
 from refundgql.domain.machines.table import OPENING, TABLE, TableRow
 from refundgql.domain.payment_cases import for_another_case
 from refundgql.domain.policy import Policy
-from refundgql.domain.rules.situation import Situation
+from refundgql.domain.rules.situation import Situation, taken_minor
 from refundgql.domain.rules.who import Who
 from refundgql.domain.vocabulary import (
     DUE_SOON,
@@ -114,9 +114,7 @@ def whose_move(facts: Facts, case: Case, policy: Policy) -> Move:
 
 def _awaited(facts: Facts, case: Case, policy: Policy) -> Move:
     """Return whose move an approved case is: no money that comes covers what a bank has taken meanwhile (D13, D25)."""
-    payment = facts.payment
-    left_minor = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor
-    if (case.approved_minor or 0) <= left_minor:
+    if not taken_minor(case, facts):
         return Move(WhoseMove.SYSTEM)
     client = WhoseMove.COUNTERPARTY if case.opened_by is RefundActionName.ISSUE else WhoseMove.REQUESTER
     return _until(WhoseMove.SYSTEM, FUNDS_WAIT.ends_at(facts, case, policy), client)

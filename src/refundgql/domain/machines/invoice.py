@@ -32,6 +32,7 @@ from refundgql.domain.rules.standing import (
     HourlyEscalation,
     NotDecidedBySupport,
     RestDeclined,
+    StillAwaited,
 )
 from refundgql.domain.rules.who import AskedYourself, PersonsThere, Who
 from refundgql.domain.rules.windows import (
@@ -152,7 +153,7 @@ class InvoiceMachine(ContractCaseMachine):
         declined.to(escalated, validators=guarded(Who.CLIENT, cites="C24", rules=(*_ESCALATED, SomethingLeft())))
         | approved.to(
             escalated,
-            validators=guarded(Who.CLIENT, cites="D13", rules=(_EXPLANATION, NotDecidedBySupport(), FundsOverdue())),
+            validators=guarded(Who.CLIENT, cites="D13", rules=(_EXPLANATION, StillAwaited(), FundsOverdue())),
         )
         | nothing.to(escalated, validators=_REST_ESCALATED)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from refundgql.domain.refusals import AmountRefusal, Refusal, refusal
 from refundgql.domain.rules.payments import is_paid, is_running
-from refundgql.domain.rules.situation import Rule, Situation
+from refundgql.domain.rules.situation import Rule, Situation, taken_minor
 from refundgql.domain.sentences import Sentence, sentence
 from refundgql.domain.vocabulary import (
     ContractKind,
@@ -241,11 +241,7 @@ def shortfall_minor(it: Situation) -> int:
     case, funds = it.case, it.facts.funds
     if case is None or case.kind is not RefundCaseKind.INVOICE or case.support_decided:
         return 0
-    approved = case.approved_minor or 0
-    payment = it.facts.payment
-    # What a bank wants back meanwhile is no longer there to be credited (D25).
-    taken = approved - (payment.paid_minor - payment.refunded_minor - payment.charged_back_minor)
-    needed = approved - max(funds.held_minor, 0)
+    needed, taken = (case.approved_minor or 0) - max(funds.held_minor, 0), taken_minor(case, it.facts)
     return max(needed - max(funds.expert_available_minor, 0), taken, 0) if needed > 0 or taken > 0 else 0
 
 

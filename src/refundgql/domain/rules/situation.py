@@ -87,6 +87,13 @@ def refundable_minor(facts: Facts) -> int:
     return max(left, 0)
 
 
+def taken_minor(case: Case, facts: Facts) -> int:
+    """Return what of an approved refund is there no more, whatever money comes, in minor units: a bank has it (D25)."""
+    payment = facts.payment
+    left = payment.paid_minor - payment.refunded_minor - payment.charged_back_minor
+    return max((case.approved_minor or 0) - left, 0)
+
+
 class Rule:
     """A guard that answers with a reason: one object for the mutation, the button and the preview."""
 

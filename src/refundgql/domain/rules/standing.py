@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from refundgql.domain.deadlines import information_until
 from refundgql.domain.refusals import ConflictRefusal, Refusal, refusal
-from refundgql.domain.rules.situation import Rule, Situation, goes_on
+from refundgql.domain.rules.situation import Rule, Situation, goes_on, taken_minor
 from refundgql.domain.sentences import sentence
 from refundgql.domain.vocabulary import (
     OPEN_STATES,
@@ -49,7 +49,7 @@ def _hourly(it: Situation) -> bool:
 class NotDecidedBySupport(Rule):
     """Support's decision is final for the payment's money, whatever kind of case it was taken on."""
 
-    rules = ("D12",)
+    rules: tuple[str, ...] = ("D12",)
     about = "support has not decided on this payment's money"
 
     def check(self, it: Situation) -> Refusal | None:
@@ -63,6 +63,17 @@ class NotDecidedBySupport(Rule):
                 "DECIDED_BY_SUPPORT", "Support has decided on this payment finally: read its answer in the case."
             )
         return refusal(RefusalCode.FINAL_DECISION, words, "D12", RefundActionName.REQUEST)
+
+
+class StillAwaited(NotDecidedBySupport):
+    """As NotDecidedBySupport; but what no money can cover any more has nobody else to end it."""
+
+    rules = ("D12", "D25")
+    about = "support has not decided on this payment's money, or a bank has taken what was approved"
+
+    def check(self, it: Situation) -> Refusal | None:
+        """Refuse with FINAL_DECISION."""
+        return None if it.case is not None and taken_minor(it.case, it.facts) else super().check(it)
 
 
 class RestDeclined(Rule):
