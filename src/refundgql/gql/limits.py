@@ -102,17 +102,20 @@ class _Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """How many objects a field may answer with: a number, or what a variable says when it is given."""
+    """How many objects a field may answer with: a number, or what a variable says, or another factor if that is none."""
 
     count: int
     variable: str | None = None
+    default: Any = None
     most: int = 0
+    otherwise: "_Factor | None" = None
 
     def resolve(self, variables: Mapping[str, Any]) -> int:
         """Return the number for these variables."""
-        if self.variable is None or self.variable not in variables:
+        if self.variable is None or self.otherwise is None:
             return self.count
-        return _bounded_count(variables[self.variable], self.count, self.most)
+        count = _bounded_count(variables.get(self.variable, self.default), self.most)
+        return self.otherwise.resolve(variables) if count is None else count
 
 
 _ONCE: Final = _Factor(1)
@@ -265,23 +268,22 @@ class _DocumentReader:
 
     def _factor(self, field: FieldNode, definition: GraphQLField) -> _Factor:
         given = {a.name.value: a.value for a in field.arguments or ()}
+        factor = _ONCE
+        if "first" in definition.args:
+            default = definition.args["first"].default_value
+            factor = _Factor(default if isinstance(default, int) else self._limits.default_page)
         most = self._limits.max_page
-        for name in ("first", "last", "ids"):
-            if name not in definition.args or name not in given:
-                continue
-            value = given[name]
+        # The first that says how many counts; one that is null says nothing.
+        for name in ("ids", "last", "first"):
+            value = given.get(name) if name in definition.args else None
             if isinstance(value, IntValueNode):
-                return _Factor(_bounded_count(int(value.value[:12]), self._limits.default_page, most))
-            if isinstance(value, ListValueNode):
-                return _Factor(min(most, len(value.values)))
-            if isinstance(value, VariableNode):
-                default = self._defaults.get(value.name.value)
-                count = _bounded_count(default, self._limits.default_page, most)
-                return _Factor(count, value.name.value, most)
-        if "first" not in definition.args:
-            return _ONCE
-        default = definition.args["first"].default_value
-        return _Factor(default if isinstance(default, int) else self._limits.default_page)
+                factor = _Factor(max(0, min(most, int(value.value[:12]))))
+            elif isinstance(value, ListValueNode):
+                factor = _Factor(min(most, len(value.values)))
+            elif isinstance(value, VariableNode):
+                variable = value.name.value
+                factor = _Factor(0, variable, self._defaults.get(variable), most, factor)
+        return factor
 
 
 def _definition_of(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
@@ -302,12 +304,12 @@ def _defaults_of(operation: OperationDefinitionNode) -> dict[str, Any]:
     return defaults
 
 
-def _bounded_count(value: Any, otherwise: int, most: int) -> int:
+def _bounded_count(value: Any, most: int) -> int | None:
     # A page over the limit is refused where it is read, with its own code; here it counts as a full one.
     if isinstance(value, list | tuple):
         return min(most, len(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return min(most, otherwise)
+        return None
     return int(max(0, min(most, value)))
 
 
