@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class Answers:
         """Attach to a stream."""
         self.texts: list[str] = []
         self.cursors: list[str | None] = []
+        self.told: Callable[[], None] = lambda: None
         self.stream = stream
         self._answers: asyncio.Queue[Any] = asyncio.Queue()
         stream.attach(self)
@@ -30,6 +31,7 @@ class Answers:
         """Keep one answer."""
         self.texts.append(result)
         self.cursors.append(cursor)
+        self.told()
         self._answers.put_nowait(json.loads(result))
 
     async def taken(self) -> None:

@@ -99,7 +99,7 @@ def test_fragments_are_counted_where_they_are_spread(text: str, depth: int, fiel
         ("query($n: Int, $m: Int) { cases(first: $n, last: $m) { edges { node { id } } } }", {"n": 3}, 4),
         ("{ cases(first: null, last: 100) { edges { node { id } } } }", None, 101),
         ("{ cases(first: -5) { edges { node { id } } } }", None, 1),
-        ('query($ids: [ID!]!) { nodes(ids: $ids) { id } }', {"ids": "1"}, 1),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": "1"}, 1),
         ('{ nodes(ids: "1") { id } }', None, 1),
         ('{ nodes(ids: ["1", "2"]) { id } }', None, 2),
         ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["1", "2", "3"]}, 3),

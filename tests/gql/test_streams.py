@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,6 +69,29 @@ async def test_the_same_readers_share_a_text() -> None:
             await one.__aexit__(None, None, None)
     assert toy.log.listeners == {}
     assert toy.log.fanout._rooms == {}
+
+
+async def test_nobody_waits_behind_all_that_another_follows() -> None:
+    """An event is encoded in turns: each reader's cheapest document first, however many others follow it with."""
+    toy, order, every = toy_engine(), list[str](), list[Answers]()
+    dear = "subscription($tag: String) { log(tag: $tag) { number things(first: 90) { edges { node { id } } } } }"
+    followed = [
+        *(("ada", dear, f"{n}") for n in range(9)),
+        ("ada", QUERY, "light"),
+        ("sam", dear, "dear"),
+        ("sam", QUERY, "light"),
+    ]
+
+    async with AsyncExitStack() as stack:
+        for who, query, tag in followed:
+            answers = await stack.enter_async_context(following(toy, who, query, tag=tag))
+            answers.told = partial(order.append, f"{who} {tag}")
+            every.append(answers)
+        toy.log.append()
+        for answers in every:
+            assert await numbers(answers, 1) == [1]
+    assert set(order[:2]) == {"ada light", "sam light"}
+    assert {name.split()[0] for name in order[2:4]} == {"ada", "sam"}
 
 
 async def test_a_stream_that_raises_ends_alone() -> None:

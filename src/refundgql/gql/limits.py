@@ -102,7 +102,7 @@ class _Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """How many objects a field may answer with: a number, or what a variable says, or another factor if that is none."""
+    """How many objects a field may answer with: a number, or what a variable says, or another factor."""
 
     count: int
     variable: str | None = None
