@@ -193,25 +193,26 @@ def check_awaited(story: Story, case: Case, at: datetime, move: WhoseMove) -> No
         assert move is WhoseMove.SYSTEM
 
 
-def window_closed(story: Story, case: Case, action: RefundActionName, at: datetime) -> bool:
-    """Tell whether the requester's act is refused because its time is over."""
+def in_the_way(story: Story, case: Case, action: RefundActionName, at: datetime) -> set[str]:
+    """Return the codes of what stands in the way of the requester's act."""
     viewer = story.as_now(PRO if case.kind is K.LEAD else CLIENT)
     if action in (A.REQUEST, A.OPEN_TIMESHEET_DISPUTE):
         facts = story.seen(None)
         shown = subject_availability(action, facts, viewer, at, story.policy, kind=case.kind)
     else:
         shown = next(one for one in available_actions(story.seen(case), viewer, at, story.policy) if one.name is action)
-    return any(one.code.value in ("WINDOW_CLOSED", "FINAL_DECISION") for one in shown.blockers)
+    return {one.code.value for one in shown.blockers}
 
 
 def check_clocks(story: Story, case: Case, at: datetime) -> None:
-    """Assert that each shown deadline ends where the act that it bounds does, or where its hand-over begins."""
+    """Assert that each shown deadline bounds an act that is open until then, or ends where its hand-over begins."""
     facts = story.seen(case)
     shown = {clock.name for clock in case_clocks(facts, at, story.policy)}
     for one in running(facts, case, story.policy):
         if one.of.bounds is not None:
-            assert not window_closed(story, case, one.of.bounds, one.ends_at - TICK)
-            assert window_closed(story, case, one.of.bounds, one.ends_at)
+            before = in_the_way(story, case, one.of.bounds, one.ends_at - TICK)
+            assert one.ends_at <= max(at, case.opened_at) or before <= {"CASE_ALREADY_OPEN"}
+            assert in_the_way(story, case, one.of.bounds, one.ends_at) & {"WINDOW_CLOSED", "FINAL_DECISION"}
         if one.ends_at > at and not one.of.lasts:
             assert one.of.name in shown
         if one.of.triggers == "HAND_OVER":

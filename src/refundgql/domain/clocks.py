@@ -240,7 +240,7 @@ def _closes_at(facts: Facts, case: Case, action: RefundActionName, policy: Polic
     """Return when an act of a party on a case, or on its payment, closes; None where it is closed for other reasons."""
     if facts.recipient_erased_at is not None:
         return None  # all of these are theirs who were erased (D30)
-    at = case.updated_at  # nothing that is asked below depends on it
+    at = case.opened_at  # the money was there then; nothing else that is asked below depends on it
     if action in OPENING:
         kind = RefundCaseKind.TIMESHEET if action is RefundActionName.OPEN_TIMESHEET_DISPUTE else case.kind
         facts, on = for_another_case(facts, case), None
