@@ -51,11 +51,12 @@ def pooler(behind: int) -> Iterator[int]:
     try:
         until_now(lambda: _listens(port) or process.poll() is not None)
         yield port
-        assert process.poll() is None, (folder / "log").read_text(errors="replace")
     finally:
+        ended, told = process.poll(), (folder / "log").read_text(errors="replace")
         process.kill()
         process.wait()
         shutil.rmtree(folder)
+        assert ended is None, f"{ended}: {told}"
 
 
 def _listens(port: int) -> bool:
