@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from databases import sqlite_template
 from patience import PATIENCE_SECONDS
 
 
@@ -28,6 +30,11 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         "REFUNDGQL_OPERATION_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
     }
     return kept | defaults | settings
+
+
+def migrated(folder: Path) -> None:
+    """Lay a migrated database where commands look for it, without a process that migrates one."""
+    shutil.copy(sqlite_template(), folder / "desk.sqlite3")
 
 
 def run(folder: Path, *arguments: str, given: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from command_line import ask, run, running, wait_until_ready
+from command_line import ask, migrated, run, running, wait_until_ready
 
 from refundgql.cli.settings import settings_table
 
@@ -25,7 +25,7 @@ PEOPLE = (
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """Give a folder with a migrated database in it."""
-    assert run(tmp_path, "migrate").returncode == 0
+    migrated(tmp_path)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from command_line import Running, run, running, wait_until_ready
+from command_line import Running, migrated, run, running, wait_until_ready
 
 from refundgql.bootstrap import limits_of
 from refundgql.gql.limits import Limits
@@ -77,7 +77,7 @@ def _lines(server: Running, *messages: str) -> list[dict[str, object]]:
 @pytest.mark.slow
 def test_start_and_stop_are_a_line_each_with_the_settings_in_force(tmp_path: Path) -> None:
     """Somebody who reads the log knows what ran, where, with what, from when until when."""
-    assert run(tmp_path, "migrate").returncode == 0
+    migrated(tmp_path)
     secret = {"REFUNDGQL_SIGNING_KEY": "Sesame-4711" * 8, "REFUNDGQL_WORKER": "1"}
     with running(tmp_path, "serve", "--port", "0", **secret) as server:
         url = server.wait_for(r'"Serving\.".*"address":"([^"]+)"').group(1)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import environment, run
+from command_line import environment, migrated
 
 from patience import PATIENCE_SECONDS
 
@@ -100,7 +100,7 @@ def test_a_server_does_not_import_what_it_does_not_need(imported: set[str], modu
 @pytest.mark.slow
 def test_nothing_is_collected_until_a_server_has_settled(tmp_path: Path) -> None:
     """Nearly everything made till then stays: only a few young objects of the command line itself are looked at."""
-    assert run(tmp_path, "migrate").returncode == 0
+    migrated(tmp_path)
     *looked, imported, served = _python(COUNT, tmp_path).split()
     assert (imported, served) == ("settled", "settled")
     assert set(looked) <= {"0"}
