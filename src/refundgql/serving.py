@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import hashlib
 import logging
@@ -283,12 +284,7 @@ def run(
     for sentence in unknown_settings(os.environ):
         log.warning(sentence)
     asyncio.run(_check(settings))
-    try:
-        listener = server.bind(settings.host, settings.port)
-    except OSError as error:
-        raise CannotRun(
-            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); choose another port."
-        ) from error
+    listener = listen(settings.host, settings.port)
     if not settings.public_url:  # port 0 has become a real one
         settings = settings.model_copy(update={"public_url": url_of(listener) + settings.root_path})
     log.info("Starting.", extra={"fields": {"version": __version__, "settings": in_force(settings)}})
@@ -319,6 +315,19 @@ def _serve(
     server.run(partial(make_app, settings, demo_people, clock), serving, listener, started)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that has the port, for the server to listen on.
+
+    Refuses: CannotRun when the port is taken or the host is not this machine's.
+    """
+    try:
+        return server.bind(host, port)
+    except OSError as error:
+        what = "port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "host"
+        at = f"{_bracketed(host)}:{port} cannot be listened on"
+        raise CannotRun(f"{at} ({error.strerror}); choose another {what}.") from error
+
+
 def url_of(listener: socket.socket) -> str:
     """Return the URL a listener is reached under on this machine."""
     host, port = listener.getsockname()[:2]
@@ -328,6 +337,10 @@ def url_of(listener: socket.socket) -> str:
 def _shown(host: str) -> str:
     if host in {"127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - shown, not bound
         return "localhost"
+    return _bracketed(host)
+
+
+def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 

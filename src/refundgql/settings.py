@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         "",
         description="`memory`, `postgres` or `nats://HOST:PORT`; empty: as the database, `memory` beside SQLite.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Server processes on the port; more than one needs PostgreSQL.")
     root_path: str = Field(

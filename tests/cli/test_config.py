@@ -58,6 +58,7 @@ def test_every_command_warns(tmp_path: Path) -> None:
         ("POLICY", "[1]"),
         ("POLICY", '{"nothing": 1}'),
         ("WORKERS", "many"),
+        ("HOST", ""),
         ("DATABASE_POOL_SIZE", "3"),
     ],
 )

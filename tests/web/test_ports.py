@@ -14,6 +14,7 @@ from real_desk import real_desk
 from patience import PATIENCE_SECONDS, until_now
 from ports import free_port
 from refundgql import serving
+from refundgql.bootstrap import CannotRun
 from refundgql.settings import Settings
 
 NGINX_KEEPS_SECONDS = 60
@@ -65,3 +66,24 @@ def test_an_idle_connection_is_closed_after_as_long_as_is_set(tmp_path: Path) ->
         while some := idle.recv(65_536):
             received += some
     assert received.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "what"),
+    [
+        ("127.0.0.1", "127.0.0.1", "port"),
+        ("192.0.2.1", "192.0.2.1", "host"),
+        ("2001:db8::1", "[2001:db8::1]", "host"),
+        ("no host", "no host", "host"),
+    ],
+)
+def test_the_refusal_of_an_address_says_what_to_change(host: str, shown: str, what: str) -> None:
+    """A port that is taken asks for another port, an address that is not this machine's for another host."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotRun) as refused:
+            serving.listen(host, port)
+    assert str(refused.value).startswith(f"{shown}:{port} cannot be listened on (")
+    assert str(refused.value).endswith(f"); choose another {what}.")
