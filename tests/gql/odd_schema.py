@@ -116,14 +116,18 @@ class Thing(Named):
     async def far_nameds(rows: list[Row], info: LevelInfo[Any]) -> Level[list[Named]]:
         return await fetch(rows, "far_nameds")
 
-    @level(graphql_type="Annotated[Thing | Vase | Coin, strawberry.union('Anything')]")
+    @level
     @staticmethod
-    async def far_any(rows: list[Row], info: LevelInfo[Any]) -> Level[Any]:
+    async def far_any(
+        rows: list[Row], info: LevelInfo[Any]
+    ) -> Level["Annotated[Thing | Vase | Coin, strawberry.union('Anything')]"]:
         return await fetch(rows, "far_any")
 
-    @level(graphql_type="list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None] | None")
+    @level
     @staticmethod
-    async def far_anys(rows: list[Row], info: LevelInfo[Any]) -> Level[Any]:
+    async def far_anys(
+        rows: list[Row], info: LevelInfo[Any]
+    ) -> Level["list[Annotated[Thing | Vase | Coin, strawberry.union('Anything')] | None] | None"]:
         return await fetch(rows, "far_anys")
 
     @level

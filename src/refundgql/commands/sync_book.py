@@ -265,7 +265,7 @@ class Book:
         if key.startswith(UNCOUNTED):
             return None
         row = self.balance_of(key)
-        row.balance_minor = bounded(row.balance_minor + delta_minor)
+        row.balance_minor = keepable(row.balance_minor + delta_minor)
         row.may_be_negative = row.balance_minor < 0 and (may_overdraw or row.may_be_negative)
         row.dirty = True
         if delta_minor > 0 and key in self.awaiting:
@@ -290,7 +290,7 @@ class Book:
         if from_minor:
             self.shares[payment.id] = PaidShare(payment.id, from_minor)
         totals = self.totals.setdefault(contract.id, StoredTotals(contract.id, 0, 0))
-        totals.paid_minor = bounded(totals.paid_minor + amount_minor)
+        totals.paid_minor = keepable(totals.paid_minor + amount_minor)
         totals.dirty = True
 
     def take_back(
@@ -316,7 +316,7 @@ class Book:
         self.clocks.append(StoredWeekClock(str(uuid7()), week.id, ClockName.WEEK_RELEASE.value, due_at))
 
 
-def bounded(minor: int) -> int:
+def keepable(minor: int) -> int:
     """Return an amount in minor units that the databases can keep.
 
     Refuses: RecordError.

@@ -50,8 +50,7 @@ How to declare fields (`import strawberry`, and from here `level`, `leaf`, `Leve
   in order; an item that is an exception is that position's error, a raised one is the error of all.
   A root field is a level of one row: `rows == [None]`, so it returns a list of one item.
 - `Level["Book"]` and `Level[Annotated["Book", strawberry.lazy("shop.books")]]` work as usual in
-  Strawberry, and so does `level(graphql_type=...)`. A function of the module works too:
-  `loans: list[Loan] = level(loans_of_books)`.
+  Strawberry. A function of the module works too: `loans: list[Loan] = level(loans_of_books)`.
 - `info.context` is the request's context. `info.selection` is a mapping of the child fields asked for, by
   Python name: `info.selection.has("edges", "node", "author")`, `info.selection.at("edges", "node")`,
   `.on("Book")` for one member of a union.

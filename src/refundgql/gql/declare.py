@@ -26,8 +26,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 LEVEL = "refundgql.level"
 """Key of a level function in a Strawberry field's metadata."""
 
-GIVEN = "refundgql.given"
-"""Key in a Strawberry field's metadata of what a level of leaves says that it gives for a row."""
+IN_LIST = "refundgql.in_list"
+"""Key in a Strawberry field's metadata that says that a level is declared by `list[...]`."""
 
 COST = "refundgql.cost"
 """Key in a Strawberry field's metadata of what it costs beside the objects it answers with."""
@@ -82,7 +82,6 @@ def level(
     *,
     description: str | None = None,
     deprecation_reason: str | None = None,
-    graphql_type: Any = None,
     personal: bool = False,
     cost: int = 0,
 ) -> Callable[[Callable[..., Any]], Any]: ...
@@ -92,7 +91,6 @@ def level(
     *,
     description: str | None = None,
     deprecation_reason: str | None = None,
-    graphql_type: Any = None,
     personal: bool = False,
     cost: int = 0,
 ) -> Any:
@@ -105,33 +103,28 @@ def level(
     `personal` says that viewers who otherwise read the same may read different values here: no stream's answer that
     asks for it is shared between them. `cost` is that of work which the size of its answer does not show.
 
-    A level of leaves returns `list[T]` instead, which type checkers hold it to; with `graphql_type` T is only the class
-    of what it gives, such as `list[int]` for instants. `rows.check_rows` compares both with the schema.
+    A level of leaves returns `list[T]` instead, which type checkers hold it to and `rows.check_rows` asks for.
 
-    Refuses: a function without two leading parameters, or without either of these and `graphql_type` (TypeError).
+    Refuses: a function without two leading parameters, or without either of these (TypeError).
     """
 
     def declare(function: Callable[..., Any]) -> Any:
         plain: Callable[..., Any] = getattr(function, "__func__", function)
-        type_, given = _annotation(plain, graphql_type)
+        outer, type_ = _annotation(plain)
         field = strawberry.field(
             resolver=_stand_in(plain),
             description=description,
             deprecation_reason=deprecation_reason,
-            metadata={LEVEL: plain, PERSONAL: personal, COST: cost, GIVEN: given},
+            metadata={LEVEL: plain, PERSONAL: personal, COST: cost, IN_LIST: outer == "list"},
         )
-        field.type_annotation = type_
+        field.type_annotation = StrawberryAnnotation(type_, namespace=sys.modules[plain.__module__].__dict__)
         return field
 
     return declare if function is None else declare(function)
 
 
-def _annotation(function: Callable[..., Any], graphql_type: Any) -> tuple[StrawberryAnnotation, Any]:
-    """Take T out of `-> Level[T]` or `-> list[T]`, also while T is only a name that is defined later.
-
-    The second is what a level of leaves says that it gives: T of `list[T]`.
-    """
-    namespace = sys.modules[function.__module__].__dict__
+def _annotation(function: Callable[..., Any]) -> tuple[str, Any]:
+    """Take `Level` or `list`, and T, out of `-> Level[T]` or `-> list[T]`, also while T is a name defined later."""
     annotation = inspect.signature(function).return_annotation
     outer = inner = None
     if isinstance(annotation, str):
@@ -143,10 +136,9 @@ def _annotation(function: Callable[..., Any], graphql_type: Any) -> tuple[Strawb
     elif get_origin(annotation) in (Level, list):
         outer, (inner,) = get_origin(annotation).__name__, get_args(annotation)
         inner = inner.__forward_arg__ if isinstance(inner, ForwardRef) else inner
-    if graphql_type is None and outer not in ("Level", "list"):
-        raise TypeError(f"{function.__qualname__} must return Level[...] or list[...], or be given graphql_type")
-    declared = inner if graphql_type is None else graphql_type
-    return StrawberryAnnotation(declared, namespace=namespace), inner if outer == "list" else None
+    if outer not in ("Level", "list"):
+        raise TypeError(f"{function.__qualname__} must return Level[...] or list[...]")
+    return outer, inner
 
 
 def _stand_in(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ from graphql import (
     is_object_type,
 )
 
-from refundgql.gql.declare import GIVEN, LEAF, LEVEL
+from refundgql.gql.declare import IN_LIST, LEAF, LEVEL
 from refundgql.gql.ports import BACKREF, StrawberryField, core_schema
 
 Class = TypeVar("Class", bound=type)
@@ -85,7 +85,12 @@ class _RowsCheck:
             function = field.metadata.get(LEVEL)
             if function is not None:
                 self._found(type_, *_row_parameter(function))
-                self._given(f"{type_.name}.{name}", type_.fields[name].type, field, function)
+                given = type_.fields[name].type
+                if is_leaf_type(get_named_type(given)) and not field.metadata[IN_LIST]:
+                    where = f"{type_.name}.{name}"
+                    raise RowMismatch(
+                        f"{where} gives {given}: let it return list[...], to which type checkers hold it."
+                    )
 
     def _found(self, type_: GraphQLNamedType, *classes: Any) -> None:
         known = self._rows.setdefault(type_.name, set())
@@ -93,14 +98,6 @@ class _RowsCheck:
             if isinstance(class_, type) and class_ not in known and class_ not in _UNKNOWN:
                 known.add(class_)
                 self._waiting.append((typing.cast(GraphQLObjectType, type_), class_))
-
-    def _given(self, where: str, type_: Any, field: StrawberryField, function: Any) -> None:
-        """Hold a level of leaves to what it says that it gives."""
-        given = field.metadata.get(GIVEN)
-        if given is not None:
-            self._fit(where, type_, _resolved(given, sys.modules[function.__module__].__dict__))
-        elif is_leaf_type(get_named_type(type_)):
-            raise RowMismatch(f"{where} gives {type_}: let it return list[...], to which type checkers hold it.")
 
     def _read(self, type_: GraphQLObjectType, class_: type) -> None:
         for name, field in _fields(type_):

@@ -9,7 +9,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from refundgql.api.faults import told, too_many
 from refundgql.api.types.ids import uuid_of
-from refundgql.api.types.money import MoneyInput, amount_of
+from refundgql.api.types.money import MoneyInput, given_amount
 from refundgql.domain.sentences import sentence
 from refundgql.queries.evidence import TYPES
 
@@ -46,7 +46,7 @@ def required(description: str) -> Any:
     return strawberry.field(description=description)
 
 
-def bounded(items: Sequence[Any] | None, name: str) -> None:
+def check_length(items: Sequence[Any] | None, name: str) -> None:
     """Check a list, whose items become parameters of a statement. Refuses: BAD_USER_INPUT over 100."""
     if items is not None and len(items) > LIST_ITEMS:
         raise too_many(name, LIST_ITEMS)
@@ -60,7 +60,7 @@ def check_filter(given: Input | None) -> None:
     for one in () if given is None else fields(given):  # type: ignore[arg-type]  # filters are dataclasses
         value, name = getattr(given, one.name), f"filter.{to_camel_case(one.name)}"
         texts = [it for it in (value if isinstance(value, list) else [value]) if type(it) is str]
-        bounded(texts, name)
+        check_length(texts, name)
         if any(len(text) > TEXT_CHARS for text in texts):
             raise told(sentence("AT_MOST_CHARACTERS", "at most {limit} characters.", limit=TEXT_CHARS), argument=name)
 
@@ -94,7 +94,7 @@ def command(cls: type[Command], given: Input) -> Command:
     for one in fields(cls):  # type: ignore[arg-type]  # commands are dataclasses
         value, types = getattr(given, one.name), _TYPES.get(one.name)
         if isinstance(value, MoneyInput):
-            value = amount_of(value)
+            value = given_amount(value)
         elif types is not None and value is not None:
             value = tuple(_uuid(types, it) for it in value) if isinstance(value, list) else _uuid(types, value)
         values[one.name] = value

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from refundgql.api.acts.inputs import KEY, Input, bounded, command, optional, required
+from refundgql.api.acts.inputs import KEY, Input, check_length, command, optional, required
 from refundgql.api.acts.payloads import REFUSALS, REPLAYED, PayloadRow, act, run_command
 from refundgql.api.context import LevelInfo
 from refundgql.api.types.lazy import LazyWebhookDelivery, LazyWebhookEndpoint
@@ -122,8 +122,8 @@ class WebhookMutations:
         info: LevelInfo,
         input: Annotated[CreateWebhookEndpointInput, strawberry.argument(description="Where to send what.")],
     ) -> Level[WebhookSecretPayload]:
-        bounded(input.events, "events")
-        bounded(input.kinds, "kinds")
+        check_length(input.events, "events")
+        check_length(input.kinds, "kinds")
         given = command(webhooks.CreateWebhookEndpoint, input)
         uow = info.context.app.uow
         return await run_command(info, lambda viewer: webhooks.create_webhook_endpoint(uow, viewer, given))
@@ -135,8 +135,8 @@ class WebhookMutations:
         info: LevelInfo,
         input: Annotated[UpdateWebhookEndpointInput, strawberry.argument(description="What to change.")],
     ) -> Level[WebhookEndpointPayload]:
-        bounded(input.events, "events")
-        bounded(input.kinds, "kinds")
+        check_length(input.events, "events")
+        check_length(input.kinds, "kinds")
         given = command(webhooks.UpdateWebhookEndpoint, input)
         uow = info.context.app.uow
         return await run_command(info, lambda viewer: webhooks.update_webhook_endpoint(uow, viewer, given))

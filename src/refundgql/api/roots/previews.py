@@ -11,7 +11,7 @@ from refundgql.api.context import LevelInfo
 from refundgql.api.types.availability import ClockRow, clock_row
 from refundgql.api.types.clocks import Clock
 from refundgql.api.types.ids import uuid_of
-from refundgql.api.types.money import Money, MoneyInput, amount_of
+from refundgql.api.types.money import Money, MoneyInput, given_amount
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
 from refundgql.commands.checks import Checks
 from refundgql.domain.cases import decision_preview, preview
@@ -219,7 +219,7 @@ async def _decision_preview(info: LevelInfo, viewer: Viewer, given: DecisionPrev
         action=RefundActionName.APPROVE if approves else RefundActionName.DECLINE,
         at=info.context.now,
         viewer=viewer,
-        amount=checks.money(amount_of(given.amount)),
+        amount=checks.money(given_amount(given.amount)),
         text=None if approves else _SOME_MESSAGE,
         rest=given.rest,
     )
@@ -248,7 +248,7 @@ async def _preview(info: LevelInfo, viewer: Viewer, given: RefundPreviewInput) -
     if facts is None:
         raise Refused(not_found(_NAMES[type_name], field))
     checks = Checks()
-    amount = checks.money(amount_of(given.amount))
+    amount = checks.money(given_amount(given.amount))
     action = _action(given, type_name, facts, viewer)
     decision = IssueDecision.FULL if amount is None else IssueDecision.PARTIAL
     act = Act(

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from refundgql.api.acts.inputs import Input, bounded, optional
+from refundgql.api.acts.inputs import Input, check_length, optional
 from refundgql.api.context import LevelInfo
 from refundgql.api.faults import told
 from refundgql.api.types.case_filters import CaseFilterArgument, case_filter
 from refundgql.api.types.connections import After, PageInfo, asked_page
 from refundgql.api.types.lazy import LazyRefundCase
-from refundgql.api.types.money import MoneyInput, amount_of
+from refundgql.api.types.money import MoneyInput, given_amount
 from refundgql.api.types.refusals import Refusal, RefusalRow, refusal_rows
 from refundgql.api.types.relations import cases_of
 from refundgql.domain.policy import Policy, PolicyError
@@ -216,9 +216,9 @@ def _overrides(in_force: Policy, given: RefundPolicyOverridesInput) -> tuple[dic
         for one in fields(given)
         if one.name != "review_thresholds" and getattr(given, one.name) is not None
     }
-    bounded(given.review_thresholds, "overrides.reviewThresholds")
+    check_length(given.review_thresholds, "overrides.reviewThresholds")
     if given.review_thresholds is not None:
-        amounts = [amount_of(one) for one in given.review_thresholds]
+        amounts = [given_amount(one) for one in given.review_thresholds]
         values["review_threshold_minor"] = {one.currency_code: str(one.amount) for one in amounts if one is not None}
     try:
         return values, in_force.with_overrides(values)

@@ -25,7 +25,7 @@ class MoneyInput:
     currency_code: CurrencyCode = strawberry.field(description="The currency; it must be the payment's own.")
 
 
-def amount_of(given: MoneyInput | None) -> Amount | None:
+def given_amount(given: MoneyInput | None) -> Amount | None:
     """Return an amount as commands take it, unchecked."""
     return None if given is None else Amount(given.amount, given.currency_code)
 
