@@ -51,7 +51,18 @@ async def open_found(page: Page, text: str) -> str:
     return number
 
 
-async def selected(page: Page) -> str:
-    """Return the number of the selected row."""
-    text: str = await desk(page).locator("tr.selected th button").inner_text()
-    return text
+def selected_row(page: Page) -> Locator:
+    """Return the selected row."""
+    return desk(page).locator("tr.selected")
+
+
+async def go_to(page: Page, number: str) -> None:
+    """Go to a case of the list with the keyboard."""
+    await expect(row(page, number)).to_be_visible()
+    while await selected_row(page).filter(has_text=number).count() == 0:
+        numbers: list[str] = await rows(page).locator("th button").all_inner_texts()
+        here: list[str] = await selected_row(page).locator("th button").all_inner_texts()
+        key, way = ("k", -1) if here and numbers.index(here[0]) > numbers.index(number) else ("j", 1)
+        await page.keyboard.press(key)
+        there = numbers[numbers.index(here[0]) + way] if here else "RC-"
+        await expect(selected_row(page)).to_contain_text(there)

@@ -1,14 +1,13 @@
 """The desk inside GraphiQL: by clicks and by keys alone, with a colleague on the same cases, and a restart between."""
 
-import asyncio
-
 import graphiql_page as pages
 import pytest
 from browser_notes import Demo, Watched, open_context
 from demo_process import DemoProcess
-from desk_page import case_page, desk, open_case, open_found, outcome, row, rows, selected
+from desk_page import case_page, desk, go_to, open_case, open_found, outcome, row, rows, selected_row
 from desk_stories import approve, case_of, decidable, dispute_escrow, note, report_a_lead
-from playwright.async_api import Browser, Page, Route, expect
+from held import hold
+from playwright.async_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -90,14 +89,10 @@ async def test_a_case_is_declined_by_keys_alone(page: Page, demo: Demo) -> None:
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
     mine = await report_a_lead(demo)
     await expect(row(page, mine)).to_be_visible()
-    await page.keyboard.press("j")
-    for _ in range(await rows(page).count()):
-        if await selected(page) == mine:
-            break
-        await page.keyboard.press("j")
+    await go_to(page, mine)
     await page.keyboard.press("k")
     await page.keyboard.press("j")
-    assert await selected(page) == mine
+    await expect(selected_row(page)).to_contain_text(mine)
     await page.keyboard.press("Enter")
     case = case_page(page, mine)
     await expect(case).to_be_visible()
@@ -133,8 +128,8 @@ async def test_notes_statements_search_and_help_by_keys_alone(page: Page, demo: 
     await page.keyboard.press("Enter")
     await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 1})
     await expect(rows(page)).to_have_count(1)
-    await page.keyboard.press("j")
-    number = await selected(page)
+    await expect(selected_row(page)).to_contain_text("Tile a bathroom")
+    number = await selected_row(page).locator("th button").inner_text()
     await page.keyboard.press("Enter")
     case = case_page(page, number)
     await expect(case).to_contain_text("Tile a bathroom")
@@ -144,6 +139,7 @@ async def test_notes_statements_search_and_help_by_keys_alone(page: Page, demo: 
     await page.keyboard.insert_text("Malmö is in Sweden.")
     await page.keyboard.press("Control+Enter")
     await expect(case.get_by_role("region", name="Messages")).to_contain_text("Malmö is in Sweden.")
+    await expect(desk(page).get_by_role("form")).to_have_count(0)
     await page.keyboard.press("e")
     await page.keyboard.insert_text("The form asks for the place of the job.")
     await page.keyboard.press("Control+Enter")
@@ -318,7 +314,7 @@ async def test_two_agents_at_one_case(page: Page, chromium: Browser, demo: Demo)
     await expect(case_page(page, number).get_by_role("heading", name=number)).to_contain_text("credited")
     await page.keyboard.press("Control+Enter")
 
-    await expect(outcome(page)).to_contain_text("credited")
+    await expect(outcome(page)).to_contain_text("The case has moved on")
     assert "refusals" in await pages.response_text(page)
     assert (await case_of(demo, number))["state"] == "CREDITED"
     await context.close()
@@ -356,19 +352,12 @@ async def test_what_is_typed_while_the_list_comes_stays_in_the_field(page: Page,
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
     number = await report_a_lead(demo)
     await open_case(page, number)
-    may_come = asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        if "DeskQueue" in (route.request.post_data or ""):
-            await may_come.wait()
-        await route.continue_()
-
-    await page.route("**/graphql", hold)
-    async with page.expect_request(lambda request: "DeskQueue" in (request.post_data or "")):
-        await page.keyboard.press("Escape")
+    held = await hold(page, "DeskQueue")
+    await page.keyboard.press("Escape")
+    await held.asked.wait()
     await page.keyboard.press("/")
     await page.keyboard.type("RC")
-    may_come.set()
+    held.let_go.set()
     await expect(row(page, number)).to_be_visible()
     await expect(desk(page).locator("tr.selected")).to_contain_text(number)
     await page.keyboard.type("-0")

@@ -10,7 +10,7 @@ import graphiql_page as pages
 import pytest
 from browser_notes import Demo, Watched
 from demo_process import DemoProcess
-from desk_page import case_page, desk, outcome, row, rows, selected
+from desk_page import case_page, desk, go_to, outcome, row, rows, selected_row
 from desk_stories import case_of, decidable, proposable, report_a_lead
 from pictures import take
 from playwright.async_api import Page, expect
@@ -32,13 +32,14 @@ async def test_a_shift_with_the_keyboard(page: Page, demo: Demo, demo_process: D
     read = set()
     await page.keyboard.press("j")
     for _ in range(CASES_READ):
-        number = await selected(page)
+        number = await selected_row(page).locator("th button").inner_text()
         await page.keyboard.press("Enter")
         await expect(case_page(page, number)).to_be_visible()
         read.add(number)
         await page.keyboard.press("Escape")
-        await expect(desk(page).locator("tr.selected")).to_be_visible()
+        await expect(selected_row(page)).to_contain_text(number)
         await page.keyboard.press("j")
+        await expect(selected_row(page)).not_to_contain_text(number)
     assert len(read) == CASES_READ
 
     mine = [one["number"] for one in await decidable(demo, "support-jon")]
@@ -79,11 +80,9 @@ async def test_a_shift_with_the_keyboard(page: Page, demo: Demo, demo_process: D
     new = await report_a_lead(demo)
     await expect(row(page, new)).to_be_visible()
     many.append(new)
-    await page.keyboard.press("j")
-    for _ in range(await rows(page).count()):
-        if await selected(page) in many:
-            await page.keyboard.press("x")
-        await page.keyboard.press("j")
+    for number in many:
+        await go_to(page, number)
+        await page.keyboard.press("x")
     await page.keyboard.press("a")
     form = desk(page).get_by_role("form", name=f"Approve {len(many)} cases")
     await expect(form.get_by_role("listitem").filter(has_text="credited")).to_have_count(len(many))
@@ -104,7 +103,6 @@ async def _find(page: Page, number: str) -> None:
     await page.keyboard.press("Enter")
     await expect(row(page, number)).to_be_visible()
     await expect(rows(page)).to_have_count(1)
-    await page.keyboard.press("j")
     await page.keyboard.press("Enter")
     await expect(case_page(page, number)).to_be_visible()
 

@@ -1,9 +1,10 @@
 /**
- * The live view: what a subscription told, as a log that belongs to its tab.
+ * The live view: what a subscription told, as a log that belongs to its tab; and answers that came late for theirs.
  *
  * GraphiQL stops a subscription when another tab is looked at; the log goes on behind it, and is there on return.
  */
 import type { ExecutionResult } from 'graphql';
+import type { Answer } from './answers';
 import { getLiveStatus, follow, type Request, subscribeLiveStatus } from './live';
 import { clockTime } from './session';
 
@@ -22,12 +23,34 @@ type Feed = {
 };
 
 const feeds = new Map<string, Feed>();
+const late = new Map<string, Answer>();
 let activeTab = '';
+let openTabs: string[] = [];
+let showLate: (answer: Answer) => void = () => {};
 
-/** Say which tab is looked at and which are open; a stream ends with its tab. */
-export function noteTabs(active: string, open: string[]): void {
+export const lookedAt = (): string => activeTab;
+
+/** Say which tab is looked at, which are open, and how an answer is shown; what belongs to a tab ends with it. */
+export function noteTabs(active: string, open: string[], shown: (answer: Answer) => void): void {
   activeTab = active;
+  openTabs = open;
+  showLate = shown;
   for (const feed of [...feeds.values()]) if (!open.includes(feed.tab)) end(feed);
+  for (const tab of [...late.keys()]) if (!open.includes(tab)) late.delete(tab);
+  tellLate();
+}
+
+/** Keep an answer that came while another tab was looked at, or was pressed in. */
+export function keepFor(tab: string, answer: Answer | AsyncIterableIterator<unknown>): void {
+  if (Symbol.asyncIterator in answer || !openTabs.includes(tab)) return; // a stream runs on behind its tab
+  late.set(tab, answer);
+  tellLate();
+}
+
+function tellLate(): void {
+  const answer = late.get(activeTab);
+  late.delete(activeTab);
+  if (answer) showLate(answer);
 }
 
 /** Tell whether a tab's stream still runs behind it. */
@@ -38,14 +61,14 @@ function end(feed: Feed): void {
   feed.stop();
 }
 
-/** Show a subscription in the tab that is looked at: the one that runs there already, or a new one. */
-export function show(request: Request): AsyncIterableIterator<ExecutionResult> {
+/** Show a subscription in its tab: the one that runs there already, or a new one. */
+export function show(tab: string, request: Request): AsyncIterableIterator<ExecutionResult> {
   const { after: _, ...asked } = request.variables ?? {};
   const key = JSON.stringify([request.query, asked]);
-  let feed = feeds.get(activeTab);
+  let feed = feeds.get(tab);
   if (feed?.key !== key || feed.ended !== null) {
     if (feed) end(feed);
-    feed = start(activeTab, key, request);
+    feed = start(tab, key, request);
   }
   return looking(feed);
 }

@@ -1,9 +1,9 @@
 /** How GraphiQL runs an operation: queries and mutations by POST, subscriptions by WebSocket. */
 import type { Fetcher } from '@graphiql/toolkit';
-import { type DocumentNode, type ExecutionResult, getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
-import { tellAnswer } from './answers';
+import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError, type OperationDefinitionNode, parse } from 'graphql';
+import { keyOf, tellAnswer } from './answers';
 import { writeVariables } from './editors';
-import { show } from './feeds';
+import { keepFor, lookedAt, show } from './feeds';
 import { post } from './http';
 import { keyForPress, noteAnswered } from './keys';
 import { byId } from './numbers';
@@ -12,23 +12,48 @@ import { getToken, signOut } from './session';
 
 type Variables = Record<string, unknown>;
 
-export const fetcher: Fetcher = async (params, options) => {
+/** The newest press of all, and of each tab. */
+let presses = 0;
+const newest = new Map<string, number>();
+
+export const fetcher: Fetcher = async (params, options): Promise<ExecutionResult | AsyncIterableIterator<ExecutionResult>> => {
   const { query } = params;
   const operation = chosenOperation(query, params.operationName);
   const operationName = operation?.name?.value ?? params.operationName;
   const written = (params.variables ?? {}) as Variables;
-  const headers = lowerCaseNames(options?.headers);
-  const pressed = operation?.operation === 'mutation' ? withFreshKey(written) : written;
-  const variables = await byId(pressed, ownHeaders(headers));
-  if (operation?.operation === 'subscription') return show({ query, operationName, variables: await sinceNow(operation, variables, headers) });
-  const send = () => run({ query, operationName, variables }, headers);
+  // Whoever is signed in when the answers to our own questions are there, it is this person's press.
+  const token = getToken();
+  const headers = ownHeaders(token, lowerCaseNames(options?.headers));
   // The schema is asked for once: without it there are no completions and no documentation until the page is loaded again.
-  const answer = await (operationName === 'IntrospectionQuery' ? again(send) : send());
-  const key = keyOf(variables);
-  if (key !== null) noteAnswered(key);
-  tellAnswer({ operationName: operationName ?? null, variables, answer });
-  return answer;
+  if (operationName === 'IntrospectionQuery') return again(() => run({ query, operationName, variables: written }, headers, token));
+  const tab = lookedAt();
+  const press = ++presses;
+  newest.set(tab, press);
+  const pressed = operation?.operation === 'mutation' ? withFreshKey(written) : written;
+  let result: ExecutionResult | AsyncIterableIterator<ExecutionResult>;
+  try {
+    const variables = await byId(pressed, headers);
+    if (operation?.operation === 'subscription') {
+      const request = { query, operationName, variables: await sinceNow(operation, variables, headers) };
+      result = token === getToken() ? show(tab, request) : nothing();
+    } else {
+      result = await run({ query, operationName, variables }, headers, token);
+      const key = keyOf(variables);
+      if (key !== null) noteAnswered(key);
+      tellAnswer({ variables, answer: result, came: true });
+    }
+  } catch (error) {
+    result = { errors: [new GraphQLError(error instanceof Error ? error.message : String(error))] };
+    tellAnswer({ variables: pressed, answer: result, came: false });
+  }
+  // GraphiQL shows what comes in whichever tab is looked at by then, and nothing of a press before its last one.
+  if (press === presses && tab === lookedAt()) return result;
+  if (newest.get(tab) === press) keepFor(tab, result);
+  return press === presses ? nothing() : new Promise(() => {});
 };
+
+/** Ends GraphiQL's waiting, and writes nothing. */
+async function* nothing(): AsyncGenerator<ExecutionResult> {}
 
 /** Where the streams that begin with what comes next get their first cursor, to go on after it when they are cut early. */
 const BEGINNINGS: Record<string, string> = {
@@ -42,15 +67,10 @@ async function sinceNow(operation: OperationDefinitionNode, variables: Variables
   const beginning = field?.kind === 'Field' ? BEGINNINGS[field.name.value] : undefined;
   const takesOne = operation.variableDefinitions?.some(({ variable }) => variable.name.value === 'after');
   if (!beginning || !takesOne || variables.after) return variables;
-  const answer = await post({ query: beginning }, ownHeaders(headers)).catch(() => null);
+  const answer = await post({ query: beginning }, headers).catch(() => null);
   const list = (answer?.data as { list?: { asOf?: string } } | null | undefined)?.list;
   return list?.asOf ? { ...variables, after: list.asOf } : variables;
 }
-
-const keyOf = (variables: Variables): string | null => {
-  const key = (variables.input as { idempotencyKey?: unknown } | undefined)?.idempotencyKey;
-  return typeof key === 'string' ? key : null;
-};
 
 /** Replace a key that has done its work, in the variables pane too: what is seen is what is sent. */
 function withFreshKey(variables: Variables): Variables {
@@ -62,16 +82,13 @@ function withFreshKey(variables: Variables): Variables {
   return { ...variables, input: { ...(variables.input as object), idempotencyKey: next } };
 }
 
-function ownHeaders(written: Record<string, string>): Record<string, string> {
-  const token = getToken();
-  return { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...written };
-}
+const bearer = (token: string | null): Record<string, string> => (token === null ? {} : { authorization: `Bearer ${token}` });
+const ownHeaders = (token: string | null, written: Record<string, string>): Record<string, string> => ({ ...bearer(token), ...written });
 
-async function run(operation: Parameters<typeof post>[0], written: Record<string, string>): Promise<ExecutionResult> {
-  const token = getToken();
-  const answer = await post(operation, ownHeaders(written));
+async function run(operation: Parameters<typeof post>[0], headers: Record<string, string>, token: string | null): Promise<ExecutionResult> {
+  const answer = await post(operation, headers);
   const refused = answer.errors?.some((error) => error.extensions?.code === 'UNAUTHENTICATED') ?? false;
-  if (refused && token !== null && token === getToken() && !('authorization' in written)) {
+  if (refused && token !== null && token === getToken() && headers.authorization === bearer(token).authorization) {
     signOut('The server does not accept your token any more, so you are signed out.');
   }
   return answer as unknown as ExecutionResult;

@@ -22,7 +22,7 @@ const PING_MS = 10_000;
 /** A laptop that slept has a socket that looks open: no answer to a ping within this says that it is not. */
 const PONG_MS = 4_000;
 /** Faults that pass by themselves; everything else ends the stream. */
-const PASSING = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
+const PASSING = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR', 'RATE_LIMITED']);
 
 let status: LiveStatus = { state: 'idle', since: Date.now(), streams: 0, updates: 0 };
 let client: Client | null = null;
@@ -139,7 +139,7 @@ export function follow(request: Request, follower: Follower): () => void {
           const code = Array.isArray(error) ? (error[0] as { extensions?: { code?: string } }).extensions?.code : undefined;
           if (code !== undefined && PASSING.has(code)) {
             tellConnection(false);
-            void wait(3).then(() => !over && begin());
+            void wait(4).then(() => !over && begin());
           } else finish(explain(error));
         },
         complete: () => finish('The server ended this stream.'),

@@ -11,6 +11,7 @@ import { noteTabs, runsBehind } from './feeds';
 import { fetcher } from './fetcher';
 import { KeyIcon } from './icons';
 import { freshKey } from './keys';
+import { asText } from './ready';
 import { readyMadePlugin } from './ready-made';
 import type { Person } from './session';
 import type { Theme } from './theme';
@@ -80,13 +81,19 @@ export function Workbench({ who, person, firstTabs, theme }: Props) {
   );
 }
 
-/** The tab just opened is seen in its strip, and a stream that ran on behind it is shown again. */
+/** The tab just opened is seen in its strip, and what ran on or was answered behind it is shown. */
 function TabManners() {
-  const { run } = useGraphiQLActions();
-  const { activeTabIndex, tabs } = useGraphiQL((store) => store);
+  const { run, updateActiveTabValues } = useGraphiQLActions();
+  const { activeTabIndex, tabs, responseEditor } = useGraphiQL((store) => store);
   const active = tabs[activeTabIndex]?.id ?? '';
   const open = tabs.map(({ id }) => id).join(' ');
-  useLayoutEffect(() => noteTabs(active, open.split(' ')), [active, open]);
+  useLayoutEffect(() => {
+    noteTabs(active, open.split(' '), (answer) => {
+      const response = asText(answer);
+      responseEditor?.setValue(response);
+      updateActiveTabValues({ response });
+    });
+  }, [active, open, responseEditor, updateActiveTabValues]);
   useEffect(() => {
     document.getElementById(`graphiql-session-tab-${activeTabIndex}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (runsBehind(active)) void run();

@@ -1,6 +1,7 @@
 /** One act before it is done: what it will do, what it needs to be told, and the press that writes and runs it. */
 import { type FormEvent, type KeyboardEvent, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import type { Act, Field, Staff, Values } from './acts';
+import { focusUnlessWriting } from './keyboard';
 import { Preview } from './preview';
 import { type Case } from './words';
 
@@ -24,12 +25,16 @@ export function ActForm({ act, one, staff, busy, onDo, onLeave }: Props) {
 
 type FrameProps = { title: string; label: string; busy: boolean; onDo: () => void; onLeave: () => void; children: ReactNode };
 
-/** The frame of a form at the desk: Ctrl+Enter does it, Esc leaves it. */
+/** The frame of a form at the desk: Ctrl+Enter does it, Esc leaves it; what is on its way cannot be left. */
 export function ActFrame({ title, label, busy, onDo, onLeave, children }: FrameProps) {
   const form = useRef<HTMLFormElement>(null);
-  // Before anything else is pressed: what is typed from now on belongs into the form.
+  const field = useRef<HTMLElement | null>(null);
+  // Before anything else is pressed: what is typed from now on belongs into the form, and meanwhile to what comes after it.
   useLayoutEffect(() => {
-    form.current?.querySelector<HTMLElement>('input, textarea, select, button[type=submit]')?.focus();
+    if (busy) (document.activeElement as HTMLElement | null)?.blur();
+    else focusUnlessWriting(field.current ?? form.current?.querySelector<HTMLElement>('input, textarea, select, button[type=submit]'));
+  }, [busy]);
+  useLayoutEffect(() => {
     form.current?.scrollIntoView({ block: 'nearest' });
   }, []);
   const submit = (event: FormEvent | KeyboardEvent) => {
@@ -42,6 +47,7 @@ export function ActFrame({ title, label, busy, onDo, onLeave, children }: FrameP
       className="desk-form"
       aria-label={title}
       onSubmit={submit}
+      onFocus={(event) => (field.current = event.target)}
       onKeyDown={(event) => {
         if (event.key === 'Escape') {
           event.preventDefault(); // the page below would go back to the list
@@ -51,15 +57,17 @@ export function ActFrame({ title, label, busy, onDo, onLeave, children }: FrameP
       }}
     >
       <h2>{title}</h2>
-      {children}
-      <div className="buttons">
-        <button type="button" className="quiet" onClick={onLeave}>
-          Not now
-        </button>
-        <button type="submit" className="primary" disabled={busy}>
-          {busy ? 'Asking the server…' : label}
-        </button>
-      </div>
+      <fieldset disabled={busy}>
+        {children}
+        <div className="buttons">
+          <button type="button" className="quiet" onClick={onLeave}>
+            Not now
+          </button>
+          <button type="submit" className="primary">
+            {busy ? 'Asking the server…' : label}
+          </button>
+        </div>
+      </fieldset>
     </form>
   );
 }

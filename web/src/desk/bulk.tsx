@@ -1,15 +1,15 @@
 /** Several cases decided at once: what it will do to each, what it needs to be told, and the press that does it. */
 import { useEffect, useState } from 'react';
 import type { DecideManyMutationVariables } from '../generated/graphql';
-import { freshKey } from '../keys';
 import type { Field, Values } from './acts';
 import { ActFrame, FieldRow } from './act-form';
 import { foretell } from './preview';
-import { eachInWords, type Outcome, useRunInTab } from './run-in-tab';
 import { about, money, type Row } from './words';
 
 type Decision = 'APPROVE' | 'DECLINE';
-type Props = { decision: Decision; cases: Row[]; onDone: (outcome: Outcome) => void; onLeave: () => void };
+/** What makes the decisions' variables, with the key of the press. */
+export type Decisions = (key: string) => DecideManyMutationVariables;
+type Props = { decision: Decision; cases: Row[]; busy: boolean; onDo: (decisions: Decisions) => void; onLeave: () => void };
 
 const FIELDS: Record<Decision, Field[]> = {
   APPROVE: [{ name: 'note', label: 'A word for the parties', kind: 'text', required: false }],
@@ -19,24 +19,18 @@ const FIELDS: Record<Decision, Field[]> = {
   ],
 };
 
-export function Bulk({ decision, cases, onDone, onLeave }: Props) {
+export function Bulk({ decision, cases, busy, onDo, onLeave }: Props) {
   const [values, setValues] = useState<Values>({});
-  const [busy, setBusy] = useState(false);
-  const runInTab = useRunInTab();
   const foretold = useForetold(decision, cases);
   const label = decision === 'APPROVE' ? 'Approve' : 'Decline';
   const title = `${label} ${cases.length} ${cases.length === 1 ? 'case' : 'cases'}`;
-  const perform = async () => {
-    setBusy(true);
+  const perform = () => {
     const words = Object.fromEntries(FIELDS[decision].map(({ name }) => [name, values[name]?.trim() || undefined]));
     const decisions = cases.map(({ id, version }) => ({ refundCaseId: id, decision, expectedVersion: version, ...words }));
-    const input: DecideManyMutationVariables['input'] = { decisions, idempotencyKey: freshKey() };
-    const payload = await runInTab('DecideMany', { input });
-    setBusy(false);
-    onDone(eachInWords(payload, cases.map(({ number }) => number)));
+    onDo((key) => ({ input: { decisions, idempotencyKey: key } }));
   };
   return (
-    <ActFrame title={title} label={label} busy={busy} onDo={() => void perform()} onLeave={onLeave}>
+    <ActFrame title={title} label={label} busy={busy} onDo={perform} onLeave={onLeave}>
       {FIELDS[decision].map((field) => (
         <FieldRow key={field.name} field={field} value={values[field.name] ?? ''} onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))} />
       ))}

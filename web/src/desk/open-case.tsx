@@ -1,45 +1,48 @@
 /** One case with what can be done about it: buttons from `actions`, the form of an act, and what became of it. */
 import { useEffect, useState } from 'react';
 import { MarkReadDocument } from '../generated/graphql';
-import { freshKey } from '../keys';
 import { ActForm } from './act-form';
 import { type Act, acts, type Staff, type Values } from './acts';
 import { ask } from './ask';
 import { CasePage, type Somebody } from './case-page';
 import { useCase } from './data';
-import { useLetters } from './keyboard';
+import { forgetEarlyKeys, type Letters, useLetters } from './keyboard';
 import { Became } from './outcome';
 import { inFull, inWords, type Outcome, useRunInTab } from './run-in-tab';
 import type { Case } from './words';
 
-type Props = { id: string; staff: Staff; onBack: () => void; onPerson: (who: Somebody) => void };
+type Props = { id: string; staff: Staff | null; onBack: () => void; onPerson: (who: Somebody) => void };
+/** An act that is being thought about, and the case as it was looked at for that. */
+type Begun = { act: Act; on: Case; staff: Staff };
 
 export function OpenCase({ id, staff, onBack, onPerson }: Props) {
-  const { value: one, problem, refresh } = useCase(id);
-  const [act, setAct] = useState<Act | null>(null);
+  const { value: one, problem, reread } = useCase(id);
+  const [begun, setBegun] = useState<Begun | null>(null);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [busy, setBusy] = useState(false);
   const runInTab = useRunInTab();
-  const begin = (chosen: Act) => {
-    if (!one || !chosen.availability(one, staff)?.enabled) return;
+  const begin = (act: Act) => {
+    if (busy || !one || !staff || !act.availability(one, staff)?.enabled) return false;
     setOutcome(null);
-    setAct(chosen);
+    setBegun({ act, on: one, staff });
   };
-  useLetters({
-    ...Object.fromEntries(acts.map((one) => [one.letter, () => begin(one)])),
-    Escape: () => (act ? setAct(null) : onBack()),
-    Backspace: onBack,
-  });
+  const leave: Letters = { Escape: () => (begun ? setBegun(null) : onBack()), Backspace: onBack };
+  const letters: Letters = Object.fromEntries(acts.map((act) => [act.letter, () => begin(act)]));
+  const there = (one !== null && staff !== null) || problem !== null;
+  useLetters(busy ? {} : leave, { ...leave, ...letters }, there && !busy);
   useMarkedRead(one);
 
-  const perform = async (chosen: Act, values: Values) => {
-    if (!one) return;
+  const perform = async ({ act, on, staff }: Begun, values: Values) => {
     setBusy(true);
-    const said = inWords(await runInTab(chosen.operation, chosen.variables(one, values, staff, freshKey())));
-    setBusy(false);
+    const payload = await runInTab(act.operation, (key) => act.variables(on, values, staff, key));
+    const said = inWords(payload);
     setOutcome(said);
-    if (said.good) setAct(null);
-    refresh();
+    if (said.good) setBegun(null);
+    else forgetEarlyKeys();
+    // What is done next is about the case as it is now, and so is what was refused.
+    const now = await reread();
+    if (!said.good && now && !Array.isArray(payload)) setBegun({ act, on: now, staff });
+    setBusy(false);
   };
 
   return (
@@ -52,9 +55,19 @@ export function OpenCase({ id, staff, onBack, onPerson }: Props) {
       {one === null && <p role="status">{problem ?? 'Asking…'}</p>}
       {one && (
         <>
-          <Buttons one={one} staff={staff} onBegin={begin} />
+          {staff && <Buttons one={one} staff={staff} onBegin={begin} />}
           <Became outcome={outcome} />
-          {act && <ActForm key={act.letter} act={act} one={one} staff={staff} busy={busy} onDo={(values) => void perform(act, values)} onLeave={() => setAct(null)} />}
+          {begun && (
+            <ActForm
+              key={begun.act.letter}
+              act={begun.act}
+              one={begun.on}
+              staff={begun.staff}
+              busy={busy}
+              onDo={(values) => void perform(begun, values)}
+              onLeave={() => setBegun(null)}
+            />
+          )}
           <CasePage one={one} onPerson={onPerson} />
         </>
       )}

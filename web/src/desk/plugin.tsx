@@ -4,12 +4,12 @@
  * It must not know anything that the public schema does not say: what may be done and why not comes with the case.
  */
 import type { GraphiQLPlugin } from '@graphiql/react';
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { DeskIcon } from '../icons';
 import type { Somebody } from './case-page';
 import { useStaff } from './data';
 import { Help } from './help';
-import { useLetters } from './keyboard';
+import { forgetEarlyKeys, useLetters } from './keyboard';
 import { OpenCase } from './open-case';
 import { Queue, type Tab } from './queue';
 
@@ -23,6 +23,7 @@ function Desk() {
   const [open, setOpen] = useState<string | null>(null);
   const [last, setLast] = useState<string | null>(null);
   const [helping, setHelping] = useState(false);
+  useEffect(() => forgetEarlyKeys, []);
   useLetters({ '?': () => setHelping(true) });
   const openCase = useCallback((id: string) => {
     setOpen(id);
@@ -37,7 +38,7 @@ function Desk() {
   return (
     <section className="desk" aria-label="Desk">
       {open === null ? (
-        <Queue looked={{ tab, text, whose, me: staff.me }} last={last} onTab={setTab} onSearch={setText} onEverybody={() => setWhose(null)} onOpen={openCase} />
+        <Queue looked={{ tab, text, whose, me: staff?.me ?? null }} last={last} onTab={setTab} onSearch={setText} onEverybody={() => setWhose(null)} onOpen={openCase} />
       ) : (
         <OpenCase key={open} id={open} staff={staff} onBack={() => setOpen(null)} onPerson={casesOf} />
       )}

@@ -4,7 +4,7 @@ import { about, dueAt, kind, money, plain, type Row, timeLeft } from './words';
 
 type Props = {
   row: Row;
-  me: string;
+  me: string | null;
   selected: boolean;
   picked: boolean;
   showMove: boolean;

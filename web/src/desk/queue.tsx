@@ -1,12 +1,12 @@
 /** The queue as a table: what waits, who against whom, how much, until when, whose it is; several of it decided at once. */
 import { type RefObject, useLayoutEffect, useRef, useState } from 'react';
-import { Bulk } from './bulk';
+import { Bulk, type Decisions } from './bulk';
 import type { Somebody } from './case-page';
 import { useList, type View } from './data';
-import { focusUnlessWriting, useLetters } from './keyboard';
+import { focusUnlessWriting, forgetEarlyKeys, useLetters } from './keyboard';
 import { Became } from './outcome';
 import { QueueRow } from './queue-row';
-import type { Outcome } from './run-in-tab';
+import { eachInWords, type Outcome, useRunInTab } from './run-in-tab';
 import { Search } from './search';
 import type { Row } from './words';
 
@@ -14,11 +14,15 @@ export type Tab = 'waiting' | 'mine' | 'unread' | 'late' | 'all';
 const TABS: Record<Tab, string> = { waiting: 'Waiting', mine: 'Mine', unread: 'Unread', late: 'Late', all: 'All' };
 const ORDER = Object.keys(TABS) as Tab[];
 /** What is looked at: a list, what was searched for, and whose cases. */
-type Looked = { tab: Tab; text: string; whose: Somebody | null; me: string };
+type Looked = { tab: Tab; text: string; whose: Somebody | null; me: string | null };
+/** Pressed for whoever leaves the search field: into the first case that was found. */
+const FOUND = 'found';
 /** As many as one request decides. */
 const AT_ONCE = 50;
 
-function viewOf({ tab, text, whose, me }: Looked): View {
+/** Null until it is known who looks. */
+function viewOf({ tab, text, whose, me }: Looked): View | null {
+  if (tab === 'mine' && me === null) return null;
   return {
     queue: tab === 'waiting',
     filter: {
@@ -42,60 +46,66 @@ type Props = {
 };
 
 export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Props) {
-  const { value: list, problem, refresh } = useList(viewOf(looked));
+  const view = viewOf(looked);
+  const { value: list, problem, reread } = useList(view);
   const rows = list?.rows ?? [];
   const [selected, setSelected] = useState<string | null>(last);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [deciding, setDeciding] = useState<{ decision: 'APPROVE' | 'DECLINE'; cases: Row[] } | null>(null);
+  const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const runInTab = useRunInTab();
   const searchField = useRef<HTMLInputElement>(null);
   const table = useRef<HTMLTableElement>(null);
-  const at = Math.max(0, rows.findIndex((row) => row.id === selected));
+  const at = rows.findIndex((row) => row.id === selected);
+  const place = usePlace(at, JSON.stringify(view));
   const chosen = rows.filter(({ id }) => picked.has(id));
-  const move = (by: number) => {
-    const next = rows[Math.min(rows.length - 1, Math.max(0, at + (selected === null ? 0 : by)))];
-    if (!next) return;
+  const select = (index: number) => {
+    const next = rows[Math.min(rows.length - 1, Math.max(0, index))];
+    if (!next) return false;
     setSelected(next.id);
     focusRow(table, next.id);
   };
   const pick = (ids: string[], on: boolean) => setPicked(new Set(on ? [...picked, ...ids].slice(0, AT_ONCE) : [...picked].filter((id) => !ids.includes(id))));
   const decide = (decision: 'APPROVE' | 'DECLINE') => {
-    if (chosen.length === 0) return;
+    if (chosen.length === 0 || busy) return false;
     setOutcome(null);
     setDeciding({ decision, cases: chosen });
   };
-  useLetters({
-    ...Object.fromEntries(ORDER.map((name, at) => [`${at + 1}`, () => onTab(name)])),
-    j: () => move(1),
-    k: () => move(-1),
-    ArrowDown: () => move(1),
-    ArrowUp: () => move(-1),
-    Enter: () => rows[at] && onOpen(rows[at].id),
-    x: () => rows[at] && pick([rows[at].id], !picked.has(rows[at].id)),
-    a: () => decide('APPROVE'),
-    d: () => decide('DECLINE'),
-    Escape: () => (deciding ? setDeciding(null) : setPicked(new Set())),
-    '/': () => searchField.current?.focus(),
-  });
   const came = list !== null;
-  // Before anything else is pressed: the focus selects, and would take back what a key has selected meanwhile.
+  // Before any key does something: the focus selects, and would take back what a key has selected.
   useLayoutEffect(() => {
     if (came && last !== null) focusRow(table, last);
   }, [came, last]);
-  const [wanting, setWanting] = useState(false);
-  useLayoutEffect(() => {
-    if (!wanting || list === null) return;
-    setWanting(false);
-    const first = list.rows[0];
-    if (!first) return;
-    setSelected(first.id);
-    focusRow(table, first.id);
-  }, [wanting, list]);
-  const became = (said: Outcome) => {
+  const [down, up] = [() => select(at < 0 ? place : at + 1), () => select((at < 0 ? place : at) - 1)];
+  const press = useLetters(
+    {
+      ...Object.fromEntries(ORDER.map((name, at) => [`${at + 1}`, () => onTab(name)])),
+      Escape: () => (!deciding ? setPicked(new Set()) : busy ? false : setDeciding(null)),
+      '/': () => searchField.current?.focus(),
+    },
+    {
+      j: down,
+      k: up,
+      ArrowDown: down,
+      ArrowUp: up,
+      Enter: () => (rows[at] ? onOpen(rows[at].id) : false),
+      x: () => (rows[at] ? pick([rows[at].id], !picked.has(rows[at].id)) : false),
+      a: () => decide('APPROVE'),
+      d: () => decide('DECLINE'),
+      [FOUND]: () => select(0),
+    },
+    (came || problem !== null) && !busy,
+  );
+  const perform = async (cases: Row[], decisions: Decisions) => {
+    setBusy(true);
+    const said = eachInWords(await runInTab('DecideMany', decisions), cases.map(({ number }) => number));
     setOutcome(said);
+    if (!said.good) forgetEarlyKeys();
     setDeciding(null);
     setPicked(new Set());
-    refresh();
+    await reread();
+    setBusy(false);
   };
 
   return (
@@ -108,7 +118,7 @@ export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Pr
             </button>
           ))}
         </div>
-        <Search field={searchField} text={looked.text} onSearch={onSearch} onDone={() => setWanting(true)} />
+        <Search field={searchField} text={looked.text} onSearch={onSearch} onDone={() => press(FOUND)} />
       </div>
       {looked.whose && (
         <p className="desk-whose">
@@ -135,7 +145,15 @@ export function Queue({ looked, last, onTab, onSearch, onEverybody, onOpen }: Pr
           </button>
         </div>
       )}
-      {deciding && <Bulk key={deciding.decision} decision={deciding.decision} cases={deciding.cases} onDone={became} onLeave={() => setDeciding(null)} />}
+      {deciding && (
+        <Bulk
+          key={deciding.decision}
+          {...deciding}
+          busy={busy}
+          onDo={(decisions) => void perform(deciding.cases, decisions)}
+          onLeave={() => setDeciding(null)}
+        />
+      )}
       <Became outcome={outcome} />
       {rows.length > 0 && (
         <table className="desk-table" ref={table} aria-label={`${TABS[looked.tab]} cases`}>
@@ -180,6 +198,14 @@ function counted(total: number | null, shown: number): string {
   if (total === null) return 'Asking…';
   if (total === 0) return 'Nothing here.';
   return `${total} ${total === 1 ? 'case' : 'cases'}${total > shown ? `, the first ${shown}` : ''}`;
+}
+
+/** Where the selected row stands, or stood until it left the list; a new list begins at its first row. */
+function usePlace(at: number, view: string): number {
+  const place = useRef({ at: 0, view });
+  if (place.current.view !== view) place.current = { at: 0, view };
+  if (at >= 0) place.current.at = at;
+  return place.current.at;
 }
 
 function focusRow(table: RefObject<HTMLTableElement | null>, id: string): void {

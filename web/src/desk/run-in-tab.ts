@@ -1,28 +1,35 @@
 /** Write an operation into its tab, run it there, and hand back what it was answered. */
 import { useGraphiQLActions } from '@graphiql/react';
-import { onAnswer } from '../answers';
+import { type Answered, answerTo } from '../answers';
+import { freshKey } from '../keys';
 import { useOpenOperation } from '../open-operation';
 import { asText, documentOf } from '../ready';
 
 export type Refusal = { message: string; rule?: string | null };
 export type Payload = { event?: { name: string } | null; refusals: Refusal[]; results?: (Payload & { refundCase?: { state: string } | null })[] };
 export type Outcome = { good: boolean; said: string[] };
-type Answer = { data?: Record<string, Payload | null> | null; errors?: { message: string }[] };
+type Given = { input: { idempotencyKey: string } };
 
-/** Return what runs an operation in its tab: the payload of its mutation, or in words why there is none. */
-export function useRunInTab(): (operation: string, variables: object) => Promise<Payload | string[]> {
+/** GraphiQL has ended its run without asking: what somebody wrote under Headers is no JSON. */
+const NOT_SENT: Answered = { answer: { errors: [{ message: 'The operation did not reach the server; its tab says why.' }] }, came: true, variables: {} };
+
+/** What was sent and never answered: the same press again is the same act, should the first have been done after all. */
+let unanswered: { words: string; given: Given } | null = null;
+
+/** Return what runs an act in its tab: the payload of its mutation, or in words why there is none. */
+export function useRunInTab(): (operation: string, make: (key: string) => object) => Promise<Payload | string[]> {
   const { run } = useGraphiQLActions();
   const openOperation = useOpenOperation();
-  return async (operation, variables) => {
-    await openOperation(operation, documentOf(operation), asText(variables));
-    let answered: Answer = { errors: [{ message: 'The operation did not reach the server; its tab says why.' }] };
-    const off = onAnswer(({ operationName, answer }) => {
-      if (operationName === operation) answered = answer as Answer;
-    });
-    await run();
-    off();
-    const payload = Object.values(answered.data ?? {})[0];
-    return payload ?? (answered.errors ?? []).map(({ message }) => message);
+  return async (operation, make) => {
+    const words = JSON.stringify([operation, make('')]);
+    const given = unanswered?.words === words ? unanswered.given : (make(freshKey()) as Given);
+    await openOperation(operation, documentOf(operation), asText(given));
+    const { answer, came } = await Promise.race([answerTo(given.input.idempotencyKey), Promise.resolve(run()).then(() => NOT_SENT)]);
+    unanswered = came ? null : { words, given };
+    const payload = Object.values((answer.data ?? {}) as Record<string, Payload | null>)[0];
+    if (payload) return payload;
+    const faults = (answer.errors ?? []).map(({ message }) => message);
+    return came ? faults : [...faults, 'Nobody knows whether it was done: do it again, and it is done once.'];
   };
 }
 
