@@ -171,7 +171,7 @@ def desk_of(**parts: Any) -> Desk:
 def serving(desk: Any, port: int = 0, **options: Any) -> Iterator[Any]:
     """Serve the app from a thread of this process until the block ends."""
     listener = socket.create_server(("127.0.0.1", port))
-    given = Serving(max_message_bytes=desk.limits.max_message_bytes, shutdown_seconds=2, **options)
+    given = Serving(**{"max_message_bytes": desk.limits.max_message_bytes, "shutdown_seconds": 2, **options})
     config = make_config(lambda: desk.app, given, lambda: None)
     server = uvicorn.Server(config)
 
@@ -229,7 +229,8 @@ async def finished_by_itself(desk: Desk, http: httpx.AsyncClient, times: int = 1
 
 
 def _options(parts: dict[str, Any]) -> dict[str, Any]:
-    return {name: parts.pop(name) for name in ("port", "ping_seconds", "pong_seconds") if name in parts}
+    ours = ("port", "ping_seconds", "pong_seconds", "shutdown_seconds")
+    return {name: parts.pop(name) for name in ours if name in parts}
 
 
 @pytest.fixture(scope="session")

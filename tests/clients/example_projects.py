@@ -31,7 +31,10 @@ def node_project(name: str) -> Path:
     manifests = [ROOT / "examples" / name / one for one in ("package.json", "package-lock.json")]
     with _laid_out(name, manifests) as (project, fresh):
         if fresh:
-            _install([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], project)
+            _install(
+                [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=5"],
+                project,
+            )
     return project
 
 
@@ -85,8 +88,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _install(command: list[str], folder: Path) -> None:
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LONGEST_SECONDS)
-    if installed.returncode != 0:
+    try:
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=True)
+    except subprocess.SubprocessError as error:
         if os.environ.get("CI"):
-            pytest.fail(installed.stdout + installed.stderr)
+            pytest.fail(f"{error}\n{getattr(error, 'stderr', '')}")
         pytest.skip("the packages of the example cannot be installed here")

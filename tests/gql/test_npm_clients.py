@@ -45,10 +45,14 @@ def npm_folder() -> Path:
             shutil.copy(source, folder)
     if not done.exists():
         command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
-        if installed.returncode != 0:
+        command.append("--fetch-retries=5")
+        try:
+            subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS, check=True
+            )
+        except subprocess.SubprocessError as error:
             if os.environ.get("CI"):
-                pytest.fail(installed.stderr)
+                pytest.fail(f"{error}\n{getattr(error, 'stderr', '')}")
             pytest.skip("the npm packages cannot be installed here")
         done.touch()
     return folder
@@ -111,7 +115,7 @@ async def test_graphql_ws_client_with_a_bad_token(npm_folder: Path, serve: MakeD
 async def test_graphql_ws_client_resumes_after_a_restart(npm_folder: Path, serve: MakeDesk) -> None:
     """A client that is told of a restart comes back with its cursor and misses and doubles nothing."""
     limits = patient()
-    desk = serve(limits=limits, port=free_port())
+    desk = serve(limits=limits, port=free_port(), shutdown_seconds=60)
     url = f"ws://127.0.0.1:{desk.port}/graphql"
     process = await start_node(npm_folder, "ws.mjs", url, desk.token("ada"), "resume")
     assert process.stdout is not None
@@ -198,7 +202,7 @@ async def held_socket(desk: Desk) -> AsyncIterator[ClientConnection]:
 async def test_graphql_sse_client_comes_back(npm_folder: Path, serve: MakeDesk) -> None:
     """A client over the account's streams, then stopped, then told of a restart comes back and misses nothing."""
     limits = patient(max_sockets_per_account=1)
-    desk = serve(limits=limits, port=free_port())
+    desk = serve(limits=limits, port=free_port(), shutdown_seconds=60)
     async with held_socket(desk):
         process = await start_node(npm_folder, "sse.mjs", f"{desk.url}/graphql", desk.token("ada"), "keep")
         await until(lambda: refused_streams(desk))

@@ -38,6 +38,15 @@ PROGRAM = textwrap.dedent(
 )
 
 
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
 def test_every_address_is_that_of_both_protocols() -> None:
     """Listening on `::` is reached by IPv4 and by IPv6, and on one address only by it."""
     with bind("::", 0) as listener:

@@ -183,7 +183,7 @@ async def test_lost_access_completes_the_stream(
 
 async def test_restart_breaks_off_without_complete(serve: MakeDesk, http: httpx.AsyncClient) -> None:
     """A server that stops ends its streams at once and without complete, so that clients come back."""
-    desk = serve(limits=patient(requests_per_minute=None))
+    desk = serve(shutdown_seconds=60)
     async with streaming(http, desk, "subscription { counts(to: 1000, delay: 0.3) { number cursor } }") as answer:
         heard = []
         async for event in events(answer):

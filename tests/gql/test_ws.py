@@ -446,7 +446,7 @@ async def test_rate_is_shared_by_all_roads(serve: MakeDesk) -> None:
 
 async def test_restart_closes_1012(serve: MakeDesk) -> None:
     """A server that stops closes its sockets with 1012 and says why."""
-    desk = serve(limits=patient(requests_per_minute=None))
+    desk = serve(shutdown_seconds=60)
     async with ready(desk) as ws:
         await ask(ws, "subscription { quiet { number } }")
         desk.server.should_exit = True

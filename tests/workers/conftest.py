@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from receiver import Receiver, receiving
@@ -18,6 +20,17 @@ async def hooks(database: Database) -> AsyncIterator[WebhookDesk]:
     desk = await WebhookDesk.open(database)
     yield desk
     await desk.close()
+
+
+@pytest.fixture(autouse=True)
+def _one_localhost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `localhost` be the address where receivers listen: on many machines another one comes first."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *given: Any, **named: Any) -> Any:
+        return resolve("127.0.0.1" if host == "localhost" else host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
 
 
 @pytest.fixture
