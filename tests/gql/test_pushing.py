@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import httpx
+import pytest
 from starlette.types import Message
 from test_sse import events, streaming
 from test_ws import ask, closed, hear, ready, say
@@ -11,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS
+from refundgql.gql import hardening
 from refundgql.gql.outbox import Outbox
 from toy_server import Desk, MakeDesk
 
@@ -83,8 +85,9 @@ async def test_a_process_that_stood_still_cuts_nobody_off() -> None:
     assert (len(sent), cut_off) == (1, [])
 
 
-async def test_who_falls_behind_is_cut_off(serve: MakeDesk) -> None:
+async def test_who_falls_behind_is_cut_off(serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A subscriber that does not read is cut off when its bounds are passed; who reads hears everything."""
+    monkeypatch.setattr(hardening, "BLOCKED_SECONDS", PATIENCE_SECONDS)
     desk = serve(stall_seconds=PATIENCE_SECONDS)
     query = f'subscription {{ log(tag: "{"x" * 20_000}") {{ number text }} }}'
     url = f"ws://127.0.0.1:{desk.port}/graphql"

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from patience import PATIENCE_SECONDS, until
+from refundgql.gql import hardening
 from toy_server import Desk, MakeDesk, begun, finished_by_itself, let_tokens_run_out, slow_acts, somebody
 from wide_limits import patient
 
@@ -475,8 +476,9 @@ async def cut_off(desk: Desk) -> bool:
     return 'refundgql_streams_ended_total{reason="slow"} 1.0' in text
 
 
-async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk) -> None:
+async def test_slow_reader_is_cut_off_and_others_are_not(serve: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that stops reading is cut off with 1013, which it finds when it reads on; others hear all."""
+    monkeypatch.setattr(hardening, "BLOCKED_SECONDS", PATIENCE_SECONDS)
     desk = serve(stall_seconds=0.5)
     query = "subscription { counts(to: 2000, size: 20000) { number text } }"
     async with (
