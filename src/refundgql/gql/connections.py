@@ -65,6 +65,7 @@ class Presence:
         self._lost_access = lost_access
         self._max_per_account = max_per_account
         self._changes = changes or _no_changes
+        self._check_seconds = CHECK_SECONDS
         self._by_key: dict[str, set[OpenConnection]] = {}
         self.stopping = False
 
@@ -114,7 +115,7 @@ class Presence:
         # By itself, as the database may take its time; one timer for all, as each costs 700 bytes.
         while True:
             self.end_expired()
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self._check_seconds)
 
     def end_expired(self) -> None:
         """End every connection whose token has expired."""
@@ -126,13 +127,13 @@ class Presence:
     async def _watch(self) -> None:
         async with self._changes() as signal:
             while True:
-                await signal.wait(CHECK_SECONDS)
+                await signal.wait(self._check_seconds)
                 try:
                     await self.check()
                 except Exception:
                     # A database that is away for a moment takes nobody's access; the next round decides.
                     log.warning("access could not be checked", exc_info=True)
-                await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, CHECK_SECONDS))
+                await asyncio.sleep(min(BETWEEN_CHECKS_SECONDS, self._check_seconds))
 
     async def check(self) -> None:
         """End every connection whose account has lost access."""
