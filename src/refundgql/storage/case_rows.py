@@ -31,4 +31,5 @@ def column_value(case: Case, name: str) -> Any:
 
 def changed_columns(before: Case, after: Case) -> list[str]:
     """Return the names of the columns in which two states of one case differ."""
-    return [name for name in COLUMNS if getattr(before, name) != getattr(after, name)]
+    was, now = vars(before), vars(after)
+    return [name for name in COLUMNS if was[name] is not now[name] and was[name] != now[name]]
