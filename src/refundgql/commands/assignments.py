@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from refundgql.commands.checks import Checks, is_uuid
 from refundgql.commands.deciding import act_on_case
@@ -63,8 +64,13 @@ async def assign_case(uow: UnitOfWork, viewer: Viewer, given: AssignCase) -> Cas
 
 
 async def take_back_cases(unit: Unit, account_id: str) -> None:
-    """Give the open cases of somebody who is no member of staff any more to nobody, where colleagues find them."""
-    found = await load_case_facts(unit.tx, await list_assigned(unit.tx, account_id), lock=True)
+    """Give the cases of somebody who is no member of staff any more to nobody, where colleagues find them.
+
+    These are the open ones, and those that may still be taken to support or be reopened.
+    """
+    declined_after = unit.now() - timedelta(days=unit.policy.reopen_window_days + 1)
+    ids = await list_assigned(unit.tx, account_id, unit.now(), declined_after)
+    found = await load_case_facts(unit.tx, ids, lock=True)
     for case_id, facts in found.items():
         act = Act(action=RefundActionName.ASSIGN, at=unit.now(), case_id=case_id)
         await unit.save(decide(act, facts, unit.policy), facts)

@@ -70,13 +70,18 @@ async def next_case_number(tx: Transaction) -> int:
     return int(await tx.fetch_value("SELECT coalesce(max(number), 0) + 1 FROM refund_case"))
 
 
-async def list_assigned(tx: Transaction, account_id: str) -> list[str]:
-    """Return the open cases that somebody takes care of, the oldest first."""
+async def list_assigned(tx: Transaction, account_id: str, at: datetime, declined_after: datetime) -> list[str]:
+    """Return the cases that somebody takes care of and that may still be decided, the oldest first.
+
+    They are open, or a way on is open to a party, or they were declined late enough to be reopened (D22).
+    """
     sql = (
         "SELECT id FROM refund_case WHERE assignee_id = ?"
-        " AND state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED') ORDER BY id"
+        " AND (state IN ('REQUESTED', 'APPROVED', 'ESCALATED', 'DISPUTED')"
+        " OR (whose_move = 'REQUESTER' AND (move_until IS NULL OR move_until > ?))"
+        " OR (state = 'DECLINED' AND declined_at > ?)) ORDER BY id"
     )
-    return [str(row["id"]) for row in await tx.fetch(sql, (account_id,))]
+    return [str(row["id"]) for row in await tx.fetch(sql, (account_id, to_micros(at), to_micros(declined_after)))]
 
 
 def _known(facts: Facts) -> dict[str, Case]:
