@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from command_world import World, told
 from contract_desk import ContractDesk
-from marketplace import account, having, lead, message, sync
+from marketplace import account, contract, counted, having, lead, message, refused, review, sync, told_fields
 
 from refundgql.commands.accounts import give_role
 from refundgql.commands.decisions import DeclineRefund, decline_refund
@@ -336,3 +336,31 @@ async def test_the_first_accounts_are_named_within_bounds(world: World) -> None:
         with pytest.raises(Refused):
             await give_role(world.uow, ref, Role.SERVICE, name)
         assert await find_viewer_by_ref(world.database, ref) is None
+
+
+async def test_what_was_told_before_is_told_again_once_a_party_was_erased(world: World) -> None:
+    """D30: records that name them as they were called change nothing of theirs, refuse nothing, and states go on."""
+    ada = await world.person("ada", Role.ADMIN)
+    quiet = [account(ref, *roles) for ref, *roles in (("client", "CLIENT"), ("expert", "EXPERT"), ("pro", "PRO"))]
+    gone = having(account("customer", "CUSTOMER"), name=f"{SECRET} Customer")
+    told_before = [
+        having(lead(), title=f"{SECRET} fence", location=SECRET),
+        having(message("hello", "customer", "2026-02-20T08:01:00Z"), body=SECRET),
+        contract("hourly", "HOURLY"),
+        having(review("praise", "hourly", "client"), body=SECRET),
+    ]
+    await sync(world, *quiet, gone, *told_before)
+    for ref in ("customer", "client"):
+        await erase_account(world.uow, ada, _erasing(await _viewer(world, ref), idempotency_key=ref))
+    assert await counted(world, *told_before) == (0, 0, 4, 0)
+    ended = having(contract("hourly", "HOURLY"), status="CLOSED", endedAt="2026-03-01T00:00:00Z")
+    assert await counted(world, ended, *told_before[:2]) == (0, 1, 2, 0)
+    assert _holding(await _dump(world)) == set()
+    assert told_fields(await refused(world, having(contract("hourly", "HOURLY"), expert="pro"))) == [
+        ("INVALID_INPUT", None, "records.0.contract.expert")
+    ]
+    assert told_fields(await refused(world, having(lead("another")))) == [
+        ("NOT_FOUND", None, "records.0.lead.customer")
+    ]
+    # Whoever comes back under the former reference is somebody else, and nothing told before is theirs.
+    assert await counted(world, account("customer", "CUSTOMER"), *told_before[:2]) == (1, 0, 2, 0)

@@ -123,6 +123,7 @@ class Book:
     renamed: dict[str, str] = field(default_factory=dict)  # account id -> new name
     role_changes: list[tuple[str, str, str]] = field(default_factory=list)  # account id, roles before and after
     recounted: set[str] = field(default_factory=set)  # ids of leads whose last message is to be found anew
+    erased: set[str] = field(default_factory=set)  # ids of erased accounts that records name as they were called (D30)
     faulty: set[tuple[str, str]] = field(default_factory=set)  # (kind, reference) of refused records
     read: tuple[dict[str, int], dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}, {}))
     """Versions of contracts and payments by id, and balances by key, as they were found."""
@@ -164,6 +165,11 @@ class Book:
             "MISSING_RECORD", "There is no {kind} '{ref}': it has to exist, or stand earlier.", kind=kind, ref=ref
         )
         return RecordError(message, field_name, code=RefusalCode.NOT_FOUND)
+
+    def is_about_erased(self, author_ref: str, *party_ids: str) -> bool:
+        """Tell whether words may be those of a party that was erased: nobody else of the two is called so (D30)."""
+        author = self.accounts.get(author_ref)
+        return not self.erased.isdisjoint(party_ids) and (author is None or author.id not in party_ids)
 
     def account(self, ref: str, field_name: str, role: Role | None = None) -> StoredAccount:
         """Return the account of a reference, which has to hold the role where one is named.

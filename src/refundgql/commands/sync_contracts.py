@@ -58,11 +58,11 @@ def steps_back(what: Sentence, current: str, target: str, path: str = "status") 
 def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> RecordOutcome:
     """Create, redescribe or close a contract; its parties, kind and currency stay."""
     row = book.contracts.get(record.ref)
-    client = book.account(record.client, "client", Role.CLIENT if row is None else None)
-    expert = book.account(record.expert, "expert", Role.EXPERT if row is None else None)
     started_at = to_micros(record.started_at)
     ended_at = None if record.ended_at is None else to_micros(record.ended_at)
     if row is None:
+        client = book.account(record.client, "client", Role.CLIENT)
+        expert = book.account(record.expert, "expert", Role.EXPERT)
         if client is expert:
             message = sentence("PARTIES_ARE_ONE_ACCOUNT", "The client and the expert of a contract are two accounts.")
             raise RecordError(message, "expert")
@@ -81,8 +81,11 @@ def apply_contract(book: Book, record: ContractRecord, superseded: bool) -> Reco
         )
         book.add_contract(row)
         return RecordOutcome.CREATED
-    fixed(row.client_id == client.id, phrase("The client of a contract"), "client")
-    fixed(row.expert_id == expert.id, phrase("The expert of a contract"), "expert")
+    for ref, held_id, what, party in (
+        (record.client, row.client_id, phrase("The client of a contract"), "client"),
+        (record.expert, row.expert_id, phrase("The expert of a contract"), "expert"),
+    ):
+        fixed(held_id in book.erased or held_id == book.account(ref, party).id, what, party)
     fixed(row.kind == record.contract_kind, phrase("The kind of a contract"), "kind")
     fixed(row.currency == record.currency, phrase("The currency of a contract"), "currencyCode")
     status = record.status.value
@@ -164,6 +167,8 @@ def apply_review(book: Book, record: ReviewRecord, superseded: bool) -> RecordOu
     """Create or change one party's review of the other; whether it is hidden follows the contract's money (C21)."""
     row = book.reviews.get(record.ref)
     contract = book.contract(record.contract)
+    if book.is_about_erased(record.author, contract.client_id, contract.expert_id):
+        return RecordOutcome.UNCHANGED
     author = book.account(record.author, "author")
     posted_at = to_micros(record.posted_at)
     if row is not None:

@@ -31,6 +31,7 @@ from refundgql.domain.records import (
 )
 from refundgql.domain.vocabulary import OPEN_STATES, BalancePurpose
 from refundgql.storage.database import Source, Transaction
+from refundgql.storage.persons import erased_reference
 from refundgql.storage.record_rows import (
     Claim,
     PaidShare,
@@ -133,6 +134,7 @@ class _Wanted:
     paying: list[InvoiceRecord | MilestoneRecord]
     worked: list[BillingWeekRecord]
     reviewed: list[ReviewRecord]
+    said: list[MessageRecord]
 
     def taken_back(self) -> Iterable[RefundRecord | ChargebackRecord]:
         """Return the records of money that went back."""
@@ -176,6 +178,7 @@ class _Wanted:
             paying=[*milestones, *invoices],
             worked=weeks,
             reviewed=reviews,
+            said=messages,
         )
 
 
@@ -193,6 +196,7 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     for review in await finder.rows(StoredReview, wanted.reviews):
         book.reviews[review.external_ref] = review
     await _fill_withdrawals(book, finder, wanted.withdrawals)
+    await _fill_erased(book, finder, wanted)
     for refund in await finder.rows(StoredPastRefund, {it.ref for it in wanted.past_refunds}):
         book.past_refunds[refund.external_ref] = refund
     for chargeback in await finder.rows(StoredChargeback, {it.ref for it in wanted.chargebacks}):
@@ -201,6 +205,29 @@ async def fill(book: Book, finder: Finder, records: Sequence[Record]) -> None:
     await _fill_claims(book, finder, wanted)
     await _fill_money(book, finder, wanted)
     book.note_read()
+
+
+async def _fill_erased(book: Book, finder: Finder, wanted: _Wanted) -> None:
+    """Find which parties that records name by a reference that is not theirs were erased, and have none any more."""
+    named: list[tuple[str, tuple[str, ...]]] = []
+    for told in wanted.charged:
+        if (lead := book.leads.get(told.ref)) is not None:
+            named += [(told.pro, (lead.pro_id,)), (told.customer, (lead.customer_id,))]
+    for agreed in wanted.agreed.values():
+        if (contract := book.contracts.get(agreed.ref)) is not None:
+            named += [(agreed.client, (contract.client_id,)), (agreed.expert, (contract.expert_id,))]
+    for said in wanted.said:
+        if (lead := book.leads.get(said.lead)) is not None:
+            named.append((said.author, (lead.pro_id, lead.customer_id)))
+    for reviewed in wanted.reviewed:
+        if (contract := book.contracts.get(reviewed.contract)) is not None:
+            named.append((reviewed.author, (contract.client_id, contract.expert_id)))
+    for paid in wanted.withdrawals:
+        if paid.account is not None and (withdrawal := book.withdrawals.get(paid.ref)) is not None:
+            named.append((paid.account, (withdrawal.account_id,)))
+    ids = {one for ref, ids in named if not (row := book.accounts.get(ref)) or row.id not in ids for one in ids}
+    for account in await finder.rows(StoredAccount, {erased_reference(one) for one in ids}):
+        book.erased.add(account.id)
 
 
 async def _fill_withdrawals(book: Book, finder: Finder, records: Sequence[WithdrawalRecord]) -> None:

@@ -123,6 +123,8 @@ def _open_balances(book: Book, row: StoredAccount, record: AccountRecord) -> boo
 def apply_lead(book: Book, record: LeadRecord, superseded: bool) -> RecordOutcome:
     """Create or update a lead; its price is charged once, from the professional's lead balance (L17)."""
     row = book.leads.get(record.ref)
+    if row is not None and not book.erased.isdisjoint((row.pro_id, row.customer_id)):
+        return RecordOutcome.UNCHANGED  # its words are not told again (D30)
     pro = book.account(record.pro, "pro", Role.PRO if row is None else None)
     customer = book.account(record.customer, "customer", Role.CUSTOMER if row is None else None)
     charged_at = to_micros(record.charged_at)
@@ -191,6 +193,8 @@ def check_from_balance(book: Book, payment_id: str, stated: Money | None) -> Non
 def apply_message(book: Book, record: MessageRecord, superseded: bool) -> RecordOutcome:
     """Create, edit or delete a chat message; what was frozen as evidence stays as it was (L16)."""
     lead = book.lead(record.lead)
+    if book.is_about_erased(record.author, lead.pro_id, lead.customer_id):
+        return RecordOutcome.UNCHANGED
     author = book.account(record.author, "author")
     if author.id not in (lead.pro_id, lead.customer_id):
         message = sentence("NOT_IN_THIS_CHAT", "Only the professional and the customer of a lead write in its chat.")

@@ -63,7 +63,7 @@ def _unexplained() -> RecordError:
 
 
 def _check_same(book: Book, row: StoredWithdrawal, record: WithdrawalRecord) -> None:
-    if record.account is not None:
+    if record.account is not None and row.account_id not in book.erased:
         owner = book.account(record.account, "account")
         fixed(owner.id == row.account_id, phrase("The owner of a withdrawal"), "account")
     if record.amount is not None:

@@ -63,6 +63,11 @@ _TEXTS = (
 )
 
 
+def erased_reference(account_id: str) -> str:
+    """Return the reference that an erased account has in the place of the marketplace's."""
+    return f"erased-{account_id}"
+
+
 async def hold(tx: Transaction, account_id: str) -> None:
     """Let nobody decide about money of somebody's until the transaction ends, nor by what they read before it did."""
     for statement in _HOLD:
@@ -116,7 +121,7 @@ async def erase(tx: Transaction, account_id: str, at: int) -> None:
 
 
 async def _erase_names(tx: Transaction, account_id: str) -> None:
-    reference = f"erased-{account_id}"
+    reference = erased_reference(account_id)
     await tx.execute(
         "UPDATE account SET name = ?, external_ref = ?, roles = '', folded = ? WHERE id = ?",
         (ERASED, reference, f"{fold(ERASED)}\n{fold(reference)}", account_id),
