@@ -22,6 +22,7 @@ from refundgql.commands.sweep import sweep_due
 from refundgql.domain import kept_texts
 from refundgql.domain.calendar import parse_instant
 from refundgql.domain.sentences import Kept, phrase, sentence
+from refundgql.domain.vocabulary import RefundCaseState
 from refundgql.settings import SettingsError
 
 SOURCE = Path(refundgql.__file__).parent
@@ -253,6 +254,9 @@ async def test_refusals_clocks_and_transactions_are_said_in_it(desk: Desk, thing
     assert {"name": "number", "value": "R-2", "wording": None} in [
         parameter for one in lines for parameter in one["wording"]["parameters"]
     ] or all(one["wording"] for one in lines)
+    refused = [blocker["message"] for action in found["refundCase"]["actions"] for blocker in action["blockers"]]
+    assert any("Im Stand „gutgeschrieben“ nicht möglich" in message for message in refused)
+    assert not [message for message in refused if any(state.lower() in message for state in RefundCaseState)]
     english = await desk.run("karl", read, id=case["id"])
     for one, other in zip(found["refundCase"]["clocks"], english["refundCase"]["clocks"], strict=True):
         assert one["whenItRunsOut"] != other["whenItRunsOut"]

@@ -8,6 +8,7 @@ import pytest
 from refundgql.gql import rate
 from refundgql.gql.answers import RequestRefused
 from refundgql.gql.callers import ANONYMOUS, Caller
+from refundgql.gql.exchange import address_of
 from refundgql.gql.rate import RequestRate
 
 
@@ -85,6 +86,23 @@ def test_accounts_and_addresses_are_apart(clock: Clock) -> None:
     limiter.count(ANONYMOUS, "y")
     waiting_time(limiter, caller("ada"))
     waiting_time(limiter, ANONYMOUS)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:0DB8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("a name", "a name"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_one_network_count_as_one(address: str, counted: str) -> None:
+    """A machine with IPv6 has 2^64 addresses, so that its network is what requests and connections count by."""
+    assert address_of({"client": (address, 1)}) == counted
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from refundgql import bootstrap, serving
 from refundgql.commands.demo_dataset import demo_records
 from refundgql.commands.import_records import import_lines
 from refundgql.domain.viewers import Viewer
-from refundgql.gql.server import make_config
+from refundgql.gql.server import bind, make_config
 from refundgql.settings import Settings
 from refundgql.storage.accounts import find_viewers_by_ref
 from refundgql.web.tokens import TokenIssuer
@@ -99,7 +98,7 @@ def real_desk(folder: Path, **given: Any) -> Iterator[RealDesk]:
         asyncio.run(bootstrap.migrate(settings))
     people = asyncio.run(_prepare(settings))
     app = serving.make_app(settings)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind(settings.host, 0)
     config = make_config(lambda: app, replace(serving.serving_of(settings), shutdown_seconds=2), lambda: None)
     server = uvicorn.Server(config)
     loops: list[asyncio.AbstractEventLoop] = []

@@ -20,7 +20,10 @@ from real_desk import MARKETPLACE, RealDesk, real_desk
 from test_tokens import FORGERIES, Forge
 from test_ws import closed, hear, ready, say, socket
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
+from patience import PATIENCE_SECONDS
 from refundgql import serving
 from refundgql.gql import connections as presence
 from refundgql.settings import Settings
@@ -225,10 +228,12 @@ def test_keys_rotate_at_a_real_issuer(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_proxies_are_believed_only_when_named(tmp_path: Path) -> None:
     """Anonymous requests count by the address that a trusted proxy tells, and by the connection's for all others."""
     body = {"query": "{ refundPolicy { version } }"}
-    for proxies, served in (("127.0.0.1", 3), ("10.0.0.1, 10.1.0.0/16", 1)):
-        folder = tmp_path / str(served)
+    for number, (host, proxies, served) in enumerate(
+        (("127.0.0.1", "127.0.0.1", 3), ("::", "127.0.0.1", 3), ("127.0.0.1", "10.0.0.1, 10.1.0.0/16", 1))
+    ):
+        folder = tmp_path / str(number)
         folder.mkdir()
-        with real_desk(folder, requests_per_minute=1, trusted_proxies=proxies) as desk:
+        with real_desk(folder, host=host, requests_per_minute=1, trusted_proxies=proxies) as desk:
             answers = [
                 httpx.post(f"{desk.url}/graphql", json=body, headers={"x-forwarded-for": f"192.0.2.{number}"})
                 for number in range(3)
@@ -248,6 +253,25 @@ def test_an_address_that_a_caller_invents_is_not_believed(tmp_path: Path) -> Non
             for number in range(3)
         ]
         assert [answer.status_code for answer in answers] == [200, 429, 429]
+
+
+@pytest.mark.usefixtures("standing_minute")
+def test_sockets_count_by_the_address_that_a_proxy_tells(tmp_path: Path) -> None:
+    """They are told apart as requests are, also where the server listens to both protocols."""
+    body = {"id": "1", "type": "subscribe", "payload": {"query": "{ refundPolicy { version } }"}}
+    answers = []
+    with real_desk(tmp_path, host="::", requests_per_minute=1, trusted_proxies="127.0.0.1") as desk:
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+            with connect(
+                f"ws://127.0.0.1:{desk.port}/graphql",
+                subprotocols=[Subprotocol("graphql-transport-ws")],
+                additional_headers={"x-forwarded-for": address},
+            ) as asking:
+                asking.send('{"type":"connection_init"}')
+                asking.recv(PATIENCE_SECONDS)
+                asking.send(json.dumps(body))
+                answers.append(json.loads(asking.recv(PATIENCE_SECONDS))["type"])
+    assert answers == ["next", "next", "error"]
 
 
 async def test_other_sites_cannot_open_sockets(desk: RealDesk) -> None:

@@ -1,15 +1,18 @@
 """What is noted of one request or socket message while it is served, for the access log and the metrics."""
 
+import ipaddress
 import itertools
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import Scope
 
 _ACCEPTED_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _numbers = itertools.count(1)
+_REMEMBERED_ADDRESSES: Final = 4_096
 
 
 @dataclass(slots=True)
@@ -31,9 +34,19 @@ def new_request_id(offered: bytes | None = None) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """Return the address the connection comes from, as far as the server knows it."""
+    """Return the address that a caller without an account is counted by, as far as the server knows it."""
     client = scope.get("client")
-    return client[0] if client else "unknown"
+    return counted_address(client[0]) if client else "unknown"
+
+
+@lru_cache(_REMEMBERED_ADDRESSES)
+def counted_address(text: str) -> str:
+    """Return an address as it is counted: of IPv6 its network of 64 bits, of which one machine has every address."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    return text if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 _marks: dict[int, str] = {}

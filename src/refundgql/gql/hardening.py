@@ -50,6 +50,10 @@ FAREWELL_SECONDS: Final = 0.05
 _OFFER_OF_HTTP2: Final = re.compile(rb"^upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
+# How the system writes an address of IPv4 on a socket that is open to both protocols.
+_MAPPED: Final = "::ffff:"
+
+
 class ClientsMistakes(logging.Filter):
     """Tell what clients do wrong as information, without a stack: nobody here has anything to mend."""
 
@@ -75,13 +79,19 @@ class _HeadTooLarge(Exception):
     """The request's line and headers, or what comes beside its body, are larger than any that is meant well."""
 
 
-class _GracefulClose:
-    """End streams before the server stops; abort connections under back-pressure, which closing would wait for."""
+class _Connection:
+    """Know the peer; end streams before the server stops; abort connections that closing would wait for."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     app_state: dict[str, Any]
+    client: tuple[str, int] | None
     _blocked: asyncio.TimerHandle | None = None
+
+    def _know_peer(self) -> None:
+        # A listener of both protocols tells an address of IPv4 as one of IPv6, which no trusted proxy has.
+        if self.client is not None and self.client[0].startswith(_MAPPED):
+            self.client = (self.client[0].removeprefix(_MAPPED), self.client[1])
 
     def shutdown(self) -> None:
         """End all streams and sockets, and then this connection as uvicorn does."""
@@ -110,7 +120,7 @@ class _GracefulClose:
             self._blocked = None
 
 
-class HttpProtocol(_GracefulClose, HttpToolsProtocol):
+class HttpProtocol(_Connection, HttpToolsProtocol):
     """HTTP connections whose headers are bounded and in time, and which do not outlive a reader that has stopped."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -123,8 +133,9 @@ class HttpProtocol(_GracefulClose, HttpToolsProtocol):
     _too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start waiting for the first request."""
+        """Know the peer, and start waiting for the first request."""
         super().connection_made(transport)
+        self._know_peer()
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
@@ -247,7 +258,7 @@ class _JsonHandshake(ServerProtocol):
         return response
 
 
-class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
+class SocketProtocol(_Connection, WebSocketsSansIOProtocol):
     """WebSockets that send texts without a coroutine, bound what a peer may make us read, and keep no handshake."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -256,6 +267,11 @@ class SocketProtocol(_GracefulClose, WebSocketsSansIOProtocol):
         self.conn = _JsonHandshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self._control_frames = 0
         self._counted_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Know the peer."""
+        super().connection_made(transport)
+        self._know_peer()
 
     def data_received(self, data: bytes) -> None:
         """Read frames a little at a time, so that a flood of them is noticed before it is read."""

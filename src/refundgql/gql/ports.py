@@ -110,7 +110,7 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
     (
         "uvicorn",
         HttpToolsProtocol,
-        "connection_lost connection_made cycle data_received flow loop on_body on_header on_headers_complete"
+        "client connection_lost connection_made cycle data_received flow loop on_body on_header on_headers_complete"
         " on_message_begin on_response_complete on_url pause_writing pipeline resume_writing send_400_response"
         " shutdown transport app_state",
     ),
@@ -119,10 +119,10 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
     (
         "uvicorn",
         WebSocketsSansIOProtocol,
-        "close_sent config conn connection_lost data_received disconnected frames handle_connect handle_cont"
-        " handle_ping handle_parser_exception handle_pong handshake_complete handshake_initiated keepalive_timeout loop"
-        " pause_writing pending_ping_payload ping_timer pong_timer queue request response resume_writing scope send"
-        " send_keepalive_ping shutdown transport writable app_state",
+        "app_state client close_sent config conn connection_lost connection_made data_received disconnected"
+        " frames handle_connect handle_cont handle_parser_exception handle_ping handle_pong handshake_complete"
+        " handshake_initiated keepalive_timeout loop pause_writing pending_ping_payload ping_timer pong_timer"
+        " queue request response resume_writing scope send send_keepalive_ping shutdown transport writable",
     ),
     ("websockets", Protocol, "data_to_send send_close state"),
     ("websockets", ServerProtocol, "reject send_text"),

@@ -12,7 +12,7 @@ from refundgql.domain.rules.limits import proposed_action, within_limit
 from refundgql.domain.rules.situation import Situation
 from refundgql.domain.rules.who import not_yours, part_of
 from refundgql.domain.sentences import phrase, sentence
-from refundgql.domain.vocabulary import RefundActionName, RefusalCode
+from refundgql.domain.vocabulary import RefundActionName, RefundCaseState, RefusalCode
 
 _WAYS_ON = (
     RefundActionName.APPROVE,
@@ -45,6 +45,16 @@ _TRIED = {
     RefundActionName.CONFIRM: phrase("have a decision confirmed"),
     RefundActionName.RETURN: phrase("have a decision returned"),
     RefundActionName.REOPEN: phrase("be reopened"),
+}
+
+_STATES = {
+    RefundCaseState.REQUESTED: phrase("requested"),
+    RefundCaseState.APPROVED: phrase("approved"),
+    RefundCaseState.DECLINED: phrase("declined"),
+    RefundCaseState.ESCALATED: phrase("escalated"),
+    RefundCaseState.DISPUTED: phrase("disputed"),
+    RefundCaseState.CREDITED: phrase("credited"),
+    RefundCaseState.CANCELLED: phrase("cancelled"),
 }
 
 
@@ -128,11 +138,10 @@ def not_allowed(it: Situation) -> list[Refusal]:
     case = it.case
     message = sentence("CANNOT_BE_ASKED_HERE", "This cannot be asked for here: look at what the payment allows.")
     if case is not None and it.action in _TRIED:
-        state = case.state.value.lower()
         message = sentence(
             "NOT_IN_THIS_STATE",
             "A refund that is {state} cannot {act}: look at what the case allows now.",
-            state=state,
+            state=_STATES[case.state],
             act=_TRIED[it.action],
         )
     return [
