@@ -36,6 +36,8 @@ PEOPLE = 6
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEADS = 40
 INVOICES = 40
+THOUGHT_SECONDS = 0.2
+"""Before each act: there is something to do to the end, and processors are left to what is tried."""
 
 
 def records_before(suffix: str = "") -> list[dict[str, Any]]:
@@ -110,6 +112,7 @@ class People:
 
     async def act(self, who: str, name: str, **given: Any) -> str:
         """Do something under a key of its own and return the case."""
+        await asyncio.sleep(THOUGHT_SECONDS)
         self.acts[name] += 1
         key = f"{name}-{self.acts[name]}"
         answer = await self.ask(who, _mutation(name), {"input": {**given, "idempotencyKey": key}})
