@@ -8,6 +8,7 @@ import pytest_asyncio
 from browser_notes import Demo, Watched, open_context
 from demo_process import DemoProcess
 from desk_stories import note, open_number, report_a_lead
+from held import hold
 from playwright.async_api import Browser, Page, Route, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -66,6 +67,31 @@ async def test_another_tab_does_not_end_it(support: Page, demo: Demo) -> None:
     assert shown["told"] == 1
     await pages.stop(support)
     await expect(live).to_have_text("")
+
+
+GLANCE = """async () => {
+  const tabs = [...document.querySelectorAll('.graphiql-tab-button')];
+  const open = (name) => tabs.find((tab) => tab.textContent === name).click();
+  open('Metrics');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  open('FollowQueue');
+}"""
+
+
+async def test_a_glance_at_another_tab_does_not_end_it(support: Page, demo: Demo) -> None:
+    """Back sooner than anybody can look, and while the server is slow, the stream has missed nothing."""
+    await pages.open_tab(support, "FollowQueue")
+    await pages.run(support)
+    await pages.response(support, '"live": "Live since')
+    held = await hold(support, "query AsOf")
+    await support.evaluate(GLANCE)
+    await held.asked.wait()
+    number = await report_a_lead(demo)
+    await expect(support.get_by_role("status", name="Live updates")).to_have_text("Live · 1 update")
+    held.let_go.set()
+    shown = await pages.response(support, number)
+    assert shown["told"] == 1
+    await pages.stop(support)
 
 
 async def test_a_closed_tab_ends_it(support: Page, demo: Demo) -> None:

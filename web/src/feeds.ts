@@ -18,6 +18,7 @@ type Feed = {
   lines: Line[];
   told: number;
   ended: string | null;
+  leaving: number | undefined;
   stop: () => void;
   listeners: Set<() => void>;
 };
@@ -75,7 +76,7 @@ export function show(tab: string, request: Request): AsyncIterableIterator<Execu
 
 function start(tab: string, key: string, request: Request): Feed {
   const seen = new Map<string, Record<string, unknown>>();
-  const feed: Feed = { tab, key, lines: [], told: 0, ended: null, stop: () => {}, listeners: new Set() };
+  const feed: Feed = { tab, key, lines: [], told: 0, ended: null, leaving: undefined, stop: () => {}, listeners: new Set() };
   const ring = () => feed.listeners.forEach((listener) => listener());
   const offStatus = subscribeLiveStatus(ring);
   feed.stop = follow(request, {
@@ -105,6 +106,7 @@ function looking(feed: Feed): AsyncIterableIterator<ExecutionResult> {
     waiting?.();
   };
   feed.listeners.add(ring);
+  window.clearTimeout(feed.leaving);
   const leave = () => {
     over = true;
     feed.listeners.delete(ring);
@@ -129,8 +131,8 @@ function looking(feed: Feed): AsyncIterableIterator<ExecutionResult> {
     },
     async return() {
       leave();
-      // GraphiQL stops first and changes the tab then: a moment later it is known which of the two it was.
-      window.setTimeout(() => feed.tab === activeTab && feeds.get(feed.tab) === feed && end(feed), 100);
+      // GraphiQL stops first and changes the tab then, in one go: after that it is known which of the two it was.
+      feed.leaving = window.setTimeout(() => feed.tab === activeTab && feeds.get(feed.tab) === feed && end(feed));
       return { done: true, value: undefined };
     },
   };

@@ -62,14 +62,18 @@ document.addEventListener('visibilitychange', () => {
   }
 });
 
+let wishes = 0;
+
 /** Sign in with a pasted token once the server has said who it belongs to; throws one sentence when it does not. */
 export async function signIn(pasted: string): Promise<void> {
+  const wish = ++wishes;
   const given = cleanToken(pasted);
   if (given === '') throw new Error('Paste a token first.');
   const token = (await loadPeople()).find((person) => person.shortToken === given)?.token ?? given;
   const claims = readClaims(token);
   if (claims.expiresAt <= Date.now()) throw new Error(`This token expired at ${clockTime(claims.expiresAt)}.`);
   const person = await askWho(token);
+  if (wish !== wishes) return; // somebody else was wished for meanwhile
   set({ state: 'signed-in', token, claims, person, asked: true });
 }
 

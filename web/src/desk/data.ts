@@ -37,15 +37,19 @@ function useKept<T>(key: string | null, read: () => Promise<T>): Kept<T> {
   const reread = useCallback(async (): Promise<T | null> => {
     forget();
     const mine = ++asked.current;
-    const isNews = () => mine > shown.current && (shown.current = mine) > 0;
+    const show = (next: Parameters<typeof setKept>[0]) => {
+      if (mine <= shown.current) return false;
+      shown.current = mine;
+      setKept(next);
+      return true;
+    };
     try {
       const value = await latest.current();
-      if (isNews()) setKept({ key, value, problem: null });
+      show({ key, value, problem: null });
       return value;
     } catch (error) {
-      if (!isNews()) return null;
-      setKept((before) => ({ key, value: before.key === key ? before.value : null, problem: error instanceof Error ? error.message : String(error) }));
-      readIn(LATER_MS, () => void reread());
+      const problem = error instanceof Error ? error.message : String(error);
+      if (show((before) => ({ key, value: before.key === key ? before.value : null, problem }))) readIn(LATER_MS, () => void reread());
       return null;
     }
   }, [key, readIn, forget]);
