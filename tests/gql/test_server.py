@@ -137,6 +137,15 @@ async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> N
         socket.create_connection(("127.0.0.1", process.port), PATIENCE_SECONDS)
 
 
+async def test_requests_from_before_there_were_hosts_are_answered(serve: MakeDesk) -> None:
+    """A request of HTTP/1.0 needs no Host header, as those of some load balancers' checks."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", serve().port)
+    writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+    received = await asyncio.wait_for(reader.read(-1), PATIENCE_SECONDS)
+    writer.close()
+    assert received.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -145,6 +154,10 @@ async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> N
         b"GET /graphql HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /graphql HTTP/1.1\r\n\r\n",
+        b"GET /graphql HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n",
+        b"GET /graphql HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n",
+        b"GET /graphql HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
         b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
     ],
 )

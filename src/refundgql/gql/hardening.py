@@ -79,6 +79,10 @@ class _HeadTooLarge(Exception):
     """The request's line and headers, or what comes beside its body, are larger than any that is meant well."""
 
 
+class _NoOneHost(Exception):
+    """The request does not name the one host it is for."""
+
+
 class _Connection:
     """Know the peer; end streams before the server stops; abort connections that closing would wait for."""
 
@@ -175,8 +179,11 @@ class HttpProtocol(_Connection, HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop waiting; the body has a deadline of its own."""
+        """Stop waiting; the body has a deadline of its own. Two readers of two Host headers could see two addresses."""
         self._stop_expecting()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise _NoOneHost
         self._head_complete = True
         super().on_headers_complete()
 

@@ -110,9 +110,9 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
     (
         "uvicorn",
         HttpToolsProtocol,
-        "client connection_lost connection_made cycle data_received flow loop on_body on_header on_headers_complete"
-        " on_message_begin on_response_complete on_url pause_writing pipeline resume_writing send_400_response"
-        " shutdown transport app_state",
+        "app_state client connection_lost connection_made cycle data_received flow headers loop on_body on_header"
+        " on_headers_complete on_message_begin on_response_complete on_url parser pause_writing pipeline"
+        " resume_writing send_400_response shutdown transport",
     ),
     ("uvicorn", RequestResponseCycle, "response_complete"),
     ("uvicorn", FlowControl, "pause_reading"),
