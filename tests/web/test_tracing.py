@@ -14,11 +14,19 @@ from real_desk import RealDesk, real_desk
 
 from patience import PATIENCE_SECONDS
 from ports import free_port
+from refundgql import serving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"  # pragma: allowlist secret - an id of a trace
 PARENT = "b7ad6b7169203331"  # pragma: allowlist secret - an id of a trace
 REPORT = """mutation Secretive($input: RequestLeadRefundInput!) { requestLeadRefund(input: $input) {
   refundCase { number } refusals { code rule } } }"""
+
+
+@pytest.fixture
+def all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server that ends wait until the collector has what there is, however long a busy machine takes."""
+    monkeypatch.setattr(serving, "STOP_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", str(int(PATIENCE_SECONDS)))
 
 
 def a_lead(desk: RealDesk) -> str:
@@ -54,6 +62,7 @@ def traced(folder: Path) -> Collected:
         return collected
 
 
+@pytest.mark.usefixtures("all_told")
 def test_one_request_is_one_trace(tmp_path: Path) -> None:
     """Request, operation, command and transaction hang together below the caller's span, by the names the code has."""
     collected = traced(tmp_path)
@@ -71,6 +80,7 @@ def test_one_request_is_one_trace(tmp_path: Path) -> None:
     assert attributes(request)["http.response.status_code"] == 200
 
 
+@pytest.mark.usefixtures("all_told")
 def test_nothing_that_clients_wrote_is_traced(tmp_path: Path) -> None:
     """No document, operation name, variable or token leaves the desk; scrapes and idle looks are no traces."""
     collected = traced(tmp_path)
@@ -81,6 +91,7 @@ def test_nothing_that_clients_wrote_is_traced(tmp_path: Path) -> None:
     assert roots <= {"POST /graphql", "arm", "sweep", "settle", "work"}, roots
 
 
+@pytest.mark.usefixtures("all_told")
 def test_a_refusal_is_no_error(tmp_path: Path) -> None:
     """A refused act is told with its codes and leaves its span unmarked."""
     with otlp_receiver() as collected:
