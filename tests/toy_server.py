@@ -135,6 +135,21 @@ class Desk:
 MakeDesk = Callable[..., Desk]
 
 
+class _Silent:
+    """Tells of no change of accounts."""
+
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the time is over."""
+        await asyncio.sleep(timeout_seconds or 0.5)
+        return False
+
+
+@contextlib.asynccontextmanager
+async def no_changes() -> AsyncIterator[_Silent]:
+    """Let changes of accounts be found by looking alone."""
+    yield _Silent()
+
+
 def desk_of(**parts: Any) -> Desk:
     """Return an app with any part of its roads replaced."""
     limits: Limits = parts.setdefault("limits", patient())
@@ -144,6 +159,7 @@ def desk_of(**parts: Any) -> Desk:
         "make_context": toy.context,
         "authentication": authentication,
         "lost_access": authentication.lost_access,
+        "account_changes": no_changes,
         "metrics": metrics,
         **parts,
     }

@@ -76,7 +76,7 @@ def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_token_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection ends when its token does, also while accounts cannot be looked up; one that left before does not."""
     monkeypatch.setattr(connections, "CHECK_SECONDS", 0.02)
-    presence = Presence(never, max_per_account=5)
+    presence = Presence(never, max_per_account=5, changes=Accounts().changes)
     now = time.time()
     soon, left, days, over = Open(now + 0.5), Open(now + 0.2), Open(now + 10**7), Open(now - 5)
     keys = [presence.enter(one, "") for one in (soon, left, days, over)]

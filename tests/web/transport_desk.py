@@ -17,6 +17,7 @@ from refundgql.web.app import Transport, build_app
 from refundgql.web.keys import LocalKey
 from refundgql.web.tokens import TokenIssuer, TokenRules, TokenVerifier
 from toy_schema import Toy, toy_engine
+from toy_server import no_changes
 from wide_limits import patient
 
 RULES = TokenRules(issuer="https://issuer.test", audience="refundgql")
@@ -85,4 +86,5 @@ def desk_of(folder: Path, **parts: Any) -> Desk:
 
     parts.setdefault("load_viewer", load_viewer)
     parts.setdefault("load_viewers", load_viewers)
+    parts.setdefault("account_changes", no_changes)
     return Desk(build_app(Transport(**parts)), limits, TokenIssuer(key, RULES), known, toy)

@@ -37,11 +37,11 @@ class Roads:
     make_context: MakeContext
     authentication: Authentication
     lost_access: LostAccess
+    account_changes: Changes
     metrics: Metrics
     limits: Limits = field(default_factory=Limits)
     trusted_documents: TrustedDocuments | None = None
     allowed_origins: tuple[str, ...] = ()
-    account_changes: Changes | None = None
     stall_seconds: float = STALL_SECONDS
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS
     greeted: Callable[[Mapping[str, Any]], None] | None = None

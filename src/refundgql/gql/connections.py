@@ -60,11 +60,11 @@ class Presence:
         lost_access: LostAccess,
         *,
         max_per_account: int,
-        changes: Changes | None = None,
+        changes: Changes,
     ) -> None:
         self._lost_access = lost_access
         self._max_per_account = max_per_account
-        self._changes = changes or _no_changes
+        self._changes = changes
         self._check_seconds = CHECK_SECONDS
         self._by_key: dict[str, set[OpenConnection]] = {}
         self.stopping = False
@@ -148,16 +148,3 @@ class Presence:
 
     def _all(self) -> list[OpenConnection]:
         return [connection for connections in self._by_key.values() for connection in connections]
-
-
-class _Silence:
-    """A signal that nobody gives."""
-
-    async def wait(self, timeout_seconds: float | None = None) -> bool:
-        await asyncio.sleep(timeout_seconds or CHECK_SECONDS)
-        return False
-
-
-@contextlib.asynccontextmanager
-async def _no_changes() -> AsyncIterator[ChangeSignal]:
-    yield _Silence()

@@ -13,7 +13,7 @@ from refundgql.gql.callers import Caller
 from refundgql.gql.connections import Presence, TooManyConnections
 from refundgql.gql.errors import ErrorCode
 from refundgql.gql.exchange import Exchange, address_of
-from refundgql.gql.framing import EVENTS, Framing
+from refundgql.gql.framing import Framing
 from refundgql.gql.metrics import Metrics
 from refundgql.gql.operations import OperationRefused, Operations
 from refundgql.gql.outbox import Outbox
@@ -35,7 +35,7 @@ class EventStreams:
         presence: Presence,
         metrics: Metrics,
         *,
-        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        keep_alive_seconds: float,
         stall_seconds: float,
     ) -> None:
         self.operations = operations
@@ -52,7 +52,7 @@ class EventStreams:
         request: GraphQLRequest,
         caller: Caller,
         last_event_id: bytes | None,
-        framing: Framing = EVENTS,
+        framing: Framing,
     ) -> None:
         """Stream the results of one operation until it completes or somebody leaves.
 

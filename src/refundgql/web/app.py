@@ -39,6 +39,7 @@ class Transport:
     verifier: TokenVerifier
     load_viewer: LoadViewer
     load_viewers: LoadViewers
+    account_changes: Changes
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=DeskMetrics)
     trusted_documents: TrustedDocuments | None = None
@@ -48,7 +49,6 @@ class Transport:
     exposed_headers: tuple[str, ...] = ()
     compression: bool = True
     graphiql: bool = False
-    account_changes: Changes | None = None
     demo_people: DemoPeople | None = None
     readiness_checks: Mapping[str, health.Check] = field(default_factory=dict)
     watched_parts: Mapping[str, health.Check] = field(default_factory=dict)
