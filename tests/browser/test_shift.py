@@ -59,8 +59,11 @@ async def test_a_shift_with_the_keyboard(page: Page, demo: Demo, demo_process: D
     await _do(page, "1.00", "Done.")
     assert (await case_of(demo, part))["creditedAmount"]["amount"] == "1.00"
 
+    live = page.get_by_role("status", name="Live updates")
+    await expect(rows(page)).to_have_count(1)  # the list that was searched is there, and followed
+    await expect(live).to_contain_text("Live")
     await demo_process.stop()
-    await expect(page.get_by_role("status", name="Live updates")).to_contain_text("Reconnecting")
+    await expect(live).to_contain_text("Reconnecting")
     await demo_process.start()
     await _find(page, declined)
     await page.keyboard.press("d")
