@@ -1,11 +1,13 @@
-"""The examples, each with its packages, laid out in cache folders as they lie in the repository."""
+"""The examples, laid out as they lie in the repository, each run by itself, with packages from a cache folder."""
 
+import atexit
 import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,27 +31,29 @@ def node_project(name: str) -> Path:
     if tuple(map(int, version.split(".")[:2])) < OLDEST_NODE:
         pytest.skip(f"node {version} is too old for the example")
     manifests = [ROOT / "examples" / name / one for one in ("package.json", "package-lock.json")]
-    with _laid_out(name, manifests) as (project, fresh):
+    with _packages(name, manifests) as (kept, fresh):
         if fresh:
             _install(
                 [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=5"],
-                project,
+                kept,
             )
+    project = _laid_out(name)
+    (project / "node_modules").symlink_to(kept / "node_modules")
     return project
 
 
 def python_project() -> tuple[Path, Path]:
     """Return examples/python and the interpreter of an environment with its requirements."""
     requirements = ROOT / "examples" / "python" / "requirements.txt"
-    with _laid_out("python", [requirements]) as (project, fresh):
-        environment = project / ".venv"
+    with _packages("python", [requirements]) as (kept, fresh):
+        environment = kept / ".venv"
         interpreter = environment / "bin" / "python"
         if fresh:
             shutil.rmtree(environment, ignore_errors=True)
-            _install([sys.executable, "-m", "venv", str(environment)], project)
+            _install([sys.executable, "-m", "venv", str(environment)], kept)
             pip = [str(interpreter), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            _install([*pip, "-r", "requirements.txt"], project)
-    return project, interpreter
+            _install([*pip, "-r", "requirements.txt"], kept)
+    return _laid_out("python"), interpreter
 
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
@@ -62,29 +66,31 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 @contextmanager
-def _laid_out(name: str, manifests: list[Path]) -> Iterator[tuple[Path, bool]]:
-    """Give a copy of the example, its packages kept from the last time, and whether there are none yet."""
+def _packages(name: str, manifests: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Give the folder that keeps an example's packages from the last time, and whether there are none yet."""
     versions = b"".join(one.read_bytes() for one in manifests) + sys.version.encode()
     base = CACHE / f"example-{name}-{hashlib.sha256(versions).hexdigest()[:16]}"
-    project = base / "examples" / name
-    project.mkdir(parents=True, exist_ok=True)
+    kept = base / "examples" / name
+    kept.mkdir(parents=True, exist_ok=True)
     with (base / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for kept in project.iterdir():
-            if kept.name not in {"node_modules", ".venv"}:
-                shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
-        _copy(ROOT / "examples" / name, project)
-        _copy(ROOT / "fixtures" / "operations", base / "fixtures" / "operations")
-        shutil.copy(ROOT / "schema.graphql", base)
         done = base / "installed"
-        yield project, not done.exists()
+        if not done.exists():
+            for one in manifests:
+                shutil.copy(one, kept)
+        yield kept, not done.exists()
         done.touch()
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True) if target.name == "operations" else None
+def _laid_out(name: str) -> Path:
+    """Return a copy of an example of this run's own: another run may build the same one at the same time."""
+    base = Path(tempfile.mkdtemp(prefix="refundgql-example-"))
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
     ignored = shutil.ignore_patterns("node_modules", ".venv", "dist", "generated", "refund_client", "__pycache__")
-    shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignored)
+    shutil.copytree(ROOT / "examples" / name, base / "examples" / name, ignore=ignored)
+    shutil.copytree(ROOT / "fixtures" / "operations", base / "fixtures" / "operations")
+    shutil.copy(ROOT / "schema.graphql", base)
+    return base / "examples" / name
 
 
 def _install(command: list[str], folder: Path) -> None:

@@ -14,9 +14,9 @@ from browsers import PATIENCE_MS, answering, launched, opened, previewed
 from cut_line import CutLine
 from demo_server import DemoServer
 from example_projects import node_project, run
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
 from ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -144,10 +144,17 @@ async def test_a_refusal_is_shown_as_what_it_is(page: Page, demo: DemoServer) ->
 async def test_a_cut_line_costs_nothing(page: Page, demo: DemoServer, line: CutLine) -> None:
     """What happens while the line is down is there when it is back, once; a press whose answer is lost acts once."""
     sent: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    heard: list[str] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda frame: sent.append(str(frame)))
+        socket.on("framereceived", lambda frame: heard.append(str(frame)))
+
+    page.on("websocket", listen)
     case = await demo.open_case()
     await open_case(page, demo.people["SUPPORT"], case["number"])
     await expect(shown(page, "Connection")).to_have_text("live")
+    await until(lambda: any('"next"' in frame for frame in heard))  # before it there is no cursor to come back with
     line.down = True
     line.cut()
     await expect(shown(page, "Connection")).to_have_text("reconnecting")
