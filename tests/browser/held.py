@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from browser_notes import PATIENCE_MS
 from playwright.async_api import Page, Route
 
 
@@ -13,6 +14,10 @@ class Held:
     names: tuple[str, ...]
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until_asked(self) -> None:
+        """Wait until the page has asked."""
+        await asyncio.wait_for(self.asked.wait(), PATIENCE_MS / 1_000)
 
     async def __call__(self, route: Route) -> None:
         """Keep a request that asks for one of them, and let every other one pass."""

@@ -354,7 +354,7 @@ async def test_what_is_typed_while_the_list_comes_stays_in_the_field(page: Page,
     await open_case(page, number)
     held = await hold(page, "DeskQueue")
     await page.keyboard.press("Escape")
-    await held.asked.wait()
+    await held.until_asked()
     await page.keyboard.press("/")
     await page.keyboard.type("RC")
     held.let_go.set()

@@ -30,14 +30,14 @@ async def test_keys_wait_for_the_list_and_for_the_case(page: Page, demo: Demo) -
     await expect(row(page, number)).to_be_visible()
     held = [await hold(page, name) for name in ("DeskQueue", "DeskCase(", "query Staff")]
     await page.reload()
-    await held[0].asked.wait()
+    await held[0].until_asked()
     await page.keyboard.press("/")
     await page.keyboard.type(number)
     await page.keyboard.press("Enter")
     for key in ("Enter", "d", *"No charge: a joke."):
         await page.keyboard.press(key)
     held[0].let_go.set()
-    await held[1].asked.wait()
+    await held[1].until_asked()
     await page.keyboard.type(" Ada laughed.")
     held[1].let_go.set()
     await expect(case_page(page, number)).to_be_visible()
@@ -57,7 +57,7 @@ async def test_whoever_goes_elsewhere_leaves_the_keys_behind(page: Page, demo: D
     for wanted, leave in (("4", "5"), ("4", "1"), ("4", "mouse"), ("5", "Escape")):
         held = await hold(page, "DeskQueue", "DeskCases")
         await page.keyboard.press(wanted)
-        await held.asked.wait()
+        await held.until_asked()
         await page.keyboard.press("j")
         await page.keyboard.press("Enter")
         if leave == "mouse":
@@ -85,7 +85,7 @@ async def test_the_next_act_waits_for_the_case_as_it_is_now(page: Page, demo: De
     await page.keyboard.press("Control+Enter")
     await page.keyboard.press(keys)
     await page.keyboard.type("And")  # which is no decline, where nothing is there to be written into
-    await held.asked.wait()
+    await held.until_asked()
     await expect(desk(page).get_by_role("button", name="Asking the server…")).to_be_disabled()
     reading = await hold(page, "DeskCase(")
     held.let_go.set()
@@ -225,7 +225,7 @@ async def test_an_answer_stands_in_the_tab_that_asked(page: Page, demo: Demo) ->
         held = await hold(page, "query Metrics")
         await pages.open_tab(page, "Metrics")
         await pages.run(page)
-        await held.asked.wait()
+        await held.until_asked()
         await pages.open_tab(page, "Staff")
         if pressed:
             await pages.run(page)
@@ -247,7 +247,7 @@ async def test_a_press_belongs_to_whoever_pressed(page: Page, demo: Demo) -> Non
     await pages.loaded(page)
     held = await hold(page, "query IdOfCase")
     await pages.run(page)
-    await held.asked.wait()
+    await held.until_asked()
     await page.get_by_role("button", name="Sign out").click()
     await pages.sign_in_by_link(page, demo.address, "support-jon")
     async with page.expect_request(lambda one: "mutation MarkRead" in (one.post_data or "")) as sent:

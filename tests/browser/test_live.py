@@ -85,7 +85,7 @@ async def test_a_glance_at_another_tab_does_not_end_it(support: Page, demo: Demo
     await pages.response(support, '"live": "Live since')
     held = await hold(support, "query AsOf")
     await support.evaluate(GLANCE)
-    await held.asked.wait()
+    await held.until_asked()
     number = await report_a_lead(demo)
     await expect(support.get_by_role("status", name="Live updates")).to_have_text("Live · 1 update")
     held.let_go.set()
