@@ -34,7 +34,9 @@ async def test_alive_and_ready(serve: MakeDesk, http: httpx.AsyncClient) -> None
     assert ready.json() == {"status": "ok", "checks": {"database": "ok", "bus": "ok"}}
 
 
-async def test_not_ready(serve: MakeDesk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_not_ready(
+    serve: MakeDesk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A check that fails, raises or never ends makes the process unready, without telling why; it still lives."""
     monkeypatch.setattr("refundgql.web.health.CHECK_SECONDS", 0.1)
 
@@ -55,6 +57,7 @@ async def test_not_ready(serve: MakeDesk, http: httpx.AsyncClient, monkeypatch: 
     answer = await http.get(f"{desk.url}/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"a": "ok", "b": "failed", "c": "failed", "d": "failed"}
+    assert "readiness check d failed: no answer within 0.1 s" in caplog.text
     assert "secret" not in answer.text
     assert (await http.get(f"{desk.url}/healthz")).status_code == 200
 

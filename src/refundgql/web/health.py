@@ -50,6 +50,9 @@ async def _passes(name: str, check: Check) -> bool:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await check() is not False
+    except TimeoutError:
+        log.warning("readiness check %s failed: no answer within %g s", name, CHECK_SECONDS)
+        return False
     except Exception as error:
         log.warning("readiness check %s failed: %s", name, error)
         return False
