@@ -39,8 +39,8 @@ async def test_keys_wait_for_the_list_and_for_the_case(page: Page, demo: Demo) -
     held[0].let_go.set()
     await held[1].until_asked()
     await page.keyboard.type(" Ada laughed.")
-    held[1].let_go.set()
-    await expect(case_page(page, number)).to_be_visible()
+    async with page.expect_response(lambda one: "DeskCase(" in (one.request.post_data or "")):
+        held[1].let_go.set()
     await page.keyboard.type(" So did we.")
     await expect(desk(page).get_by_role("form")).to_have_count(0)
     held[2].let_go.set()
@@ -79,6 +79,7 @@ async def test_the_next_act_waits_for_the_case_as_it_is_now(page: Page, demo: De
     sent: list[Request] = []
     page.on("request", lambda one: sent.append(one) if "mutation SupportAsks" in (one.post_data or "") else None)
     await page.keyboard.press("i")
+    await expect(desk(page).get_by_label("Question")).to_be_focused()
     await page.keyboard.insert_text("Which day was that?")
     held = await hold(page, "mutation SupportAsks")
     await page.keyboard.press("Control+Enter")

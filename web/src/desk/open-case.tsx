@@ -52,10 +52,10 @@ export function OpenCase({ id, staff, onBack, onPerson }: Props) {
           ← All cases <kbd>Esc</kbd>
         </button>
       </nav>
-      {one === null && <p role="status">{problem ?? 'Asking…'}</p>}
-      {one && (
+      {(one === null || staff === null) && <p role="status">{problem ?? 'Asking…'}</p>}
+      {one && staff && (
         <>
-          {staff && <Buttons one={one} staff={staff} onBegin={begin} />}
+          <Buttons one={one} staff={staff} onBegin={begin} />
           <Became outcome={outcome} />
           {begun && (
             <ActForm
