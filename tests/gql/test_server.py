@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +37,24 @@ PROGRAM = textwrap.dedent(
     print(listener.getsockname()[1], flush=True)
     run(lambda: desk.app, Serving(shutdown_seconds=600), listener, lambda: print("started", flush=True))
     print("stopped", flush=True)
+    """
+)
+
+SEVERAL = textwrap.dedent(
+    """
+    import sys
+    sys.path.insert(0, sys.argv[1])
+    from toy_server import desk_app, tell_pid
+    from refundgql.gql import server
+    if __name__ == "__main__":
+        from uvicorn.supervisors.multiprocess import Process
+        ping = Process.ping
+        def tell(worker, timeout):
+            print("asks", worker.pid, flush=True)
+            return ping(worker, timeout)
+        Process.ping = tell
+        server.WORKER_SECONDS = 3_600
+        server.run(desk_app, server.Serving(workers=2), server.bind("127.0.0.1", 0), tell_pid)
     """
 )
 
@@ -135,6 +156,34 @@ async def test_sigterm_finishes_requests_and_ends_streams(process: Process) -> N
     assert (code, out) == (0, "stopped\n")
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", process.port), PATIENCE_SECONDS)
+
+
+def test_a_worker_that_ends_while_it_is_waited_for_is_replaced() -> None:
+    """Killed before it has answered its parent, a worker is replaced without waiting for its answer, and all stop."""
+    here = str(Path(__file__).parents[1])
+    parent = subprocess.Popen([sys.executable, "-c", SEVERAL, here], stdout=subprocess.PIPE, text=True)
+    lines: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=lambda: [lines.put(line) for line in parent.stdout or ()], daemon=True)
+    reader.start()
+
+    def heard(beginning: str) -> int:
+        while not (line := lines.get(timeout=PATIENCE_SECONDS)).startswith(beginning):
+            pass
+        return int(line.split()[1])
+
+    try:
+        killed, other = heard("started"), heard("started")
+        heard(f"asks {other}")
+        os.kill(killed, signal.SIGSTOP)
+        heard(f"asks {killed}")
+        os.kill(killed, signal.SIGKILL)
+        assert heard("started") not in {killed, other}
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(PATIENCE_SECONDS) == 0
+    finally:
+        parent.kill()
+        parent.wait()
+        reader.join(PATIENCE_SECONDS)
 
 
 async def test_requests_from_before_there_were_hosts_are_answered(serve: MakeDesk) -> None:

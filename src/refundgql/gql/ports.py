@@ -78,7 +78,7 @@ try:
     from uvicorn.protocols.http.flow_control import FlowControl
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-    from uvicorn.supervisors import Multiprocess
+    from uvicorn.supervisors.multiprocess import Multiprocess, Process
 except ImportError as error:
     _refuse("uvicorn", str(error))
 
@@ -124,6 +124,8 @@ _REACHED: Final[tuple[tuple[str, type, str], ...]] = (
         " handshake_initiated keepalive_timeout loop pause_writing pending_ping_payload ping_timer pong_timer"
         " queue request response resume_writing scope send send_keepalive_ping shutdown transport writable",
     ),
+    ("uvicorn", Multiprocess, "keep_subprocess_alive processes"),
+    ("uvicorn", Process, "child_conn"),
     ("websockets", Protocol, "data_to_send send_close state"),
     ("websockets", ServerProtocol, "reject send_text"),
     ("websockets", Request, "headers"),

@@ -84,6 +84,18 @@ async def _started(on_started: Callable[[], None]) -> None:
     on_started()
 
 
+class Workers(Multiprocess):
+    """Processes whose end their parent sees at once, also while it waits for an answer of theirs."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that have ended or hang."""
+        for process in self.processes:
+            # The worker's end of their pipe: while the parent holds it too, a killed worker's pipe never ends, and the
+            # parent waits for the answer all `WORKER_SECONDS`, replaces nobody and does not stop.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
+
+
 def run(
     make_app: Callable[[], Starlette], serving: Serving, listener: socket.socket, on_started: Callable[[], None]
 ) -> None:
@@ -93,7 +105,7 @@ def run(
     """
     config = make_config(make_app, serving, on_started)
     if serving.workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, sockets=[listener]).run()
         return
     for number in signal.SIGINT, signal.SIGTERM:
         # uvicorn raises the signal that has ended it once more: it must not end the process before its last line.
