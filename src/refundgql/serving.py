@@ -141,7 +141,10 @@ def keys_of(settings: Settings) -> tuple[KeySource, TokenRules]:
             audience=settings.token_audience,
             algorithms=("EdDSA", "ES256", "RS256", "PS256"),
         )
-        return IssuerKeys(settings.jwks_url), rules
+        try:
+            return IssuerKeys(settings.jwks_url), rules
+        except KeyFileRefused as error:
+            raise CannotRun(f"REFUNDGQL_JWKS_URL: {error}") from error
     if settings.key_file is None:
         raise CannotRun("Set REFUNDGQL_JWKS_URL to the issuer's key set, or REFUNDGQL_KEY_FILE to a local key.")
     try:
@@ -348,6 +351,7 @@ async def _check(settings: Settings) -> None:
     keys_of(settings)
     _trusted_of(settings)
     bootstrap.policy_of(settings)
+    bootstrap.holiday_calendar_of(settings)
     bootstrap.clock_of(settings)
     bootstrap.files_of(settings)
     async with bootstrap.database_of(settings) as database:

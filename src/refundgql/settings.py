@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -168,15 +170,42 @@ class Settings(BaseSettings):
     @classmethod
     def _known_database(cls, value: str) -> str:
         scheme, _, rest = value.partition("://")
-        if scheme not in ("sqlite", "postgres", "postgresql") or not rest:
+        hosts = re.split("[/?]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
+        ports = {host.rpartition("]")[2].partition(":")[2] for host in hosts} - {""}
+        on_postgres = scheme in {"postgres", "postgresql"}
+        if (scheme != "sqlite" and not on_postgres) or not rest or (on_postgres and not all(map(str.isdigit, ports))):
             raise ValueError("give sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
         return value
 
     @field_validator("bus")
     @classmethod
     def _known_bus(cls, value: str) -> str:
-        if value not in {"", "memory", "postgres"} and not value.startswith(("nats://", "tls://")):
+        if value not in {"", "memory", "postgres"} and not re.match(r"(nats|tls)://[^/:]", value):
             raise ValueError("give memory, postgres or nats://HOST:PORT")
+        return value
+
+    @field_validator("public_url", "otlp_endpoint")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and _authority(value)):
+            raise ValueError("give an address such as https://desk.example.com")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _as_browsers_send_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(one == "*" or one == _authority(one) for one in value):
+            raise ValueError("give origins as browsers send them, such as https://app.example.com, with nothing behind")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for one in value:
+                ip_network(one)
+        except ValueError:
+            raise ValueError("give addresses or networks such as 10.0.0.7,10.1.0.0/16") from None
         return value
 
     @field_validator("evidence_store")
@@ -205,6 +234,20 @@ class Settings(BaseSettings):
     def bus_url(self) -> str:
         """Return the bus to use, with the default that fits the database."""
         return self.bus or ("postgres" if self.on_postgres else "memory")
+
+
+def _authority(url: str) -> str | None:
+    """Return scheme, host and port of a URL as browsers write an origin; None where there is no host."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or re.search(r"\s", url):
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    unsaid = port is None or port == {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" if unsaid else f"{parts.scheme}://{host}:{port}"
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
@@ -257,7 +300,7 @@ def read_settings(**overrides: Any) -> Settings:
             f"REFUNDGQL_{'_'.join(str(part) for part in issue['loc'][:1]).upper()}: {issue['msg']}."
             for issue in error.errors(include_input=False, include_url=False)
         ]
-        raise SettingsError(" ".join(lines)) from None
+        raise SettingsError(" ".join(dict.fromkeys(lines))) from None
     if settings.workers > 1 and not settings.on_postgres:
         raise SettingsError("REFUNDGQL_WORKERS: several workers need PostgreSQL; set REFUNDGQL_DATABASE_URL to one.")
     if settings.bus_url == "postgres" and not settings.on_postgres:

@@ -12,7 +12,7 @@ from command_line import Running, migrated, run, running, wait_until_ready
 
 from refundgql.bootstrap import limits_of
 from refundgql.gql.limits import Limits
-from refundgql.settings import MASK, Settings, in_force, unknown_settings
+from refundgql.settings import MASK, Settings, SettingsError, in_force, read_settings, unknown_settings
 
 
 def test_settings_in_force_are_printed_with_secrets_masked(tmp_path: Path) -> None:
@@ -60,6 +60,8 @@ def test_every_command_warns(tmp_path: Path) -> None:
         ("WORKERS", "many"),
         ("HOST", ""),
         ("DATABASE_POOL_SIZE", "3"),
+        ("JWKS_URL", "keys"),
+        ("HOLIDAY_CALENDAR", "XYZ"),
     ],
 )
 def test_a_bad_setting_is_one_sentence_and_exit_code_2(tmp_path: Path, name: str, value: str) -> None:
@@ -68,6 +70,45 @@ def test_a_bad_setting_is_one_sentence_and_exit_code_2(tmp_path: Path, name: str
     assert done.returncode == 2
     assert done.stderr.startswith(f"refundgql: REFUNDGQL_{name}: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        (
+            "ALLOWED_ORIGINS",
+            "https://app.example.com, http://localhost:5173,capacitor://localhost,http://[::1]:3000,*",
+            "app.example.com|https://app.example.com/|https://App.example.com|https://app.example.com:443|null"
+            "|https://a.example.com https://b.example.com|https://|http://a:port|http://user@a",
+        ),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.7,10.1.0.0/16,::1,2001:db8::/32",
+            "*|proxy.internal|10.1.0.1/16|10.0.0|10.0.0.7:80|10.0.0.7 10.0.0.8",
+        ),
+        ("PUBLIC_URL", "https://desk.example.com/refunds", "desk.example.com|//desk|ftp://desk|https://|http://a:b"),
+        ("OTLP_ENDPOINT", "http://collector:4318", "collector|collector:4318|grpc://collector:4317"),
+        ("BUS", "nats://nats:4222", "nats://|nats:///|nats|redis://nats"),
+        (
+            "DATABASE_URL",
+            "postgres://desk:p%40ss@one:5432,[::1]:5433,two/refunds?sslmode=require",
+            "postgres://|postgres://host:port/x|mysql://host/x|refunds.sqlite3|postgres://one:1,two:x/y",
+        ),
+        ("WEBHOOK_RETRY_SECONDS", "5, 30,120.5", "a,b|0|-1|,"),
+    ],
+)
+def test_what_could_only_be_wrong_is_refused_when_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, good: str, bad: str
+) -> None:
+    """What would be passed over in silence, or fail where nobody looks, is one sentence that says what to give."""
+    monkeypatch.setenv(f"REFUNDGQL_{name}", good)
+    read_settings()
+    for value in bad.split("|"):
+        monkeypatch.setenv(f"REFUNDGQL_{name}", value)
+        with pytest.raises(SettingsError) as refused:
+            read_settings()
+        assert str(refused.value).startswith(f"REFUNDGQL_{name}: "), value
+        assert str(refused.value).count("REFUNDGQL_") == 1
 
 
 def _lines(server: Running, *messages: str) -> list[dict[str, object]]:
