@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from browser_notes import PATIENCE_MS
+from graphiql_page import loaded
 from playwright.async_api import Page, Route
 
 
@@ -30,5 +31,7 @@ class Held:
 async def hold(page: Page, *names: str) -> Held:
     """Hold back the page's operations that name one of these."""
     held = Held(names)
+    # Chromium may lose what is being fetched while requests begin to be held.
+    await loaded(page)
     await page.route("**/graphql", held)
     return held

@@ -78,7 +78,6 @@ async def test_the_next_act_waits_for_the_case_as_it_is_now(page: Page, demo: De
     await open_case(page, number)
     sent: list[Request] = []
     page.on("request", lambda one: sent.append(one) if "mutation SupportAsks" in (one.post_data or "") else None)
-    await pages.loaded(page)
     held = await hold(page, "mutation SupportAsks")
     await page.keyboard.press("i")
     question = desk(page).get_by_label("Question")
@@ -168,6 +167,7 @@ async def test_a_press_that_nobody_answered_is_the_same_act_again(page: Page, de
         else:
             await route.fallback()
 
+    await pages.loaded(page)
     await page.route("**/graphql", lose)
     await page.keyboard.press("m")
     await page.keyboard.press("Tab")
@@ -249,7 +249,6 @@ async def test_a_press_belongs_to_whoever_pressed(page: Page, demo: Demo) -> Non
     await pages.sign_in_by_link(page, demo.address, "support-ivy")
     await pages.hide_desk(page)
     await pages.open_tab(page, "MarkRead")
-    await pages.loaded(page)
     held = await hold(page, "query IdOfCase")
     await pages.run(page)
     await held.until_asked()
