@@ -366,3 +366,17 @@ async def test_what_is_typed_while_the_list_comes_stays_in_the_field(page: Page,
     await page.keyboard.press("Enter")
     await expect(desk(page).locator("tr.selected")).to_be_visible()
     await expect(case_page(page, number)).to_have_count(0)
+
+
+async def test_enter_leaves_the_search_and_opens_nothing(page: Page, demo: Demo) -> None:
+    """However soon the list has come, Enter in the field selects its first case, and the next Enter opens it."""
+    number = await report_a_lead(demo)
+    await pages.sign_in_by_link(page, demo.address, "support-ivy")
+    await expect(row(page, number)).to_be_visible()
+    await page.keyboard.press("/")
+    await page.keyboard.insert_text(number)
+    await expect(rows(page)).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(desk(page).locator("tr.selected")).to_contain_text(number)
+    await page.keyboard.press("Enter")
+    await expect(case_page(page, number)).to_be_visible()

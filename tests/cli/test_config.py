@@ -91,7 +91,7 @@ def test_a_bad_setting_is_one_sentence_and_exit_code_2(tmp_path: Path, name: str
         ("BUS", "nats://nats:4222", "nats://|nats:///|nats|redis://nats"),
         (
             "DATABASE_URL",
-            "postgres://desk:p%40ss@one:5432,[::1]:5433,two/refunds?sslmode=require",
+            "postgres://desk:Sesame-4711@one:5432,[::1]:5433,two/refunds?sslmode=require",
             "postgres://|postgres://host:port/x|mysql://host/x|refunds.sqlite3|postgres://one:1,two:x/y",
         ),
         ("WEBHOOK_RETRY_SECONDS", "5, 30,120.5", "a,b|0|-1|,"),

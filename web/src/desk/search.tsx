@@ -23,7 +23,9 @@ export function Search({ field, text, onSearch, onDone }: Props) {
       onChange={(event) => setTyped(event.target.value)}
       onKeyDown={(event) => {
         if (event.key !== 'Enter' && event.key !== 'Escape') return;
-        // Out of the field, and into the first case as soon as the list is there.
+        // Out of the field, and to the first case as soon as the list is there: a button that has the focus by then would
+        // take the rest of this key for a press, and open it.
+        event.preventDefault();
         event.currentTarget.blur();
         onSearch(typed);
         onDone();
