@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from starlette.applications import Starlette
@@ -133,25 +134,17 @@ class _Served:
 def keys_of(settings: Settings) -> tuple[KeySource, TokenRules]:
     """Return where tokens are verified with, and what they must say.
 
-    Refuses: CannotRun when neither a key file nor a key set is given, or the file cannot be used.
+    Refuses: CannotRun when neither a key file nor a key set is given, or what is given cannot be used.
     """
-    if settings.jwks_url:
-        rules = TokenRules(
-            issuer=settings.token_issuer,
-            audience=settings.token_audience,
-            algorithms=("EdDSA", "ES256", "RS256", "PS256"),
-        )
-        try:
-            return IssuerKeys(settings.jwks_url), rules
-        except KeyFileRefused as error:
-            raise CannotRun(f"REFUNDGQL_JWKS_URL: {error}") from error
-    if settings.key_file is None:
-        raise CannotRun("Set REFUNDGQL_JWKS_URL to the issuer's key set, or REFUNDGQL_KEY_FILE to a local key.")
+    rules = TokenRules(issuer=settings.token_issuer, audience=settings.token_audience)
     try:
-        key = LocalKey.load_or_create(settings.key_file)
+        if settings.jwks_url:
+            return IssuerKeys(settings.jwks_url), replace(rules, algorithms=("EdDSA", "ES256", "RS256", "PS256"))
+        if settings.key_file is not None:
+            return LocalKey.load_or_create(settings.key_file), rules
     except (KeyFileRefused, OSError) as error:
-        raise CannotRun(f"REFUNDGQL_KEY_FILE: {error}") from error
-    return key, TokenRules(issuer=settings.token_issuer, audience=settings.token_audience)
+        raise CannotRun(f"REFUNDGQL_{'JWKS_URL' if settings.jwks_url else 'KEY_FILE'}: {error}") from error
+    raise CannotRun("Set REFUNDGQL_JWKS_URL to the issuer's key set, or REFUNDGQL_KEY_FILE to a local key.")
 
 
 def tickets_of(settings: Settings, keys: KeySource) -> EvidenceTickets | None:

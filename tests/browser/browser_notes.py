@@ -11,7 +11,7 @@ import httpx
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebSocket
 
 # Generous: a busy machine draws late, and a page that is right does not make anybody wait.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 
 
 async def open_context(chromium: Browser, **options: Any) -> BrowserContext:
